@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Bounded decompression into anonymous memory. The format is told by the bytes, never by a suffix. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum compression {
+	COMPRESSION_NONE,
+	COMPRESSION_GZIP,
+	COMPRESSION_XZ,
+	COMPRESSION_ZSTD,
+};
+
+/* Anonymous pages: blob_release() gives them back to the system at once, whatever malloc does. */
+struct blob {
+	char *data;
+	size_t size;
+	size_t capacity; /* bytes mapped */
+};
+
+#define _cleanup_blob_ __attribute__((cleanup(blob_release)))
+
+/* Room for capacity bytes at least; -ENOMEM. */
+int blob_reserve(struct blob *b, size_t capacity);
+void blob_release(struct blob *b);
+
+/* The format whose magic bytes data begins with; six bytes are enough to tell. */
+enum compression compression_of(const void *data, size_t size);
+/* "gzip", "xz", "zstd", the words of /sys/module/compression; "none". */
+const char *compression_name(enum compression c);
+enum compression compression_by_name(const char *name);
+/* Whether this build can decompress it. */
+bool compression_built_in(enum compression c);
+
+/* Decompresses all members of data into ret, at most max bytes.
+ * -EFBIG: more than max; -ENODATA: the data ends too early; -EBADMSG: it is damaged; -EOPNOTSUPP: this
+ * build lacks the library; -ENOMEM: also a dictionary larger than allowed. Bytes after the last gzip
+ * member are ignored, as zlib's gzread and the kernel do; after xz and zstd they are damage. */
+int decompress(enum compression c, const void *data, size_t size, size_t max, struct blob *ret);
+/* What a negative answer of decompress() means, in words. */
+const char *decompress_strerror(enum compression c, int r);

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/elf.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define ET_RELOCATABLE 1
+#define SECTION_UNDEFINED 0
+#define TYPE_SYMTAB 2
+#define TYPE_NOBITS 8
+
+struct section {
+	uint32_t name;
+	uint32_t type;
+	uint32_t link;
+	uint64_t offset;
+	uint64_t size;
+	uint64_t entry_size;
+};
+
+/* n bytes at p in the file's byte order; the caller has checked that they are there. */
+static uint64_t get(const struct elf *elf, uint64_t offset, unsigned int n)
+{
+	const unsigned char *p = elf->data + offset;
+	uint64_t v = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		v |= (uint64_t)p[i] << 8 * (elf->big_endian ? n - 1 - i : i);
+	return v;
+}
+
+static bool inside(const struct elf *elf, uint64_t offset, uint64_t size)
+{
+	return offset <= elf->size && size <= elf->size - offset;
+}
+
+static unsigned int section_entry(const struct elf *elf)
+{
+	return elf->is64 ? 64 : 40;
+}
+
+static int read_ident(struct elf *elf, const unsigned char *p, size_t n)
+{
+	if (n < 20 || memcmp(p, "\177ELF", 4))
+		return -ENOEXEC;
+	if (p[4] < 1 || p[4] > 2 || p[5] < 1 || p[5] > 2)
+		return -ENOEXEC;
+	elf->is64 = p[4] == 2;
+	elf->big_endian = p[5] == 2;
+	return n < (elf->is64 ? 64 : 52) ? -EBADMSG : 0;
+}
+
+static void read_header(struct elf *elf)
+{
+	elf->sections = elf->is64 ? get(elf, 40, 8) : get(elf, 32, 4);
+	elf->n_sections = (uint32_t)get(elf, elf->is64 ? 60 : 48, 2);
+	elf->names = (uint32_t)get(elf, elf->is64 ? 62 : 50, 2);
+}
+
+const char *elf_header_complaint(const void *head, size_t n_head, uint64_t size)
+{
+	struct elf elf = { .data = head, .size = n_head };
+	uint64_t need;
+	int r;
+
+	if (size == 0)
+		return "is empty";
+	r = read_ident(&elf, head, n_head);
+	if (r == -ENOEXEC && n_head < 20)
+		return "is cut short: it ends inside its first header";
+	if (r == -ENOEXEC)
+		return "is not a kernel module: no ELF file";
+	if (r < 0)
+		return "is cut short: it ends inside its ELF header";
+	if (get(&elf, 16, 2) != ET_RELOCATABLE)
+		return "is not a kernel module: ELF, but not a relocatable object";
+	read_header(&elf);
+	need = (uint64_t)elf.n_sections * section_entry(&elf);
+	if (elf.sections > size || need > size - elf.sections)
+		return "is cut short: its section headers lie past its end";
+	return NULL;
+}
+
+static void read_section(const struct elf *elf, uint32_t i, struct section *s)
+{
+	uint64_t at = elf->sections + (uint64_t)i * section_entry(elf);
+
+	s->name = (uint32_t)get(elf, at, 4);
+	s->type = (uint32_t)get(elf, at + 4, 4);
+	s->offset = elf->is64 ? get(elf, at + 24, 8) : get(elf, at + 16, 4);
+	s->size = elf->is64 ? get(elf, at + 32, 8) : get(elf, at + 20, 4);
+	s->link = (uint32_t)get(elf, at + (elf->is64 ? 40 : 24), 4);
+	s->entry_size = elf->is64 ? get(elf, at + 56, 8) : get(elf, at + 36, 4);
+}
+
+/* Section i with contents inside the file. */
+static int get_section(const struct elf *elf, uint32_t i, struct section *s)
+{
+	if (i >= elf->n_sections)
+		return -EBADMSG;
+	read_section(elf, i, s);
+	if (s->type == TYPE_NOBITS || !inside(elf, s->offset, s->size))
+		return -EBADMSG;
+	return 0;
+}
+
+int elf_open(struct elf *ret, const void *data, size_t size)
+{
+	struct elf elf = { .data = data, .size = size };
+	struct section first;
+	int r;
+
+	r = read_ident(&elf, data, size);
+	if (r < 0)
+		return r;
+	if (get(&elf, 16, 2) != ET_RELOCATABLE)
+		return -ENOEXEC;
+	read_header(&elf);
+	if (get(&elf, elf.is64 ? 58 : 46, 2) != section_entry(&elf) && elf.sections)
+		return -EBADMSG;
+	/* More sections than 16 bits count: the numbers stand in the first section's header. */
+	if (elf.sections && (!elf.n_sections || elf.names == 0xffff)) {
+		if (!inside(&elf, elf.sections, section_entry(&elf)))
+			return -EBADMSG;
+		read_section(&elf, 0, &first);
+		if (!elf.n_sections)
+			elf.n_sections = first.size > UINT32_MAX ? UINT32_MAX : (uint32_t)first.size;
+		if (elf.names == 0xffff)
+			elf.names = first.link;
+	}
+	if (!inside(&elf, elf.sections, (uint64_t)elf.n_sections * section_entry(&elf)))
+		return -EBADMSG;
+	*ret = elf;
+	return 0;
+}
+
+/* The NUL-terminated string at offset of a string section. */
+static const char *get_string(const struct elf *elf, const struct section *s, uint64_t offset)
+{
+	const unsigned char *p = elf->data + s->offset;
+
+	if (offset >= s->size || !memchr(p + offset, '\0', s->size - offset))
+		return NULL;
+	return (const char *)p + offset;
+}
+
+/* 1: *ret is the section of that name; 0: there is none; -EBADMSG. */
+static int find_section(const struct elf *elf, const char *name, struct section *ret)
+{
+	struct section names, s;
+	const char *p;
+
+	if (!elf->n_sections)
+		return 0;
+	if (get_section(elf, elf->names, &names) < 0)
+		return -EBADMSG;
+	for (uint32_t i = 1; i < elf->n_sections; i++) {
+		read_section(elf, i, &s);
+		p = get_string(elf, &names, s.name);
+		if (!p)
+			return -EBADMSG;
+		if (!strcmp(p, name))
+			return get_section(elf, i, ret) < 0 ? -EBADMSG : 1;
+	}
+	return 0;
+}
+
+int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string)
+{
+	struct section s;
+	const char *p;
+	int r;
+
+	r = find_section(elf, ".modinfo", &s);
+	if (r <= 0)
+		return r;
+	/* Strings are padded with NULs. */
+	while (*cursor < s.size && !elf->data[s.offset + *cursor])
+		(*cursor)++;
+	if (*cursor >= s.size)
+		return 0;
+	p = get_string(elf, &s, *cursor);
+	if (!p)
+		return -EBADMSG;
+	*cursor += strlen(p) + 1;
+	*string = p;
+	return 1;
+}
+
+int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name)
+{
+	unsigned int entry = elf->is64 ? 24 : 16;
+	struct section s, strings;
+	uint64_t at;
+	int r;
+
+	r = find_section(elf, ".symtab", &s);
+	if (r <= 0)
+		return r;
+	if (s.type != TYPE_SYMTAB || s.entry_size != entry || get_section(elf, s.link, &strings) < 0)
+		return -EBADMSG;
+	/* Symbol 0 is no symbol. */
+	for (size_t i = *cursor + 1; i < s.size / entry; i++) {
+		at = s.offset + (uint64_t)i * entry;
+		if (get(elf, at + (elf->is64 ? 6 : 14), 2) != SECTION_UNDEFINED)
+			continue;
+		*name = get_string(elf, &strings, get(elf, at, 4));
+		if (!*name)
+			return -EBADMSG;
+		*cursor = i;
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reads a kernel module's ELF file, 32 or 64 bits, either byte order. No offset is trusted. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ELF_HEADER_MAX 64U /* bytes of the larger of the two file headers */
+
+struct elf {
+	const unsigned char *data;
+	size_t size;
+	bool is64;
+	bool big_endian;
+	uint64_t sections; /* offset of the section headers, which lie inside the file */
+	uint32_t n_sections;
+	uint32_t names; /* the section with the sections' names */
+};
+
+/* What is wrong with a file that begins with head and is size bytes long, from its header alone: not
+ * ELF, no module, or cut short (its section headers lie past its end). NULL when nothing is. */
+const char *elf_header_complaint(const void *head, size_t n_head, uint64_t size);
+
+/* 0; -ENOEXEC: not ELF or no relocatable object; -EBADMSG: an offset leads out of the file. */
+int elf_open(struct elf *ret, const void *data, size_t size);
+
+/* The next string of .modinfo after *cursor (0 to begin). 1: *string is one, "key=value", NUL-terminated
+ * inside the file; 0: no more; -EBADMSG. */
+int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string);
+
+/* The next undefined symbol's name of .symtab after *cursor (0 to begin). 1, 0, -EBADMSG as above. */
+int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name);

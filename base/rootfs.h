@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading under a root directory: every path of the project is relative to one descriptor, so that a
+ * test's tree, a recorded machine and the running system are read by the same code. Symbolic links
+ * stay inside the root (openat2's RESOLVE_IN_ROOT, where the kernel has it: 5.6). */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct rootfs {
+	int fd;     /* O_PATH of the root directory */
+	char *path; /* absolute, without a trailing slash: "" for "/" */
+};
+
+#define ROOTFS_NONE ((struct rootfs){ .fd = -1 })
+
+/* dir: NULL or "/" for the running system. Negative errno when it cannot be opened. */
+int rootfs_open(struct rootfs *ret, const char *dir);
+void rootfs_close(struct rootfs *root);
+
+/* Opens path (a leading slash is taken as the root's) with O_CLOEXEC; a descriptor or -errno. */
+int rootfs_openat(const struct rootfs *root, const char *path, int flags);
+
+/* Bytes read or mapped, freed by file_release(). data is NUL-terminated one byte past size when it
+ * was read (not when it is mapped). */
+struct file_bytes {
+	char *data;
+	size_t size;
+	int64_t mtime; /* seconds */
+	int mapped;
+};
+
+#define _cleanup_file_ __attribute__((cleanup(file_release)))
+
+/* Reads a whole file, at most max bytes: -EFBIG when it is larger, -EISDIR, -EINVAL when it is neither
+ * a regular file nor something that reads like one. Files of sysfs and proc, whose st_size lies, are
+ * read to their end. */
+int rootfs_read(const struct rootfs *root, const char *path, size_t max, struct file_bytes *ret);
+/* The same for an open descriptor. */
+int file_read(int fd, size_t max, struct file_bytes *ret);
+/* Maps a regular file read-only; an empty one gives size 0 and data NULL. */
+int rootfs_map(const struct rootfs *root, const char *path, size_t max, struct file_bytes *ret);
+void file_release(struct file_bytes *file);
+
+/* Reads a small attribute relative to a directory descriptor into buf, NUL-terminated and without the
+ * trailing newline; its length or -errno (-EFBIG when it does not fit). */
+ssize_t read_attribute(int dirfd, const char *name, char *buf, size_t size);

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The context: its life, its settings, and the opening of everything it reads. */
+#include "engine/coldplug.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "engine/context.h"
+
+#define API __attribute__((visibility("default")))
+
+API int coldplug_new(struct coldplug **ret)
+{
+	struct coldplug *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->log.level = LOG_LEVEL_WARNING;
+	c->root = ROOTFS_NONE;
+	c->flags = 1u << COLDPLUG_ASYNC_PROBE;
+	c->start_us = context_now_us();
+	*ret = c;
+	return 0;
+}
+
+static void free_list(char **list)
+{
+	for (char **p = list; p && *p; p++)
+		free(*p);
+	free(list);
+}
+
+API struct coldplug *coldplug_free(struct coldplug *c)
+{
+	if (!c)
+		return NULL;
+	loader_free(c->loader);
+	planner_free(&c->planner);
+	lookup_free(&c->lookup);
+	modules_free(&c->modules);
+	config_free(&c->config);
+	moddir_close(&c->dir);
+	loaded_free(&c->loaded);
+	loaded_free(&c->loaded_now);
+	device_set_free(&c->devices);
+	rootfs_close(&c->root);
+	array_free(&c->alias_request);
+	array_free(&c->results);
+	array_free(&c->names);
+	array_free(&c->reasons);
+	array_free(&c->loaded_answer);
+	array_free(&c->matches.items);
+	arena_free(&c->answer);
+	free_list(c->config_paths);
+	free(c->root_path);
+	free(c->release);
+	free(c->report_path);
+	free(c);
+	return NULL;
+}
+
+uint64_t context_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static int set_string(struct coldplug *c, char **place, const char *value)
+{
+	char *copy = NULL;
+
+	if (c->opened)
+		return -EBUSY;
+	if (value) {
+		copy = strdup(value);
+		if (!copy)
+			return -ENOMEM;
+	}
+	free(*place);
+	*place = copy;
+	return 0;
+}
+
+API int coldplug_set_root(struct coldplug *c, const char *dir)
+{
+	int r = set_string(c, &c->root_path, dir);
+
+	if (!r && dir && strcmp(dir, "/") != 0)
+		c->flags |= 1u << COLDPLUG_DRY_RUN;
+	return r;
+}
+
+API int coldplug_set_release(struct coldplug *c, const char *release)
+{
+	if (release && (!*release || strchr(release, '/') || !strcmp(release, "..")))
+		return -EINVAL;
+	return set_string(c, &c->release, release);
+}
+
+API int coldplug_set_report(struct coldplug *c, const char *path)
+{
+	return set_string(c, &c->report_path, path);
+}
+
+API int coldplug_set_config_paths(struct coldplug *c, const char *const *paths)
+{
+	size_t n = 0;
+	char **list;
+
+	if (c->opened)
+		return -EBUSY;
+	while (paths && paths[n])
+		n++;
+	list = calloc(n + 1, sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		list[i] = strdup(paths[i]);
+		if (!list[i]) {
+			free_list(list);
+			return -ENOMEM;
+		}
+	}
+	free_list(c->config_paths);
+	c->config_paths = list;
+	return 0;
+}
+
+API int coldplug_set_jobs(struct coldplug *c, unsigned int jobs)
+{
+	if (c->opened)
+		return -EBUSY;
+	c->jobs = jobs;
+	return 0;
+}
+
+API int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on)
+{
+	if (c->opened)
+		return -EBUSY;
+	if (on)
+		c->flags |= 1u << flag;
+	else
+		c->flags &= ~(1u << flag);
+	return 0;
+}
+
+API bool coldplug_is_dry_run(const struct coldplug *c)
+{
+	return has_flag(c, COLDPLUG_DRY_RUN);
+}
+
+API void coldplug_set_log(struct coldplug *c, void (*fn)(void *userdata, int level, const char *message),
+			  void *userdata, int level)
+{
+	c->log.fn = fn;
+	c->log.userdata = userdata;
+	c->log.level = level;
+}
+
+API void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t step), void *userdata)
+{
+	c->progress = fn;
+	c->progress_data = userdata;
+}
+
+/* The only release under another root; its name, or NULL and a message. */
+static char *only_release(struct coldplug *c)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	char *found = NULL;
+	struct dirent *de;
+	int fd = rootfs_openat(&c->root, "lib/modules", O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		fd = rootfs_openat(&c->root, "usr/lib/modules", O_RDONLY | O_DIRECTORY);
+	if (fd < 0 || !(dir = fdopendir(fd))) {
+		log_lost(&c->log, "%s/lib/modules: %s", c->root.path, strerror(ENOENT));
+		return NULL;
+	}
+	while ((de = readdir(dir))) {
+		if (de->d_name[0] == '.')
+			continue;
+		if (found) {
+			log_lost(&c->log, "%s/lib/modules: holds %s and %s: say which with --release", c->root.path,
+				 found, de->d_name);
+			free(found);
+			return NULL;
+		}
+		found = strdup(de->d_name);
+	}
+	if (!found)
+		log_lost(&c->log, "%s/lib/modules: is empty", c->root.path);
+	return found;
+}
+
+static int choose_release(struct coldplug *c)
+{
+	struct utsname u;
+
+	if (c->release)
+		return 0;
+	if (c->root.path[0]) {
+		c->release = only_release(c);
+		if (!c->release)
+			c->release = strdup("none");
+	} else {
+		uname(&u);
+		c->release = strdup(u.release);
+	}
+	return c->release ? 0 : -ENOMEM;
+}
+
+static int read_cmdline(struct coldplug *c)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int r = rootfs_read(&c->root, "proc/cmdline", LIMIT_CMDLINE, &file);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r == -EFBIG)
+		log_lost(&c->log, "/proc/cmdline: longer than %u bytes, not read", LIMIT_CMDLINE);
+	else if (r == -ENOENT)
+		log_debug(&c->log, "/proc/cmdline: there is none");
+	else if (r < 0)
+		log_lost(&c->log, "/proc/cmdline: cannot be read: %s", strerror(-r));
+	return r < 0 ? 0 : config_parse_cmdline(&c->config, file.data);
+}
+
+/* /proc/modules is missing from kernels without modules and from proc-less roots alike: then nothing
+ * is known to be loaded. */
+static int read_loaded(struct coldplug *c)
+{
+	int r = loaded_read(&c->loaded, &c->root, &c->log);
+
+	if (r == -ENOENT)
+		log_debug(&c->log, "/proc/modules: there is none");
+	else if (r < 0 && r != -ENOMEM)
+		log_lost(&c->log, "/proc/modules: cannot be read: %s", strerror(-r));
+	for (size_t i = 0; r != -ENOMEM && i < c->loaded.items.n; i++)
+		if (!strcmp(c->loaded.items.items[i].state, "Live"))
+			r = planner_set_loaded(&c->planner, c->loaded.items.items[i].name);
+	return r == -ENOMEM ? r : 0;
+}
+
+int context_open(struct coldplug *c)
+{
+	char *moddir;
+	int r;
+
+	if (c->opened)
+		return 0;
+	r = rootfs_open(&c->root, c->root_path);
+	if (r < 0) {
+		log_error(&c->log, "%s: %s", c->root_path ? c->root_path : "/", strerror(-r));
+		return r;
+	}
+	r = choose_release(c);
+	if (r < 0)
+		return r;
+	c->opened = true;
+	c->modules.dir = &c->dir;
+	c->lookup = (struct lookup){ .dir = &c->dir, .modules = &c->modules, .config = &c->config };
+	c->planner.log = &c->log;
+	c->planner.modules = &c->modules;
+	c->planner.lookup = &c->lookup;
+	c->planner.config = &c->config;
+	c->config.log = &c->log;
+	r = moddir_open(&c->dir, &c->root, c->release, &c->log);
+	if (r < 0)
+		return r;
+	moddir = c->dir.path;
+	r = config_load(&c->config, &c->root, (const char *const *)c->config_paths, moddir);
+	return r ?: read_cmdline(c) ?: read_loaded(c);
+}
+
+const char *context_path(struct coldplug *c, struct arena *arena, const char *path)
+{
+	return arena_printf(arena, "%s/%s", c->root.path, path);
+}
+
+API int coldplug_start(struct coldplug *c)
+{
+	struct loader_options options = { .jobs = c->jobs };
+	int r = context_open(c);
+
+	if (r < 0 || c->loader || has_flag(c, COLDPLUG_DRY_RUN))
+		return r;
+	options.root = c->root.path;
+	options.rootfd = c->root.fd;
+	options.async_probe = has_flag(c, COLDPLUG_ASYNC_PROBE);
+	r = loader_start(&c->loader, &options);
+	if (r < 0) {
+		log_error(&c->log, "the process that loads cannot be started: %s", strerror(-r));
+		return r;
+	}
+	if (!c->report_path)
+		return 0;
+	r = loader_report_open(c->loader, c->report_path);
+	if (r < 0)
+		log_error(&c->log, "%s: cannot be written: %s", c->report_path, strerror(-r));
+	return r;
+}

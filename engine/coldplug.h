@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * libcoldplug: from a machine's devices to loaded kernel modules.
+ *
+ * One opaque context, struct coldplug, holds the settings, the indexes, what is wanted, the plan and
+ * the results. It is used by one thread at a time; different contexts are independent.
+ *
+ * Errors: functions returning int give 0 (or a positive answer where their description names one) or
+ * a negative errno, which is fatal for that call only. What went wrong with an input is told once, to
+ * the log function, with file, place and value; the library never prints and never exits.
+ *
+ * Strings handed in are copied. Pointers handed out belong to the context and stay valid until the
+ * next call that changes what they describe (named at each), or coldplug_free().
+ *
+ * Names follow modprobe(8), modprobe.d(5), modules-load.d(5).
+ */
+#ifndef COLDPLUG_H
+#define COLDPLUG_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct coldplug;
+
+/* ---- life ---- */
+
+/** A new context with default settings; free it with coldplug_free(). -ENOMEM. Since 0.1. */
+int coldplug_new(struct coldplug **ret);
+
+/** Frees the context; loads in flight go on by themselves. NULL is fine; returns NULL. Since 0.1. */
+struct coldplug *coldplug_free(struct coldplug *c);
+
+/* ---- settings: before the first call of any other kind, -EBUSY afterwards ---- */
+
+/** The directory in which sys/, proc/, lib/modules/ and etc/ are looked for. Anything but NULL or "/"
+ * also sets COLDPLUG_DRY_RUN: another system's modules are not loaded into this kernel unless the
+ * flag is then cleared. Since 0.1. */
+int coldplug_set_root(struct coldplug *c, const char *dir);
+
+/** The kernel release to use; NULL: the running one (uname(2)), or under another root the only one
+ * there is. Since 0.1. */
+int coldplug_set_release(struct coldplug *c, const char *release);
+
+/** Files or directories (relative to the root) to read instead of the modprobe.d directories,
+ * NULL-terminated; modules.softdep is always read too. Since 0.1. */
+int coldplug_set_config_paths(struct coldplug *c, const char *const *paths);
+
+/** Loads in flight at most; 0 chooses by the number of processors. Since 0.1. */
+int coldplug_set_jobs(struct coldplug *c, unsigned int jobs);
+
+enum coldplug_flag {
+	COLDPLUG_DRY_RUN,	 /**< plan only; nothing in the kernel is changed */
+	COLDPLUG_ASYNC_PROBE,	 /**< slow adapters may get the parameter async_probe (on) */
+	COLDPLUG_DEVICETREE,	 /**< OF_* of a device's uevent is an alias too (off, as kmod and udev) */
+	COLDPLUG_BLACKLIST,	 /**< blacklists count for names too, modprobe -b (off; devices always) */
+	COLDPLUG_IGNORE_INSTALL, /**< no install command for the modules named, modprobe -i (off) */
+	COLDPLUG_IGNORE_LOADED,	 /**< plan as if nothing were loaded, modprobe -D (off) */
+};
+int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);
+
+/** Whether nothing will be changed: COLDPLUG_DRY_RUN, also as coldplug_set_root() implied it. Since
+ * 0.1. */
+bool coldplug_is_dry_run(const struct coldplug *c);
+
+/** Where messages go: level as in syslog(3): 3 error, 4 warning, 6 info, 7 debug; those above the
+ * given level are dropped. The message has no newline and no control characters. May be called at any
+ * time. Since 0.1. */
+void coldplug_set_log(struct coldplug *c, void (*fn)(void *userdata, int level, const char *message),
+		      void *userdata, int level);
+
+/** Called for each result while coldplug_run() or coldplug_wait() run, with the index of the step
+ * (coldplug_step()). Since 0.1. */
+void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t step), void *userdata);
+
+/* ---- asking ---- */
+
+/** The modules an alias or name means, in libkmod's order, each once. Filters nothing, unless
+ * COLDPLUG_BLACKLIST is set: then the blacklisted ones are left out. *names: NUL-terminated array,
+ * valid until the next call. Returns how many; 0: nothing matches; -EINVAL: not an alias ('[' and ']'
+ * unbalanced). An alias longer than 4095 bytes is cut there, as kmod does. Since 0.1. */
+int coldplug_resolve(struct coldplug *c, const char *alias, const char *const **names);
+
+/** One loaded module. */
+struct coldplug_loaded {
+	const char *name;
+	uint64_t size;	     /**< bytes, of /sys/module/NAME/coresize */
+	int64_t refcount;    /**< -1 when the kernel cannot unload */
+	const char *holders; /**< comma-separated modules that use it, "" */
+};
+/** The modules in the kernel, newest first as in /proc/modules, whose order lsmod(8) has. *list:
+ * array valid until the next call. Returns how many. Since 0.1. */
+int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list);
+
+/* ---- wanting ---- */
+
+/** Walks sys/devices and wants what was not seen before; how many new aliases. -ENOENT: there is no
+ * sys/devices under the root. Since 0.1. */
+int64_t coldplug_walk(struct coldplug *c);
+
+/** Wants a module or alias by name, params ("A=1 B=2") or NULL for the module itself. 1 when it
+ * leads anywhere (also to a loaded or withheld module), 0 when nothing has this name, which counts as
+ * a failure. Since 0.1. */
+int coldplug_want(struct coldplug *c, const char *name, const char *params);
+
+/** Wants what modules-load.d(5) and modules_load= (rd.modules_load=) of the kernel command line name.
+ * Since 0.1. */
+int coldplug_want_configured(struct coldplug *c);
+
+/* ---- the plan ---- */
+
+enum coldplug_kind {
+	COLDPLUG_MODULE,  /**< load path */
+	COLDPLUG_COMMAND, /**< run the command of an install line instead */
+	COLDPLUG_ABSENT,  /**< wanted, but without a file */
+};
+
+enum coldplug_state {
+	COLDPLUG_PLANNED,  /**< no result yet */
+	COLDPLUG_DONE,	   /**< loaded, or the command succeeded */
+	COLDPLUG_ALREADY,  /**< somebody else loaded it meanwhile */
+	COLDPLUG_DECLINED, /**< its init found nothing to drive (ENODEV): not a failure */
+	COLDPLUG_FAILED,
+	COLDPLUG_SKIPPED,  /**< not tried, message says why */
+};
+
+/** One step of the plan and its result. Fields are only ever added at the end. */
+struct coldplug_step {
+	const char *module;
+	enum coldplug_kind kind;
+	const char *path;    /**< absolute, with the root in front; NULL */
+	const char *params;  /**< "" */
+	const char *command; /**< NULL */
+	enum coldplug_state state;
+	int error;	     /**< positive errno, or a command's exit status; 0 */
+	const char *message; /**< "" or one line that says why */
+	uint64_t start_us;   /**< CLOCK_MONOTONIC, microseconds; 0 when not tried */
+	uint64_t end_us;
+	unsigned int worker;
+};
+
+/** Makes steps of everything wanted since the last call; how many are new. Since 0.1. */
+int64_t coldplug_plan(struct coldplug *c);
+
+/** How many steps there are, and one of them (NULL past the end). The pointer is valid until the next
+ * call of coldplug_step(), its strings until coldplug_free(). Since 0.1. */
+size_t coldplug_steps(struct coldplug *c);
+const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i);
+
+/** The plan as modprobe -a -D prints it ("insmod PATH PARAMS", "install COMMAND PARAMS", "builtin
+ * NAME"), each line once, NUL-terminated; for the caller to free(). Since 0.1. */
+int coldplug_plan_text(struct coldplug *c, char **ret);
+
+enum coldplug_why {
+	COLDPLUG_WHY_DEVICE,	   /**< alias, pattern, device */
+	COLDPLUG_WHY_NAME,	   /**< alias (as asked for), pattern or NULL */
+	COLDPLUG_WHY_DEPENDENCY,   /**< by */
+	COLDPLUG_WHY_SOFTDEP_PRE,  /**< by, file, line */
+	COLDPLUG_WHY_SOFTDEP_POST, /**< by, file, line */
+	COLDPLUG_WHY_BLACKLIST,	   /**< withheld: file, line, alias */
+	COLDPLUG_WHY_FORBIDDEN,	   /**< withheld: by (the module that module_blacklist= names) */
+	COLDPLUG_WHY_OPTION,	   /**< pattern is the parameters, file, line */
+	COLDPLUG_WHY_INSTALL,	   /**< pattern is the command, file, line */
+};
+
+/** One reason for what becomes of a module. Unused fields are NULL or 0. */
+struct coldplug_reason {
+	enum coldplug_why why;
+	const char *alias;
+	const char *pattern;
+	const char *device; /**< "/devices/..." */
+	const char *by;
+	const char *file;
+	unsigned int line;
+};
+
+/** All reasons known for a module (any spelling of its name), of what was wanted so far: *list, an
+ * array valid until the next call. Returns how many, 0 when nothing asked for it. Since 0.1. */
+int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list);
+
+/* ---- loading ---- */
+
+/** Starts the process that loads (loader(7) in ARCHITECTURE.md): call it, or coldplug_run(), before
+ * the caller has a second thread. Nothing under COLDPLUG_DRY_RUN. Since 0.1. */
+int coldplug_start(struct coldplug *c);
+
+/** Hands the planned steps to the loading process; returns at once. Since 0.1. */
+int coldplug_load(struct coldplug *c);
+
+/** A descriptor that polls readable when coldplug_dispatch() has something to do; -1 when nothing was
+ * started. Since 0.1. */
+int coldplug_fd(struct coldplug *c);
+
+/** Takes the results that are there, without blocking; how many. Since 0.1. */
+int coldplug_dispatch(struct coldplug *c);
+
+/** Waits until each step handed over has a result. Since 0.1. */
+int coldplug_wait(struct coldplug *c);
+
+/** All of it: start, walk, what is configured, plan, load, and again for the devices that appear
+ * meanwhile until nothing new comes. Since 0.1. */
+int coldplug_run(struct coldplug *c);
+
+/** Nothing more is started: what is in flight finishes, the rest is COLDPLUG_SKIPPED. Takes effect in
+ * coldplug_run() and coldplug_wait(). May be called from a signal handler. Since 0.1. */
+void coldplug_cancel(struct coldplug *c);
+
+/** Everything about this context as JSON (coldplug-report(5)) to a file, when all loads have ended: it
+ * appears whole or not at all, also when the caller has exited by then. Call it before
+ * coldplug_start(). Since 0.1. */
+int coldplug_set_report(struct coldplug *c, const char *path);
+
+/** Waits until the report is written. Since 0.1. */
+int coldplug_finish(struct coldplug *c);
+
+enum coldplug_json {
+	COLDPLUG_JSON_PLAN,   /**< devices, aliases, steps with reasons, what is withheld */
+	COLDPLUG_JSON_LOADED, /**< the loaded modules */
+};
+/** As JSON text for the caller to free(). Since 0.1. */
+int coldplug_json(struct coldplug *c, enum coldplug_json what, char **ret);
+
+struct coldplug_summary {
+	size_t devices;	 /**< with at least one alias */
+	size_t aliases;	 /**< distinct */
+	size_t modules;	 /**< steps */
+	size_t loaded;	 /**< done or already */
+	size_t declined;
+	size_t failed;	 /**< and names that nothing has */
+	size_t skipped;
+	size_t withheld; /**< modules */
+	size_t lost;	 /**< inputs that could not be read */
+	uint64_t start_us;
+	uint64_t end_us; /**< of the last result */
+};
+/** Counts so far. Since 0.1. */
+void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret);
+
+/** The exit code of what was done so far: 0, 1 some module failed, 2 input was lost: the highest that
+ * applies. Since 0.1. */
+int coldplug_exit_code(struct coldplug *c);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/config.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "engine/cmdline.h"
+
+static const char *const default_paths[] = {
+	"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d",
+	"/usr/lib/modprobe.d", "/lib/modprobe.d", NULL,
+};
+
+bool normalise_pattern(char *s)
+{
+	for (; *s; s++) {
+		if (*s == '-') {
+			*s = '_';
+		} else if (*s == ']') {
+			return false;
+		} else if (*s == '[') {
+			s += strcspn(s, "]");
+			if (!*s)
+				return false;
+		}
+	}
+	return true;
+}
+
+bool normalise_alias(const char *alias, char *buf)
+{
+	size_t n = strnlen(alias, LIMIT_ALIAS);
+
+	memcpy(buf, alias, n);
+	buf[n] = '\0';
+	return normalise_pattern(buf);
+}
+
+size_t normalise_name(const char *name, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	for (; n < size - 1 && name[n] && name[n] != '.'; n++)
+		buf[n] = name[n] == '-' ? '_' : name[n];
+	buf[n] = '\0';
+	return n;
+}
+
+static int add_rule(struct config *c, enum rule_kind kind, const struct rule *rule)
+{
+	struct rule copy = *rule;
+
+	copy.key = arena_strdup(&c->arena, rule->key);
+	copy.value = arena_strdup(&c->arena, rule->value ? rule->value : "");
+	if (!copy.key || !copy.value)
+		return -ENOMEM;
+	return array_push(&c->rules[kind], copy);
+}
+
+/* strtok_r(3) with blanks: the next word, NULL at the end. The character behind it is consumed. */
+static char *next_word(char **rest)
+{
+	char *word = *rest + strspn(*rest, "\t ");
+	char *end = word + strcspn(word, "\t ");
+
+	*rest = *end ? end + 1 : end;
+	if (!*word)
+		return NULL;
+	*end = '\0';
+	return word;
+}
+
+static const char **copy_words(struct config *c, char **words, size_t n)
+{
+	const char **list = arena_alloc(&c->arena, (n + 1) * sizeof(*list));
+
+	for (size_t i = 0; list && i < n; i++) {
+		list[i] = arena_strdup(&c->arena, words[i]);
+		if (!list[i])
+			return NULL;
+	}
+	return list;
+}
+
+/* "pre: a b post: c": words before the first of the two are ignored, as in kmod. A weakdep's words
+ * have no such heads and all go to pre. */
+static int add_dependency_rule(struct config *c, enum rule_kind kind, struct rule *rule, char *list)
+{
+	enum { NONE, PRE, POST } mode = kind == RULE_WEAKDEP ? PRE : NONE;
+	ARRAY(char *) pre = {}, post = {};
+	char *save = NULL;
+	int r = 0;
+
+	for (char *w = strtok_r(list, " \t\n\v\f\r", &save); !r && w;
+	     w = strtok_r(NULL, " \t\n\v\f\r", &save)) {
+		if (kind == RULE_SOFTDEP && !strcmp(w, "pre:"))
+			mode = PRE;
+		else if (kind == RULE_SOFTDEP && !strcmp(w, "post:"))
+			mode = POST;
+		else if (mode == PRE)
+			r = array_push(&pre, w);
+		else if (mode == POST)
+			r = array_push(&post, w);
+	}
+	rule->pre = copy_words(c, pre.items, pre.n);
+	rule->post = copy_words(c, post.items, post.n);
+	rule->n_pre = (uint32_t)pre.n;
+	rule->n_post = (uint32_t)post.n;
+	if (!rule->pre || !rule->post)
+		r = -ENOMEM;
+	array_free(&pre);
+	array_free(&post);
+	return r ?: add_rule(c, kind, rule);
+}
+
+static const struct {
+	const char *word;
+	enum rule_kind kind;
+} commands[] = {
+	{ "alias", RULE_ALIAS },     { "blacklist", RULE_BLACKLIST }, { "options", RULE_OPTIONS },
+	{ "install", RULE_INSTALL }, { "remove", RULE_REMOVE },	      { "softdep", RULE_SOFTDEP },
+	{ "weakdep", RULE_WEAKDEP },
+};
+
+/* 1: taken, 0: not a line of this form, -ENOMEM. */
+static int parse_rule(struct config *c, enum rule_kind kind, char *rest, struct origin origin)
+{
+	char *key = next_word(&rest), *value = NULL;
+	struct rule rule = { .key = key, .origin = origin };
+
+	if (!key || !normalise_pattern(key))
+		return 0;
+	switch (kind) {
+	case RULE_BLACKLIST:
+		break;
+	case RULE_ALIAS:
+		value = next_word(&rest);
+		if (!value || !normalise_pattern(value))
+			return 0;
+		break;
+	default:
+		value = rest;
+		if (!*value)
+			return 0;
+		break;
+	}
+	rule.value = value;
+	if (kind == RULE_SOFTDEP || kind == RULE_WEAKDEP)
+		return add_dependency_rule(c, kind, &rule, value) ?: 1;
+	for (char *p = value; kind == RULE_OPTIONS && *p; p++)
+		if (*p == '\t')
+			*p = ' ';
+	return add_rule(c, kind, &rule) ?: 1;
+}
+
+static int parse_line(struct config *c, char *line, struct origin origin)
+{
+	char *rest = line, *word;
+
+	if (*line == '#')
+		return 0;
+	word = next_word(&rest);
+	if (!word)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		int r;
+
+		if (strcmp(word, commands[i].word) != 0)
+			continue;
+		r = parse_rule(c, commands[i].kind, rest, origin);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		break;
+	}
+	if (!strcmp(word, "include") || !strcmp(word, "config"))
+		log_warning(c->log, "%s:%u: '%s' has not been supported since kmod, line ignored",
+			    origin.file, origin.line, word);
+	else
+		log_warning(c->log, "%s:%u: ignoring bad line starting with '%.64s'", origin.file,
+			    origin.line, word);
+	return 0;
+}
+
+/* Joins a logical line in place, as kmod's freadline_wrapped() does: a backslash goes, and a newline
+ * behind it too. Returns where the next one begins; *lines: how many newlines were read. */
+static char *join_line(char *p, const char *end, size_t *len, uint32_t *lines)
+{
+	char *out = p, *start = p;
+
+	for (*lines = 0; p < end && *p != '\n'; p++) {
+		if (*p == '\\') {
+			if (++p == end)
+				break;
+			if (*p == '\n') {
+				++*lines;
+				continue;
+			}
+		}
+		*out++ = *p;
+	}
+	if (p < end)
+		++*lines;
+	*len = (size_t)(out - start);
+	return p < end ? p + 1 : p;
+}
+
+int config_parse(struct config *c, char *text, size_t size, const char *file)
+{
+	struct origin origin = { arena_strdup(&c->arena, file), 1 };
+	const char *end = text + size;
+	uint32_t lines;
+	size_t len;
+	int r = 0;
+
+	if (!origin.file)
+		return -ENOMEM;
+	for (char *p = text, *next; !r && p < end; p = next, origin.line += lines) {
+		next = join_line(p, end, &len, &lines);
+		if (len > LIMIT_LINE) {
+			log_warning(c->log, "%s:%u: line of %zu bytes is longer than %u, ignored",
+				    origin.file, origin.line, len, LIMIT_LINE);
+			continue;
+		}
+		if (memchr(p, '\0', len)) {
+			log_warning(c->log, "%s:%u: line with a NUL byte ignored", origin.file,
+				    origin.line);
+			continue;
+		}
+		/* The byte behind the line is its own newline, a joined part, or the text's NUL. */
+		p[len] = '\0';
+		r = parse_line(c, p, origin);
+	}
+	return r;
+}
+
+/* One file to read. */
+struct conf_file {
+	char *path;
+	const char *name; /* its last part: what it is sorted and masked by */
+};
+
+struct conf_files {
+	struct arena arena;
+	ARRAY(struct conf_file) files;
+};
+
+static int add_file(struct conf_files *list, const char *dir, const char *name)
+{
+	char *path = name ? arena_printf(&list->arena, "%s/%s", dir, name) :
+			    arena_strdup(&list->arena, dir);
+	const char *last;
+
+	if (!path)
+		return -ENOMEM;
+	last = strrchr(path, '/');
+	last = last ? last + 1 : path;
+	for (size_t i = 0; i < list->files.n; i++)
+		if (!strcmp(list->files.items[i].name, last))
+			return 0;
+	return array_push(&list->files, { path, last });
+}
+
+static bool is_conf_name(const char *name)
+{
+	size_t n = strlen(name);
+
+	return name[0] != '.' && n >= 6 && !strcmp(name + n - 5, ".conf");
+}
+
+static int add_directory(struct config *c, struct conf_files *list, const char *path, int fd)
+{
+	_cleanup_closedir_ DIR *dir = fdopendir(fd);
+	struct dirent *de;
+	struct stat st;
+	int r = 0;
+
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (!r && (de = readdir(dir))) {
+		if (!is_conf_name(de->d_name))
+			continue;
+		if (!fstatat(dirfd(dir), de->d_name, &st, 0) && S_ISDIR(st.st_mode)) {
+			log_warning(c->log, "%s/%s: a directory inside a directory is not read", path,
+				    de->d_name);
+			continue;
+		}
+		r = add_file(list, path, de->d_name);
+	}
+	return r;
+}
+
+static int add_path(struct config *c, const struct rootfs *root, struct conf_files *list, const char *path)
+{
+	int fd = rootfs_openat(root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+
+	if (fd >= 0)
+		return add_directory(c, list, path, fd);
+	if (fd == -ENOTDIR)
+		return add_file(list, path, NULL);
+	if (fd != -ENOENT)
+		log_lost(c->log, "%s: cannot be read: %s", path, strerror(-fd));
+	return 0;
+}
+
+static int compare_files(const void *a, const void *b)
+{
+	return strcmp(((const struct conf_file *)a)->name, ((const struct conf_file *)b)->name);
+}
+
+/* A link to /dev/null masks a file; the root it is looked up in may have no /dev. */
+static bool is_mask(const struct rootfs *root, const char *path)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH | O_NOFOLLOW);
+	char target[16];
+	ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target));
+
+	return n == 9 && !memcmp(target, "/dev/null", 9);
+}
+
+static int read_file(struct config *c, const struct rootfs *root, const struct conf_file *f, bool optional)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int r = rootfs_read(root, f->path, LIMIT_CONFIG_FILE, &file);
+
+	if (!r)
+		return config_parse(c, file.data, file.size, f->path);
+	if (r == -ENOMEM || (r == -ENOENT && (optional || is_mask(root, f->path))))
+		return r == -ENOMEM ? r : 0;
+	if (r == -EFBIG)
+		log_lost(c->log, "%s: larger than %u bytes, not read", f->path, LIMIT_CONFIG_FILE);
+	else
+		log_lost(c->log, "%s: cannot be read: %s", f->path, strerror(-r));
+	return 0;
+}
+
+int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir)
+{
+	struct conf_files list = {};
+	const char *softdep = NULL, *weakdep = NULL;
+	int r = 0;
+
+	for (paths = paths ? paths : default_paths; !r && *paths; paths++)
+		r = add_path(c, root, &list, *paths);
+	if (!r && moddir) {
+		softdep = arena_printf(&list.arena, "/%s/modules.softdep", moddir);
+		weakdep = arena_printf(&list.arena, "/%s/modules.weakdep", moddir);
+		r = softdep && weakdep ? add_file(&list, softdep, NULL) ?: add_file(&list, weakdep, NULL) :
+					 -ENOMEM;
+	}
+	if (list.files.n)
+		qsort(list.files.items, list.files.n, sizeof(*list.files.items), compare_files);
+	for (size_t i = 0; !r && i < list.files.n; i++) {
+		const struct conf_file *f = &list.files.items[i];
+
+		r = read_file(c, root, f,
+			      softdep && (!strcmp(f->path, softdep) || !strcmp(f->path, weakdep)));
+	}
+	array_free(&list.files);
+	arena_free(&list.arena);
+	return r;
+}
+
+static int add_list(struct config *c, enum rule_kind kind, char *list, bool normalise, struct origin origin)
+{
+	int r = 0;
+
+	for (char *name; !r && (name = strsep(&list, ","));) {
+		if (!*name || (normalise && !normalise_pattern(name)))
+			continue;
+		r = add_rule(c, kind, &(struct rule){ .key = name, .origin = origin });
+	}
+	return r;
+}
+
+/* MODULE.PARAM[=VALUE]; a parameter with a dot of its own is none of a module's. */
+static int add_module_param(struct config *c, char *param, const struct cmdline_arg *arg, struct origin origin)
+{
+	_cleanup_arena_ struct arena tmp = {};
+	char *dot = strchr(param, '.');
+	const char *quote = "", *text;
+
+	if (!dot || dot == param || !dot[1] || strchr(dot + 1, '.') || strchr(param, '"'))
+		return 0;
+	*dot = '\0';
+	if (!normalise_pattern(param))
+		return 0;
+	if (arg->value && arg->quoted)
+		quote = "\"";
+	text = arg->value ? arena_printf(&tmp, "%s=%s%s%s", dot + 1, quote, arg->value, quote) : dot + 1;
+	if (!text)
+		return -ENOMEM;
+	return add_rule(c, RULE_OPTIONS,
+			&(struct rule){ .key = param, .value = text, .origin = origin });
+}
+
+int config_parse_cmdline(struct config *c, char *text)
+{
+	struct origin origin = { "kernel command line", 0 };
+	struct cmdline_arg arg;
+	int r = 0;
+
+	while (!r && cmdline_next(&text, &arg)) {
+		char *param = (char *)arg.param, *value = (char *)arg.value;
+
+		if (value && !strcmp(param, "modprobe.blacklist"))
+			r = add_list(c, RULE_BLACKLIST, value, true, origin);
+		else if (value && !strcmp(param, "module_blacklist"))
+			r = add_list(c, RULE_FORBID, value, false, origin);
+		else
+			r = add_module_param(c, param, &arg, origin);
+	}
+	return r;
+}
+
+const struct rule *config_match(const struct config *c, enum rule_kind kind, const char *name)
+{
+	for (size_t i = 0; i < c->rules[kind].n; i++)
+		if (!fnmatch(c->rules[kind].items[i].key, name, 0))
+			return &c->rules[kind].items[i];
+	return NULL;
+}
+
+const struct rule *config_find(const struct config *c, enum rule_kind kind, const char *key)
+{
+	for (size_t i = 0; i < c->rules[kind].n; i++)
+		if (!strcmp(c->rules[kind].items[i].key, key))
+			return &c->rules[kind].items[i];
+	return NULL;
+}
+
+void config_free(struct config *c)
+{
+	for (size_t i = 0; i < RULE_KINDS; i++)
+		array_free(&c->rules[i]);
+	arena_free(&c->arena);
+}

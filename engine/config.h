@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the administrator said: modprobe.d(5), modules.softdep, modules.weakdep and the kernel command
+ * line. A rule is data with a file and a line, so that every decision can say which rule made it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/log.h"
+#include "base/rootfs.h"
+
+struct origin {
+	const char *file; /* "/etc/modprobe.d/x.conf", as seen under the root; "kernel command line" */
+	uint32_t line;	  /* of its first line, from 1; 0 for the command line */
+};
+
+enum rule_kind {
+	RULE_ALIAS,	/* pattern -> module name */
+	RULE_BLACKLIST, /* module name, exact */
+	RULE_FORBID,	/* module_blacklist= of the kernel: it will refuse the module itself */
+	RULE_OPTIONS,	/* module name or alias, exact -> parameters */
+	RULE_INSTALL,	/* pattern -> command */
+	RULE_REMOVE,
+	RULE_SOFTDEP, /* pattern -> names */
+	RULE_WEAKDEP,
+	RULE_KINDS,
+};
+
+struct rule {
+	const char *key;   /* normalised */
+	const char *value; /* text as written; module name of an alias is normalised; "" if none */
+	struct origin origin;
+	const char **pre;  /* softdep; weakdep's list */
+	const char **post;
+	uint32_t n_pre, n_post;
+};
+
+struct config {
+	struct arena arena;
+	struct log *log;
+	ARRAY(struct rule) rules[RULE_KINDS];
+};
+
+/* Reads the directories (or files) in paths, NULL-terminated, under root; the default ones when NULL:
+ * /etc, /run, /usr/local/lib, /usr/lib, /lib, each modprobe.d. moddir (may be NULL): the release's
+ * directory, whose modules.softdep and modules.weakdep are sorted in among them. Bad lines and
+ * unreadable files are logged and skipped. 0 or -ENOMEM. */
+int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir);
+
+/* One file's text, as config_load() reads it; text is changed. */
+int config_parse(struct config *c, char *text, size_t size, const char *file);
+
+/* The kernel command line; text is changed. */
+int config_parse_cmdline(struct config *c, char *text);
+
+void config_free(struct config *c);
+
+/* The first rule of this kind whose pattern matches name (fnmatch), or NULL. */
+const struct rule *config_match(const struct config *c, enum rule_kind kind, const char *name);
+/* The first rule of this kind with exactly this key, or NULL. */
+const struct rule *config_find(const struct config *c, enum rule_kind kind, const char *key);
+
+/* kmod's name rules. '-' becomes '_' outside of [...]; false for a ']' alone or a '[' that stays open.
+ * In place. */
+bool normalise_pattern(char *s);
+/* The same for an alias that is asked for, into buf of LIMIT_ALIAS + 1 bytes: cut there as kmod does. */
+bool normalise_alias(const char *alias, char *buf);
+/* A module's name out of a name or a path's last part: up to the first '.', '-' to '_'. Returns its
+ * length; at most size - 1 bytes are written. */
+size_t normalise_name(const char *name, char *buf, size_t size);

@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Matching an alias against a trie of glob patterns.
+ *
+ * libkmod descends literally and, at each node with a '*', '?' or '[' child, enumerates the whole
+ * subtree with one fnmatch(3) per leaf: 1,756 of them for each alias that begins with "of:N". Here the
+ * wildcards are followed through the trie instead: a state is a place in the trie and a place in the
+ * alias, and a '*' becomes "go on from here at each later place of the alias". What keeps that from
+ * growing is one observation: going on behind the same '*' from a later place finds a subset of what
+ * going on from an earlier place found. So for each '*' the earliest place tried is remembered, and
+ * no place is tried twice; the work is bounded by (stars reached) x (length of the alias).
+ *
+ * Refused: compiling the patterns into a structure of our own at start (costs more than a boot's 71
+ * lookups), and pruning to the leftmost match per star (wrong when several patterns share the star).
+ *
+ * A '[' or a '\' met behind a wildcard (0.25 % of the patterns) is left to fnmatch, which sees the
+ * rest of each pattern below it: glob matching composes at such a boundary.
+ *
+ * Two quirks of libkmod's walk are part of the semantics. Before the first wildcard a character
+ * matches only itself ('\' too). And a wildcard that stands where the trie branches can also be matched
+ * literally by the same character in the alias, one that stands inside a node's prefix cannot.
+ */
+#include "engine/index.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+
+struct node {
+	uint32_t offset;
+	const char *prefix;	 /* "" when none */
+	uint32_t prefix_len;
+	uint8_t first, last;	 /* first > last: no children */
+	const uint8_t *children;
+	const uint8_t *values;	 /* behind the count */
+	uint32_t n_values;
+};
+
+static uint32_t be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static int broken(struct index *index, size_t offset, const char *what)
+{
+	index->bad_offset = (uint32_t)offset;
+	index->bad = what;
+	return -EBADMSG;
+}
+
+/* The end of the string at p, one past its NUL; NULL when it runs out of the file. */
+static const uint8_t *string_end(const struct index *index, const uint8_t *p)
+{
+	const uint8_t *end = index->data + index->size;
+	const uint8_t *nul = p < end ? memchr(p, '\0', (size_t)(end - p)) : NULL;
+
+	return nul ? nul + 1 : NULL;
+}
+
+/* Reads the node that ref (offset and flags) names. */
+static int read_node(struct index *index, uint32_t ref, struct node *ret)
+{
+	size_t offset = ref & INDEX_NODE_MASK;
+	const uint8_t *p = index->data + offset;
+	const uint8_t *end = index->data + index->size;
+	struct node n = { .offset = (uint32_t)offset, .prefix = "", .first = 1, .last = 0 };
+	const uint8_t *q;
+
+	if (offset < 12 || offset >= index->size)
+		return broken(index, offset, "node outside the file");
+	if (ref & INDEX_NODE_PREFIX) {
+		q = string_end(index, p);
+		if (!q)
+			return broken(index, offset, "prefix without end");
+		n.prefix = (const char *)p;
+		n.prefix_len = (uint32_t)(q - p - 1);
+		p = q;
+	}
+	if (ref & INDEX_NODE_CHILDS) {
+		if (end - p < 2)
+			return broken(index, offset, "children outside the file");
+		n.first = p[0];
+		n.last = p[1];
+		n.children = p + 2;
+		if (n.first > n.last || end - n.children < 4 * (n.last - n.first + 1))
+			return broken(index, offset, "children outside the file");
+		p = n.children + 4 * (n.last - n.first + 1);
+	}
+	if (ref & INDEX_NODE_VALUES) {
+		if (end - p < 4)
+			return broken(index, offset, "values outside the file");
+		n.n_values = be32(p);
+		n.values = p + 4;
+		if (n.n_values > (size_t)(end - n.values) / 5)
+			return broken(index, offset, "more values than the file holds");
+	}
+	*ret = n;
+	return 0;
+}
+
+/* The reference of the child for character c, 0 when there is none. */
+static uint32_t node_child(const struct node *n, unsigned char c)
+{
+	uint32_t ref;
+
+	if (c < n->first || c > n->last || n->first > n->last)
+		return 0;
+	ref = be32(n->children + 4 * (c - n->first));
+	return ref & INDEX_NODE_MASK ? ref : 0;
+}
+
+int index_open(struct index *index, const void *data, size_t size)
+{
+	struct node root;
+
+	*index = (struct index){ .data = data, .size = size };
+	if (size < 12)
+		return broken(index, 0, "shorter than its header");
+	if (be32(index->data) != INDEX_MAGIC)
+		return broken(index, 0, "not a kmod index (wrong magic)");
+	if (be32(index->data + 4) >> 16 != INDEX_VERSION >> 16)
+		return broken(index, 4, "an index version other than 2");
+	index->root = be32(index->data + 8);
+	/* An index without entries has a root without anything. */
+	if (!(index->root & ~INDEX_NODE_MASK))
+		return 0;
+	return read_node(index, index->root, &root);
+}
+
+static bool is_empty(const struct index *index)
+{
+	return !(index->root & ~INDEX_NODE_MASK);
+}
+
+int index_find(struct index *index, const char *key, const char **value)
+{
+	uint32_t ref = index->root;
+	struct node n;
+	int r;
+
+	if (is_empty(index))
+		return 0;
+	for (;;) {
+		r = read_node(index, ref, &n);
+		if (r < 0)
+			return r;
+		if (strncmp(n.prefix, key, n.prefix_len) != 0)
+			return 0;
+		key += n.prefix_len;
+		if (!*key)
+			break;
+		ref = node_child(&n, (unsigned char)*key++);
+		if (!ref)
+			return 0;
+	}
+	if (!n.n_values)
+		return 0;
+	if (!string_end(index, n.values + 4))
+		return broken(index, n.offset, "value without end");
+	*value = (const char *)n.values + 4;
+	return 1;
+}
+
+/* The earliest place in the key from which the rest behind one '*' was tried. */
+struct star {
+	uint32_t node, at;
+	uint32_t from;
+};
+
+struct matcher {
+	struct index *index;
+	const char *key;
+	size_t key_len;
+	struct index_hits *hits;
+	uint64_t budget;
+	uint32_t entry;
+	ARRAY(struct star) stars;
+	size_t path_len;
+	char path[LIMIT_ALIAS + 1];
+};
+
+static int spend(struct matcher *m, const struct node *n)
+{
+	if (!m->budget--)
+		return broken(m->index, n->offset, "a lookup that does not end");
+	return 0;
+}
+
+/* The path is what was consumed of the trie so far: the pattern, once values are reached. */
+static int push(struct matcher *m, const struct node *n, const char *s, size_t len)
+{
+	if (len > LIMIT_ALIAS - m->path_len)
+		return broken(m->index, n->offset, "a pattern longer than 4095 bytes");
+	memcpy(m->path + m->path_len, s, len);
+	m->path_len += len;
+	return 0;
+}
+
+static int add_values(struct matcher *m, const struct node *n)
+{
+	const uint8_t *p = n->values;
+	struct index_hits *h = m->hits;
+	uint32_t pattern = (uint32_t)h->patterns.n;
+	int r;
+
+	if (!n->n_values)
+		return 0;
+	r = array_make_room(&h->patterns, m->path_len + 1);
+	if (r < 0)
+		return r;
+	memcpy(h->patterns.items + pattern, m->path, m->path_len);
+	h->patterns.items[pattern + m->path_len] = '\0';
+	h->patterns.n += m->path_len + 1;
+	for (uint32_t i = 0; i < n->n_values; i++) {
+		const uint8_t *q = p + 4 < m->index->data + m->index->size ?
+					   string_end(m->index, p + 4) :
+					   NULL;
+
+		if (!q)
+			return broken(m->index, n->offset, "value without end");
+		r = array_push(&h->hits, { .value = (const char *)p + 4,
+					   .priority = be32(p),
+					   .pattern = pattern,
+					   .entry = m->entry,
+					   .node = n->offset,
+					   .position = i });
+		if (r < 0)
+			return r;
+		p = q;
+	}
+	return 0;
+}
+
+static bool is_special(unsigned char c)
+{
+	return c == '*' || c == '?' || c == '[' || c == '\\';
+}
+
+static int match_rest(struct matcher *m, const struct node *n, uint32_t at, size_t pos);
+
+/* Every pattern below, from place at of node n: its part from path[start] on against the rest of
+ * the key. */
+static int match_each(struct matcher *m, const struct node *n, uint32_t at, size_t start, size_t pos)
+{
+	size_t mark = m->path_len;
+	int r = spend(m, n);
+
+	if (!r)
+		r = push(m, n, n->prefix + at, n->prefix_len - at);
+	for (unsigned int c = n->first; !r && c <= n->last; c++) {
+		uint32_t ref = node_child(n, (unsigned char)c);
+		struct node child;
+		char ch = (char)c;
+
+		if (!ref)
+			continue;
+		r = read_node(m->index, ref, &child);
+		if (!r)
+			r = push(m, n, &ch, 1);
+		if (!r) {
+			r = match_each(m, &child, 0, start, pos);
+			m->path_len--;
+		}
+	}
+	if (!r && n->n_values) {
+		m->path[m->path_len] = '\0';
+		if (!fnmatch(m->path + start, m->key + pos, 0))
+			r = add_values(m, n);
+	}
+	m->path_len = mark;
+	return r;
+}
+
+/* Narrows [pos, end) to what was not tried yet behind this star; false when nothing is left. */
+static int star_untried(struct matcher *m, const struct node *n, uint32_t at, size_t pos, size_t *end)
+{
+	for (size_t i = 0; i < m->stars.n; i++) {
+		struct star *s = &m->stars.items[i];
+
+		if (s->node != n->offset || s->at != at)
+			continue;
+		if (pos >= s->from)
+			return 0;
+		*end = s->from;
+		s->from = (uint32_t)pos;
+		return 1;
+	}
+	*end = m->key_len + 1;
+	return array_push(&m->stars, { n->offset, at, (uint32_t)pos }) ?: 1;
+}
+
+/* A '*' was consumed; the rest of the pattern begins at place at of node n. */
+static int match_star(struct matcher *m, const struct node *n, uint32_t at, size_t pos)
+{
+	unsigned char c = at < n->prefix_len ? (unsigned char)n->prefix[at] : '\0';
+	bool jump = c && !is_special(c);
+	size_t end;
+	int r = star_untried(m, n, at, pos, &end);
+
+	if (r <= 0)
+		return r;
+	for (r = 0; !r && pos < end; pos++) {
+		if (jump) {
+			const char *p = memchr(m->key + pos, c, m->key_len - pos);
+
+			if (!p || (size_t)(p - m->key) >= end)
+				break;
+			pos = (size_t)(p - m->key);
+		}
+		r = match_rest(m, n, at, pos);
+	}
+	return r;
+}
+
+/* Goes on in the child for character c of n, having consumed c of the pattern and stepped to pos. */
+static int match_child(struct matcher *m, const struct node *n, unsigned char c, size_t pos)
+{
+	uint32_t ref = node_child(n, c);
+	size_t mark = m->path_len;
+	struct node child;
+	char ch = (char)c;
+	int r;
+
+	if (!ref)
+		return 0;
+	r = read_node(m->index, ref, &child);
+	if (!r)
+		r = push(m, n, &ch, 1);
+	if (r < 0)
+		return r;
+	if (c == '*')
+		r = match_star(m, &child, 0, pos);
+	else if (c == '[' || c == '\\')
+		r = match_each(m, &child, 0, mark, pos);
+	else
+		r = match_rest(m, &child, 0, pos);
+	m->path_len = mark;
+	return r;
+}
+
+static int match_children(struct matcher *m, const struct node *n, size_t pos)
+{
+	unsigned char c = (unsigned char)m->key[pos];
+	int r = match_child(m, n, '*', pos);
+
+	if (!r && c)
+		r = match_child(m, n, '?', pos + 1);
+	if (!r)
+		r = match_child(m, n, '[', pos);
+	if (!r)
+		r = match_child(m, n, '\\', pos);
+	if (!r && c && !is_special(c))
+		r = match_child(m, n, c, pos + 1);
+	return r;
+}
+
+/* Behind the first wildcard: the patterns from place at of node n against the key from pos. */
+static int match_rest(struct matcher *m, const struct node *n, uint32_t at, size_t pos)
+{
+	size_t mark = m->path_len;
+	int r = spend(m, n);
+
+	while (!r && at < n->prefix_len) {
+		unsigned char c = (unsigned char)n->prefix[at];
+
+		if (c == '[' || c == '\\') {
+			r = match_each(m, n, at, m->path_len, pos);
+			goto out;
+		}
+		r = push(m, n, n->prefix + at++, 1);
+		if (r < 0)
+			goto out;
+		if (c == '*') {
+			r = match_star(m, n, at, pos);
+			goto out;
+		}
+		if (!m->key[pos] || (c != '?' && c != (unsigned char)m->key[pos]))
+			goto out;
+		pos++;
+	}
+	if (!r && !m->key[pos])
+		r = add_values(m, n);
+	if (!r && n->first <= n->last)
+		r = match_children(m, n, pos);
+out:
+	m->path_len = mark;
+	return r;
+}
+
+/* A wildcard where the trie branches: what libkmod calls a walk of its own. */
+static int enter_child(struct matcher *m, const struct node *n, unsigned char c, size_t pos)
+{
+	if (c == '?' && !m->key[pos])
+		return 0;
+	m->entry++;
+	return match_child(m, n, c, c == '?' ? pos + 1 : pos);
+}
+
+/* Before the first wildcard. */
+static int match_literally(struct matcher *m)
+{
+	uint32_t ref = m->index->root;
+	struct node n;
+	size_t pos = 0;
+	int r;
+
+	for (;;) {
+		r = read_node(m->index, ref, &n);
+		if (r < 0)
+			return r;
+		for (uint32_t j = 0; j < n.prefix_len; j++) {
+			char c = n.prefix[j];
+
+			if (c == '*' || c == '?' || c == '[') {
+				m->entry++;
+				return match_rest(m, &n, j, pos);
+			}
+			if (c != m->key[pos])
+				return 0;
+			r = push(m, &n, &c, 1);
+			if (r < 0)
+				return r;
+			pos++;
+		}
+		r = enter_child(m, &n, '*', pos) ?: enter_child(m, &n, '?', pos) ?:
+		    enter_child(m, &n, '[', pos);
+		if (r < 0)
+			return r;
+		if (!m->key[pos]) {
+			m->entry++;
+			return add_values(m, &n);
+		}
+		ref = node_child(&n, (unsigned char)m->key[pos]);
+		if (!ref)
+			return 0;
+		r = push(m, &n, m->key + pos++, 1) ?: spend(m, &n);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* libkmod inserts each value before the ones of equal priority found earlier; and a file written by
+ * depmod has the nodes of one walk in ascending order. */
+static int compare_hits(const void *a, const void *b)
+{
+	const struct index_hit *x = a, *y = b;
+
+	if (x->priority != y->priority)
+		return x->priority < y->priority ? -1 : 1;
+	if (x->entry != y->entry)
+		return x->entry > y->entry ? -1 : 1;
+	if (x->node != y->node)
+		return x->node > y->node ? -1 : 1;
+	return (x->position < y->position) - (x->position > y->position);
+}
+
+int index_match(struct index *index, const char *key, struct index_hits *hits)
+{
+	struct matcher m;
+	int r;
+
+	m.index = index;
+	m.key = key;
+	m.key_len = strnlen(key, LIMIT_ALIAS + 1);
+	m.hits = hits;
+	m.budget = 1000000 + 64 * (uint64_t)index->size;
+	m.entry = 0;
+	memset(&m.stars, 0, sizeof(m.stars));
+	m.path_len = 0;
+	hits->hits.n = hits->patterns.n = 0;
+	if (is_empty(index))
+		return 0;
+	r = match_literally(&m);
+	array_free(&m.stars);
+	if (r < 0)
+		return r;
+	if (hits->hits.n > 1)
+		qsort(hits->hits.items, hits->hits.n, sizeof(*hits->hits.items), compare_hits);
+	return 0;
+}
+
+struct each {
+	struct index *index;
+	int (*fn)(void *userdata, const char *key, const char *value, uint32_t priority);
+	void *userdata;
+	uint64_t budget;
+	size_t path_len;
+	char path[LIMIT_ALIAS + 1];
+};
+
+static int each_value(struct each *e, const struct node *n)
+{
+	const uint8_t *p = n->values;
+	int r = 0;
+
+	e->path[e->path_len] = '\0';
+	for (uint32_t i = 0; !r && i < n->n_values; i++) {
+		const uint8_t *q = p + 4 < e->index->data + e->index->size ?
+					   string_end(e->index, p + 4) :
+					   NULL;
+
+		if (!q)
+			return broken(e->index, n->offset, "value without end");
+		r = e->fn(e->userdata, e->path, (const char *)p + 4, be32(p));
+		p = q;
+	}
+	return r < 0 ? r : 0;
+}
+
+static int each_node(struct each *e, uint32_t ref)
+{
+	size_t mark = e->path_len;
+	struct node n;
+	int r = read_node(e->index, ref, &n);
+
+	if (r < 0)
+		return r;
+	if (!e->budget--)
+		return broken(e->index, n.offset, "a trie that does not end");
+	if (n.prefix_len > LIMIT_ALIAS - e->path_len)
+		return broken(e->index, n.offset, "a pattern longer than 4095 bytes");
+	memcpy(e->path + e->path_len, n.prefix, n.prefix_len);
+	e->path_len += n.prefix_len;
+	for (unsigned int c = n.first; !r && c <= n.last; c++) {
+		uint32_t child = node_child(&n, (unsigned char)c);
+
+		if (!child)
+			continue;
+		if (e->path_len == LIMIT_ALIAS)
+			return broken(e->index, n.offset, "a pattern longer than 4095 bytes");
+		e->path[e->path_len++] = (char)c;
+		r = each_node(e, child);
+		e->path_len--;
+	}
+	if (!r)
+		r = each_value(e, &n);
+	e->path_len = mark;
+	return r;
+}
+
+int index_each(struct index *index,
+	       int (*fn)(void *userdata, const char *key, const char *value, uint32_t priority),
+	       void *userdata)
+{
+	struct each e;
+
+	if (is_empty(index))
+		return 0;
+	e.index = index;
+	e.fn = fn;
+	e.userdata = userdata;
+	e.budget = index->size;
+	e.path_len = 0;
+	return each_node(&e, index->root);
+}
+
+void index_hits_free(struct index_hits *hits)
+{
+	array_free(&hits->hits);
+	array_free(&hits->patterns);
+}

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/moddir.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "engine/config.h"
+#include "engine/index-build.h"
+
+/* What a text file's line becomes in the index. */
+struct text_reader {
+	struct moddir *dir;
+	struct index_builder *builder;
+	const char *path;
+	uint32_t line;
+};
+
+static int take_dep_line(struct text_reader *t, char *line, size_t len)
+{
+	char name[256];
+	char *colon = strchr(line, ':');
+	char *slash;
+	size_t n;
+
+	if (!colon) {
+		log_warning(t->dir->log, "%s:%u: no ':' in '%.64s', line ignored", t->path, t->line, line);
+		return 0;
+	}
+	*colon = '\0';
+	slash = strrchr(line, '/');
+	n = normalise_name(slash ? slash + 1 : line, name, sizeof(name));
+	*colon = ':';
+	return index_builder_add(t->builder, name, n, line, len, t->line);
+}
+
+/* "alias PATTERN MODULE" */
+static int take_alias_line(struct text_reader *t, char *line, size_t len)
+{
+	char *pattern = line + 6, *space = strrchr(line, ' ');
+
+	(void)len;
+	if (strncmp(line, "alias ", 6) != 0 || !space || space <= pattern) {
+		log_warning(t->dir->log, "%s:%u: not an alias line: '%.64s', ignored", t->path, t->line,
+			    line);
+		return 0;
+	}
+	return index_builder_add(t->builder, pattern, (size_t)(space - pattern), space + 1,
+				 strlen(space + 1), t->line);
+}
+
+static int take_builtin_line(struct text_reader *t, char *line, size_t len)
+{
+	char name[256];
+	char *slash = strrchr(line, '/');
+	size_t n = normalise_name(slash ? slash + 1 : line, name, sizeof(name));
+
+	(void)len;
+	return index_builder_add(t->builder, name, n, "", 0, 0);
+}
+
+/* modules.builtin.modinfo: NUL-terminated "MODULE.KEY=VALUE". */
+static int take_modinfo(struct text_reader *t, char *entry, size_t len)
+{
+	char *equals = strchr(entry, '=');
+	char *dot = strchr(entry, '.');
+	char name[256];
+	size_t n;
+
+	(void)len;
+	if (!equals || !dot || dot > equals || strncmp(dot + 1, "alias=", 6) != 0)
+		return 0;
+	n = normalise_name(entry, name, sizeof(name));
+	if (!normalise_pattern(equals + 1))
+		return 0;
+	return index_builder_add(t->builder, equals + 1, strlen(equals + 1), name, n, 0);
+}
+
+static const struct {
+	const char *bin;
+	const char *text;
+	char separator;
+	int (*take)(struct text_reader *t, char *line, size_t len);
+	bool needed; /* its absence is input lost */
+} files[MODDIR_INDEXES] = {
+	[MODDIR_DEP] = { "modules.dep.bin", "modules.dep", '\n', take_dep_line, true },
+	[MODDIR_ALIAS] = { "modules.alias.bin", "modules.alias", '\n', take_alias_line, true },
+	[MODDIR_SYMBOLS] = { "modules.symbols.bin", "modules.symbols", '\n', take_alias_line, false },
+	[MODDIR_BUILTIN] = { "modules.builtin.bin", "modules.builtin", '\n', take_builtin_line, false },
+	[MODDIR_BUILTIN_ALIAS] = { "modules.builtin.alias.bin", "modules.builtin.modinfo", '\0',
+				   take_modinfo, false },
+};
+
+static int read_text(struct text_reader *t, enum moddir_index which, const struct file_bytes *file)
+{
+	char separator = files[which].separator;
+	char *end = file->data + file->size;
+	int r = 0;
+
+	for (char *p = file->data, *next; !r && p < end; p = next) {
+		char *stop = memchr(p, separator, (size_t)(end - p));
+		size_t len;
+
+		stop = stop ? stop : end;
+		next = stop + 1;
+		*stop = '\0';
+		t->line++;
+		len = strlen(p); /* a NUL inside a line ends it */
+		if (!len || (separator == '\n' && *p == '#'))
+			continue;
+		r = files[which].take(t, p, len);
+		if (r != -E2BIG)
+			continue;
+		log_warning(t->dir->log, "%s:%u: a key longer than %u bytes, line ignored", t->path, t->line,
+			    LIMIT_ALIAS);
+		r = 0;
+	}
+	return r;
+}
+
+/* 1: built, 0: there is no such text, -ENOMEM. */
+static int build_from_text(struct moddir *d, enum moddir_index which, struct moddir_source *s)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_file_ struct file_bytes file = {};
+	struct index_builder builder = {};
+	struct text_reader t = { .dir = d, .builder = &builder };
+	size_t size = 0;
+	int r;
+
+	if (asprintf(&path, "/%s/%s", d->path, files[which].text) < 0)
+		return -ENOMEM;
+	r = rootfs_read(d->root, path, LIMIT_INDEX, &file);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		if (r != -ENOENT)
+			log_lost(d->log, "%s: cannot be read: %s", path, strerror(-r));
+		return 0;
+	}
+	t.path = path;
+	r = read_text(&t, which, &file);
+	if (!r)
+		r = index_builder_finish(&builder, &s->built, &size);
+	index_builder_free(&builder);
+	if (r < 0)
+		return r;
+	s->from_text = true;
+	return index_open(&s->index, s->built, size) ?: 1;
+}
+
+static int64_t mtime_of(struct moddir *d, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	if (asprintf(&path, "/%s/%s", d->path, name) < 0)
+		return INT64_MIN;
+	fd = rootfs_openat(d->root, path, O_PATH);
+	return fd < 0 || fstat(fd, &st) < 0 ? INT64_MIN : st.st_mtime;
+}
+
+/* Maps the .bin. 1 when it can be used; 0 when not, *why says why. */
+static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_source *s, char *why, size_t size)
+{
+	_cleanup_free_ char *path = NULL;
+	struct file_bytes file = {};
+	int r;
+
+	if (asprintf(&path, "/%s/%s", d->path, files[which].bin) < 0)
+		return -ENOMEM;
+	r = rootfs_map(d->root, path, LIMIT_INDEX, &file);
+	if (r < 0) {
+		snprintf(why, size, "%s: %s", path, r == -ENOENT ? "missing" : strerror(-r));
+		return 0;
+	}
+	if (file.mtime < mtime_of(d, files[which].text)) {
+		snprintf(why, size, "%s: older than %s", path, files[which].text);
+		r = 0;
+	} else if (index_open(&s->index, file.data, file.size) < 0) {
+		snprintf(why, size, "%s: broken at byte %u: %s", path, s->index.bad_offset, s->index.bad);
+		r = 0;
+	} else {
+		s->file = file;
+		return 1;
+	}
+	file_release(&file);
+	return r;
+}
+
+/* Falls back to the text; a missing index that is not needed and has no text either is no news. */
+static int use_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, const char *why)
+{
+	int r = build_from_text(d, which, s);
+
+	if (r < 0)
+		return r;
+	s->state = r ? SOURCE_OPEN : SOURCE_ABSENT;
+	if (r)
+		log_warning(d->log, "%s; using %s", why, files[which].text);
+	else if (files[which].needed)
+		log_lost(d->log, "%s, and there is no %s", why, files[which].text);
+	else
+		log_debug(d->log, "%s, and there is no %s", why, files[which].text);
+	return 0;
+}
+
+static int open_source(struct moddir *d, enum moddir_index which)
+{
+	struct moddir_source *s = &d->sources[which];
+	char why[512];
+	int r;
+
+	if (s->state != SOURCE_UNOPENED)
+		return 0;
+	if (!d->path) {
+		s->state = SOURCE_ABSENT;
+		return 0;
+	}
+	r = map_bin(d, which, s, why, sizeof(why));
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		s->state = SOURCE_OPEN;
+		return 0;
+	}
+	return use_text(d, which, s, why);
+}
+
+/* A broken place was met in the middle of a lookup. */
+static int replace_broken(struct moddir *d, enum moddir_index which)
+{
+	struct moddir_source *s = &d->sources[which];
+	char why[512];
+
+	snprintf(why, sizeof(why), "/%s/%s: broken at byte %u: %s", d->path, files[which].bin,
+		 s->index.bad_offset, s->index.bad);
+	/* The mapping stays until moddir_close(): values found before may still be in use. */
+	return use_text(d, which, s, why);
+}
+
+struct question {
+	enum { FIND, MATCH, EACH } kind;
+	const char *key;
+	const char **value;
+	struct index_hits *hits;
+	int (*fn)(void *userdata, const char *key, const char *value, uint32_t priority);
+	void *userdata;
+};
+
+static int ask_index(struct index *index, const struct question *q)
+{
+	switch (q->kind) {
+	case FIND:
+		return index_find(index, q->key, q->value);
+	case MATCH:
+		return index_match(index, q->key, q->hits);
+	default:
+		return index_each(index, q->fn, q->userdata);
+	}
+}
+
+static int ask(struct moddir *d, enum moddir_index which, const struct question *q)
+{
+	struct moddir_source *s = &d->sources[which];
+	int r = open_source(d, which);
+
+	for (;;) {
+		if (r < 0 || s->state != SOURCE_OPEN)
+			return r;
+		r = ask_index(&s->index, q);
+		if (r != -EBADMSG || s->from_text)
+			return r;
+		r = replace_broken(d, which);
+	}
+}
+
+int moddir_find(struct moddir *d, enum moddir_index which, const char *key, const char **value)
+{
+	return ask(d, which, &(struct question){ .kind = FIND, .key = key, .value = value });
+}
+
+int moddir_match(struct moddir *d, enum moddir_index which, const char *key, struct index_hits *hits)
+{
+	hits->hits.n = hits->patterns.n = 0;
+	return ask(d, which, &(struct question){ .kind = MATCH, .key = key, .hits = hits });
+}
+
+int moddir_each(struct moddir *d, enum moddir_index which,
+		int (*fn)(void *userdata, const char *key, const char *value, uint32_t priority),
+		void *userdata)
+{
+	return ask(d, which, &(struct question){ .kind = EACH, .fn = fn, .userdata = userdata });
+}
+
+static bool is_directory(const struct rootfs *root, const char *path)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH | O_DIRECTORY);
+
+	return fd >= 0;
+}
+
+int moddir_open(struct moddir *d, const struct rootfs *root, const char *release, struct log *log)
+{
+	static const char *const parents[] = { "lib/modules", "usr/lib/modules" };
+
+	*d = (struct moddir){ .root = root, .log = log };
+	for (size_t i = 0; i < ARRAY_SIZE(parents); i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", parents[i], release) < 0)
+			return -ENOMEM;
+		if (!is_directory(root, path))
+			continue;
+		d->path = steal_ptr(path);
+		return 1;
+	}
+	log_lost(log, "%s/lib/modules/%s: no modules for this kernel here", root->path, release);
+	return 0;
+}
+
+void moddir_close(struct moddir *d)
+{
+	for (size_t i = 0; i < MODDIR_INDEXES; i++) {
+		file_release(&d->sources[i].file);
+		free(d->sources[i].built);
+	}
+	free(d->path);
+	d->path = NULL;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The index files of one kernel release: several sources behind one small interface. Each is the
+ * mapped .bin, or, when that is missing, broken or older than its text, a trie built from the text. */
+#pragma once
+
+#include "base/log.h"
+#include "base/rootfs.h"
+#include "engine/index.h"
+
+enum moddir_index {
+	MODDIR_DEP,	      /* module name -> "path: dep dep" */
+	MODDIR_ALIAS,	      /* pattern -> module name */
+	MODDIR_SYMBOLS,	      /* "symbol:NAME" -> module name */
+	MODDIR_BUILTIN,	      /* module name */
+	MODDIR_BUILTIN_ALIAS, /* pattern -> module name */
+	MODDIR_INDEXES,
+};
+
+struct moddir_source {
+	enum { SOURCE_UNOPENED, SOURCE_OPEN, SOURCE_ABSENT } state;
+	bool from_text;
+	struct file_bytes file; /* the mapping, when it is the .bin's */
+	uint8_t *built;		/* or the image built */
+	struct index index;
+};
+
+struct moddir {
+	const struct rootfs *root;
+	struct log *log;
+	char *path; /* "lib/modules/RELEASE" under the root */
+	struct moddir_source sources[MODDIR_INDEXES];
+};
+
+/* Finds the release's directory: lib/modules/RELEASE, else usr/lib/modules/RELEASE. 1 when it is
+ * there, 0 when not (logged as input lost; lookups then find nothing), -ENOMEM. */
+int moddir_open(struct moddir *d, const struct rootfs *root, const char *release, struct log *log);
+void moddir_close(struct moddir *d);
+
+/* index_find(), index_match() and index_each() over a source, which is opened when first used. A
+ * source found broken on the way is replaced by its text and asked again (moddir_each() may then have
+ * called fn for entries of both). Values stay valid until moddir_close(). Negative: -ENOMEM only. */
+int moddir_find(struct moddir *d, enum moddir_index which, const char *key, const char **value);
+int moddir_match(struct moddir *d, enum moddir_index which, const char *key, struct index_hits *hits);
+int moddir_each(struct moddir *d, enum moddir_index which,
+		int (*fn)(void *userdata, const char *key, const char *value, uint32_t priority),
+		void *userdata);

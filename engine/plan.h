@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What engine/ hands on to loader/: steps and the edges between them. Data only: a plan can be made
+ * without a kernel, and carried out without knowing where a module came from. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STEP_NONE UINT32_MAX
+
+enum step_kind {
+	STEP_MODULE,  /* load the file at path */
+	STEP_COMMAND, /* run the shell command of an install line instead */
+	STEP_ABSENT,  /* wanted, but there is no file: fails when its turn comes, so dependents know */
+};
+
+/* How one step depends on another. */
+enum edge_kind {
+	EDGE_HARD, /* the other must be live; when it failed, so has this one */
+	EDGE_SOFT, /* the other must have been tried */
+	EDGE_POST, /* this is the other's post softdep: as EDGE_SOFT, and see step.post_only */
+};
+
+struct step_edge {
+	uint32_t on;   /* the step waited for: an id below this step's own, perhaps of an earlier plan */
+	uint32_t kind; /* enum edge_kind */
+};
+
+struct step {
+	uint32_t id;	      /* counts up over all plans given to one loader, without gaps */
+	uint32_t kind;	      /* enum step_kind */
+	const char *name;     /* the module's name, normalised ('_') */
+	const char *path;     /* STEP_MODULE: path under the root, "lib/modules/..."; else NULL */
+	const char *params;   /* "" when none */
+	const char *command;  /* STEP_COMMAND: for /bin/sh -c, $CMDLINE_OPTS replaced already */
+	const char *origin;   /* STEP_COMMAND: "FILE:LINE" of the install line; else NULL */
+	uint32_t priority;    /* among those ready, higher starts first */
+	bool async_probe;     /* may be given the kernel parameter async_probe */
+	bool post_only;	      /* wanted only as a post softdep: not tried when all it follows failed */
+	uint32_t edge_first;  /* into plan.edges */
+	uint32_t n_edges;
+};
+
+struct plan {
+	const struct step *steps; /* in kmod's order: every edge points to an earlier step */
+	size_t n_steps;
+	const struct step_edge *edges;
+	size_t n_edges;
+};

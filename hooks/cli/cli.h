@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the subcommands of coldplug share. */
+#pragma once
+
+#include <stdbool.h>
+
+#include <coldplug.h>
+
+#define EXIT_USAGE 100
+#define EXIT_SYSTEM 111 /* a system call failed */
+
+enum command_id {
+	COMMAND_RUN = 1,
+	COMMAND_LOAD = 2,
+	COMMAND_PLAN = 4,
+	COMMAND_RESOLVE = 8,
+	COMMAND_WHY = 16,
+	COMMAND_LIST = 32,
+};
+
+/* One invocation: the context made ready by the options, and what only the program cares about. */
+struct cli {
+	struct coldplug *c;
+	const struct command *command;
+	int verbosity; /* -1 quiet, 0, 1 verbose, 2 debug */
+	bool json;
+	bool dry_run;
+	bool progress_shown; /* a progress line stands on the terminal */
+	char **args;	     /* NULL-terminated, behind the options */
+	int n_args;
+};
+
+struct command {
+	const char *name;
+	enum command_id id;
+	int (*fn)(struct cli *cli);
+	const char *arguments;
+	const char *help;
+};
+
+/* Reads options and makes the context: 0, or the exit code + 1 to end with (1: help was shown). */
+int cli_setup(struct cli *cli, const struct command *command, int argc, char **argv);
+
+/* Prints the help of one command. */
+void cli_help(const struct command *command);
+
+/* An error of the program itself, to stderr; returns the exit code. */
+int cli_fail(struct cli *cli, int error, const char *what);
+
+/* Follows loads: a line each with -v, a progress line on a terminal. */
+void cli_follow(struct cli *cli);
+/* The summary line, failures, and the exit code of what was done; r is the library's last answer. */
+int cli_end(struct cli *cli, int r);
+
+int command_run(struct cli *cli);
+int command_load(struct cli *cli);
+int command_plan(struct cli *cli);
+int command_resolve(struct cli *cli);
+int command_why(struct cli *cli);
+int command_list(struct cli *cli);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "hooks/cli/cli.h"
+
+static int64_t want_all(struct cli *cli)
+{
+	int64_t r = 0;
+
+	if (!cli->n_args)
+		return coldplug_walk(cli->c);
+	for (int i = 0; r >= 0 && i < cli->n_args; i++)
+		r = coldplug_want(cli->c, cli->args[i], NULL);
+	return r;
+}
+
+int command_plan(struct cli *cli)
+{
+	char *text = NULL;
+	int64_t r;
+
+	coldplug_set_flag(cli->c, COLDPLUG_DRY_RUN, true);
+	/* By name it is modprobe -D, which asks what belongs to a module, not what is missing. */
+	if (cli->n_args)
+		coldplug_set_flag(cli->c, COLDPLUG_IGNORE_LOADED, true);
+	r = want_all(cli);
+	if (r == -ENOENT)
+		r = 0; /* told already, and counted as lost */
+	if (r >= 0)
+		r = coldplug_plan(cli->c);
+	if (r >= 0)
+		r = cli->json ? coldplug_json(cli->c, COLDPLUG_JSON_PLAN, &text) :
+				coldplug_plan_text(cli->c, &text);
+	if (r < 0)
+		return cli_fail(cli, (int)r, "planning");
+	fputs(text, stdout);
+	if (cli->json)
+		putchar('\n');
+	free(text);
+	return coldplug_exit_code(cli->c);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hooks/cli/cli.h"
+
+/* The first ^C ends the starting of loads, a second one coldplug itself. */
+static struct coldplug *interrupted;
+
+static void on_signal(int signal)
+{
+	coldplug_cancel(interrupted);
+}
+
+static void catch_signals(struct coldplug *c)
+{
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
+
+	interrupted = c;
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+}
+
+int command_run(struct cli *cli)
+{
+	if (cli->n_args) {
+		fprintf(stderr, "coldplug run: takes no names ('%s'); see coldplug load\n", cli->args[0]);
+		return EXIT_USAGE;
+	}
+	cli->dry_run = coldplug_is_dry_run(cli->c);
+	cli_follow(cli);
+	catch_signals(cli->c);
+	return cli_end(cli, coldplug_run(cli->c));
+}
+
+/* PARAM=VALUE, and not an alias that has a '=' in it somewhere. */
+static bool is_param(const char *word)
+{
+	size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+
+	return n && word[n] == '=';
+}
+
+/* modprobe quotes a value with blanks, so that the kernel takes it as one. */
+static int append_param(char **params, const char *word)
+{
+	const char *value = strchr(word, '=') + 1;
+	const char *quote = strpbrk(value, " \t\n") && *value != '"' ? "\"" : "";
+	char *joined;
+
+	if (asprintf(&joined, "%s%s%.*s%s%s%s", *params ? *params : "", *params ? " " : "", (int)(value - word), word,
+		     quote, value, quote) < 0)
+		return -1;
+	free(*params);
+	*params = joined;
+	return 0;
+}
+
+/* A name and the parameters that follow it; how many words. */
+static int want_one(struct cli *cli, char **words)
+{
+	char *params = NULL;
+	int n = 1, r;
+
+	while (words[n] && is_param(words[n]))
+		if (append_param(&params, words[n++]) < 0)
+			return -1;
+	r = coldplug_want(cli->c, words[0], params);
+	free(params);
+	return r < 0 ? r : n;
+}
+
+int command_load(struct cli *cli)
+{
+	int r = 0;
+
+	if (!cli->n_args || is_param(cli->args[0])) {
+		fprintf(stderr, "coldplug load: say what to load\n");
+		return EXIT_USAGE;
+	}
+	cli->dry_run = coldplug_is_dry_run(cli->c);
+	cli_follow(cli);
+	catch_signals(cli->c);
+	r = coldplug_start(cli->c);
+	for (int i = 0; r >= 0 && i < cli->n_args; i += r)
+		r = want_one(cli, cli->args + i);
+	if (r >= 0)
+		r = (int)coldplug_plan(cli->c);
+	if (r >= 0)
+		r = coldplug_load(cli->c);
+	if (r >= 0)
+		r = coldplug_wait(cli->c);
+	return cli_end(cli, r);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "hooks/cli/cli.h"
+
+static const struct command commands[] = {
+	{ "run", COMMAND_RUN, command_run, "", "load what this machine's devices need" },
+	{ "load", COMMAND_LOAD, command_load, "NAME|ALIAS... [PARAM=VALUE...]",
+	  "load modules, with what they need" },
+	{ "plan", COMMAND_PLAN, command_plan, "[NAME|ALIAS...]", "show what would be loaded, in modprobe's words" },
+	{ "resolve", COMMAND_RESOLVE, command_resolve, "ALIAS...|-", "show which modules aliases mean" },
+	{ "why", COMMAND_WHY, command_why, "MODULE...", "show what asks for a module, and what withholds it" },
+	{ "list", COMMAND_LIST, command_list, "", "show the loaded modules, as lsmod does" },
+};
+
+static void help(FILE *to)
+{
+	fputs("coldplug gets a Linux machine's kernel modules loaded: fast, in parallel, by modprobe's rules.\n\n"
+	      "Usage: coldplug COMMAND [OPTION...] [ARGUMENT...]\n\n",
+	      to);
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fputs("\n'coldplug COMMAND --help' shows a command's options; 'coldplug --version' the version.\n"
+	      "Exit codes: 0 done, 1 some module failed, 2 input was lost, 100 usage, 111 system call failed.\n",
+	      to);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+	struct cli cli = {};
+	int r = cli_setup(&cli, command, argc, argv);
+
+	r = r ? r - 1 : command->fn(&cli);
+	coldplug_free(cli.c);
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		perror("coldplug: standard output");
+		return EXIT_SYSTEM;
+	}
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		help(stderr);
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		command = argc > 2 ? find_command(argv[2]) : NULL;
+		if (command)
+			cli_help(command);
+		else
+			help(stdout);
+		return 0;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		puts("coldplug " COLDPLUG_VERSION COLDPLUG_FEATURES);
+		return 0;
+	}
+	command = find_command(argv[1]);
+	if (!command) {
+		fprintf(stderr, "coldplug: no command '%s'; see coldplug --help\n", argv[1]);
+		return EXIT_USAGE;
+	}
+	return run_command(command, argc - 1, argv + 1);
+}

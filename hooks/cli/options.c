@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One table of all options: which commands have them, what they do, and their help. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hooks/cli/cli.h"
+
+#define LOADING (COMMAND_RUN | COMMAND_LOAD)
+#define PLANNING (LOADING | COMMAND_PLAN | COMMAND_WHY)
+#define ALL (PLANNING | COMMAND_RESOLVE | COMMAND_LIST)
+
+struct setup {
+	struct cli *cli;
+	const char *config_paths[16];
+	size_t n_config_paths;
+	bool dry_run; /* what -n asked for, told after --root has implied it */
+};
+
+static int set_root(struct setup *s, const char *value)
+{
+	return coldplug_set_root(s->cli->c, value);
+}
+
+static int set_release(struct setup *s, const char *value)
+{
+	return coldplug_set_release(s->cli->c, value);
+}
+
+static int set_config(struct setup *s, const char *value)
+{
+	if (s->n_config_paths == sizeof(s->config_paths) / sizeof(s->config_paths[0]) - 1)
+		return -E2BIG;
+	s->config_paths[s->n_config_paths++] = value;
+	return coldplug_set_config_paths(s->cli->c, s->config_paths);
+}
+
+static int set_jobs(struct setup *s, const char *value)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
+
+	if (*value < '0' || *value > '9' || *end || n == 0 || n > 4096)
+		return -EINVAL;
+	return coldplug_set_jobs(s->cli->c, (unsigned int)n);
+}
+
+static int set_report(struct setup *s, const char *value)
+{
+	return coldplug_set_report(s->cli->c, value);
+}
+
+static int set_dry_run(struct setup *s, const char *value)
+{
+	return coldplug_set_flag(s->cli->c, COLDPLUG_DRY_RUN, true);
+}
+
+static int set_no_async(struct setup *s, const char *value)
+{
+	return coldplug_set_flag(s->cli->c, COLDPLUG_ASYNC_PROBE, false);
+}
+
+static int set_devicetree(struct setup *s, const char *value)
+{
+	return coldplug_set_flag(s->cli->c, COLDPLUG_DEVICETREE, true);
+}
+
+static int set_blacklist(struct setup *s, const char *value)
+{
+	return coldplug_set_flag(s->cli->c, COLDPLUG_BLACKLIST, true);
+}
+
+static int set_ignore_install(struct setup *s, const char *value)
+{
+	return coldplug_set_flag(s->cli->c, COLDPLUG_IGNORE_INSTALL, true);
+}
+
+static int set_json(struct setup *s, const char *value)
+{
+	s->cli->json = true;
+	return 0;
+}
+
+static int set_verbose(struct setup *s, const char *value)
+{
+	s->cli->verbosity++;
+	return 0;
+}
+
+static int set_quiet(struct setup *s, const char *value)
+{
+	s->cli->verbosity = -1;
+	return 0;
+}
+
+static const struct option_row {
+	const char *name;
+	char letter; /* 0: none */
+	int commands;
+	int (*set)(struct setup *s, const char *value);
+	const char *value; /* what it takes, NULL: nothing */
+	const char *help;
+} rows[] = {
+	{ "root", 0, ALL, set_root, "DIR",
+	  "look for sys/, proc/, lib/modules/ and etc/ in DIR; loads nothing" },
+	{ "release", 'S', ALL, set_release, "KVER", "the kernel's release, if not the running one" },
+	{ "set-version", 0, ALL, set_release, "KVER", NULL },
+	{ "config", 'C', ALL, set_config, "PATH", "read this instead of the modprobe.d directories; repeatable" },
+	{ "dry-run", 'n', LOADING, set_dry_run, NULL, "change nothing; with -v show what would be done" },
+	{ "jobs", 'j', LOADING, set_jobs, "N", "at most N loads in flight" },
+	{ "report", 0, LOADING, set_report, "FILE", "write everything as JSON, see coldplug-report(5)" },
+	{ "no-async-probe", 0, LOADING, set_no_async, NULL, "never give a module the parameter async_probe" },
+	{ "devicetree", 0, COMMAND_RUN | COMMAND_PLAN | COMMAND_WHY, set_devicetree, NULL,
+	  "take device-tree compatibles as aliases too" },
+	{ "use-blacklist", 'b', COMMAND_LOAD | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
+	  "blacklists count for module names too" },
+	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN, set_ignore_install, NULL,
+	  "ignore install commands and softdeps of the modules named" },
+	{ "json", 0, COMMAND_PLAN | COMMAND_LIST, set_json, NULL, "print JSON" },
+	{ "verbose", 'v', ALL, set_verbose, NULL, "say more; twice: say everything" },
+	{ "quiet", 'q', ALL, set_quiet, NULL, "say errors only" },
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+#define LONG_ONLY 256 /* getopt's answer for row i without a letter: LONG_ONLY + i */
+
+void cli_help(const struct command *command)
+{
+	printf("coldplug %s: %s.\n\nUsage: coldplug %s [OPTION...] %s\n\n", command->name, command->help,
+	       command->name, command->arguments);
+	for (size_t i = 0; i < N_ROWS; i++) {
+		char left[48];
+
+		if (!(rows[i].commands & command->id) || !rows[i].help)
+			continue;
+		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", rows[i].letter ? '-' : ' ',
+			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", rows[i].name,
+			 rows[i].value ? " " : "", rows[i].value ? rows[i].value : "");
+		printf("  %-26s %s\n", left, rows[i].help);
+	}
+	printf("  %-26s %s\n", "-h, --help", "this text");
+}
+
+static void print_log(void *userdata, int level, const char *message)
+{
+	struct cli *cli = userdata;
+
+	if (cli->progress_shown) {
+		fputs("\r\033[K", stderr);
+		cli->progress_shown = false;
+	}
+	fprintf(stderr, "coldplug: %s%s\n", level <= 3 ? "error: " : level == 4 ? "warning: " : "", message);
+}
+
+int cli_fail(struct cli *cli, int error, const char *what)
+{
+	if (error == -EINVAL || error == -E2BIG) {
+		fprintf(stderr, "coldplug %s: %s\n", cli->command->name, what);
+		return EXIT_USAGE;
+	}
+	fprintf(stderr, "coldplug %s: %s: %s\n", cli->command->name, what, strerror(-error));
+	return EXIT_SYSTEM;
+}
+
+static int find_row(int answer, const struct command *command)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (rows[i].commands & command->id &&
+		    (answer == LONG_ONLY + (int)i || (rows[i].letter && answer == rows[i].letter)))
+			return (int)i;
+	return -1;
+}
+
+static void make_getopt_tables(const struct command *command, struct option *longs, char *letters)
+{
+	*letters++ = 'h';
+	for (size_t i = 0; i < N_ROWS; i++) {
+		if (!(rows[i].commands & command->id))
+			continue;
+		*longs++ = (struct option){ rows[i].name, rows[i].value ? required_argument : no_argument, NULL,
+					    LONG_ONLY + (int)i };
+		if (!rows[i].letter)
+			continue;
+		*letters++ = rows[i].letter;
+		if (rows[i].value)
+			*letters++ = ':';
+	}
+	*longs++ = (struct option){ "help", no_argument, NULL, 'h' };
+	*longs = (struct option){};
+	*letters = '\0';
+}
+
+static int usage(const struct command *command)
+{
+	fprintf(stderr, "See 'coldplug %s --help'.\n", command->name);
+	return EXIT_USAGE + 1;
+}
+
+int cli_setup(struct cli *cli, const struct command *command, int argc, char **argv)
+{
+	static char program[64];
+	struct setup s = { .cli = cli };
+	struct option longs[N_ROWS + 2];
+	char letters[3 * N_ROWS];
+	int answer, r = coldplug_new(&cli->c);
+
+	cli->command = command;
+	if (r < 0)
+		return cli_fail(cli, r, "starting") + 1;
+	snprintf(program, sizeof(program), "coldplug %s", command->name);
+	argv[0] = program; /* getopt's messages begin with it */
+	make_getopt_tables(command, longs, letters);
+	while ((answer = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		int row = find_row(answer, command);
+
+		if (answer == 'h') {
+			cli_help(command);
+			return 1;
+		}
+		if (row < 0)
+			return usage(command);
+		r = rows[row].set(&s, optarg);
+		if (r < 0) {
+			fprintf(stderr, "coldplug %s: --%s '%s' cannot be used: %s\n", command->name, rows[row].name,
+				optarg ? optarg : "", strerror(-r));
+			return usage(command);
+		}
+	}
+	cli->args = argv + optind;
+	cli->n_args = argc - optind;
+	coldplug_set_log(cli->c, print_log, cli, cli->verbosity < 0 ? 3 : cli->verbosity > 1 ? 7 : 4 + 2 * cli->verbosity);
+	return 0;
+}

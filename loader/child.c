@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One thread owns the socket and does nothing but wait on it and on the pool's eventfd; loading is
+ * the workers'. So the front's writes are always taken in, however long a load takes.
+ *
+ * The other way nothing may block on a front that reads slowly, is stopped or dead: results are sent
+ * without waiting, and what does not fit stays where it is, in the pool's records, with a cursor.
+ * There is no queue to grow.
+ *
+ * The front is gone when its end is closed, by exit, by exec or by force. A message that is none ends
+ * the conversation the same way: what was taken in is loaded, the report is written.
+ */
+#include "loader/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "loader/pool.h"
+#include "loader/report.h"
+#include "loader/wire.h"
+
+#define READ_SIZE ((size_t)64 * 1024)
+#define PASSED_MAX 4U
+
+struct child {
+	int sock; /* -1: the front is gone */
+	struct kernel kernel;
+	struct pool *pool;
+	struct report report;
+	ARRAY(char) in;
+	int passed[PASSED_MAX]; /* descriptors received, not yet asked for */
+	unsigned int n_passed;
+	size_t cursor; /* into the pool's results */
+	struct wire_answer out;
+	size_t n_out; /* bytes of out still to be sent stand at its end */
+	size_t out_size;
+	bool finishing;
+	bool reported;
+	bool done_queued;
+	int report_error;
+};
+
+static void front_is_gone(struct child *c)
+{
+	if (c->sock >= 0)
+		close(c->sock);
+	c->sock = -1;
+}
+
+static int take_plan(struct child *c, const char *data, size_t size)
+{
+	_cleanup_arena_ struct arena arena = {};
+	struct plan plan;
+	int r;
+
+	r = wire_decode_plan(&arena, data, size, &plan);
+	if (r == 0)
+		r = pool_submit(c->pool, &plan);
+	return r;
+}
+
+static int take_report_path(struct child *c, const char *data, size_t size)
+{
+	char *name;
+
+	if (!size || !c->n_passed || memchr(data, '/', size))
+		return -EBADMSG;
+	name = strndup(data, size);
+	if (!name)
+		return -ENOMEM;
+	if (c->report.dirfd >= 0)
+		close(c->report.dirfd);
+	free(c->report.name);
+	c->report.name = name;
+	c->report.dirfd = c->passed[0];
+	c->n_passed--;
+	memmove(c->passed, c->passed + 1, c->n_passed * sizeof(*c->passed));
+	return 0;
+}
+
+static int take_report_head(struct child *c, const char *data, size_t size)
+{
+	char *head = malloc(size + 1);
+
+	if (!head)
+		return -ENOMEM;
+	memcpy(head, data, size);
+	free(c->report.head);
+	c->report.head = head;
+	c->report.n_head = size;
+	return 0;
+}
+
+static int take_message(struct child *c, uint32_t type, const char *data, size_t size)
+{
+	switch (type) {
+	case WIRE_PLAN:
+		return take_plan(c, data, size);
+	case WIRE_CANCEL:
+		pool_cancel(c->pool);
+		return 0;
+	case WIRE_REPORT_PATH:
+		return take_report_path(c, data, size);
+	case WIRE_REPORT_HEAD:
+		return take_report_head(c, data, size);
+	case WIRE_FINISH:
+		c->finishing = true;
+		return 0;
+	default:
+		return -EBADMSG;
+	}
+}
+
+/* Takes the whole messages out of what has been read. */
+static int take_messages(struct child *c)
+{
+	struct wire_header header;
+	size_t at = 0;
+	int r = 0;
+
+	while (r == 0 && c->in.n - at >= sizeof(header)) {
+		memcpy(&header, c->in.items + at, sizeof(header));
+		if (header.size > WIRE_MAX)
+			return -EBADMSG;
+		if (c->in.n - at - sizeof(header) < header.size)
+			break;
+		r = take_message(c, header.type, c->in.items + at + sizeof(header), header.size);
+		at += sizeof(header) + header.size;
+	}
+	c->in.n -= at;
+	if (!c->in.n)
+		array_free(&c->in);
+	else if (at)
+		memmove(c->in.items, c->in.items + at, c->in.n);
+	return r;
+}
+
+static void take_descriptors(struct child *c, struct msghdr *msg)
+{
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(msg); h; h = CMSG_NXTHDR(msg, h)) {
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < (h->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof(fd));
+			if (c->n_passed < PASSED_MAX)
+				c->passed[c->n_passed++] = fd;
+			else
+				close(fd);
+		}
+	}
+}
+
+/* 1: something was read; 0: nothing there now; negative: the front is gone. */
+static int read_some(struct child *c)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * PASSED_MAX)];
+	} control;
+	struct msghdr msg = { .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct iovec iov = { .iov_len = READ_SIZE };
+	ssize_t n;
+
+	if (array_make_room(&c->in, READ_SIZE) < 0)
+		return -ENOMEM;
+	iov.iov_base = c->in.items + c->in.n;
+	msg.msg_iov = &iov;
+	msg.msg_iovlen = 1;
+	n = recvmsg(c->sock, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	take_descriptors(c, &msg);
+	if (n == 0)
+		return -EPIPE;
+	c->in.n += (size_t)n;
+	return 1;
+}
+
+static void read_front(struct child *c)
+{
+	int r = read_some(c);
+
+	if (r > 0)
+		r = take_messages(c);
+	if (r < 0)
+		front_is_gone(c);
+}
+
+/* The next message to send into c->out; false: none. */
+static bool next_out(struct child *c)
+{
+	size_t size;
+
+	if (pool_next(c->pool, &c->cursor, &c->out.result)) {
+		c->out.header.type = WIRE_RESULT;
+		size = sizeof(c->out.result);
+	} else if (c->finishing && c->reported && !c->done_queued) {
+		c->done_queued = true;
+		c->out.header.type = WIRE_REPORT_DONE;
+		c->out.error = c->report_error;
+		size = sizeof(c->out.error);
+	} else {
+		return false;
+	}
+	c->out.header.size = (uint32_t)size;
+	c->out_size = c->n_out = offsetof(struct wire_answer, result) + size;
+	return true;
+}
+
+/* Sends what can be sent without waiting. */
+static void write_front(struct child *c)
+{
+	ssize_t n;
+
+	while (c->sock >= 0 && (c->n_out || next_out(c))) {
+		n = send(c->sock, (char *)&c->out + c->out_size - c->n_out, c->n_out,
+			 MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n >= 0)
+			c->n_out -= (size_t)n;
+		else if (errno == EAGAIN)
+			return;
+		else if (errno != EINTR)
+			front_is_gone(c);
+	}
+}
+
+static void wait_for_something(struct child *c)
+{
+	struct pollfd fds[] = {
+		{ .fd = pool_fd(c->pool), .events = POLLIN },
+		{ .fd = c->sock, .events = (short)(POLLIN | (c->n_out ? POLLOUT : 0)) },
+	};
+	uint64_t count;
+
+	if (poll(fds, ARRAY_SIZE(fds), -1) <= 0)
+		return;
+	if (fds[0].revents)
+		(void)!read(fds[0].fd, &count, sizeof(count));
+	if (fds[1].revents & (POLLIN | POLLHUP | POLLERR))
+		read_front(c);
+}
+
+static void serve(struct child *c)
+{
+	for (;;) {
+		if ((c->sock < 0 || c->finishing) && !c->reported && pool_drained(c->pool)) {
+			c->report_error = report_write(&c->report, c->pool);
+			c->reported = true;
+		}
+		write_front(c);
+		if (c->reported && (c->sock < 0 || (c->done_queued && !c->n_out)))
+			return;
+		wait_for_something(c);
+	}
+}
+
+static void release(struct child *c)
+{
+	front_is_gone(c);
+	pool_free(c->pool);
+	report_free(&c->report);
+	for (unsigned int i = 0; i < c->n_passed; i++)
+		close(c->passed[i]);
+	array_free(&c->in);
+}
+
+int child_serve(int sock, const struct loader_options *options)
+{
+	struct rootfs root = { .fd = options->rootfd, .path = (char *)(uintptr_t)options->root };
+	struct pool_options pool = { .jobs = options->jobs, .async_probe = options->async_probe };
+	struct child c = { .sock = sock, .report = { .dirfd = -1 } };
+	int r;
+
+	kernel_setup(&c.kernel, &root, options->ops, options->ops_data);
+	r = pool_start(&c.pool, &c.kernel, &pool);
+	if (r == 0)
+		serve(&c);
+	release(&c);
+	return r < 0 ? 1 : 0;
+}
+
+/* Those that say "stop" are not for us: half a set of modules helps nobody, and a load cannot be
+ * interrupted anyway. What a sanitizer or a crash handler wants stays. */
+static void set_signals(void)
+{
+	static const int ignored[] = { SIGINT, SIGHUP, SIGPIPE, SIGTERM, SIGQUIT };
+	static const int kept[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
+	sigset_t none;
+
+	for (int s = 1; s < NSIG; s++) {
+		bool keep = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
+			keep |= s == kept[i];
+		if (!keep)
+			signal(s, SIG_DFL);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void close_range_of(unsigned int first, unsigned int last)
+{
+	if (first > last)
+		return;
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, first, last, 0) == 0)
+		return;
+#endif
+	long max = sysconf(_SC_OPEN_MAX);
+
+	for (unsigned int fd = first; fd <= last && fd < (max > 0 ? max : 1024); fd++)
+		close((int)fd);
+}
+
+/* Nothing of the caller's stays open, least of all a pipe that somebody reads to its end. */
+static int set_descriptors(int *sock, int *rootfd)
+{
+	unsigned int low, high;
+	int null;
+
+	*sock = fcntl(*sock, F_DUPFD_CLOEXEC, 3);
+	*rootfd = fcntl(*rootfd, F_DUPFD_CLOEXEC, 3);
+	if (*sock < 0 || *rootfd < 0)
+		return -errno;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	/* Without /dev any descriptor does that keeps the three numbers taken. */
+	for (int fd = 0; fd <= 2; fd++)
+		dup2(null < 0 ? *rootfd : null, fd);
+	low = (unsigned int)(*sock < *rootfd ? *sock : *rootfd);
+	high = (unsigned int)(*sock < *rootfd ? *rootfd : *sock);
+	close_range_of(3, low - 1);
+	close_range_of(low + 1, high - 1);
+	close_range_of(high + 1, ~0U);
+	return 0;
+}
+
+int child_main(int sock, const struct loader_options *options)
+{
+	struct loader_options o = *options;
+
+	set_signals();
+	prctl(PR_SET_NAME, "coldplug-loader");
+	if (set_descriptors(&sock, &o.rootfd) < 0)
+		return 1;
+	/* No file system is kept busy. */
+	if (chdir("/") < 0)
+		return 1;
+	return child_serve(sock, &o);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which way an image goes:
+ *
+ *     plain ELF, a file    finit_module; where there is none (ENOSYS), init_module
+ *     plain ELF, bytes     init_module
+ *     compressed, a file   finit_module with COMPRESSED_FILE when the kernel decompresses just this
+ *                          format; when it does not or refuses (EINVAL: an xz whose check is not
+ *                          CRC32, for one; ENOSYS, EOPNOTSUPP), decompressed here, init_module
+ *     compressed, bytes    decompressed here, init_module
+ *
+ * The first bytes decide, not the suffix. EINVAL may also be the module's own answer; then the second
+ * way gives the same answer again, at the price of one more try. The bytes are read, not mapped: a
+ * file that shrinks under a mapping would be a SIGBUS for everybody's loads.
+ */
+#include "loader/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/elf.h"
+#include "base/limits.h"
+
+int image_open(struct image *ret, const struct rootfs *root, const char *path)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, path, O_RDONLY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if ((uint64_t)st.st_size > LIMIT_IMAGE)
+		return -EFBIG;
+	*ret = (struct image){ .path = path, .size = (size_t)st.st_size, .fd = steal_fd(&fd) };
+	return 0;
+}
+
+void image_close(struct image *image)
+{
+	if (image->fd >= 0)
+		close(image->fd);
+	image->fd = -1;
+}
+
+static int complain(struct image_load *how, int r, const char *what)
+{
+	snprintf(how->complaint, sizeof(how->complaint), "%s", what);
+	return r;
+}
+
+static ssize_t read_at(int fd, char *buf, size_t size, size_t offset)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, buf, size, (off_t)offset);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+/* The image's bytes: its own, or the file's read into *store. */
+static int image_bytes(const struct image *image, struct blob *store, const void **data, size_t *size)
+{
+	ssize_t n;
+	int r;
+
+	if (image->fd < 0) {
+		*data = image->bytes;
+		*size = image->size;
+		return 0;
+	}
+	r = blob_reserve(store, image->size);
+	if (r < 0)
+		return r;
+	while (store->size < image->size) {
+		n = read_at(image->fd, store->data + store->size, image->size - store->size, store->size);
+		if (n < 0)
+			return (int)n;
+		if (n == 0)
+			break;
+		store->size += (size_t)n;
+	}
+	*data = store->data;
+	*size = store->size;
+	return 0;
+}
+
+static int load_plain_bytes(const struct kernel *k, const void *data, size_t size, const char *params,
+			    struct image_load *how)
+{
+	const char *wrong = elf_header_complaint(data, size, size);
+
+	if (wrong)
+		return complain(how, -ENOEXEC, wrong);
+	return k->ops->init_module(k->data, data, size, params);
+}
+
+static int load_plain(const struct kernel *k, const struct image *image, const char *params,
+		      const char *head, size_t n_head, struct image_load *how)
+{
+	const char *wrong = elf_header_complaint(head, n_head, image->size);
+	_cleanup_blob_ struct blob store = {};
+	const void *data;
+	size_t size;
+	int r;
+
+	if (wrong)
+		return complain(how, -ENOEXEC, wrong);
+	if (image->fd >= 0) {
+		r = k->ops->finit_module(k->data, image->fd, params, 0);
+		if (r != -ENOSYS)
+			return r;
+	}
+	r = image_bytes(image, &store, &data, &size);
+	if (r < 0)
+		return complain(how, r, strerror(-r));
+	return load_plain_bytes(k, data, size, params, how);
+}
+
+static int load_decompressed(const struct kernel *k, const struct image *image, enum compression c,
+			     const char *params, struct image_load *how)
+{
+	_cleanup_blob_ struct blob store = {};
+	_cleanup_blob_ struct blob plain = {};
+	const void *data;
+	size_t size;
+	int r;
+
+	r = image_bytes(image, &store, &data, &size);
+	if (r < 0)
+		return complain(how, r, strerror(-r));
+	r = decompress(c, data, size, LIMIT_IMAGE, &plain);
+	if (r < 0)
+		return complain(how, r, decompress_strerror(c, r));
+	blob_release(&store);
+	return load_plain_bytes(k, plain.data, plain.size, params, how);
+}
+
+static int load_compressed(const struct kernel *k, const struct image *image, enum compression c,
+			   const char *params, struct image_load *how)
+{
+	int r;
+
+	if (image->fd >= 0 && c == k->compression) {
+		r = k->ops->finit_module(k->data, image->fd, params, FINIT_COMPRESSED_FILE);
+		if (r != -EINVAL && r != -ENOSYS && r != -EOPNOTSUPP)
+			return r;
+		how->refused = -r;
+	}
+	return load_decompressed(k, image, c, params, how);
+}
+
+int image_load(const struct kernel *k, const struct image *image, const char *params,
+	       struct image_load *how)
+{
+	const char *head = image->bytes;
+	ssize_t n = (ssize_t)(image->size < ELF_HEADER_MAX ? image->size : ELF_HEADER_MAX);
+	char buf[ELF_HEADER_MAX];
+	enum compression c;
+
+	*how = (struct image_load){};
+	if (image->fd >= 0) {
+		n = read_at(image->fd, buf, sizeof(buf), 0);
+		if (n < 0)
+			return complain(how, (int)n, strerror((int)-n));
+		head = buf;
+	}
+	c = compression_of(head, (size_t)n);
+	if (c == COMPRESSION_NONE)
+		return load_plain(k, image, params, head, (size_t)n, how);
+	return load_compressed(k, image, c, params, how);
+}

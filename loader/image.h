@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A module's image and the way it gets into the kernel. */
+#pragma once
+
+#include "loader/kernel.h"
+
+/* A file, or bytes in memory (a member of an archive: it cannot be given to finit_module by offset). */
+struct image {
+	const char *path; /* for messages */
+	int fd;		  /* -1: bytes */
+	const void *bytes;
+	size_t size;
+};
+
+struct image_load {
+	char complaint[256]; /* what is wrong with the image itself; "": the errno is the kernel's */
+	int refused;	     /* errno of an in-kernel decompression we had to stand in for; 0 */
+};
+
+/* 0 or -errno; path is under the root. -EFBIG and -EISDIR, -EINVAL as the file is. */
+int image_open(struct image *ret, const struct rootfs *root, const char *path);
+void image_close(struct image *image);
+
+/* Gives the image to the kernel: 0 or -errno. how is always written. */
+int image_load(const struct kernel *k, const struct image *image, const char *params,
+	       struct image_load *how);

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+#ifndef F_ADD_SEALS
+#define F_ADD_SEALS 1033
+#define F_SEAL_GROW 4
+#endif
+#define CAP_SYS_MODULE_BIT 16
+
+static int real_finit_module(void *data, int fd, const char *params, unsigned int flags)
+{
+	return syscall(SYS_finit_module, fd, params, flags) < 0 ? -errno : 0;
+}
+
+static int real_init_module(void *data, const void *image, size_t size, const char *params)
+{
+	return syscall(SYS_init_module, image, size, params) < 0 ? -errno : 0;
+}
+
+static int real_delete_module(void *data, const char *name, unsigned int flags)
+{
+	return syscall(SYS_delete_module, name, flags) < 0 ? -errno : 0;
+}
+
+static int real_read(void *data, const struct rootfs *root, const char *path, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, path, O_RDONLY | O_NONBLOCK);
+	size_t n = 0;
+	ssize_t r = 1;
+
+	if (fd < 0)
+		return fd;
+	while (r > 0 && n < size - 1) {
+		r = read(fd, buf + n, size - 1 - n);
+		if (r < 0 && errno == EINTR)
+			r = 1;
+		else if (r < 0)
+			return -errno;
+		else
+			n += (size_t)r;
+	}
+	while (n > 0 && buf[n - 1] == '\n')
+		n--;
+	buf[n] = '\0';
+	return (int)n;
+}
+
+static enum initstate state_without_file(const struct rootfs *root, const char *directory)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, directory, O_PATH | O_DIRECTORY);
+
+	return fd < 0 ? INITSTATE_ABSENT : INITSTATE_BUILTIN;
+}
+
+static enum initstate real_initstate(void *data, const struct rootfs *root, const char *name)
+{
+	static const char *const words[] = {
+		[INITSTATE_COMING] = "coming", [INITSTATE_LIVE] = "live", [INITSTATE_GOING] = "going",
+	};
+	char path[320], word[16];
+	int r, n;
+
+	n = snprintf(path, sizeof(path), "sys/module/%s/initstate", name);
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return INITSTATE_ABSENT;
+	r = real_read(NULL, root, path, word, sizeof(word));
+	/* The file was there when it was opened: the module is on its way out. */
+	if (r == -ENODEV)
+		return INITSTATE_GOING;
+	if (r < 0) {
+		path[n - (int)strlen("/initstate")] = '\0';
+		return state_without_file(root, path);
+	}
+	for (size_t i = INITSTATE_COMING; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(word, words[i]))
+			return (enum initstate)i;
+	return INITSTATE_ABSENT;
+}
+
+static bool real_capable(void *data)
+{
+	struct {
+		uint32_t version;
+		int32_t pid;
+	} header = { .version = 0x20080522 };
+	struct {
+		uint32_t effective, permitted, inheritable;
+	} sets[2] = {};
+
+	if (syscall(SYS_capget, &header, sets) < 0)
+		return true;
+	return sets[0].effective & 1U << CAP_SYS_MODULE_BIT;
+}
+
+/* The environment with MODPROBE_MODULE set; only the array and that one string are new. */
+static char **make_environment(const char *module, char **ret_string)
+{
+	_cleanup_free_ char **env = NULL;
+	size_t n = 0, used = 0;
+
+	while (environ[n])
+		n++;
+	env = calloc(n + 2, sizeof(*env));
+	if (!env || asprintf(ret_string, "MODPROBE_MODULE=%s", module) < 0)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(environ[i], "MODPROBE_MODULE=", 16))
+			env[used++] = environ[i];
+	env[used] = *ret_string;
+	return steal_ptr(env);
+}
+
+static int add_actions(posix_spawn_file_actions_t *actions, int out)
+{
+	int r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
+
+	if (r == 0 && out >= 0)
+		r = posix_spawn_file_actions_adddup2(actions, out, 1);
+	if (r == 0 && out >= 0)
+		r = posix_spawn_file_actions_adddup2(actions, out, 2);
+	return -r;
+}
+
+/* Signals as a command expects them: the loader itself ignores some. */
+static int set_signals(posix_spawnattr_t *attr)
+{
+	sigset_t none, all;
+	int r;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	sigdelset(&all, SIGKILL);
+	sigdelset(&all, SIGSTOP);
+	r = posix_spawnattr_setsigmask(attr, &none);
+	if (r == 0)
+		r = posix_spawnattr_setsigdefault(attr, &all);
+	if (r == 0)
+		r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	return -r;
+}
+
+static int spawn_with(pid_t *pid, const char *shell, const char *command, char **env,
+		      posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, int out)
+{
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)(uintptr_t)command, NULL };
+	int r;
+
+	r = add_actions(actions, out);
+	if (r == 0)
+		r = set_signals(attr);
+	if (r == 0)
+		r = -posix_spawn(pid, shell, actions, attr, argv, env);
+	return r;
+}
+
+static int spawn_shell(pid_t *pid, const char *shell, const struct kernel_command *c, int out)
+{
+	_cleanup_free_ char *string = NULL;
+	_cleanup_free_ char **env = make_environment(c->module, &string);
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attr;
+	int r;
+
+	if (!env || posix_spawn_file_actions_init(&actions))
+		return -ENOMEM;
+	if (posix_spawnattr_init(&attr)) {
+		posix_spawn_file_actions_destroy(&actions);
+		return -ENOMEM;
+	}
+	r = spawn_with(pid, shell, c->command, env, &actions, &attr, out);
+	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&actions);
+	return r;
+}
+
+static int wait_for(pid_t pid, int *status)
+{
+	int s;
+
+	while (waitpid(pid, &s, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	*status = WIFSIGNALED(s) ? 128 + WTERMSIG(s) : WEXITSTATUS(s);
+	return 0;
+}
+
+static int find_shell(const struct rootfs *root)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, "bin/sh", O_PATH);
+
+	return fd < 0 ? fd : 0;
+}
+
+/* The output goes to a memfd and not to a pipe: whoever the command leaves behind can neither hold
+ * us up nor be killed by SIGPIPE. Sealed at the end, what is left behind cannot fill the memory. */
+static int real_run_command(void *data, const struct rootfs *root, const struct kernel_command *command,
+			    struct kernel_output *output)
+{
+	_cleanup_close_ int out = (int)syscall(SYS_memfd_create, "coldplug-command", 3U);
+	_cleanup_free_ char *shell = NULL;
+	struct kernel_output o = {};
+	ssize_t n;
+	pid_t pid;
+	int r;
+
+	if (find_shell(root) < 0)
+		return -ENOENT;
+	if (asprintf(&shell, "%s/bin/sh", root->path ? root->path : "") < 0)
+		return -ENOMEM;
+	r = spawn_shell(&pid, shell, command, out);
+	if (r == 0)
+		r = wait_for(pid, &o.status);
+	if (r < 0)
+		return r;
+	n = out < 0 ? -1 : pread(out, o.text, sizeof(o.text) - 1, 0);
+	o.text[n > 0 ? n : 0] = '\0';
+	if (out >= 0)
+		fcntl(out, F_ADD_SEALS, F_SEAL_GROW);
+	*output = o;
+	return 0;
+}
+
+static void real_sleep(void *data, unsigned int ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+const struct kernel_ops kernel_ops_real = {
+	.finit_module = real_finit_module,
+	.init_module = real_init_module,
+	.delete_module = real_delete_module,
+	.initstate = real_initstate,
+	.read = real_read,
+	.capable = real_capable,
+	.run_command = real_run_command,
+	.sleep = real_sleep,
+};
+
+void kernel_setup(struct kernel *k, const struct rootfs *root, const struct kernel_ops *ops, void *data)
+{
+	char word[16];
+
+	*k = (struct kernel){ .ops = ops ? ops : &kernel_ops_real, .data = data, .root = *root };
+	if (k->ops->read(data, root, "sys/module/compression", word, sizeof(word)) > 0)
+		k->compression = compression_by_name(word);
+}

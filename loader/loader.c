@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The front: what of loader.h happens in the caller's process. */
+#include "loader/loader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "loader/child.h"
+#include "loader/wire.h"
+
+struct loader {
+	int sock;
+	uint32_t n_submitted;
+	uint32_t n_given; /* results the caller has */
+	struct wire_answer in;
+	size_t n_in; /* bytes of it read */
+	ARRAY(struct load_result) kept; /* read while finishing */
+	size_t n_kept_given;
+	bool dead;
+	bool finished;
+	int report_error;
+};
+
+/* Runs between the two forks: the caller waits for this process only. */
+static void fork_again(int sock, const struct loader_options *options)
+{
+	pid_t pid;
+
+	setsid();
+	pid = fork();
+	if (pid == 0)
+		_exit(child_main(sock, options));
+	_exit(pid < 0 ? errno : 0);
+}
+
+static int wait_for_middle(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0) {
+		/* ECHILD: the caller ignores SIGCHLD. A loader that is not there answers EPIPE later. */
+		if (errno == ECHILD)
+			return 0;
+		if (errno != EINTR)
+			return -errno;
+	}
+	if (!WIFEXITED(status))
+		return -ECHILD;
+	return -WEXITSTATUS(status);
+}
+
+static int fork_child(int sock, const struct loader_options *options)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0)
+		fork_again(sock, options);
+	return wait_for_middle(pid);
+}
+
+int loader_start(struct loader **ret, const struct loader_options *options)
+{
+	_cleanup_free_ struct loader *l = calloc(1, sizeof(*l));
+	int ends[2], r;
+
+	if (!l)
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	r = fork_child(ends[1], options);
+	close(ends[1]);
+	if (r < 0) {
+		close(ends[0]);
+		return r;
+	}
+	l->sock = ends[0];
+	*ret = steal_ptr(l);
+	return 0;
+}
+
+static void attach(struct msghdr *msg, void *control, size_t size, int fd)
+{
+	struct cmsghdr *h;
+
+	msg->msg_control = control;
+	msg->msg_controllen = size;
+	h = CMSG_FIRSTHDR(msg);
+	*h = (struct cmsghdr){
+		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(fd)),
+	};
+	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
+}
+
+/* Waits until the loader's process has taken it in, which it always does at once. fd: -1 or one to
+ * pass with the first byte. */
+static int send_all(struct loader *l, const void *data, size_t size, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {};
+	const char *p = data;
+	ssize_t n;
+
+	while (size) {
+		struct iovec iov = { .iov_base = (void *)(uintptr_t)p, .iov_len = size };
+		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+		if (fd >= 0)
+			attach(&msg, &control, sizeof(control), fd);
+		n = sendmsg(l->sock, &msg, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == ECONNRESET ? -EPIPE : -errno;
+		fd = -1;
+		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int send_message(struct loader *l, enum wire_type type, const void *data, size_t size, int fd)
+{
+	struct wire_header header = { .type = type, .size = (uint32_t)size };
+	int r;
+
+	if (size > WIRE_MAX)
+		return -EFBIG;
+	r = send_all(l, &header, sizeof(header), fd);
+	if (r == 0)
+		r = send_all(l, data, size, -1);
+	return r;
+}
+
+int loader_submit(struct loader *l, const struct plan *plan)
+{
+	_cleanup_free_ void *message = NULL;
+	size_t size, n_edges;
+	int r;
+
+	if (l->finished)
+		return -EPIPE;
+	if (!plan->n_steps)
+		return 0;
+	r = wire_check_plan(plan, l->n_submitted, &n_edges);
+	if (r == 0)
+		r = wire_encode_plan(plan, &message, &size);
+	if (r == 0)
+		r = send_all(l, message, size, -1);
+	if (r == 0)
+		l->n_submitted += (uint32_t)plan->n_steps;
+	return r;
+}
+
+int loader_fd(const struct loader *l)
+{
+	return l->sock;
+}
+
+/* Reads up to size bytes of the message: 1: they are there; 0: not yet; -EPIPE. */
+static int receive_until(struct loader *l, size_t size)
+{
+	ssize_t n;
+
+	while (l->n_in < size) {
+		n = recv(l->sock, (char *)&l->in + l->n_in, size - l->n_in, MSG_DONTWAIT);
+		if (n > 0)
+			l->n_in += (size_t)n;
+		else if (n < 0 && errno == EAGAIN)
+			return 0;
+		else if (n == 0 || errno != EINTR)
+			return -EPIPE;
+	}
+	return 1;
+}
+
+static bool header_is_good(const struct wire_header *h)
+{
+	return (h->type == WIRE_RESULT && h->size == sizeof(struct load_result)) ||
+	       (h->type == WIRE_REPORT_DONE && h->size == sizeof(int32_t));
+}
+
+/* Reads one message, no byte more, so that loader_fd() is readable as long as there is another.
+ * 1: l->in is one; 0: none now; -EPIPE. */
+static int receive(struct loader *l)
+{
+	int r;
+
+	if (l->dead)
+		return -EPIPE;
+	r = receive_until(l, sizeof(l->in.header));
+	if (r > 0 && !header_is_good(&l->in.header))
+		r = -EPIPE;
+	if (r > 0)
+		r = receive_until(l, offsetof(struct wire_answer, result) + l->in.header.size);
+	if (r < 0)
+		l->dead = true;
+	if (r > 0)
+		l->n_in = 0;
+	return r;
+}
+
+int loader_next(struct loader *l, struct load_result *result)
+{
+	int r;
+
+	if (l->n_kept_given < l->kept.n) {
+		*result = l->kept.items[l->n_kept_given++];
+		l->n_given++;
+		return 1;
+	}
+	if (l->finished)
+		return 0;
+	r = receive(l);
+	if (r <= 0)
+		return r;
+	if (l->in.header.type != WIRE_RESULT)
+		return -EPIPE;
+	*result = l->in.result;
+	l->n_given++;
+	return 1;
+}
+
+size_t loader_pending(const struct loader *l)
+{
+	return l->n_submitted - l->n_given;
+}
+
+int loader_cancel(struct loader *l)
+{
+	return l->finished ? 0 : send_message(l, WIRE_CANCEL, NULL, 0, -1);
+}
+
+/* The directory of path, opened, and where the name in it begins. */
+static int open_directory(const char *path, const char **name)
+{
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *directory = NULL;
+	int fd;
+
+	*name = slash ? slash + 1 : path;
+	if (!slash)
+		directory = strdup(".");
+	else
+		directory = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+	if (!directory)
+		return -ENOMEM;
+	fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* What can be known now need not wait for the end. A device, say /dev/null, would be replaced by a
+ * file: no. */
+static int check_target(int dirfd, const char *name)
+{
+	struct stat st;
+
+	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
+		return -EISDIR;
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode) &&
+	    !S_ISLNK(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	return faccessat(dirfd, ".", W_OK, 0) < 0 ? -errno : 0;
+}
+
+int loader_report_open(struct loader *l, const char *path)
+{
+	_cleanup_close_ int dirfd = -1;
+	const char *name;
+	int r;
+
+	dirfd = open_directory(path, &name);
+	if (dirfd < 0)
+		return dirfd;
+	r = check_target(dirfd, name);
+	if (r < 0)
+		return r;
+	return send_message(l, WIRE_REPORT_PATH, name, strlen(name), dirfd);
+}
+
+int loader_report_head(struct loader *l, const char *head, size_t len)
+{
+	return send_message(l, WIRE_REPORT_HEAD, head, len, -1);
+}
+
+static int wait_readable(const struct loader *l)
+{
+	struct pollfd fd = { .fd = l->sock, .events = POLLIN };
+
+	return poll(&fd, 1, -1) < 0 && errno != EINTR ? -errno : 0;
+}
+
+/* Takes in what comes until the report is done. */
+static int receive_rest(struct loader *l)
+{
+	int r;
+
+	while (!l->finished) {
+		r = receive(l);
+		if (r == 0)
+			r = wait_readable(l);
+		else if (r > 0 && l->in.header.type == WIRE_RESULT)
+			r = array_push(&l->kept, l->in.result);
+		else if (r > 0) {
+			l->report_error = l->in.error;
+			l->finished = true;
+		}
+		if (r < 0)
+			return r;
+	}
+	return l->report_error;
+}
+
+int loader_finish(struct loader *l)
+{
+	int r;
+
+	if (l->finished)
+		return l->report_error;
+	r = send_message(l, WIRE_FINISH, NULL, 0, -1);
+	/* A loader that is gone may have left results in the socket. */
+	if (r < 0 && r != -EPIPE)
+		return r;
+	return receive_rest(l);
+}
+
+void loader_free(struct loader *l)
+{
+	if (!l)
+		return;
+	close(l->sock);
+	array_free(&l->kept);
+	free(l);
+}

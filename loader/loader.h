@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The loader: carries plans out in a process of its own.
+ *
+ * A thread inside finit_module(2) cannot be killed, and a process's exit, its exec and its parent's
+ * waitpid all wait for it. So the process that calls loader_start() is only the front: it forks
+ * (twice, so that nobody has to wait for the child) before any thread exists, hands plans over a
+ * socket and reads results from it. The front may exit or exec at any time; the loads go on, and
+ * their results still reach the report, which the loader's process writes.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/plan.h"
+
+struct loader;
+struct kernel_ops; /* loader/kernel.h */
+
+enum load_outcome {
+	LOAD_DONE,	/* loaded, or the command succeeded */
+	LOAD_ALREADY,	/* somebody else had loaded it: EEXIST and live */
+	LOAD_DECLINED,	/* its init found nothing to drive: ENODEV */
+	LOAD_FAILED,	/* error says why, message in words */
+	LOAD_SKIPPED,	/* not tried: a hard dependency failed, or a post softdep whose module failed,
+			 * or loader_cancel() */
+};
+
+struct load_result {
+	uint32_t step;	       /* step.id */
+	uint32_t outcome;      /* enum load_outcome */
+	int32_t error;	       /* positive errno; for a command its exit status or 128 + signal; 0 */
+	uint32_t worker;       /* which worker, from 0 */
+	uint64_t start_us;     /* CLOCK_MONOTONIC microseconds; 0 when not tried */
+	uint64_t end_us;
+	char message[512];     /* "" or why it failed, one line, with file and value */
+};
+
+struct loader_options {
+	const char *root;      /* absolute path of the root, "" for the running system */
+	int rootfd;	       /* O_PATH descriptor of it; the loader dups it */
+	unsigned int jobs;     /* loads in flight; 0: chosen by the number of processors */
+	bool async_probe;      /* step.async_probe is honoured */
+	/* Tests: NULL for the running kernel's system calls (loader/kernel.h). */
+	const struct kernel_ops *ops;
+	void *ops_data;
+};
+
+/* Forks the loader's process. Must be called while the caller has one thread. -errno or 0. */
+int loader_start(struct loader **ret, const struct loader_options *options);
+
+/* Hands over a plan; nothing of it is kept. Steps may have edges on steps handed over before. Never
+ * blocks on loading. */
+int loader_submit(struct loader *l, const struct plan *plan);
+
+/* A descriptor that is readable when loader_next() has something. */
+int loader_fd(const struct loader *l);
+
+/* 1: *result is one; 0: none now; -EPIPE: the loader's process has died; -errno. Does not block. */
+int loader_next(struct loader *l, struct load_result *result);
+
+/* How many steps submitted have no result yet. */
+size_t loader_pending(const struct loader *l);
+
+/* Nothing more is started; what is in flight finishes, the rest is LOAD_SKIPPED. */
+int loader_cancel(struct loader *l);
+
+/* The report. The loader's process writes it to path (opened relative to the caller's working
+ * directory at this call: a temporary file beside it, renamed at the end, so it is whole or not at
+ * all). head: the front's half, a JSON object without its last brace, replaced by each new call.
+ * The loader adds ,"loads":[...],"summary":{...}} when told to finish or when the front is gone. */
+int loader_report_open(struct loader *l, const char *path);
+int loader_report_head(struct loader *l, const char *head, size_t len);
+
+/* Tells that no more plans come and waits until everything has a result (results not yet read can
+ * still be read by loader_next) and the report is in place; 0 or the report's -errno. */
+int loader_finish(struct loader *l);
+
+/* Closes the front's end; loads go on. NULL is fine. Leaves the report to the loader's process. */
+void loader_free(struct loader *l);

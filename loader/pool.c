@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Workers.
+ *
+ * Idea: a thread per load in flight, because finit_module(2) blocks and cannot be interrupted. `jobs`
+ * loads run at once; more than processors, since probes sleep. A load that runs for longer than
+ * POOL_SLOW_MS is called slow and gives its place to another, for which a further thread is started
+ * if need be: so a load that never returns holds up its dependents and nothing else. With jobs = 1
+ * and no slow load the order is strictly serial.
+ *
+ * A thread is started only when there is something to start and nobody idle. Waking is a chain: who
+ * changes the state from outside wakes one, who takes a step wakes the next, and a worker that has
+ * ended one looks for its next itself; no thundering herd.
+ *
+ * Refused: a thread per step from the start (thousands of stacks); a timer that asks the kernel
+ * whether a load "sleeps" (nothing tells probing from waiting for a probe); a fixed number of
+ * threads (twenty dead devices would end the boot).
+ *
+ * Invariant: everything in struct pool but what is constant after pool_start() is touched under
+ * `lock` only; a step's strings are never freed or moved before the pool, so a worker reads its own
+ * without the lock. n_running of the queue minus n_slow never exceeds jobs.
+ */
+#include "loader/pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "loader/queue.h"
+#include "loader/verdict.h"
+#include "loader/wire.h"
+#include "loader/work.h"
+
+#define STACK_SIZE ((size_t)256 * 1024) /* what liblzma, libzstd and the sanitizers are content with */
+
+struct worker {
+	struct pool *pool;
+	pthread_t thread;
+	uint32_t index;
+	bool busy;
+	bool slow;
+	uint64_t start_us;
+};
+
+/* A result without the room for a message that most do not have. */
+struct record {
+	uint32_t step;
+	uint32_t outcome;
+	int32_t error;
+	uint32_t worker;
+	uint64_t start_us;
+	uint64_t end_us;
+	const char *message;
+};
+
+struct pool {
+	const struct kernel *kernel;
+	unsigned int jobs;
+	uint64_t slow_us;
+	bool async_probe;
+	int event;
+	pthread_t watcher;
+
+	pthread_mutex_t lock;
+	pthread_cond_t work;  /* something may be started, or quit */
+	pthread_cond_t watch; /* a load was started while the watcher had nothing to watch */
+	struct queue queue;
+	struct arena arena;
+	ARRAY(struct step) steps;
+	ARRAY(struct record) records;
+	struct worker *workers[POOL_WORKERS_MAX];
+	unsigned int n_workers;
+	unsigned int n_idle;
+	unsigned int n_slow;
+	bool watching;
+	bool cancelled;
+	bool quit;
+};
+
+static uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void *worker_main(void *arg);
+
+static int start_thread(pthread_t *ret, void *(*fn)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	int r = pthread_attr_init(&attr);
+
+	if (r)
+		return -r;
+	r = pthread_attr_setstacksize(&attr, STACK_SIZE);
+	if (!r)
+		r = pthread_create(ret, &attr, fn, arg);
+	pthread_attr_destroy(&attr);
+	return -r;
+}
+
+static int add_worker(struct pool *p)
+{
+	_cleanup_free_ struct worker *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (p->n_workers == POOL_WORKERS_MAX)
+		return -EAGAIN;
+	if (!w)
+		return -ENOMEM;
+	w->pool = p;
+	w->index = p->n_workers;
+	r = start_thread(&w->thread, worker_main, w);
+	if (r < 0)
+		return r;
+	p->workers[p->n_workers++] = steal_ptr(w);
+	return 0;
+}
+
+static uint32_t pick(struct pool *p)
+{
+	if (p->queue.n_running - p->n_slow >= p->jobs)
+		return STEP_NONE;
+	return queue_pick(&p->queue, p->n_slow);
+}
+
+/* Somebody is to look whether something can be started. A thread that cannot be had is no error:
+ * those there are go on. */
+static void kick(struct pool *p)
+{
+	if (p->quit || pick(p) == STEP_NONE)
+		return;
+	if (p->n_idle)
+		pthread_cond_signal(&p->work);
+	else
+		(void)add_worker(p);
+}
+
+static void tell(struct pool *p)
+{
+	uint64_t one = 1;
+
+	/* A full counter is readable too. */
+	(void)!write(p->event, &one, sizeof(one));
+}
+
+/* Room was made when the step was submitted; a message there is no memory for is left out. */
+static void record(struct pool *p, const struct load_result *result)
+{
+	const char *message = NULL;
+
+	if (result->message[0])
+		message = arena_strdup(&p->arena, result->message);
+	p->records.items[p->records.n++] = (struct record){
+		.step = result->step,
+		.outcome = result->outcome,
+		.error = result->error,
+		.worker = result->worker,
+		.start_us = result->start_us,
+		.end_us = result->end_us,
+		.message = message ? message : "",
+	};
+}
+
+static const char *what_became_of(enum load_outcome outcome)
+{
+	switch (outcome) {
+	case LOAD_DECLINED:
+		return "found nothing to drive and is not loaded";
+	case LOAD_SKIPPED:
+		return "was not tried";
+	default:
+		return "failed";
+	}
+}
+
+static void explain_skip(struct pool *p, const struct queue_skip *skip, struct load_result *result)
+{
+	const struct step *on, *root;
+	const char *what;
+
+	if (skip->reason == SKIP_CANCEL) {
+		result_set(result, LOAD_SKIPPED, ECANCELED, "cancelled");
+		return;
+	}
+	on = &p->steps.items[skip->on];
+	root = &p->steps.items[skip->root];
+	what = what_became_of(queue_outcome(&p->queue, skip->root));
+	if (skip->reason == SKIP_POST)
+		result_set(result, LOAD_SKIPPED, 0, "post softdep of %s, which %s", on->name,
+			   what_became_of(queue_outcome(&p->queue, skip->on)));
+	else if (on == root)
+		result_set(result, LOAD_SKIPPED, 0, "needs %s, which %s", on->name, what);
+	else
+		result_set(result, LOAD_SKIPPED, 0, "needs %s, which was not tried: %s %s", on->name, root->name,
+			   what);
+}
+
+static void record_skipped(struct pool *p)
+{
+	struct queue_skip skip;
+
+	while (queue_skipped(&p->queue, &skip)) {
+		struct load_result result = { .step = skip.id };
+
+		explain_skip(p, &skip, &result);
+		record(p, &result);
+	}
+}
+
+static bool take(struct worker *w, uint32_t *id, bool *async)
+{
+	struct pool *p = w->pool;
+
+	*id = pick(p);
+	if (*id == STEP_NONE)
+		return false;
+	*async = queue_start(&p->queue, *id);
+	w->busy = true;
+	w->slow = false;
+	w->start_us = now_us();
+	if (!p->watching)
+		pthread_cond_signal(&p->watch);
+	kick(p);
+	return true;
+}
+
+static void put(struct worker *w, const struct load_result *result)
+{
+	struct pool *p = w->pool;
+
+	w->busy = false;
+	p->n_slow -= w->slow;
+	record(p, result);
+	queue_complete(&p->queue, result->step, result->outcome);
+	record_skipped(p);
+	tell(p);
+}
+
+/* Called and returns with the lock held. */
+static void carry_out(struct worker *w, uint32_t id, bool async)
+{
+	struct load_result result = { .step = id, .worker = w->index, .start_us = w->start_us };
+	struct pool *p = w->pool;
+	struct step step = p->steps.items[id];
+
+	pthread_mutex_unlock(&p->lock);
+	work_on(p->kernel, &step, async, &result);
+	result.end_us = now_us();
+	pthread_mutex_lock(&p->lock);
+	put(w, &result);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	struct pool *p = w->pool;
+	uint32_t id;
+	bool async;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->quit) {
+		if (take(w, &id, &async)) {
+			carry_out(w, id, async);
+			continue;
+		}
+		p->n_idle++;
+		pthread_cond_wait(&p->work, &p->lock);
+		p->n_idle--;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* Calls loads slow that have become so; when the next one will, or 0. */
+static uint64_t find_slow(struct pool *p)
+{
+	uint64_t now = now_us(), next = 0;
+
+	for (unsigned int i = 0; i < p->n_workers; i++) {
+		struct worker *w = p->workers[i];
+		uint64_t due = w->start_us + p->slow_us;
+
+		if (!w->busy || w->slow)
+			continue;
+		if (due <= now) {
+			w->slow = true;
+			p->n_slow++;
+			kick(p);
+		} else if (!next || due < next) {
+			next = due;
+		}
+	}
+	return next;
+}
+
+static void *watcher_main(void *arg)
+{
+	struct pool *p = arg;
+	uint64_t next;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->quit) {
+		next = find_slow(p);
+		struct timespec t = { .tv_sec = (time_t)(next / 1000000),
+				      .tv_nsec = (long)(next % 1000000) * 1000 };
+
+		p->watching = next != 0;
+		if (next)
+			pthread_cond_timedwait(&p->watch, &p->lock, &t);
+		else
+			pthread_cond_wait(&p->watch, &p->lock);
+		p->watching = false;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* Twice the processors, because probes sleep and wait for locks; at least four, because a small
+ * machine has slow devices too; at most 64, beyond which the kernel's own locks decide. */
+static unsigned int choose_jobs(void)
+{
+	cpu_set_t set;
+	int n = 1;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		n = CPU_COUNT(&set);
+	return n < 2 ? 4 : n > 32 ? 64 : 2 * (unsigned int)n;
+}
+
+static int init_locks(struct pool *p)
+{
+	pthread_condattr_t attr;
+	int r = pthread_condattr_init(&attr);
+
+	if (r)
+		return -r;
+	r = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	if (!r)
+		r = pthread_cond_init(&p->watch, &attr);
+	if (!r)
+		r = pthread_cond_init(&p->work, NULL);
+	if (!r)
+		r = pthread_mutex_init(&p->lock, NULL);
+	pthread_condattr_destroy(&attr);
+	return -r;
+}
+
+/* The watcher and the first worker: without these two there is no pool. */
+static int start_threads(struct pool *p)
+{
+	int r;
+
+	pthread_mutex_lock(&p->lock);
+	r = add_worker(p);
+	pthread_mutex_unlock(&p->lock);
+	if (r < 0)
+		return r;
+	return start_thread(&p->watcher, watcher_main, p);
+}
+
+static void stop_workers(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->quit = true;
+	pthread_cond_broadcast(&p->work);
+	pthread_cond_broadcast(&p->watch);
+	pthread_mutex_unlock(&p->lock);
+	for (unsigned int i = 0; i < p->n_workers; i++) {
+		pthread_join(p->workers[i]->thread, NULL);
+		free(p->workers[i]);
+	}
+}
+
+static void release(struct pool *p)
+{
+	pthread_cond_destroy(&p->work);
+	pthread_cond_destroy(&p->watch);
+	pthread_mutex_destroy(&p->lock);
+	queue_free(&p->queue);
+	array_free(&p->steps);
+	array_free(&p->records);
+	arena_free(&p->arena);
+	close(p->event);
+	free(p);
+}
+
+int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool_options *options)
+{
+	struct pool *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return -ENOMEM;
+	p->kernel = kernel;
+	p->jobs = options->jobs ? options->jobs : choose_jobs();
+	p->slow_us = (options->slow_ms ? options->slow_ms : POOL_SLOW_MS) * UINT64_C(1000);
+	p->async_probe = options->async_probe;
+	p->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = p->event < 0 ? -errno : init_locks(p);
+	if (r < 0) {
+		free(p);
+		return r;
+	}
+	r = start_threads(p);
+	if (r < 0) {
+		stop_workers(p);
+		release(p);
+		return r;
+	}
+	*ret = p;
+	return 0;
+}
+
+static int copy_string(struct pool *p, const char **s)
+{
+	if (!*s)
+		return 0;
+	*s = arena_strdup(&p->arena, *s);
+	return *s ? 0 : -ENOMEM;
+}
+
+static int copy_step(struct pool *p, const struct step *from)
+{
+	struct step s = *from;
+
+	if (copy_string(p, &s.name) < 0 || copy_string(p, &s.path) < 0 || copy_string(p, &s.params) < 0 ||
+	    copy_string(p, &s.command) < 0 || copy_string(p, &s.origin) < 0)
+		return -ENOMEM;
+	p->steps.items[p->steps.n++] = s;
+	return 0;
+}
+
+/* Everything that can fail comes before the first step is in the queue. */
+static int prepare(struct pool *p, const struct plan *plan)
+{
+	size_t before = p->steps.n, n_edges;
+	int r;
+
+	r = wire_check_plan(plan, before, &n_edges);
+	if (r == 0)
+		r = array_make_room(&p->steps, plan->n_steps);
+	if (r == 0)
+		r = array_make_room(&p->records, before + plan->n_steps - p->records.n);
+	if (r == 0)
+		r = queue_reserve(&p->queue, plan->n_steps, n_edges);
+	for (size_t i = 0; i < plan->n_steps && r == 0; i++)
+		r = copy_step(p, &plan->steps[i]);
+	if (r < 0)
+		p->steps.n = before;
+	return r;
+}
+
+static void enqueue(struct pool *p, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct step *s = &plan->steps[i];
+		struct queue_step step = {
+			.priority = s->priority,
+			.post_only = s->post_only,
+			.module = s->kind == STEP_MODULE,
+			.async = s->async_probe && p->async_probe,
+		};
+
+		queue_add(&p->queue, &step, plan->edges + s->edge_first, s->n_edges);
+	}
+	if (p->cancelled)
+		queue_cancel(&p->queue);
+	record_skipped(p);
+	tell(p);
+	kick(p);
+}
+
+int pool_submit(struct pool *p, const struct plan *plan)
+{
+	int r;
+
+	pthread_mutex_lock(&p->lock);
+	r = prepare(p, plan);
+	if (r == 0)
+		enqueue(p, plan);
+	pthread_mutex_unlock(&p->lock);
+	return r;
+}
+
+void pool_cancel(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->cancelled = true;
+	queue_cancel(&p->queue);
+	record_skipped(p);
+	tell(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
+int pool_fd(const struct pool *p)
+{
+	return p->event;
+}
+
+static void unpack(const struct record *record, struct load_result *ret)
+{
+	*ret = (struct load_result){
+		.step = record->step,
+		.outcome = record->outcome,
+		.error = record->error,
+		.worker = record->worker,
+		.start_us = record->start_us,
+		.end_us = record->end_us,
+	};
+	strncpy(ret->message, record->message, sizeof(ret->message) - 1);
+}
+
+bool pool_next(struct pool *p, size_t *cursor, struct load_result *ret)
+{
+	bool there;
+
+	pthread_mutex_lock(&p->lock);
+	there = *cursor < p->records.n;
+	if (there)
+		unpack(&p->records.items[(*cursor)++], ret);
+	pthread_mutex_unlock(&p->lock);
+	return there;
+}
+
+struct step pool_step(struct pool *p, uint32_t id)
+{
+	struct step step;
+
+	pthread_mutex_lock(&p->lock);
+	step = p->steps.items[id];
+	pthread_mutex_unlock(&p->lock);
+	return step;
+}
+
+size_t pool_n_steps(struct pool *p)
+{
+	size_t n;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->steps.n;
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
+bool pool_drained(struct pool *p)
+{
+	bool drained;
+
+	pthread_mutex_lock(&p->lock);
+	drained = queue_drained(&p->queue);
+	pthread_mutex_unlock(&p->lock);
+	return drained;
+}
+
+void pool_free(struct pool *p)
+{
+	if (!p)
+		return;
+	stop_workers(p);
+	pthread_join(p->watcher, NULL);
+	release(p);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Threads that work through the queue. The essay is in pool.c. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/plan.h"
+#include "loader/kernel.h"
+#include "loader/loader.h"
+
+#define POOL_SLOW_MS 1000U    /* a load that takes longer gives its place to another */
+#define POOL_WORKERS_MAX 512U /* loads that never return can be so many */
+
+struct pool;
+
+struct pool_options {
+	unsigned int jobs;    /* 0: chosen by the number of processors */
+	unsigned int slow_ms; /* 0: POOL_SLOW_MS */
+	bool async_probe;
+};
+
+/* kernel is borrowed. */
+int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool_options *options);
+/* Copies the plan, whose ids must go on where the last ended: 0, -EINVAL or -ENOMEM, and then nothing
+ * of it is taken. */
+int pool_submit(struct pool *p, const struct plan *plan);
+/* Nothing more is started, now or later. */
+void pool_cancel(struct pool *p);
+/* An eventfd, readable when there are results since it was read last. */
+int pool_fd(const struct pool *p);
+/* The result at *cursor in order of completion (0 to begin), and moves it on; false: none yet. */
+bool pool_next(struct pool *p, size_t *cursor, struct load_result *ret);
+/* The step of a result; its strings are valid as long as the pool. */
+struct step pool_step(struct pool *p, uint32_t id);
+size_t pool_n_steps(struct pool *p);
+/* Every step has a result. */
+bool pool_drained(struct pool *p);
+/* Waits for loads in flight. NULL is fine. */
+void pool_free(struct pool *p);

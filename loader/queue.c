@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The ready queue.
+ *
+ * Idea: every step counts the edges it still waits for; an ending step walks the list of those who
+ * wait for it. A hard edge on something that did not become live skips the waiting step at once, a
+ * soft or post edge is satisfied by any outcome. What waits for nothing is in a heap: highest
+ * priority first, then the lowest id, which is kmod's order. Edges on steps that have ended count
+ * when they are added, so later plans may build on earlier ones.
+ *
+ * The barrier. The kernel's do_init_module() (kernel/module/main.c) ends in async_synchronize_full()
+ * unless the module was given async_probe (commit 67d6212afda2): a load without it returns when all
+ * asynchronous probes, whoever began them, have ended. With async_probe nobody waits, which is the
+ * gain, but then an empty queue says nothing about the devices. So one step is held back, the
+ * *candidate*, until everything else that was handed over has ended, and is loaded without
+ * async_probe: when the queue is empty after it, the probes have ended too.
+ *
+ *   - The candidate is a module nobody waits for, rather one that would be synchronous anyway, of
+ *     those the one with the lowest priority, of those the last. It is chosen anew at every pick, so
+ *     a later plan may bring a better one; it need not be ready yet, then everything else starts
+ *     freely.
+ *   - It is held back only while asynchronous loads have happened that no synchronous load has
+ *     covered, or may still happen.
+ *   - A load that never returns must not keep it for ever: running steps that the pool calls slow
+ *     do not count. Then it is loaded, and waits in the kernel where it holds up nobody. What is
+ *     started after it gets a new candidate.
+ *   - Only a load that succeeded covers: a failed one does not reach the synchronisation. When the
+ *     last step of all fails, nothing is left to wait with. The same when an asynchronous load was
+ *     slow enough to return after the candidate.
+ *
+ * Refused: waiting for the probes by another system call (there is none that does only that);
+ * loading the last *ready* step synchronously (it may be the one the root file system waits for);
+ * rounds.
+ *
+ * Invariant: n_done + n_running + those in `ready` + those with waiting > 0 are all steps; a step is
+ * in `ready` exactly once; heaps and skips have room for all steps before any starts, so that
+ * nothing here fails after queue_add().
+ */
+#include "loader/queue.h"
+
+#include <errno.h>
+
+#define LINK_NONE UINT32_MAX
+
+enum node_state {
+	NODE_WAITING,
+	NODE_READY,
+	NODE_RUNNING,
+	NODE_DONE,
+};
+
+struct queue_node {
+	uint32_t priority;
+	uint32_t waiting;      /* edges not satisfied */
+	uint32_t first_link;   /* of those who wait for it */
+	uint32_t own_link;     /* its own edges' links stand together */
+	uint32_t n_own;
+	uint32_t n_dependents; /* links on it whose owner was not skipped */
+	uint32_t root;	       /* skipped: the first in the chain */
+	uint32_t covers;       /* running synchronously: async_started at its start */
+	uint32_t n_post;       /* edges of kind EDGE_POST satisfied */
+	uint32_t last_post;    /* the step on the other end of the last of them */
+	uint8_t outcome;
+	uint8_t state;
+	bool post_only : 1;
+	bool post_live : 1;    /* one of them went well */
+	bool module : 1;
+	bool async : 1;
+	bool in_spare : 1;
+};
+
+struct queue_link {
+	uint32_t dependent;
+	uint32_t on;
+	uint32_t kind;
+	uint32_t next; /* of those who wait for the same */
+};
+
+typedef bool heap_less(const struct queue *q, uint32_t a, uint32_t b);
+
+static bool starts_before(const struct queue *q, uint32_t a, uint32_t b)
+{
+	const struct queue_node *x = &q->nodes.items[a], *y = &q->nodes.items[b];
+
+	return x->priority != y->priority ? x->priority > y->priority : a < b;
+}
+
+static bool held_before(const struct queue *q, uint32_t a, uint32_t b)
+{
+	const struct queue_node *x = &q->nodes.items[a], *y = &q->nodes.items[b];
+
+	if (x->async != y->async)
+		return y->async;
+	return x->priority != y->priority ? x->priority < y->priority : a > b;
+}
+
+static void heap_push(const struct queue *q, uint32_t *heap, size_t *n, heap_less *less, uint32_t id)
+{
+	size_t i = (*n)++;
+
+	for (; i > 0 && less(q, id, heap[(i - 1) / 2]); i = (i - 1) / 2)
+		heap[i] = heap[(i - 1) / 2];
+	heap[i] = id;
+}
+
+/* Removes the element at position at. */
+static void heap_remove(const struct queue *q, uint32_t *heap, size_t *n, heap_less *less, size_t at)
+{
+	uint32_t last = heap[--*n];
+	size_t child;
+
+	if (at == *n)
+		return;
+	for (; at > 0 && less(q, last, heap[(at - 1) / 2]); at = (at - 1) / 2)
+		heap[at] = heap[(at - 1) / 2];
+	while ((child = 2 * at + 1) < *n) {
+		if (child + 1 < *n && less(q, heap[child + 1], heap[child]))
+			child++;
+		if (!less(q, heap[child], last))
+			break;
+		heap[at] = heap[child];
+		at = child;
+	}
+	heap[at] = last;
+}
+
+static void push_ready(struct queue *q, uint32_t id)
+{
+	q->nodes.items[id].state = NODE_READY;
+	heap_push(q, q->ready.items, &q->ready.n, starts_before, id);
+}
+
+static void push_spare(struct queue *q, uint32_t id)
+{
+	struct queue_node *node = &q->nodes.items[id];
+
+	if (!node->module || node->in_spare || node->n_dependents || node->state > NODE_READY)
+		return;
+	node->in_spare = true;
+	heap_push(q, q->spare.items, &q->spare.n, held_before, id);
+}
+
+/* The step best held back, or STEP_NONE. What is no leaf any more or has started is dropped here. */
+static uint32_t candidate(struct queue *q)
+{
+	while (q->spare.n) {
+		uint32_t id = q->spare.items[0];
+		struct queue_node *node = &q->nodes.items[id];
+
+		if (node->state <= NODE_READY && !node->n_dependents)
+			return id;
+		node->in_spare = false;
+		heap_remove(q, q->spare.items, &q->spare.n, held_before, 0);
+	}
+	return STEP_NONE;
+}
+
+static bool live(enum load_outcome outcome)
+{
+	return outcome == LOAD_DONE || outcome == LOAD_ALREADY;
+}
+
+static uint32_t root_of(const struct queue *q, uint32_t id)
+{
+	return q->nodes.items[id].outcome == LOAD_SKIPPED ? q->nodes.items[id].root : id;
+}
+
+static void skip(struct queue *q, uint32_t id, enum skip_reason reason, uint32_t on)
+{
+	struct queue_node *node = &q->nodes.items[id];
+	const struct queue_link *own = q->links.items + node->own_link;
+
+	q->n_async_waiting -= node->async;
+	node->state = NODE_DONE;
+	node->outcome = LOAD_SKIPPED;
+	node->root = on == STEP_NONE ? id : root_of(q, on);
+	q->n_done++;
+	q->skips.items[q->skips.n++] =
+		(struct queue_skip){ .id = id, .reason = reason, .on = on, .root = node->root };
+	/* What it waited for may have become a leaf. */
+	for (uint32_t i = 0; i < node->n_own; i++) {
+		q->nodes.items[own[i].on].n_dependents--;
+		push_spare(q, own[i].on);
+	}
+}
+
+/* An edge of step id is satisfied or broken by the outcome of step on. */
+static void settle_edge(struct queue *q, uint32_t id, uint32_t on, enum edge_kind kind)
+{
+	struct queue_node *node = &q->nodes.items[id];
+	bool ok = live(q->nodes.items[on].outcome);
+
+	if (kind == EDGE_HARD && !ok) {
+		skip(q, id, SKIP_NEEDS, on);
+		return;
+	}
+	node->waiting--;
+	if (kind == EDGE_POST) {
+		node->n_post++;
+		node->last_post = on;
+		node->post_live |= ok;
+	}
+}
+
+/* A step that waits for nothing any more. */
+static void settle_step(struct queue *q, uint32_t id)
+{
+	struct queue_node *node = &q->nodes.items[id];
+
+	if (node->post_only && node->n_post && !node->post_live)
+		skip(q, id, SKIP_POST, node->last_post);
+	else
+		push_ready(q, id);
+}
+
+/* Tells those who wait for an ended step; what that skips is appended to skips. */
+static void tell_dependents(struct queue *q, uint32_t on)
+{
+	for (uint32_t i = q->nodes.items[on].first_link; i != LINK_NONE; i = q->links.items[i].next) {
+		uint32_t id = q->links.items[i].dependent;
+		struct queue_node *node = &q->nodes.items[id];
+
+		if (node->state != NODE_WAITING)
+			continue;
+		settle_edge(q, id, on, q->links.items[i].kind);
+		if (node->state == NODE_WAITING && !node->waiting)
+			settle_step(q, id);
+	}
+}
+
+/* The same for what has been skipped, which may skip more. */
+static void tell_skipped(struct queue *q, size_t from)
+{
+	for (size_t i = from; i < q->skips.n; i++)
+		tell_dependents(q, q->skips.items[i].id);
+}
+
+int queue_reserve(struct queue *q, size_t n_steps, size_t n_edges)
+{
+	size_t n = q->nodes.n + n_steps;
+	int r = array_make_room(&q->nodes, n_steps);
+
+	if (r == 0)
+		r = array_make_room(&q->links, n_edges);
+	if (r == 0)
+		r = array_make_room(&q->ready, n - q->ready.n);
+	if (r == 0)
+		r = array_make_room(&q->spare, n - q->spare.n);
+	if (r == 0)
+		r = array_make_room(&q->skips, n - q->skips.n);
+	return r;
+}
+
+static void add_link(struct queue *q, uint32_t id, const struct step_edge *edge)
+{
+	struct queue_node *node = &q->nodes.items[id], *on = &q->nodes.items[edge->on];
+
+	q->links.items[q->links.n] = (struct queue_link){
+		.dependent = id, .on = edge->on, .kind = edge->kind, .next = on->first_link,
+	};
+	on->first_link = (uint32_t)q->links.n++;
+	on->n_dependents++;
+	node->n_own++;
+}
+
+static void add_edges(struct queue *q, uint32_t id, const struct step_edge *edges, size_t n_edges)
+{
+	struct queue_node *node = &q->nodes.items[id];
+
+	for (size_t i = 0; i < n_edges && node->state != NODE_DONE; i++)
+		if (q->nodes.items[edges[i].on].state == NODE_DONE)
+			settle_edge(q, id, edges[i].on, edges[i].kind);
+		else
+			add_link(q, id, &edges[i]);
+}
+
+int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges, size_t n_edges)
+{
+	uint32_t id = (uint32_t)q->nodes.n;
+	int r;
+
+	for (size_t i = 0; i < n_edges; i++)
+		if (edges[i].on >= id)
+			return -EINVAL;
+	r = queue_reserve(q, 1, n_edges);
+	if (r < 0)
+		return r;
+	q->nodes.items[q->nodes.n++] = (struct queue_node){
+		.priority = step->priority,
+		.waiting = (uint32_t)n_edges,
+		.first_link = LINK_NONE,
+		.own_link = (uint32_t)q->links.n,
+		.post_only = step->post_only,
+		.module = step->module,
+		.async = step->async && step->module,
+	};
+	q->n_async_waiting += q->nodes.items[id].async;
+	add_edges(q, id, edges, n_edges);
+	if (q->nodes.items[id].state == NODE_WAITING && !q->nodes.items[id].waiting)
+		settle_step(q, id);
+	push_spare(q, id);
+	return 0;
+}
+
+/* Whether something is still to be waited for that a candidate, loaded now, would miss. */
+static bool must_hold(const struct queue *q, uint32_t id, uint32_t n_slow)
+{
+	uint32_t others = q->n_async_waiting - q->nodes.items[id].async;
+
+	return (q->async_started > q->async_covered || others) && q->n_running > n_slow;
+}
+
+uint32_t queue_pick(struct queue *q, uint32_t n_slow)
+{
+	const uint32_t *h = q->ready.items;
+	uint32_t held;
+
+	if (!q->ready.n)
+		return STEP_NONE;
+	held = candidate(q);
+	if (h[0] != held)
+		return h[0];
+	if (q->ready.n > 2 && starts_before(q, h[2], h[1]))
+		return h[2];
+	if (q->ready.n > 1)
+		return h[1];
+	return must_hold(q, held, n_slow) ? STEP_NONE : held;
+}
+
+bool queue_start(struct queue *q, uint32_t id)
+{
+	struct queue_node *node = &q->nodes.items[id];
+	bool async = node->async && candidate(q) != id;
+
+	for (size_t i = 0; i < q->ready.n; i++)
+		if (q->ready.items[i] == id) {
+			heap_remove(q, q->ready.items, &q->ready.n, starts_before, i);
+			break;
+		}
+	q->n_async_waiting -= node->async;
+	node->state = NODE_RUNNING;
+	node->async = async;
+	q->n_running++;
+	q->n_async_running += async;
+	q->async_started += async;
+	if (!async && node->module && !q->n_async_running)
+		node->covers = q->async_started;
+	return async;
+}
+
+void queue_complete(struct queue *q, uint32_t id, enum load_outcome outcome)
+{
+	struct queue_node *node = &q->nodes.items[id];
+	size_t from = q->skips.n;
+
+	node->state = NODE_DONE;
+	node->outcome = (uint8_t)outcome;
+	q->n_running--;
+	q->n_done++;
+	q->n_async_running -= node->async;
+	if (outcome == LOAD_DONE && node->covers > q->async_covered)
+		q->async_covered = node->covers;
+	tell_dependents(q, id);
+	tell_skipped(q, from);
+}
+
+void queue_cancel(struct queue *q)
+{
+	q->ready.n = 0;
+	for (uint32_t i = 0; i < q->nodes.n; i++)
+		if (q->nodes.items[i].state <= NODE_READY)
+			skip(q, i, SKIP_CANCEL, STEP_NONE);
+}
+
+bool queue_skipped(struct queue *q, struct queue_skip *ret)
+{
+	if (q->n_taken == q->skips.n)
+		return false;
+	*ret = q->skips.items[q->n_taken++];
+	return true;
+}
+
+enum load_outcome queue_outcome(const struct queue *q, uint32_t id)
+{
+	return q->nodes.items[id].outcome;
+}
+
+void queue_free(struct queue *q)
+{
+	array_free(&q->nodes);
+	array_free(&q->links);
+	array_free(&q->ready);
+	array_free(&q->spare);
+	array_free(&q->skips);
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/report.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+/* Descriptors only: stdio's buffers may hold what the front had not written when it forked. */
+struct out {
+	int fd;
+	int error; /* the first */
+	size_t n;
+	char buf[32768];
+};
+
+static void out_flush(struct out *o)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < o->n && !o->error) {
+		n = write(o->fd, o->buf + done, o->n - done);
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			o->error = n < 0 ? -errno : -EIO;
+	}
+	o->n = 0;
+}
+
+static void out_bytes(struct out *o, const char *p, size_t n)
+{
+	while (n) {
+		size_t piece = sizeof(o->buf) - o->n < n ? sizeof(o->buf) - o->n : n;
+
+		memcpy(o->buf + o->n, p, piece);
+		o->n += piece;
+		p += piece;
+		n -= piece;
+		if (o->n == sizeof(o->buf))
+			out_flush(o);
+	}
+}
+
+__attribute__((format(printf, 2, 3))) static void out_format(struct out *o, const char *fmt, ...)
+{
+	char buf[256];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		out_bytes(o, buf, (size_t)n < sizeof(buf) ? (size_t)n : sizeof(buf) - 1);
+}
+
+/* Bytes of the UTF-8 character at s, 0 when it is none. */
+static size_t utf8_length(const unsigned char *s)
+{
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t n = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : *s >= 0xe0 && *s < 0xf0 ? 3 :
+		   *s >= 0xf0 && *s < 0xf5 ? 4 : 0;
+	uint32_t c = n > 1 ? *s & (0x7fU >> n) : 0;
+
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (n > 1 && (c < smallest[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)))
+		return 0;
+	return n;
+}
+
+static void out_string(struct out *o, const char *s)
+{
+	out_bytes(o, "\"", 1);
+	while (*s) {
+		size_t n = utf8_length((const unsigned char *)s);
+
+		if (*s == '"' || *s == '\\')
+			out_format(o, "\\%c", *s);
+		else if (n == 1 && ((unsigned char)*s < ' ' || *s == 0x7f))
+			out_format(o, "\\u%04x", (unsigned int)*s);
+		else if (n)
+			out_bytes(o, s, n);
+		else
+			out_bytes(o, "\\ufffd", 6);
+		s += n ? n : 1;
+	}
+	out_bytes(o, "\"", 1);
+}
+
+static const char *outcome_name(uint32_t outcome)
+{
+	static const char *const names[] = {
+		[LOAD_DONE] = "loaded", [LOAD_ALREADY] = "already", [LOAD_DECLINED] = "declined",
+		[LOAD_FAILED] = "failed", [LOAD_SKIPPED] = "skipped",
+	};
+
+	return outcome < ARRAY_SIZE(names) ? names[outcome] : "failed";
+}
+
+static const char *errno_name(int error)
+{
+#define NAME(e) { e, #e }
+	static const struct {
+		int error;
+		const char *name;
+	} names[] = {
+		NAME(EPERM), NAME(ENOENT), NAME(EINTR), NAME(EIO), NAME(ENXIO), NAME(E2BIG), NAME(ENOEXEC),
+		NAME(EBADF), NAME(EAGAIN), NAME(ENOMEM), NAME(EACCES), NAME(EFAULT), NAME(EBUSY), NAME(EEXIST),
+		NAME(ENODEV), NAME(ENOTDIR), NAME(EISDIR), NAME(EINVAL), NAME(ENFILE), NAME(EMFILE),
+		NAME(ETXTBSY), NAME(EFBIG), NAME(ENOSPC), NAME(EROFS), NAME(ERANGE), NAME(ENAMETOOLONG),
+		NAME(ENOSYS), NAME(ELOOP), NAME(ENODATA), NAME(ETIMEDOUT), NAME(ENOPKG), NAME(EPROTO),
+		NAME(EBADMSG), NAME(EOVERFLOW), NAME(EOPNOTSUPP), NAME(EADDRINUSE), NAME(ECANCELED),
+		NAME(ENOKEY), NAME(EKEYEXPIRED), NAME(EKEYREVOKED), NAME(EKEYREJECTED), NAME(EXDEV),
+	};
+#undef NAME
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (names[i].error == error)
+			return names[i].name;
+	return NULL;
+}
+
+static void out_error(struct out *o, const struct step *step, int error)
+{
+	const char *name = step->kind == STEP_COMMAND ? NULL : errno_name(error);
+
+	if (!error)
+		out_format(o, "null");
+	else if (step->kind == STEP_COMMAND && error != ECANCELED)
+		out_format(o, "\"exit %d\"", error);
+	else if (name || error == ECANCELED)
+		out_format(o, "\"%s\"", name ? name : "ECANCELED");
+	else
+		out_format(o, "\"errno %d\"", error);
+}
+
+static void out_load(struct out *o, const struct step *step, const struct load_result *r)
+{
+	out_format(o, "\n{\"module\":");
+	out_string(o, step->name);
+	out_format(o, ",\"outcome\":\"%s\",\"error\":", outcome_name(r->outcome));
+	out_error(o, step, r->error);
+	out_format(o, ",\"message\":");
+	out_string(o, r->message);
+	out_format(o, ",\"worker\":%u,\"start_us\":%" PRIu64 ",\"end_us\":%" PRIu64 "}", r->worker,
+		   r->start_us, r->end_us);
+}
+
+struct summary {
+	size_t counts[LOAD_SKIPPED + 1];
+	uint64_t start_us;
+	uint64_t end_us;
+};
+
+static void count(struct summary *s, const struct load_result *r)
+{
+	if (r->outcome <= LOAD_SKIPPED)
+		s->counts[r->outcome]++;
+	if (r->start_us && (!s->start_us || r->start_us < s->start_us))
+		s->start_us = r->start_us;
+	if (r->end_us > s->end_us)
+		s->end_us = r->end_us;
+}
+
+static void out_summary(struct out *o, const struct summary *s)
+{
+	out_format(o, "],\n\"summary\":{");
+	for (uint32_t i = 0; i <= LOAD_SKIPPED; i++)
+		out_format(o, "\"%s\":%zu,", outcome_name(i), s->counts[i]);
+	out_format(o, "\"start_us\":%" PRIu64 ",\"end_us\":%" PRIu64 "}}\n", s->start_us, s->end_us);
+}
+
+/* Where each step's result stands in the order of completion. */
+static int index_results(struct pool *pool, size_t **ret)
+{
+	size_t n = pool_n_steps(pool), at = 0;
+	size_t *places = calloc(n + 1, sizeof(*places));
+	struct load_result result;
+
+	if (!places)
+		return -ENOMEM;
+	for (size_t next = 0; pool_next(pool, &next, &result); at = next)
+		if (result.step < n)
+			places[result.step] = at;
+	*ret = places;
+	return 0;
+}
+
+static void out_head(struct out *o, const struct report *report)
+{
+	size_t n = report->n_head;
+
+	while (n && strchr(" \t\r\n", report->head[n - 1]))
+		n--;
+	if (!n)
+		out_bytes(o, "{", 1);
+	else
+		out_bytes(o, report->head, n);
+	out_format(o, "%s\"loads\":[", n && report->head[n - 1] != '{' ? ",\n" : "");
+}
+
+static int out_report(struct out *o, const struct report *report, struct pool *pool)
+{
+	_cleanup_free_ size_t *places = NULL;
+	struct summary summary = {};
+	struct load_result result;
+	size_t n = pool_n_steps(pool), at;
+	int r;
+
+	r = index_results(pool, &places);
+	if (r < 0)
+		return r;
+	out_head(o, report);
+	for (uint32_t i = 0; i < n; i++) {
+		struct step step = pool_step(pool, i);
+
+		at = places[i];
+		if (!pool_next(pool, &at, &result))
+			return -EINVAL;
+		out_format(o, "%s", i ? "," : "");
+		out_load(o, &step, &result);
+		count(&summary, &result);
+	}
+	out_summary(o, &summary);
+	out_flush(o);
+	return o->error;
+}
+
+/* A new file; its name is one of this process's, tried a few times because a process of the same
+ * number may have left one behind. */
+static int make_temporary(int dirfd, char *name, size_t size)
+{
+	int fd = -1;
+
+	for (int i = 0; i < 100 && fd < 0; i++) {
+		snprintf(name, size, ".coldplug-report-%ld-%d", (long)getpid(), i);
+		fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+		if (fd < 0 && errno != EEXIST)
+			return -errno;
+	}
+	return fd < 0 ? -EEXIST : fd;
+}
+
+static int fill(int fd, const struct report *report, struct pool *pool)
+{
+	_cleanup_free_ struct out *o = calloc(1, sizeof(*o));
+	int r;
+
+	if (!o)
+		return -ENOMEM;
+	o->fd = fd;
+	r = out_report(o, report, pool);
+	if (r < 0)
+		return r;
+	/* EINVAL, ENOSYS: a file system that has nothing to sync. */
+	if (fsync(fd) < 0 && errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	return 0;
+}
+
+int report_write(const struct report *report, struct pool *pool)
+{
+	char temporary[64];
+	int fd, r;
+
+	if (report->dirfd < 0)
+		return 0;
+	fd = make_temporary(report->dirfd, temporary, sizeof(temporary));
+	if (fd < 0)
+		return fd;
+	r = fill(fd, report, pool);
+	if (close(fd) < 0 && r == 0)
+		r = -errno;
+	if (r == 0 && renameat(report->dirfd, temporary, report->dirfd, report->name) < 0)
+		r = -errno;
+	if (r < 0)
+		unlinkat(report->dirfd, temporary, 0);
+	return r;
+}
+
+void report_free(struct report *report)
+{
+	if (report->dirfd >= 0)
+		close(report->dirfd);
+	free(report->name);
+	free(report->head);
+	*report = (struct report){ .dirfd = -1 };
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The report: the front's head and the loads, as JSON, whole or not at all. */
+#pragma once
+
+#include "loader/pool.h"
+
+struct report {
+	int dirfd;   /* -1: none was asked for */
+	char *name;  /* in that directory */
+	char *head;  /* a JSON object without its last brace; NULL: nothing */
+	size_t n_head;
+};
+
+/* Writes to a temporary file beside the name and renames it. Every step of pool has a result. 0 or
+ * -errno, and then there is no file. */
+int report_write(const struct report *report, struct pool *pool);
+void report_free(struct report *report);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "loader/work.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "loader/image.h"
+#include "loader/verdict.h"
+
+static void cannot_open(const struct step *step, int error, struct load_result *result)
+{
+	if (error == EFBIG)
+		result_set(result, LOAD_FAILED, error, "%s: larger than the limit of a module (LIMIT_IMAGE, %u MiB)",
+			   step->path, LIMIT_IMAGE >> 20);
+	else if (error == EINVAL)
+		result_set(result, LOAD_FAILED, error, "%s: neither a file nor a link to one", step->path);
+	else
+		result_set(result, LOAD_FAILED, error, "%s: %s", step->path, strerror(error));
+}
+
+static void load_until_judged(const struct kernel *k, const struct image *image, const struct step *step,
+			      const char *params, struct load_result *result)
+{
+	struct verdict v = { .kernel = k, .name = step->name, .path = step->path };
+	struct image_load how;
+	int r;
+
+	do {
+		r = image_load(k, image, params, &how);
+		if (how.complaint[0]) {
+			result_set(result, LOAD_FAILED, -r, "%s: %s", step->path, how.complaint);
+			return;
+		}
+	} while (verdict_judge(&v, r, result) == VERDICT_RETRY);
+	if (result->outcome == LOAD_DONE && how.refused)
+		result_set(result, LOAD_DONE, 0, "%s: decompressed in user space: the kernel refused it (%s)",
+			   step->path, strerror(how.refused));
+}
+
+static void load_module(const struct kernel *k, const struct step *step, bool async_probe,
+			struct load_result *result)
+{
+	_cleanup_free_ char *with_async = NULL;
+	const char *params = step->params ? step->params : "";
+	struct image image;
+	int r;
+
+	/* In front: text after "--" is not looked at by the kernel. */
+	if (async_probe) {
+		if (asprintf(&with_async, "async_probe%s%s", *params ? " " : "", params) < 0)
+			with_async = NULL;
+		if (!with_async) {
+			cannot_open(step, ENOMEM, result);
+			return;
+		}
+		params = with_async;
+	}
+	r = image_open(&image, &k->root, step->path);
+	if (r < 0) {
+		cannot_open(step, -r, result);
+		return;
+	}
+	load_until_judged(k, &image, step, params, result);
+	image_close(&image);
+}
+
+static void judge_status(const struct step *step, const char *origin, struct kernel_output *output,
+			 struct load_result *result)
+{
+	if (!output->status) {
+		result_set(result, LOAD_DONE, 0, "%s", "");
+		return;
+	}
+	output->text[strcspn(output->text, "\r\n")] = '\0';
+	result_set(result, LOAD_FAILED, output->status, "%s: install command for %s: %s %d%s%s", origin,
+		   step->name, output->status > 128 ? "killed by signal" : "exit status",
+		   output->status > 128 ? output->status - 128 : output->status, *output->text ? ": " : "",
+		   output->text);
+}
+
+static void run_command(const struct kernel *k, const struct step *step, struct load_result *result)
+{
+	struct kernel_command command = { .command = step->command, .module = step->name };
+	const char *origin = step->origin ? step->origin : "?";
+	const char *root = k->root.path && *k->root.path ? k->root.path : "/";
+	struct kernel_output output = {};
+	int r;
+
+	r = k->ops->run_command(k->data, &k->root, &command, &output);
+	if (r == -ENOENT)
+		result_set(result, LOAD_FAILED, 127, "%s: install command for %s: no /bin/sh under %s", origin,
+			   step->name, root);
+	else if (r < 0)
+		result_set(result, LOAD_FAILED, 126, "%s: install command for %s: cannot be run: %s", origin,
+			   step->name, strerror(-r));
+	else
+		judge_status(step, origin, &output, result);
+}
+
+void work_on(const struct kernel *k, const struct step *step, bool async_probe, struct load_result *result)
+{
+	switch (step->kind) {
+	case STEP_MODULE:
+		load_module(k, step, async_probe, result);
+		break;
+	case STEP_COMMAND:
+		run_command(k, step, result);
+		break;
+	default:
+		result_set(result, LOAD_FAILED, ENOENT, "module %s: no such file", step->name);
+		break;
+	}
+}

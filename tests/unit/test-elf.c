@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/elf.h"
+
+/* A module made here, in any of the four shapes: sections 0, .modinfo, .symtab, .strtab, .shstrtab. */
+struct shape {
+	bool is64;
+	bool big_endian;
+};
+
+static const struct shape shapes[] = { { true, false }, { false, false }, { true, true }, { false, true } };
+
+static const char modinfo[] = "license=GPL\0\0\0alias=pci:v*\0empty=\0noequals";
+static const char names[] = "\0.modinfo\0.symtab\0.strtab\0.shstrtab";
+static const char symbols[] = "\0mine\0theirs\0others";
+
+struct module {
+	struct shape shape;
+	unsigned char bytes[1024];
+	size_t size;
+	size_t sections;
+};
+
+static void put(struct module *m, size_t at, uint64_t value, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		m->bytes[at + i] = (unsigned char)(value >> 8 * (m->shape.big_endian ? n - 1 - i : i));
+}
+
+static void put_symbol(struct module *m, size_t at, uint32_t name, uint16_t section)
+{
+	put(m, at, name, 4);
+	put(m, at + (m->shape.is64 ? 6 : 14), section, 2);
+}
+
+static void put_section(struct module *m, unsigned int i, uint32_t name, uint32_t type, size_t offset,
+			size_t size, uint32_t link, size_t entry)
+{
+	bool w = m->shape.is64;
+	size_t at = m->sections + i * (w ? 64 : 40);
+
+	put(m, at, name, 4);
+	put(m, at + 4, type, 4);
+	put(m, at + (w ? 24 : 16), offset, w ? 8 : 4);
+	put(m, at + (w ? 32 : 20), size, w ? 8 : 4);
+	put(m, at + (w ? 40 : 24), link, 4);
+	put(m, at + (w ? 56 : 36), entry, w ? 8 : 4);
+}
+
+static void make(struct module *m, struct shape shape)
+{
+	bool w = shape.is64;
+	size_t header = w ? 64 : 52, entry = w ? 24 : 16;
+	size_t info = header, table = info + 64, strings = table + 4 * entry, shstr = strings + 32;
+
+	*m = (struct module){ .shape = shape, .sections = shstr + 64 };
+	memcpy(m->bytes, "\177ELF", 4);
+	m->bytes[4] = w ? 2 : 1;
+	m->bytes[5] = shape.big_endian ? 2 : 1;
+	put(m, 16, 1, 2);
+	put(m, w ? 40 : 32, m->sections, w ? 8 : 4);
+	put(m, w ? 58 : 46, w ? 64 : 40, 2);
+	put(m, w ? 60 : 48, 5, 2);
+	put(m, w ? 62 : 50, 4, 2);
+	memcpy(m->bytes + info, modinfo, sizeof(modinfo));
+	put_symbol(m, table + entry, 1, 7);
+	put_symbol(m, table + 2 * entry, 6, 0);
+	put_symbol(m, table + 3 * entry, 13, 0);
+	memcpy(m->bytes + strings, symbols, sizeof(symbols));
+	memcpy(m->bytes + shstr, names, sizeof(names));
+	put_section(m, 1, 1, 1, info, sizeof(modinfo), 0, 0);
+	put_section(m, 2, 10, 2, table, 4 * entry, 3, entry);
+	put_section(m, 3, 18, 3, strings, sizeof(symbols), 0, 0);
+	put_section(m, 4, 26, 3, shstr, sizeof(names), 0, 0);
+	m->size = m->sections + 5 * (w ? 64 : 40);
+}
+
+/* Reads everything there is; how many strings and symbols, or the first error. */
+static int read_all(const void *data, size_t size)
+{
+	size_t info = 0, undefined = 0;
+	const char *s;
+	struct elf elf;
+	int r, n = 0;
+
+	r = elf_open(&elf, data, size);
+	if (r < 0)
+		return r;
+	while ((r = elf_modinfo_next(&elf, &info, &s)) > 0)
+		n += strlen(s) > 0;
+	if (r < 0)
+		return r;
+	while ((r = elf_undefined_next(&elf, &undefined, &s)) > 0)
+		n += strlen(s) > 0;
+	return r < 0 ? r : n;
+}
+
+static void every_shape_is_read(void **state)
+{
+	static const char *const infos[] = { "license=GPL", "alias=pci:v*", "empty=", "noequals" };
+	static const char *const undefined[] = { "theirs", "others" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		size_t cursor = 0;
+		struct module m;
+		struct elf elf;
+		const char *s;
+
+		make(&m, shapes[i]);
+		assert_null(elf_header_complaint(m.bytes, 64, m.size));
+		assert_int_equal(elf_open(&elf, m.bytes, m.size), 0);
+		for (size_t k = 0; k < ARRAY_SIZE(infos); k++) {
+			assert_int_equal(elf_modinfo_next(&elf, &cursor, &s), 1);
+			assert_string_equal(s, infos[k]);
+		}
+		assert_int_equal(elf_modinfo_next(&elf, &cursor, &s), 0);
+		cursor = 0;
+		for (size_t k = 0; k < ARRAY_SIZE(undefined); k++) {
+			assert_int_equal(elf_undefined_next(&elf, &cursor, &s), 1);
+			assert_string_equal(s, undefined[k]);
+		}
+		assert_int_equal(elf_undefined_next(&elf, &cursor, &s), 0);
+	}
+}
+
+static void a_file_cut_anywhere_is_refused(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct module m;
+
+		make(&m, shapes[i]);
+		for (size_t cut = 0; cut < m.size; cut++) {
+			_cleanup_free_ unsigned char *piece = malloc(cut + !cut);
+
+			memcpy(piece, m.bytes, cut);
+			assert_non_null(elf_header_complaint(piece, cut < 64 ? cut : 64, cut));
+			assert_true(read_all(piece, cut) < 0);
+		}
+	}
+}
+
+static void any_byte_may_be_anything(void **state)
+{
+	static const unsigned char values[] = { 0, 1, 0x7f, 0x80, 0xfe, 0xff };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct module m;
+
+		make(&m, shapes[i]);
+		for (size_t at = 0; at < m.size; at++)
+			for (size_t k = 0; k < ARRAY_SIZE(values); k++) {
+				_cleanup_free_ unsigned char *copy = malloc(m.size);
+
+				memcpy(copy, m.bytes, m.size);
+				copy[at] = values[k];
+				(void)read_all(copy, m.size);
+				(void)elf_header_complaint(copy, 64, m.size);
+			}
+	}
+}
+
+static void random_bytes_behind_a_good_header_are_harmless(void **state)
+{
+	srand(7);
+	for (int round = 0; round < 20000; round++) {
+		struct module m;
+		size_t n = 1 + (size_t)rand() % 8;
+
+		make(&m, shapes[round % 4]);
+		for (size_t i = 0; i < n; i++)
+			m.bytes[20 + (size_t)rand() % (m.size - 20)] = (unsigned char)rand();
+		(void)read_all(m.bytes, m.size);
+	}
+}
+
+static void more_sections_than_16_bits_count_are_read(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		bool w = shapes[i].is64;
+		struct module m;
+
+		make(&m, shapes[i]);
+		put(&m, w ? 60 : 48, 0, 2);
+		put(&m, w ? 62 : 50, 0xffff, 2);
+		put_section(&m, 0, 0, 0, 0, 5, 4, 0);
+		assert_int_equal(read_all(m.bytes, m.size), 6);
+	}
+}
+
+static void what_is_wrong_is_said_in_words(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t n;
+		uint64_t size;
+		const char *word;
+	} rows[] = {
+		{ "", 0, 0, "empty" },
+		{ "\177ELF", 4, 4, "cut short" },
+		{ "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\1\0\0\0", 20, 20, "cut short" },
+		{ "#!/bin/sh\necho this is no module\n", 33, 33, "no ELF" },
+		{ "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+		  "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 64, 64, "relocatable" },
+		{ "\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+		  "\0\0\0\0\0\0\0\0\100\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\100\0\1\0\0\0", 64, 127,
+		  "section headers" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *s = elf_header_complaint(rows[i].bytes, rows[i].n, rows[i].size);
+
+		assert_non_null(s);
+		assert_non_null(strstr(s, rows[i].word));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_shape_is_read),
+		cmocka_unit_test(a_file_cut_anywhere_is_refused),
+		cmocka_unit_test(any_byte_may_be_anything),
+		cmocka_unit_test(random_bytes_behind_a_good_header_are_harmless),
+		cmocka_unit_test(more_sections_than_16_bits_count_are_read),
+		cmocka_unit_test(what_is_wrong_is_said_in_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A kernel of the tests' own. It lives in shared memory, so that the loader's process and the test see
+ * the same one. What a load does stands in its parameters: "id=7 ret=-2 ms=5 forever". */
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "loader/kernel.h"
+
+#define FAKE_LOADS 8192
+
+struct fake_load {
+	int id;
+	bool async;
+	bool finit;
+	unsigned int flags;
+	size_t size;
+};
+
+struct fake {
+	atomic_uint n_loads;
+	struct fake_load loads[FAKE_LOADS];
+	atomic_uint running, most_running;
+	atomic_bool release; /* what takes forever ends now */
+	atomic_uint n_commands;
+	atomic_uint slept_ms;
+	/* Answers in turn, the last one stays. */
+	int finit_answers[8];
+	unsigned int n_finit;
+	enum initstate states[8];
+	atomic_uint n_states;
+	unsigned int last_state;
+	struct {
+		const char *path;
+		const char *text;
+	} files[8];
+	bool not_capable;
+	int command_answer;
+	struct kernel_output output;
+};
+
+static inline struct fake *fake_new(void)
+{
+	void *p = mmap(NULL, sizeof(struct fake), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_true(p != MAP_FAILED);
+	return p;
+}
+
+static inline void fake_free(struct fake *f)
+{
+	munmap(f, sizeof(*f));
+}
+
+static inline int fake_number(const char *params, const char *key, int otherwise)
+{
+	const char *p = strstr(params, key);
+
+	return p ? (int)strtol(p + strlen(key), NULL, 10) : otherwise;
+}
+
+static inline void fake_really_sleep(unsigned int ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+	nanosleep(&t, NULL);
+}
+
+static inline int fake_load(struct fake *f, const char *params, bool finit, unsigned int flags, size_t size)
+{
+	unsigned int n = atomic_fetch_add(&f->n_loads, 1);
+	unsigned int running = atomic_fetch_add(&f->running, 1) + 1;
+	unsigned int most = atomic_load(&f->most_running);
+	unsigned int ms = (unsigned int)fake_number(params, "ms=", 0);
+
+	while (running > most && !atomic_compare_exchange_weak(&f->most_running, &most, running))
+		;
+	if (n < FAKE_LOADS)
+		f->loads[n] = (struct fake_load){
+			.id = fake_number(params, "id=", -1), .async = strstr(params, "async_probe"),
+			.finit = finit, .flags = flags, .size = size,
+		};
+	if (ms)
+		fake_really_sleep(ms);
+	while (strstr(params, "forever") && !atomic_load(&f->release))
+		fake_really_sleep(10);
+	atomic_fetch_sub(&f->running, 1);
+	return fake_number(params, "ret=", 0);
+}
+
+static inline int fake_finit_module(void *data, int fd, const char *params, unsigned int flags)
+{
+	struct fake *f = data;
+	int r = fake_load(f, params, true, flags, 0);
+	int i = 0;
+
+	if (!f->finit_answers[0])
+		return r;
+	while (i < 7 && (unsigned int)i < f->n_finit && f->finit_answers[i + 1])
+		i++;
+	f->n_finit++;
+	return f->finit_answers[i] == 1 ? 0 : f->finit_answers[i];
+}
+
+static inline int fake_init_module(void *data, const void *image, size_t size, const char *params)
+{
+	return fake_load(data, params, false, 0, size);
+}
+
+static inline int fake_delete_module(void *data, const char *name, unsigned int flags)
+{
+	return -ENOSYS;
+}
+
+static inline enum initstate fake_initstate(void *data, const struct rootfs *root, const char *name)
+{
+	struct fake *f = data;
+	unsigned int n = atomic_fetch_add(&f->n_states, 1);
+
+	return f->states[n < f->last_state ? n : f->last_state];
+}
+
+static inline int fake_read(void *data, const struct rootfs *root, const char *path, char *buf, size_t size)
+{
+	struct fake *f = data;
+
+	for (size_t i = 0; i < ARRAY_SIZE(f->files) && f->files[i].path; i++)
+		if (!strcmp(f->files[i].path, path))
+			return snprintf(buf, size, "%s", f->files[i].text);
+	return -ENOENT;
+}
+
+static inline bool fake_capable(void *data)
+{
+	return !((struct fake *)data)->not_capable;
+}
+
+static inline int fake_run_command(void *data, const struct rootfs *root,
+				   const struct kernel_command *command, struct kernel_output *output)
+{
+	struct fake *f = data;
+
+	atomic_fetch_add(&f->n_commands, 1);
+	*output = f->output;
+	return f->command_answer;
+}
+
+static inline void fake_sleep(void *data, unsigned int ms)
+{
+	atomic_fetch_add(&((struct fake *)data)->slept_ms, ms);
+}
+
+static const struct kernel_ops fake_ops = {
+	.finit_module = fake_finit_module,
+	.init_module = fake_init_module,
+	.delete_module = fake_delete_module,
+	.initstate = fake_initstate,
+	.read = fake_read,
+	.capable = fake_capable,
+	.run_command = fake_run_command,
+	.sleep = fake_sleep,
+};
+
+/* The smallest file that passes for a module: a 64-bit header that says "relocatable". */
+static inline void fake_elf(unsigned char elf[64])
+{
+	static const unsigned char start[] = { 0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0 };
+
+	memset(elf, 0, 64);
+	memcpy(elf, start, sizeof(start));
+	elf[58] = 64;
+}
+
+static inline void fake_file(const char *dir, const char *name, const void *data, size_t size)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, size), size);
+	close(fd);
+}
+
+/* A root with one module in it, m.ko. */
+static inline void fake_root(char dir[64], struct rootfs *root)
+{
+	unsigned char elf[64];
+
+	strcpy(dir, "/tmp/test-loader-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	fake_elf(elf);
+	fake_file(dir, "m.ko", elf, sizeof(elf));
+	assert_int_equal(rootfs_open(root, dir), 0);
+}
+
+static inline void fake_root_remove(const char *dir, struct rootfs *root)
+{
+	char command[128];
+
+	rootfs_close(root);
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	assert_int_equal(system(command), 0);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The workers, in the test's own process, so that thread sanitizers see them. */
+#include "tests/unit/test-loader-plan.h"
+
+#include <poll.h>
+
+#include "loader/pool.h"
+
+struct world {
+	char dir[64];
+	struct rootfs root;
+	struct fake *fake;
+	struct kernel kernel;
+	struct pool *pool;
+	size_t cursor;
+	struct plan_builder b;
+};
+
+static void setup(struct world *w, unsigned int jobs, unsigned int slow_ms, bool async_probe)
+{
+	struct pool_options o = { .jobs = jobs, .slow_ms = slow_ms, .async_probe = async_probe };
+
+	*w = (struct world){};
+	fake_root(w->dir, &w->root);
+	w->fake = fake_new();
+	kernel_setup(&w->kernel, &w->root, &fake_ops, w->fake);
+	assert_int_equal(pool_start(&w->pool, &w->kernel, &o), 0);
+}
+
+static void teardown(struct world *w)
+{
+	atomic_store(&w->fake->release, true);
+	pool_free(w->pool);
+	build_free(&w->b);
+	fake_root_remove(w->dir, &w->root);
+	fake_free(w->fake);
+}
+
+static void submit(struct world *w)
+{
+	struct plan plan = built(&w->b);
+
+	assert_int_equal(pool_submit(w->pool, &plan), 0);
+}
+
+/* The next result; fails when none comes in ten seconds. */
+static struct load_result next(struct world *w)
+{
+	struct pollfd fd = { .fd = pool_fd(w->pool), .events = POLLIN };
+	struct load_result result;
+	uint64_t count;
+
+	while (!pool_next(w->pool, &w->cursor, &result)) {
+		assert_int_equal(poll(&fd, 1, 10000), 1);
+		assert_int_equal(read(fd.fd, &count, sizeof(count)), sizeof(count));
+	}
+	return result;
+}
+
+static void no_result_for(struct world *w, unsigned int ms)
+{
+	struct load_result result;
+
+	fake_really_sleep(ms);
+	assert_false(pool_next(w->pool, &w->cursor, &result));
+}
+
+static void random_graphs_are_carried_out_as_the_model_says(void **state)
+{
+	static const struct {
+		unsigned int jobs;
+		size_t n;
+		bool async_probe;
+	} runs[] = { { 0, 5000, true }, { 1, 1000, true }, { 32, 5000, false }, { 3, 2000, true } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+		struct load_result *results = calloc(runs[i].n, sizeof(*results));
+		struct world w;
+
+		setup(&w, runs[i].jobs, 0, runs[i].async_probe);
+		build_random(&w.b, runs[i].n, (unsigned int)i + 1);
+		submit(&w);
+		for (size_t k = 0; k < runs[i].n; k++) {
+			struct load_result r = next(&w);
+
+			assert_int_equal(results[r.step].message[0] + results[r.step].start_us, 0);
+			results[r.step] = r;
+		}
+		no_result_for(&w, 1);
+		assert_true(pool_drained(w.pool));
+		check_results(&w.b, results);
+		assert_true(!runs[i].jobs || w.fake->most_running <= runs[i].jobs);
+		free(results);
+		teardown(&w);
+	}
+}
+
+static void one_job_is_strictly_serial_and_in_order(void **state)
+{
+	static const int priorities[] = { 1, 5, 3, 5 }, order[] = { 1, 3, 2, 0 };
+	struct world w;
+
+	setup(&w, 1, 0, false);
+	for (int i = 0; i < 4; i++)
+		build_step(&w.b, (struct step){ .params = params("id=%d ms=20", i), .priority = (uint32_t)priorities[i] });
+	submit(&w);
+	for (int i = 0; i < 4; i++) {
+		struct load_result r = next(&w);
+
+		assert_int_equal(r.step, order[i]);
+		assert_int_equal(r.worker, 0);
+	}
+	assert_int_equal(w.fake->most_running, 1);
+	teardown(&w);
+}
+
+static void loads_run_side_by_side(void **state)
+{
+	struct world w;
+
+	setup(&w, 4, 0, false);
+	for (int i = 0; i < 8; i++)
+		build_step(&w.b, (struct step){ .params = params("id=%d ms=100", i) });
+	submit(&w);
+	for (int i = 0; i < 8; i++)
+		next(&w);
+	assert_int_equal(w.fake->most_running, 4);
+	teardown(&w);
+}
+
+static void loads_that_never_return_hold_up_only_their_dependents(void **state)
+{
+	enum { STUCK = 40 };
+	struct world w;
+
+	setup(&w, 1, 20, false);
+	for (int i = 0; i < STUCK; i++)
+		build_step(&w.b, (struct step){ .params = params("id=%d forever", i), .priority = 9 });
+	build_step(&w.b, (struct step){ .params = params("id=100") });
+	build_edge(&w.b, 3, EDGE_HARD);
+	build_step(&w.b, (struct step){ .params = params("id=101") });
+	build_edge(&w.b, 3, EDGE_SOFT);
+	for (int i = 0; i < 10; i++)
+		build_step(&w.b, (struct step){ .params = params("id=%d", 200 + i) });
+	submit(&w);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(next(&w).step, STUCK + 2 + i);
+	no_result_for(&w, 100);
+	assert_false(pool_drained(w.pool));
+	atomic_store(&w.fake->release, true);
+	for (int i = 0; i < STUCK + 2; i++)
+		assert_int_equal(next(&w).outcome, LOAD_DONE);
+	assert_true(pool_drained(w.pool));
+	teardown(&w);
+}
+
+static void what_is_skipped_says_why(void **state)
+{
+	static const char *const messages[] = {
+		"m.ko: the kernel has no memory for it",
+		"needs first, which failed",
+		"needs second, which was not tried: first failed",
+		"post softdep of first, which failed",
+		"m.ko: found nothing to drive",
+		"needs declined, which found nothing to drive and is not loaded",
+	};
+	struct load_result results[6];
+	struct world w;
+
+	setup(&w, 2, 0, false);
+	build_step(&w.b, (struct step){ .name = "first", .params = params("ret=%d", -ENOMEM) });
+	build_step(&w.b, (struct step){ .name = "second" });
+	build_edge(&w.b, 0, EDGE_HARD);
+	build_step(&w.b, (struct step){ .name = "third" });
+	build_edge(&w.b, 1, EDGE_HARD);
+	build_step(&w.b, (struct step){ .name = "post", .post_only = true });
+	build_edge(&w.b, 0, EDGE_POST);
+	build_step(&w.b, (struct step){ .name = "declined", .params = params("ret=%d", -ENODEV) });
+	build_step(&w.b, (struct step){ .name = "last" });
+	build_edge(&w.b, 4, EDGE_HARD);
+	submit(&w);
+	for (int i = 0; i < 6; i++) {
+		struct load_result r = next(&w);
+
+		results[r.step] = r;
+	}
+	for (int i = 0; i < 6; i++)
+		assert_string_equal(results[i].message, messages[i]);
+	teardown(&w);
+}
+
+static void a_later_plan_builds_on_what_has_ended_and_on_what_runs(void **state)
+{
+	struct load_result r;
+	struct world w;
+
+	setup(&w, 4, 0, false);
+	build_step(&w.b, (struct step){ .name = "bad", .params = "" });
+	w.b.steps.items[0].path = "none.ko";
+	build_step(&w.b, (struct step){ .name = "stuck", .params = "forever" });
+	submit(&w);
+	assert_int_equal(next(&w).outcome, LOAD_FAILED);
+	build_next(&w.b);
+	build_step(&w.b, (struct step){});
+	build_edge(&w.b, 0, EDGE_HARD);
+	build_step(&w.b, (struct step){});
+	build_edge(&w.b, 1, EDGE_HARD);
+	submit(&w);
+	r = next(&w);
+	assert_int_equal(r.step, 2);
+	assert_int_equal(r.outcome, LOAD_SKIPPED);
+	no_result_for(&w, 20);
+	atomic_store(&w.fake->release, true);
+	assert_int_equal(next(&w).step, 1);
+	assert_int_equal(next(&w).step, 3);
+	teardown(&w);
+}
+
+static void after_cancelling_nothing_is_started(void **state)
+{
+	struct world w;
+
+	setup(&w, 2, 0, false);
+	for (int i = 0; i < 10; i++)
+		build_step(&w.b, (struct step){ .params = "forever" });
+	submit(&w);
+	while (atomic_load(&w.fake->running) < 2)
+		fake_really_sleep(1);
+	pool_cancel(w.pool);
+	for (int i = 0; i < 8; i++) {
+		struct load_result r = next(&w);
+
+		assert_int_equal(r.outcome, LOAD_SKIPPED);
+		assert_int_equal(r.error, ECANCELED);
+	}
+	build_next(&w.b);
+	build_step(&w.b, (struct step){});
+	submit(&w);
+	assert_int_equal(next(&w).outcome, LOAD_SKIPPED);
+	atomic_store(&w.fake->release, true);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	assert_int_equal(w.fake->n_loads, 2);
+	teardown(&w);
+}
+
+static void a_bad_plan_is_refused_as_a_whole(void **state)
+{
+	static const struct step good = { .name = "m", .path = "m.ko" };
+	static const struct step_edge forward = { .on = 1 }, odd = { .on = 0, .kind = 7 };
+	static const struct {
+		struct step second;
+		const struct step_edge *edge;
+	} rows[] = {
+		{ { .id = 2, .name = "m", .path = "m.ko" }, NULL },
+		{ { .id = 1, .name = NULL, .path = "m.ko" }, NULL },
+		{ { .id = 1, .name = "m", .path = NULL }, NULL },
+		{ { .id = 1, .kind = STEP_COMMAND, .name = "m" }, NULL },
+		{ { .id = 1, .kind = 9, .name = "m" }, NULL },
+		{ { .id = 1, .name = "m", .path = "m.ko", .n_edges = 1 }, NULL },
+		{ { .id = 1, .name = "m", .path = "m.ko", .n_edges = 2 }, &forward },
+		{ { .id = 1, .name = "m", .path = "m.ko", .n_edges = 1, .edge_first = UINT32_MAX }, &forward },
+		{ { .id = 1, .name = "m", .path = "m.ko", .n_edges = 1 }, &forward },
+		{ { .id = 1, .name = "m", .path = "m.ko", .n_edges = 1 }, &odd },
+	};
+	struct world w;
+
+	setup(&w, 1, 0, false);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct step steps[2] = { good, rows[i].second };
+		struct plan plan = { steps, 2, rows[i].edge, rows[i].edge ? 1 : 0 };
+
+		assert_int_equal(pool_submit(w.pool, &plan), -EINVAL);
+	}
+	assert_int_equal(pool_n_steps(w.pool), 0);
+	assert_true(pool_drained(w.pool));
+	build_step(&w.b, (struct step){});
+	submit(&w);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	teardown(&w);
+}
+
+/* The last to be started is synchronous, and by then every asynchronous load has ended. */
+static void a_drain_with_asynchronous_loads_ends_in_a_barrier(void **state)
+{
+	enum { N = 30 };
+
+	for (int sync = 0; sync < 2; sync++) {
+		struct load_result results[N];
+		uint64_t last_start = 0;
+		uint32_t last = 0;
+		struct world w;
+
+		setup(&w, 8, 0, true);
+		for (int i = 0; i < N; i++)
+			build_step(&w.b, (struct step){ .params = params("id=%d ms=%d", i, i % 7),
+							.priority = (uint32_t)(i * 7 % 11),
+							.async_probe = !sync || i % 3 });
+		submit(&w);
+		for (int i = 0; i < N; i++) {
+			struct load_result r = next(&w);
+
+			results[r.step] = r;
+		}
+		for (uint32_t i = 0; i < N; i++)
+			if (results[i].start_us > last_start) {
+				last_start = results[i].start_us;
+				last = i;
+			}
+		for (uint32_t i = 0; i < N; i++) {
+			assert_true(i == last || results[i].end_us <= last_start);
+			assert_int_equal(w.fake->loads[i].async, i != N - 1 && (!sync || w.fake->loads[i].id % 3));
+		}
+		assert_int_equal(w.fake->loads[N - 1].id, last);
+		teardown(&w);
+	}
+}
+
+static void a_load_that_never_returns_does_not_keep_the_barrier(void **state)
+{
+	struct load_result r;
+	struct world w;
+
+	setup(&w, 4, 50, true);
+	build_step(&w.b, (struct step){ .params = params("id=0 forever"), .async_probe = true });
+	build_step(&w.b, (struct step){ .params = params("id=1"), .async_probe = true });
+	build_step(&w.b, (struct step){ .params = params("id=2") });
+	submit(&w);
+	assert_int_equal(next(&w).step, 1);
+	r = next(&w);
+	assert_int_equal(r.step, 2);
+	assert_int_equal(r.outcome, LOAD_DONE);
+	assert_false(w.fake->loads[2].async);
+	teardown(&w);
+}
+
+static void async_probe_is_given_only_when_it_is_wanted(void **state)
+{
+	struct world w;
+
+	setup(&w, 1, 0, false);
+	build_step(&w.b, (struct step){ .async_probe = true });
+	build_step(&w.b, (struct step){});
+	submit(&w);
+	next(&w);
+	next(&w);
+	assert_false(w.fake->loads[0].async || w.fake->loads[1].async);
+	teardown(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(random_graphs_are_carried_out_as_the_model_says),
+		cmocka_unit_test(one_job_is_strictly_serial_and_in_order),
+		cmocka_unit_test(loads_run_side_by_side),
+		cmocka_unit_test(loads_that_never_return_hold_up_only_their_dependents),
+		cmocka_unit_test(what_is_skipped_says_why),
+		cmocka_unit_test(a_later_plan_builds_on_what_has_ended_and_on_what_runs),
+		cmocka_unit_test(after_cancelling_nothing_is_started),
+		cmocka_unit_test(a_bad_plan_is_refused_as_a_whole),
+		cmocka_unit_test(a_drain_with_asynchronous_loads_ends_in_a_barrier),
+		cmocka_unit_test(a_load_that_never_returns_does_not_keep_the_barrier),
+		cmocka_unit_test(async_probe_is_given_only_when_it_is_wanted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

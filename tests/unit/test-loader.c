@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The front and the loader's process, through loader.h alone; and what a broken front may send. */
+#include "tests/unit/test-loader-plan.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "loader/child.h"
+#include "loader/wire.h"
+
+struct world {
+	char dir[64];
+	struct rootfs root;
+	struct fake *fake;
+	struct loader_options options;
+	struct loader *loader;
+	struct plan_builder b;
+};
+
+static void prepare(struct world *w)
+{
+	*w = (struct world){};
+	fake_root(w->dir, &w->root);
+	w->fake = fake_new();
+	w->options = (struct loader_options){
+		.root = w->root.path, .rootfd = w->root.fd, .ops = &fake_ops, .ops_data = w->fake,
+	};
+}
+
+static void setup(struct world *w)
+{
+	prepare(w);
+	assert_int_equal(loader_start(&w->loader, &w->options), 0);
+}
+
+static void teardown(struct world *w)
+{
+	atomic_store(&w->fake->release, true);
+	loader_free(w->loader);
+	build_free(&w->b);
+	/* The loader's process may still be about to load: its memory is its own mapping. */
+	fake_root_remove(w->dir, &w->root);
+	fake_free(w->fake);
+}
+
+static void submit(struct world *w)
+{
+	struct plan plan = built(&w->b);
+
+	assert_int_equal(loader_submit(w->loader, &plan), 0);
+}
+
+static struct load_result next(struct world *w)
+{
+	struct pollfd fd = { .fd = loader_fd(w->loader), .events = POLLIN };
+	struct load_result result;
+	int r;
+
+	while ((r = loader_next(w->loader, &result)) == 0)
+		assert_int_equal(poll(&fd, 1, 20000), 1);
+	assert_int_equal(r, 1);
+	return result;
+}
+
+static char *report_path(const struct world *w)
+{
+	return params("%s/report.json", w->dir);
+}
+
+/* The file's text once it is there; NULL when it does not come. */
+static char *wait_for_file(const char *path)
+{
+	struct rootfs root;
+	char *text = NULL;
+
+	assert_int_equal(rootfs_open(&root, "/"), 0);
+	for (int i = 0; i < 2000 && !text; i++) {
+		struct file_bytes file;
+
+		if (rootfs_read(&root, path, 1 << 24, &file) == 0)
+			text = file.data;
+		else
+			fake_really_sleep(10);
+	}
+	rootfs_close(&root);
+	return text;
+}
+
+static size_t count(const char *text, const char *word)
+{
+	size_t n = 0;
+
+	for (const char *p = text; (p = strstr(p, word)); p += strlen(word))
+		n++;
+	return n;
+}
+
+/* Braces and brackets balance outside of strings, and it is one object. */
+static bool looks_like_json(const char *text)
+{
+	bool quoted = false;
+	int depth = 0;
+
+	if (*text != '{')
+		return false;
+	for (const char *p = text; *p; p++) {
+		if (quoted && *p == '\\')
+			p++;
+		else if (*p == '"')
+			quoted = !quoted;
+		else if (!quoted && (*p == '{' || *p == '['))
+			depth++;
+		else if (!quoted && (*p == '}' || *p == ']') && --depth == 0)
+			return !strcmp(p, "}\n");
+	}
+	return false;
+}
+
+static size_t count_files(const struct world *w)
+{
+	DIR *d = opendir(w->dir);
+	size_t n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2;
+}
+
+static void results_arrive_and_pending_counts_down(void **state)
+{
+	enum { N = 5000 };
+	struct load_result *results = calloc(N, sizeof(*results));
+	struct world w;
+
+	setup(&w);
+	w.options.async_probe = true;
+	build_random(&w.b, N, 42);
+	submit(&w);
+	for (size_t i = 0; i < N; i++) {
+		struct load_result r = next(&w);
+
+		assert_int_equal(loader_pending(w.loader), N - 1 - i);
+		results[r.step] = r;
+	}
+	check_results(&w.b, results);
+	assert_int_equal(loader_next(w.loader, results), 0);
+	assert_int_equal(loader_finish(w.loader), 0);
+	assert_int_equal(loader_next(w.loader, results), 0);
+	free(results);
+	teardown(&w);
+}
+
+static void finishing_keeps_the_results(void **state)
+{
+	struct plan none = {};
+	struct world w;
+
+	setup(&w);
+	assert_int_equal(loader_submit(w.loader, &none), 0);
+	for (int i = 0; i < 100; i++)
+		build_step(&w.b, (struct step){ .params = params("id=%d ms=1", i) });
+	submit(&w);
+	assert_int_equal(loader_finish(w.loader), 0);
+	assert_int_equal(loader_pending(w.loader), 100);
+	for (int i = 0; i < 100; i++)
+		next(&w);
+	assert_int_equal(loader_pending(w.loader), 0);
+	assert_int_equal(loader_finish(w.loader), 0);
+	teardown(&w);
+}
+
+static void a_load_that_never_returns_holds_up_only_its_dependents(void **state)
+{
+	struct world w;
+
+	prepare(&w);
+	w.options.jobs = 1;
+	assert_int_equal(loader_start(&w.loader, &w.options), 0);
+	build_step(&w.b, (struct step){ .params = "forever" });
+	build_step(&w.b, (struct step){});
+	build_edge(&w.b, 0, EDGE_HARD);
+	build_step(&w.b, (struct step){});
+	submit(&w);
+	assert_int_equal(next(&w).step, 2);
+	assert_int_equal(loader_pending(w.loader), 2);
+	atomic_store(&w.fake->release, true);
+	assert_int_equal(next(&w).step, 0);
+	assert_int_equal(next(&w).step, 1);
+	teardown(&w);
+}
+
+static void submitting_never_waits_for_a_load_or_a_reader(void **state)
+{
+	enum { N = 3000, ROUNDS = 5 };
+	struct world w;
+
+	setup(&w);
+	build_step(&w.b, (struct step){ .params = "forever" });
+	submit(&w);
+	for (int round = 0; round < ROUNDS; round++) {
+		build_next(&w.b);
+		for (int i = 0; i < N; i++)
+			build_step(&w.b, (struct step){ .params = "" });
+		submit(&w);
+	}
+	/* Eight megabytes of results that nobody reads: the loads go on. */
+	for (int i = 0; i < 2000 && atomic_load(&w.fake->n_loads) < 1 + N * ROUNDS; i++)
+		fake_really_sleep(10);
+	assert_int_equal(w.fake->n_loads, 1 + N * ROUNDS);
+	for (int i = 0; i < N * ROUNDS; i++)
+		assert_int_equal(next(&w).outcome, LOAD_DONE);
+	teardown(&w);
+}
+
+static void cancelling_skips_what_has_not_started(void **state)
+{
+	struct world w;
+
+	prepare(&w);
+	w.options.jobs = 2;
+	assert_int_equal(loader_start(&w.loader, &w.options), 0);
+	for (int i = 0; i < 10; i++)
+		build_step(&w.b, (struct step){ .params = "forever" });
+	submit(&w);
+	while (atomic_load(&w.fake->running) < 2)
+		fake_really_sleep(1);
+	assert_int_equal(loader_cancel(w.loader), 0);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(next(&w).outcome, LOAD_SKIPPED);
+	atomic_store(&w.fake->release, true);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	teardown(&w);
+}
+
+static void a_plan_that_is_none_is_refused_by_the_front(void **state)
+{
+	struct step step = { .id = 7, .name = "m", .path = "m.ko" };
+	struct plan plan = { &step, 1, NULL, 0 };
+	struct world w;
+
+	setup(&w);
+	assert_int_equal(loader_submit(w.loader, &plan), -EINVAL);
+	build_step(&w.b, (struct step){});
+	submit(&w);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	teardown(&w);
+}
+
+static void the_report_has_the_head_every_load_and_a_summary(void **state)
+{
+	static const char head[] = "{\"old\":1", head2[] = "{\"version\":1,\"devices\":[1,2]";
+	_cleanup_free_ char *path = NULL, *text = NULL;
+	struct world w;
+
+	setup(&w);
+	path = report_path(&w);
+	assert_int_equal(loader_report_open(w.loader, path), 0);
+	assert_int_equal(loader_report_head(w.loader, head, strlen(head)), 0);
+	build_step(&w.b, (struct step){ .name = "good" });
+	build_step(&w.b, (struct step){ .name = "bad", .params = params("ret=%d", -ENOEXEC) });
+	build_step(&w.b, (struct step){ .name = "odd\"\\\n\x80\xc3\xa4\xed\xa0\x80" });
+	build_edge(&w.b, 1, EDGE_HARD);
+	w.fake->command_answer = 0;
+	w.fake->output.status = 3;
+	build_step(&w.b, (struct step){ .kind = STEP_COMMAND, .name = "cmd", .command = "x", .origin = "f:1" });
+	submit(&w);
+	assert_int_equal(loader_report_head(w.loader, head2, strlen(head2)), 0);
+	assert_int_equal(loader_finish(w.loader), 0);
+	text = wait_for_file(path);
+	assert_true(looks_like_json(text));
+	assert_memory_equal(text, head2, strlen(head2));
+	assert_int_equal(count(text, "\"old\""), 0);
+	assert_non_null(strstr(text, "{\"module\":\"good\",\"outcome\":\"loaded\",\"error\":null,\"message\":\"\","));
+	assert_non_null(strstr(text, "{\"module\":\"bad\",\"outcome\":\"failed\",\"error\":\"ENOEXEC\","));
+	assert_non_null(strstr(text, "\"odd\\\"\\\\\\u000a\\ufffd\xc3\xa4\\ufffd\\ufffd\\ufffd\",\"outcome\":\"skipped\""));
+	assert_non_null(strstr(text, "{\"module\":\"cmd\",\"outcome\":\"failed\",\"error\":\"exit 3\","));
+	assert_non_null(strstr(text, "\"summary\":{\"loaded\":1,\"already\":0,\"declined\":0,\"failed\":2,\"skipped\":1,"));
+	/* m.ko and the report: no temporary file is left. */
+	assert_int_equal(count_files(&w), 2);
+	teardown(&w);
+}
+
+static void a_report_without_head_or_loads_is_json_too(void **state)
+{
+	static const char *const heads[] = { NULL, "", "{", "{ \n", "{\"a\":1 \n" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+		_cleanup_free_ char *path = NULL, *text = NULL;
+		struct world w;
+
+		setup(&w);
+		path = report_path(&w);
+		assert_int_equal(loader_report_open(w.loader, path), 0);
+		if (heads[i])
+			assert_int_equal(loader_report_head(w.loader, heads[i], strlen(heads[i])), 0);
+		assert_int_equal(loader_finish(w.loader), 0);
+		text = wait_for_file(path);
+		assert_true(looks_like_json(text));
+		assert_int_equal(count(text, "{,") + count(text, "{ ,"), 0);
+		teardown(&w);
+	}
+}
+
+static void a_report_that_cannot_be_is_an_error_at_once(void **state)
+{
+	static const struct {
+		const char *path;
+		int r;
+	} rows[] = {
+		{ "/nonexistent/report", -ENOENT }, { "/dev/null", -EINVAL }, { "/tmp/", -EISDIR },
+		{ "/tmp", -EISDIR }, { "/dev/null/report", -ENOTDIR }, { "", -EISDIR }, { "..", -EISDIR },
+	};
+	struct world w;
+
+	setup(&w);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_int_equal(loader_report_open(w.loader, rows[i].path), rows[i].r);
+	assert_int_equal(loader_finish(w.loader), 0);
+	teardown(&w);
+}
+
+static void a_report_whose_directory_vanished_is_an_error_at_the_end(void **state)
+{
+	_cleanup_free_ char *directory = NULL, *path = NULL;
+	struct world w;
+
+	setup(&w);
+	directory = params("%s/gone", w.dir);
+	path = params("%s/report", directory);
+	assert_int_equal(mkdir(directory, 0755), 0);
+	assert_int_equal(loader_report_open(w.loader, path), 0);
+	assert_int_equal(rmdir(directory), 0);
+	assert_int_equal(loader_finish(w.loader), -ENOENT);
+	assert_int_equal(loader_finish(w.loader), -ENOENT);
+	teardown(&w);
+}
+
+static void the_reports_directory_is_that_of_the_call(void **state)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL, *old = getcwd(NULL, 0);
+	struct world w;
+
+	setup(&w);
+	path = report_path(&w);
+	assert_int_equal(chdir(w.dir), 0);
+	assert_int_equal(loader_report_open(w.loader, "report.json"), 0);
+	assert_int_equal(chdir(old), 0);
+	assert_int_equal(loader_finish(w.loader), 0);
+	text = wait_for_file(path);
+	assert_non_null(text);
+	teardown(&w);
+}
+
+/* Runs a front in a process of its own, which hands in loads and then ends in some way. */
+static void run_front(struct world *w, const char *path, int output, void (*end)(struct world *w))
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		dup2(output, 1);
+		if (loader_start(&w->loader, &w->options) < 0)
+			_exit(1);
+		for (int i = 0; i < 50; i++)
+			build_step(&w->b, (struct step){ .params = params("id=%d ms=20", i) });
+		struct plan plan = built(&w->b);
+
+		if (loader_report_open(w->loader, path) < 0 || loader_submit(w->loader, &plan) < 0)
+			_exit(2);
+		end(w);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true((WIFEXITED(status) && WEXITSTATUS(status) == 0) || WIFSIGNALED(status));
+}
+
+static void end_by_exit(struct world *w)
+{
+}
+
+static void end_by_signal(struct world *w)
+{
+	kill(getpid(), SIGKILL);
+}
+
+static void end_by_exec(struct world *w)
+{
+	execl("/bin/sleep", "sleep", "0.1", (char *)NULL);
+}
+
+static void end_by_free(struct world *w)
+{
+	loader_free(w->loader);
+	fake_really_sleep(100);
+}
+
+static void the_front_may_end_in_any_way_and_the_report_is_whole(void **state)
+{
+	void (*const ends[])(struct world *w) = { end_by_exit, end_by_signal, end_by_exec, end_by_free };
+
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		_cleanup_free_ char *path = NULL, *text = NULL;
+		int ends_of_pipe[2];
+		struct world w;
+		char byte;
+
+		prepare(&w);
+		path = report_path(&w);
+		assert_int_equal(pipe2(ends_of_pipe, O_CLOEXEC), 0);
+		run_front(&w, path, ends_of_pipe[1], ends[i]);
+		close(ends_of_pipe[1]);
+		/* x=$(coldplug run) returns though the loads go on. */
+		assert_int_equal(read(ends_of_pipe[0], &byte, 1), 0);
+		assert_int_equal(access(path, F_OK), -1);
+		close(ends_of_pipe[0]);
+		text = wait_for_file(path);
+		assert_true(looks_like_json(text));
+		assert_int_equal(count(text, "\"outcome\":\"loaded\""), 50);
+		assert_int_equal(w.fake->n_loads, 50);
+		assert_int_equal(count_files(&w), 2);
+		teardown(&w);
+	}
+}
+
+static void starting_leaves_the_caller_no_child(void **state)
+{
+	struct world w;
+
+	setup(&w);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+	teardown(&w);
+}
+
+static void a_loader_that_died_is_an_error_and_no_hang(void **state)
+{
+	struct load_result result;
+	struct world w;
+	int ends[2];
+
+	/* In place of a loader: an end that is closed. */
+	setup(&w);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_true(dup2(ends[0], loader_fd(w.loader)) >= 0);
+	close(ends[0]);
+	close(ends[1]);
+	build_step(&w.b, (struct step){});
+	struct plan plan = built(&w.b);
+
+	assert_int_equal(loader_submit(w.loader, &plan), -EPIPE);
+	assert_int_equal(loader_next(w.loader, &result), -EPIPE);
+	assert_int_equal(loader_finish(w.loader), -EPIPE);
+	teardown(&w);
+}
+
+/* Broken fronts. The loader's side runs in a forked process, so that a crash is seen. */
+
+static pid_t serve(struct world *w, int ends[2])
+{
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		close(ends[0]);
+		_exit(child_serve(ends[1], &w->options));
+	}
+	close(ends[1]);
+	return pid;
+}
+
+/* It closes the connection and ends well. */
+static void ends_well(pid_t pid, int sock)
+{
+	char buf[4096];
+	int status;
+
+	while (recv(sock, buf, sizeof(buf), 0) > 0)
+		;
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	close(sock);
+}
+
+static void send_bytes(int sock, const void *data, size_t size)
+{
+	/* It may have closed its end before the last byte. */
+	(void)!send(sock, data, size, MSG_NOSIGNAL);
+}
+
+static void messages_that_are_none_end_the_conversation(void **state)
+{
+	static const struct {
+		struct wire_header header;
+		char body[8];
+		size_t n;
+	} rows[] = {
+		{ { 0, 0 }, "", 0 },
+		{ { 99, 0 }, "", 0 },
+		{ { WIRE_RESULT, 0 }, "", 0 },
+		{ { WIRE_PLAN, UINT32_MAX }, "", 0 },
+		{ { WIRE_PLAN, WIRE_MAX + 1 }, "", 0 },
+		{ { WIRE_PLAN, 0 }, "", 0 },
+		{ { WIRE_PLAN, 8 }, "abcdefg", 8 },
+		{ { WIRE_REPORT_PATH, 4 }, "name", 4 }, /* without a directory */
+		{ { WIRE_REPORT_PATH, 0 }, "", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct world w;
+		int ends[2];
+		pid_t pid;
+
+		prepare(&w);
+		pid = serve(&w, ends);
+		send_bytes(ends[0], &rows[i].header, sizeof(rows[i].header));
+		send_bytes(ends[0], rows[i].body, rows[i].n);
+		ends_well(pid, ends[0]);
+		teardown(&w);
+	}
+}
+
+static void what_was_handed_in_before_a_bad_message_is_loaded(void **state)
+{
+	struct wire_header bad = { 77, 0 };
+	struct world w;
+	void *message;
+	int ends[2];
+	size_t size;
+	pid_t pid;
+
+	prepare(&w);
+	for (int i = 0; i < 10; i++)
+		build_step(&w.b, (struct step){ .params = params("id=%d ms=30", i) });
+	struct plan plan = built(&w.b);
+
+	assert_int_equal(wire_encode_plan(&plan, &message, &size), 0);
+	pid = serve(&w, ends);
+	send_bytes(ends[0], message, size);
+	send_bytes(ends[0], &bad, sizeof(bad));
+	ends_well(pid, ends[0]);
+	assert_int_equal(w.fake->n_loads, 10);
+	free(message);
+	teardown(&w);
+}
+
+static void a_message_may_come_in_any_pieces(void **state)
+{
+	struct wire_header finish = { WIRE_FINISH, 0 };
+	struct world w;
+	void *message;
+	int ends[2];
+	size_t size;
+	pid_t pid;
+
+	prepare(&w);
+	build_step(&w.b, (struct step){ .params = params("id=%d", 1) });
+	struct plan plan = built(&w.b);
+
+	assert_int_equal(wire_encode_plan(&plan, &message, &size), 0);
+	pid = serve(&w, ends);
+	for (size_t i = 0; i < size; i++)
+		send_bytes(ends[0], (char *)message + i, 1);
+	send_bytes(ends[0], &finish, sizeof(finish));
+	ends_well(pid, ends[0]);
+	assert_int_equal(w.fake->n_loads, 1);
+	free(message);
+	teardown(&w);
+}
+
+static void a_plan_survives_the_wire(void **state)
+{
+	_cleanup_arena_ struct arena arena = {};
+	struct plan_builder b = {};
+	struct plan in, out;
+	void *message;
+	size_t size;
+
+	build_random(&b, 300, 5);
+	build_step(&b, (struct step){ .kind = STEP_COMMAND, .name = "c", .command = "echo", .origin = "f:3" });
+	build_step(&b, (struct step){ .kind = STEP_ABSENT, .name = "a" });
+	in = built(&b);
+	assert_int_equal(wire_encode_plan(&in, &message, &size), 0);
+	assert_int_equal(wire_decode_plan(&arena, (char *)message + 8, size - 8, &out), 0);
+	assert_int_equal(out.n_steps, in.n_steps);
+	assert_int_equal(out.n_edges, in.n_edges);
+	assert_memory_equal(out.edges, in.edges, in.n_edges * sizeof(*in.edges));
+	for (size_t i = 0; i < in.n_steps; i++) {
+		assert_string_equal(out.steps[i].name, in.steps[i].name);
+		assert_int_equal(out.steps[i].priority, in.steps[i].priority);
+		assert_int_equal(out.steps[i].async_probe, in.steps[i].async_probe);
+		assert_int_equal(out.steps[i].post_only, in.steps[i].post_only);
+		assert_int_equal(!out.steps[i].path, !in.steps[i].path);
+	}
+	assert_string_equal(out.steps[300].command, "echo");
+	assert_string_equal(out.steps[300].origin, "f:3");
+	free(message);
+	build_free(&b);
+}
+
+static void any_byte_of_a_plans_message_may_be_anything(void **state)
+{
+	static const unsigned char values[] = { 0, 1, 2, 3, 0x7f, 0x80, 0xff };
+	struct plan_builder b = {};
+	struct plan plan;
+	char *message;
+	void *p;
+	size_t size, n;
+
+	build_step(&b, (struct step){ .params = "x" });
+	build_step(&b, (struct step){ .kind = STEP_COMMAND, .name = "c", .command = "echo", .origin = "f:3" });
+	build_edge(&b, 0, EDGE_HARD);
+	plan = built(&b);
+	assert_int_equal(wire_encode_plan(&plan, &p, &size), 0);
+	message = p;
+	for (size_t at = 8; at < size; at++)
+		for (size_t k = 0; k < ARRAY_SIZE(values); k++) {
+			_cleanup_arena_ struct arena arena = {};
+			char old = message[at];
+			struct plan out;
+
+			message[at] = (char)values[k];
+			if (wire_decode_plan(&arena, message + 8, size - 8, &out) == 0)
+				(void)wire_check_plan(&out, 0, &n);
+			message[at] = old;
+		}
+	for (size_t cut = 0; cut < size - 8; cut++) {
+		_cleanup_arena_ struct arena arena = {};
+		struct plan out;
+
+		assert_int_equal(wire_decode_plan(&arena, message + 8, cut, &out), -EBADMSG);
+	}
+	free(message);
+	build_free(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_plan_survives_the_wire),
+		cmocka_unit_test(any_byte_of_a_plans_message_may_be_anything),
+		cmocka_unit_test(results_arrive_and_pending_counts_down),
+		cmocka_unit_test(finishing_keeps_the_results),
+		cmocka_unit_test(a_load_that_never_returns_holds_up_only_its_dependents),
+		cmocka_unit_test(submitting_never_waits_for_a_load_or_a_reader),
+		cmocka_unit_test(cancelling_skips_what_has_not_started),
+		cmocka_unit_test(a_plan_that_is_none_is_refused_by_the_front),
+		cmocka_unit_test(the_report_has_the_head_every_load_and_a_summary),
+		cmocka_unit_test(a_report_without_head_or_loads_is_json_too),
+		cmocka_unit_test(a_report_that_cannot_be_is_an_error_at_once),
+		cmocka_unit_test(a_report_whose_directory_vanished_is_an_error_at_the_end),
+		cmocka_unit_test(the_reports_directory_is_that_of_the_call),
+		cmocka_unit_test(the_front_may_end_in_any_way_and_the_report_is_whole),
+		cmocka_unit_test(starting_leaves_the_caller_no_child),
+		cmocka_unit_test(a_loader_that_died_is_an_error_and_no_hang),
+		cmocka_unit_test(messages_that_are_none_end_the_conversation),
+		cmocka_unit_test(what_was_handed_in_before_a_bad_message_is_loaded),
+		cmocka_unit_test(a_message_may_come_in_any_pieces),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

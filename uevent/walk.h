@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "base/rootfs.h"
+#include "uevent/device.h"
+
+/*
+ * The walk: every device below sys/devices with its aliases, added to set. With devicetree, OF_NAME,
+ * OF_TYPE and OF_COMPATIBLE_n of a device's uevent make one more alias. Devices that vanish meanwhile
+ * are no error. 0; -ENOENT and such when sys/devices cannot be opened (told to nobody); -ENOMEM.
+ */
+int walk_devices(const struct rootfs *root, bool devicetree, struct log *log, struct device_set *set);
