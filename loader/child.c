@@ -9,6 +9,10 @@
  *
  * The front is gone when its end is closed, by exit, by exec or by force. A message that is none ends
  * the conversation the same way: what was taken in is loaded, the report is written.
+ *
+ * A load that never returns must not keep the report for ever: when nothing else has been going on for
+ * STALL_MS, a report is written that calls what has no result "pending", and is replaced by the full
+ * one should that time come.
  */
 #include "loader/child.h"
 
@@ -32,6 +36,7 @@
 
 #define READ_SIZE ((size_t)64 * 1024)
 #define PASSED_MAX 4U
+#define STALL_MS 2000
 
 struct child {
 	int sock; /* -1: the front is gone */
@@ -45,6 +50,7 @@ struct child {
 	struct wire_answer out;
 	size_t n_out; /* bytes of out still to be sent stand at its end */
 	size_t out_size;
+	size_t pending_reported; /* results there were in the last report with pending steps, plus 1 */
 	bool finishing;
 	bool reported;
 	bool done_queued;
@@ -237,15 +243,41 @@ static void write_front(struct child *c)
 	}
 }
 
+static bool no_more_comes(const struct child *c)
+{
+	return c->sock < 0 || c->finishing;
+}
+
+static void report_all(struct child *c)
+{
+	c->report_error = report_write(&c->report, c->pool);
+	c->reported = true;
+}
+
+/* Once for each stall. An error here is no news: the last report will tell. */
+static void report_pending(struct child *c)
+{
+	size_t n = pool_n_results(c->pool);
+
+	if (!no_more_comes(c) || c->pending_reported == n + 1 || !pool_stalled(c->pool))
+		return;
+	(void)report_write(&c->report, c->pool);
+	c->pending_reported = n + 1;
+}
+
 static void wait_for_something(struct child *c)
 {
 	struct pollfd fds[] = {
 		{ .fd = pool_fd(c->pool), .events = POLLIN },
 		{ .fd = c->sock, .events = (short)(POLLIN | (c->n_out ? POLLOUT : 0)) },
 	};
+	int timeout = no_more_comes(c) && !c->reported ? STALL_MS : -1;
 	uint64_t count;
+	int n = poll(fds, ARRAY_SIZE(fds), timeout);
 
-	if (poll(fds, ARRAY_SIZE(fds), -1) <= 0)
+	if (n == 0)
+		report_pending(c);
+	if (n <= 0)
 		return;
 	if (fds[0].revents)
 		(void)!read(fds[0].fd, &count, sizeof(count));
@@ -256,10 +288,8 @@ static void wait_for_something(struct child *c)
 static void serve(struct child *c)
 {
 	for (;;) {
-		if ((c->sock < 0 || c->finishing) && !c->reported && pool_drained(c->pool)) {
-			c->report_error = report_write(&c->report, c->pool);
-			c->reported = true;
-		}
+		if (no_more_comes(c) && !c->reported && pool_drained(c->pool))
+			report_all(c);
 		write_front(c);
 		if (c->reported && (c->sock < 0 || (c->done_queued && !c->n_out)))
 			return;

@@ -61,11 +61,18 @@ static int real_read(void *data, const struct rootfs *root, const char *path, ch
 	return (int)n;
 }
 
+static bool is_there(const struct rootfs *root, const char *path)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH);
+
+	return fd >= 0;
+}
+
 static enum initstate state_without_file(const struct rootfs *root, const char *directory)
 {
-	_cleanup_close_ int fd = rootfs_openat(root, directory, O_PATH | O_DIRECTORY);
-
-	return fd < 0 ? INITSTATE_ABSENT : INITSTATE_BUILTIN;
+	if (is_there(root, directory))
+		return INITSTATE_BUILTIN;
+	return is_there(root, "sys/module") ? INITSTATE_ABSENT : INITSTATE_UNKNOWN;
 }
 
 static enum initstate real_initstate(void *data, const struct rootfs *root, const char *name)
@@ -200,13 +207,6 @@ static int wait_for(pid_t pid, int *status)
 	return 0;
 }
 
-static int find_shell(const struct rootfs *root)
-{
-	_cleanup_close_ int fd = rootfs_openat(root, "bin/sh", O_PATH);
-
-	return fd < 0 ? fd : 0;
-}
-
 /* The output goes to a memfd and not to a pipe: whoever the command leaves behind can neither hold
  * us up nor be killed by SIGPIPE. Sealed at the end, what is left behind cannot fill the memory. */
 static int real_run_command(void *data, const struct rootfs *root, const struct kernel_command *command,
@@ -219,7 +219,7 @@ static int real_run_command(void *data, const struct rootfs *root, const struct 
 	pid_t pid;
 	int r;
 
-	if (find_shell(root) < 0)
+	if (!is_there(root, "bin/sh"))
 		return -ENOENT;
 	if (asprintf(&shell, "%s/bin/sh", root->path ? root->path : "") < 0)
 		return -ENOMEM;

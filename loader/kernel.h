@@ -17,6 +17,7 @@ enum initstate {
 	INITSTATE_LIVE,
 	INITSTATE_GOING,
 	INITSTATE_BUILTIN, /* known to sysfs, but without a state */
+	INITSTATE_UNKNOWN, /* there is no sysfs to ask */
 };
 
 struct kernel_command {

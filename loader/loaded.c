@@ -18,7 +18,7 @@ static int parse_line(struct loaded_list *list, char *line, struct loaded_module
 	const char *name = strtok_r(line, " ", &save);
 	const char *size = strtok_r(NULL, " ", &save);
 	const char *refcount = strtok_r(NULL, " ", &save);
-	char *holders = strtok_r(NULL, " ", &save);
+	const char *holders = strtok_r(NULL, " ", &save);
 	const char *state = strtok_r(NULL, " ", &save);
 	size_t n;
 

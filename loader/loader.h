@@ -35,7 +35,8 @@ struct load_result {
 	uint32_t worker;       /* which worker, from 0 */
 	uint64_t start_us;     /* CLOCK_MONOTONIC microseconds; 0 when not tried */
 	uint64_t end_us;
-	char message[512];     /* "" or why it failed, one line, with file and value */
+	char message[512];     /* why it failed, one line, with file and value; with LOAD_DONE "" or a
+				* remark: that the kernel refused to decompress it and we did */
 };
 
 struct loader_options {
@@ -70,12 +71,17 @@ int loader_cancel(struct loader *l);
 /* The report. The loader's process writes it to path (opened relative to the caller's working
  * directory at this call: a temporary file beside it, renamed at the end, so it is whole or not at
  * all). head: the front's half, a JSON object without its last brace, replaced by each new call.
- * The loader adds ,"loads":[...],"summary":{...}} when told to finish or when the front is gone. */
+ * The loader adds ,"loads":[...],"summary":{...}} when told to finish or when the front is gone, and
+ * everything has a result; when loads that do not return keep it from that, a report in which they and
+ * their dependents are "pending", to be replaced by the full one. -EINVAL: path is a device or the like,
+ * which a rename would replace; -EISDIR, -ENOENT, -EACCES and so on at once where they can be known. */
 int loader_report_open(struct loader *l, const char *path);
 int loader_report_head(struct loader *l, const char *head, size_t len);
 
 /* Tells that no more plans come and waits until everything has a result (results not yet read can
- * still be read by loader_next) and the report is in place; 0 or the report's -errno. */
+ * still be read by loader_next) and the report is in place; 0 or the report's -errno, -EPIPE when the
+ * loader's process has died. Waits for a load that never returns: who has less patience reads results
+ * as long as it likes and calls loader_free() instead. */
 int loader_finish(struct loader *l);
 
 /* Closes the front's end; loads go on. NULL is fine. Leaves the report to the loader's process. */

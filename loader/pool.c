@@ -78,7 +78,7 @@ struct pool {
 	ARRAY(struct record) records;
 	struct worker *workers[POOL_WORKERS_MAX];
 	unsigned int n_workers;
-	unsigned int n_idle;
+	unsigned int n_idle; /* wait, or have not looked yet */
 	unsigned int n_slow;
 	bool watching;
 	bool cancelled;
@@ -124,6 +124,7 @@ static int add_worker(struct pool *p)
 	if (r < 0)
 		return r;
 	p->workers[p->n_workers++] = steal_ptr(w);
+	p->n_idle++;
 	return 0;
 }
 
@@ -269,6 +270,7 @@ static void *worker_main(void *arg)
 	bool async;
 
 	pthread_mutex_lock(&p->lock);
+	p->n_idle--;
 	while (!p->quit) {
 		if (take(w, &id, &async)) {
 			carry_out(w, id, async);
@@ -553,6 +555,16 @@ size_t pool_n_steps(struct pool *p)
 	return n;
 }
 
+size_t pool_n_results(struct pool *p)
+{
+	size_t n;
+
+	pthread_mutex_lock(&p->lock);
+	n = p->records.n;
+	pthread_mutex_unlock(&p->lock);
+	return n;
+}
+
 bool pool_drained(struct pool *p)
 {
 	bool drained;
@@ -561,6 +573,16 @@ bool pool_drained(struct pool *p)
 	drained = queue_drained(&p->queue);
 	pthread_mutex_unlock(&p->lock);
 	return drained;
+}
+
+bool pool_stalled(struct pool *p)
+{
+	bool stalled;
+
+	pthread_mutex_lock(&p->lock);
+	stalled = p->n_slow && p->queue.n_running == p->n_slow && pick(p) == STEP_NONE;
+	pthread_mutex_unlock(&p->lock);
+	return stalled;
 }
 
 void pool_free(struct pool *p)

@@ -34,7 +34,10 @@ bool pool_next(struct pool *p, size_t *cursor, struct load_result *ret);
 /* The step of a result; its strings are valid as long as the pool. */
 struct step pool_step(struct pool *p, uint32_t id);
 size_t pool_n_steps(struct pool *p);
+size_t pool_n_results(struct pool *p);
 /* Every step has a result. */
 bool pool_drained(struct pool *p);
+/* Nothing runs but slow loads, and nothing can be started. */
+bool pool_stalled(struct pool *p);
 /* Waits for loads in flight. NULL is fine. */
 void pool_free(struct pool *p);

@@ -274,7 +274,8 @@ static void add_edges(struct queue *q, uint32_t id, const struct step_edge *edge
 			add_link(q, id, &edges[i]);
 }
 
-int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges, size_t n_edges)
+int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges,
+	      size_t n_edges)
 {
 	uint32_t id = (uint32_t)q->nodes.n;
 	int r;

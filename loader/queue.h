@@ -50,7 +50,8 @@ struct queue {
 /* Room for that many more: the next queue_add() then cannot fail for want of memory. */
 int queue_reserve(struct queue *q, size_t n_steps, size_t n_edges);
 /* Appends a step, its id is the number of steps before. -EINVAL: an edge on itself or a later one. */
-int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges, size_t n_edges);
+int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges,
+	      size_t n_edges);
 
 /* What to start now, or STEP_NONE. n_slow of the running steps count as if they would never end. */
 uint32_t queue_pick(struct queue *q, uint32_t n_slow);

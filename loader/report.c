@@ -14,6 +14,8 @@
 
 #include "base/cleanup.h"
 
+#define PENDING (LOAD_SKIPPED + 1) /* an outcome of the report only */
+
 /* Descriptors only: stdio's buffers may hold what the front had not written when it forked. */
 struct out {
 	int fd;
@@ -105,7 +107,7 @@ static const char *outcome_name(uint32_t outcome)
 {
 	static const char *const names[] = {
 		[LOAD_DONE] = "loaded", [LOAD_ALREADY] = "already", [LOAD_DECLINED] = "declined",
-		[LOAD_FAILED] = "failed", [LOAD_SKIPPED] = "skipped",
+		[LOAD_FAILED] = "failed", [LOAD_SKIPPED] = "skipped", [PENDING] = "pending",
 	};
 
 	return outcome < ARRAY_SIZE(names) ? names[outcome] : "failed";
@@ -161,14 +163,14 @@ static void out_load(struct out *o, const struct step *step, const struct load_r
 }
 
 struct summary {
-	size_t counts[LOAD_SKIPPED + 1];
+	size_t counts[PENDING + 1];
 	uint64_t start_us;
 	uint64_t end_us;
 };
 
 static void count(struct summary *s, const struct load_result *r)
 {
-	if (r->outcome <= LOAD_SKIPPED)
+	if (r->outcome <= PENDING)
 		s->counts[r->outcome]++;
 	if (r->start_us && (!s->start_us || r->start_us < s->start_us))
 		s->start_us = r->start_us;
@@ -179,20 +181,22 @@ static void count(struct summary *s, const struct load_result *r)
 static void out_summary(struct out *o, const struct summary *s)
 {
 	out_format(o, "],\n\"summary\":{");
-	for (uint32_t i = 0; i <= LOAD_SKIPPED; i++)
+	for (uint32_t i = 0; i <= PENDING; i++)
 		out_format(o, "\"%s\":%zu,", outcome_name(i), s->counts[i]);
 	out_format(o, "\"start_us\":%" PRIu64 ",\"end_us\":%" PRIu64 "}}\n", s->start_us, s->end_us);
 }
 
-/* Where each step's result stands in the order of completion. */
-static int index_results(struct pool *pool, size_t **ret)
+/* Where each step's result stands in the order of completion, SIZE_MAX when it has none. */
+static int index_results(struct pool *pool, size_t n, size_t **ret)
 {
-	size_t n = pool_n_steps(pool), at = 0;
-	size_t *places = calloc(n + 1, sizeof(*places));
+	size_t *places = malloc((n + 1) * sizeof(*places));
 	struct load_result result;
+	size_t at = 0;
 
 	if (!places)
 		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		places[i] = SIZE_MAX;
 	for (size_t next = 0; pool_next(pool, &next, &result); at = next)
 		if (result.step < n)
 			places[result.step] = at;
@@ -218,19 +222,18 @@ static int out_report(struct out *o, const struct report *report, struct pool *p
 	_cleanup_free_ size_t *places = NULL;
 	struct summary summary = {};
 	struct load_result result;
-	size_t n = pool_n_steps(pool), at;
+	size_t n = pool_n_steps(pool);
 	int r;
 
-	r = index_results(pool, &places);
+	r = index_results(pool, n, &places);
 	if (r < 0)
 		return r;
 	out_head(o, report);
 	for (uint32_t i = 0; i < n; i++) {
 		struct step step = pool_step(pool, i);
 
-		at = places[i];
-		if (!pool_next(pool, &at, &result))
-			return -EINVAL;
+		if (!pool_next(pool, &places[i], &result))
+			result = (struct load_result){ .step = i, .outcome = PENDING };
 		out_format(o, "%s", i ? "," : "");
 		out_load(o, &step, &result);
 		count(&summary, &result);

@@ -11,7 +11,7 @@ struct report {
 	size_t n_head;
 };
 
-/* Writes to a temporary file beside the name and renames it. Every step of pool has a result. 0 or
- * -errno, and then there is no file. */
+/* Writes to a temporary file beside the name and renames it. A step without a result is "pending". 0 or
+ * -errno, and then the file is as it was. */
 int report_write(const struct report *report, struct pool *pool);
 void report_free(struct report *report);

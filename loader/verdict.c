@@ -3,8 +3,9 @@
  * An errno of finit_module has several causes, and some come from the module's own init. What tells
  * them apart is /sys/module/NAME/initstate at the time of the answer:
  *
- *     EEXIST   live or built in: somebody else had loaded it. coming: somebody else is at it; wait for
- *              what comes of it. Otherwise the module's own init said so, and it is not loaded.
+ *     EEXIST   live or built in: somebody else had loaded it; without sysfs that is assumed. coming:
+ *              somebody else is at it; wait for what comes of it. Otherwise the module's own init
+ *              said so, and it is not loaded.
  *     EBUSY    coming: wait, then load again unless it is live. Otherwise a module it needs did not
  *              get ready in the kernel's 30 s, the other loader failed, or its own init said so.
  *
@@ -61,6 +62,7 @@ static int judge_exists(struct verdict *v, struct load_result *result)
 	switch (wait_while_changing(v)) {
 	case INITSTATE_LIVE:
 	case INITSTATE_BUILTIN:
+	case INITSTATE_UNKNOWN:
 		result_set(result, LOAD_ALREADY, 0, "%s", "");
 		break;
 	case INITSTATE_COMING:
@@ -165,8 +167,8 @@ static const char *sentence(int error)
 		int error;
 		const char *text;
 	} table[] = {
-		{ ENOENT, "unknown symbol: it was built for another kernel, or a module it needs is not "
-			  "loaded (dmesg names the symbol)" },
+		{ ENOENT, "unknown symbol: a module it needs is not loaded, or it was built for another "
+			  "kernel (dmesg names the symbol)" },
 		{ ENOEXEC, "not a module for this kernel: bad format, other architecture or other "
 			   "version (dmesg says which)" },
 		{ EKEYREJECTED, "its signature is not accepted by this kernel" },

@@ -100,7 +100,8 @@ static void run_command(const struct kernel *k, const struct step *step, struct 
 		judge_status(step, origin, &output, result);
 }
 
-void work_on(const struct kernel *k, const struct step *step, bool async_probe, struct load_result *result)
+void work_on(const struct kernel *k, const struct step *step, bool async_probe,
+	     struct load_result *result)
 {
 	switch (step->kind) {
 	case STEP_MODULE:

@@ -39,6 +39,7 @@ static struct load_result load(struct world *w)
 #define L INITSTATE_LIVE
 #define G INITSTATE_GOING
 #define B INITSTATE_BUILTIN
+#define U INITSTATE_UNKNOWN
 
 /* What the kernel answers in turn (1: taken), the states that are then seen, and the verdict. */
 static const struct {
@@ -54,6 +55,7 @@ static const struct {
 	{ { -ENODEV }, { A }, 0, LOAD_DECLINED, ENODEV, 1, "m.ko: found nothing to drive" },
 	{ { -EEXIST }, { L }, 0, LOAD_ALREADY, 0, 1, "" },
 	{ { -EEXIST }, { B }, 0, LOAD_ALREADY, 0, 1, "" },
+	{ { -EEXIST }, { U }, 0, LOAD_ALREADY, 0, 1, "" },
 	{ { -EEXIST }, { C, C, C, L }, 3, LOAD_ALREADY, 0, 1, "" },
 	{ { -EEXIST }, { C, A }, 1, LOAD_FAILED, EEXIST, 1, "its init returned EEXIST" },
 	{ { -EEXIST }, { G, A }, 1, LOAD_FAILED, EEXIST, 1, "its init returned EEXIST" },
@@ -245,6 +247,9 @@ static void a_state_is_read_from_sysfs(void **state)
 	struct world w;
 
 	setup(&w);
+	assert_int_equal(kernel_ops_real.initstate(NULL, &w.root, "m"), U);
+	snprintf(path, sizeof(path), "mkdir -p %s/sys/module", w.dir);
+	assert_int_equal(system(path), 0);
 	assert_int_equal(kernel_ops_real.initstate(NULL, &w.root, "m"), A);
 	snprintf(path, sizeof(path), "mkdir -p %s/sys/module/m", w.dir);
 	assert_int_equal(system(path), 0);

@@ -427,6 +427,36 @@ static void the_front_may_end_in_any_way_and_the_report_is_whole(void **state)
 	}
 }
 
+static void a_load_that_never_returns_does_not_keep_the_report(void **state)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL, *full = NULL;
+	struct world w;
+
+	setup(&w);
+	path = report_path(&w);
+	assert_int_equal(loader_report_open(w.loader, path), 0);
+	build_step(&w.b, (struct step){ .params = "forever" });
+	build_step(&w.b, (struct step){});
+	build_edge(&w.b, 0, EDGE_HARD);
+	build_step(&w.b, (struct step){});
+	submit(&w);
+	loader_free(steal_ptr(w.loader));
+	text = wait_for_file(path);
+	assert_true(looks_like_json(text));
+	assert_int_equal(count(text, "\"outcome\":\"pending\""), 2);
+	assert_int_equal(count(text, "\"outcome\":\"loaded\""), 1);
+	assert_non_null(strstr(text, "\"pending\":2,"));
+	atomic_store(&w.fake->release, true);
+	do {
+		free(full);
+		fake_really_sleep(20);
+		full = wait_for_file(path);
+	} while (strstr(full, "\"outcome\":\"pending\""));
+	assert_true(looks_like_json(full));
+	assert_int_equal(count(full, "\"outcome\":\"loaded\""), 3);
+	teardown(&w);
+}
+
 static void starting_leaves_the_caller_no_child(void **state)
 {
 	struct world w;
@@ -658,6 +688,7 @@ int main(void)
 		cmocka_unit_test(a_report_whose_directory_vanished_is_an_error_at_the_end),
 		cmocka_unit_test(the_reports_directory_is_that_of_the_call),
 		cmocka_unit_test(the_front_may_end_in_any_way_and_the_report_is_whole),
+		cmocka_unit_test(a_load_that_never_returns_does_not_keep_the_report),
 		cmocka_unit_test(starting_leaves_the_caller_no_child),
 		cmocka_unit_test(a_loader_that_died_is_an_error_and_no_hang),
 		cmocka_unit_test(messages_that_are_none_end_the_conversation),

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/test.h"
+
+static void a_link_stays_inside_the_root(void **state)
+{
+	static const struct {
+		const char *target;
+		int r; /* of reading it */
+	} rows[] = {
+		{ "file", 0 },		      /* beside it */
+		{ "/etc/file", 0 },	      /* absolute: the root's */
+		{ "../../../../etc/file", 0 }, /* upwards: stops at the root */
+		{ "/etc/outside", -ENOENT },
+		{ "loop", -ELOOP },
+	};
+	_cleanup_tree_ struct tree t = tree_new();
+
+	tree_write(&t, "etc/file", "inside");
+	tree_link(&t, "etc/loop", "loop");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_file_ struct file_bytes file = {};
+		int r;
+
+		unlink(tree_path(&t, "etc/link"));
+		tree_link(&t, "etc/link", rows[i].target);
+		r = rootfs_read(&t.root, "etc/link", 100, &file);
+		assert_row(i, r == rows[i].r);
+		if (!r)
+			assert_row_string(i, file.data, "inside");
+	}
+}
+
+static void a_path_upwards_stops_at_the_root(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	_cleanup_file_ struct file_bytes file = {};
+
+	tree_write(&t, "etc/passwd", "mine");
+	assert_int_equal(rootfs_read(&t.root, "../../../etc/passwd", 100, &file), 0);
+	assert_string_equal(file.data, "mine");
+}
+
+static void a_leading_slash_is_the_roots(void **state)
+{
+	static const char *const paths[] = { "a/b", "/a/b", "///a/b" };
+	_cleanup_tree_ struct tree t = tree_new();
+
+	tree_write(&t, "a/b", "x");
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		_cleanup_file_ struct file_bytes file = {};
+
+		assert_row(i, !rootfs_read(&t.root, paths[i], 1, &file) && file.size == 1);
+	}
+}
+
+static void more_than_the_maximum_is_EFBIG(void **state)
+{
+	static const struct {
+		size_t size, max;
+		int read, map;
+	} rows[] = {
+		{ 0, 0, 0, 0 },
+		{ 0, 10, 0, 0 },
+		{ 10, 10, 0, 0 },
+		{ 11, 10, -EFBIG, -EFBIG },
+		{ 100000, 99999, -EFBIG, -EFBIG },
+		{ 100000, 100000, 0, 0 },
+	};
+	static const char bytes[100000];
+	_cleanup_tree_ struct tree t = tree_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_file_ struct file_bytes file = {}, map = {};
+
+		tree_write_bytes(&t, "f", bytes, rows[i].size);
+		assert_row(i, rootfs_read(&t.root, "f", rows[i].max, &file) == rows[i].read);
+		assert_row(i, rootfs_map(&t.root, "f", rows[i].max, &map) == rows[i].map);
+		if (rows[i].read)
+			continue;
+		assert_row(i, file.size == rows[i].size && file.data[file.size] == '\0');
+		assert_row(i, map.size == rows[i].size && (map.data || !map.size));
+		assert_row(i, llabs(file.mtime - time(NULL)) < 60 && file.mtime == map.mtime);
+	}
+}
+
+/* st_size is 0 for what proc makes up as it is read. */
+static void a_file_whose_size_lies_is_read_to_its_end(void **state)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	struct rootfs root;
+
+	assert_int_equal(rootfs_open(&root, NULL), 0);
+	assert_string_equal(root.path, "");
+	assert_int_equal(rootfs_read(&root, "proc/self/maps", 1 << 20, &file), 0);
+	assert_true(file.size > 4096 && file.size == strlen(file.data));
+	assert_int_equal(rootfs_read(&root, "proc/self/maps", 1000, &(struct file_bytes){}), -EFBIG);
+	rootfs_close(&root);
+}
+
+static void what_is_no_file_is_an_error_and_never_waits(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	struct file_bytes file = {};
+
+	tree_mkdir(&t, "dir/");
+	assert_int_equal(mkfifo(tree_path(&t, "fifo"), 0600), 0);
+	alarm(10);
+	assert_int_equal(rootfs_read(&t.root, "dir", 100, &file), -EISDIR);
+	assert_int_equal(rootfs_map(&t.root, "dir", 100, &file), -EISDIR);
+	assert_int_equal(rootfs_map(&t.root, "fifo", 100, &file), -EINVAL);
+	assert_int_equal(rootfs_read(&t.root, "none", 100, &file), -ENOENT);
+	assert_int_equal(rootfs_map(&t.root, "none/none", 100, &file), -ENOENT);
+	assert_int_equal(rootfs_read(&t.root, "dir/..", 100, &file), -EISDIR);
+	/* Nobody writes into it: there is nothing to read. */
+	if (!rootfs_read(&t.root, "fifo", 100, &file))
+		assert_int_equal(file.size, 0);
+	alarm(0);
+	file_release(&file);
+}
+
+static void descriptors_are_not_inherited(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	_cleanup_close_ int fd = rootfs_openat(&t.root, "", O_RDONLY | O_DIRECTORY);
+
+	assert_true(fd >= 0);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(t.root.fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static void an_attribute_loses_its_newlines_and_must_fit(void **state)
+{
+	static const struct {
+		const char *content;
+		int r;
+		const char *text;
+	} rows[] = {
+		{ "", 0, "" },
+		{ "\n", 0, "" },
+		{ "abc\n", 3, "abc" },
+		{ "abc", 3, "abc" },
+		{ "a\nb\n\n", 3, "a\nb" },
+		{ "1234567", 7, "1234567" },
+		{ "12345678", -EFBIG, NULL },
+		{ "123456789", -EFBIG, NULL },
+	};
+	_cleanup_tree_ struct tree t = tree_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char buf[8];
+
+		tree_write(&t, "attr", rows[i].content);
+		assert_row(i, read_attribute(t.root.fd, "attr", buf, sizeof(buf)) == rows[i].r);
+		if (rows[i].text)
+			assert_row_string(i, buf, rows[i].text);
+	}
+}
+
+static void an_attribute_that_is_a_link_is_not_followed(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	char buf[100];
+
+	tree_link(&t, "attr", "/etc/hostname");
+	assert_int_equal(read_attribute(t.root.fd, "attr", buf, sizeof(buf)), -ELOOP);
+	assert_int_equal(read_attribute(t.root.fd, "none", buf, sizeof(buf)), -ENOENT);
+}
+
+static void a_root_that_is_none_is_an_error(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	struct rootfs root;
+
+	tree_write(&t, "file", "");
+	assert_int_equal(rootfs_open(&root, tree_path(&t, "none")), -ENOENT);
+	assert_int_equal(rootfs_open(&root, tree_path(&t, "file")), -ENOTDIR);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_link_stays_inside_the_root),
+		cmocka_unit_test(a_path_upwards_stops_at_the_root),
+		cmocka_unit_test(a_leading_slash_is_the_roots),
+		cmocka_unit_test(more_than_the_maximum_is_EFBIG),
+		cmocka_unit_test(a_file_whose_size_lies_is_read_to_its_end),
+		cmocka_unit_test(what_is_no_file_is_an_error_and_never_waits),
+		cmocka_unit_test(descriptors_are_not_inherited),
+		cmocka_unit_test(an_attribute_loses_its_newlines_and_must_fit),
+		cmocka_unit_test(an_attribute_that_is_a_link_is_not_followed),
+		cmocka_unit_test(a_root_that_is_none_is_an_error),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The kernel's uevents: netlink group 1 of NETLINK_KOBJECT_UEVENT. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/rootfs.h"
+#include "uevent/message.h"
+
+struct netlink {
+	int fd;
+	uint64_t last_seqnum;
+	bool gap;	  /* a number was skipped: perhaps something was lost, see SEMANTICS in docs */
+	uint64_t ignored; /* messages not from the kernel, or broken */
+	char buf[UEVENT_MESSAGE_MAX];
+};
+
+enum netlink_answer {
+	NETLINK_NOTHING = 0,
+	NETLINK_EVENT = 1,
+	NETLINK_LOST = 2, /* the kernel dropped messages, or one did not fit: look at /sys again */
+};
+
+/* Opens the socket with a receive buffer of rcvbuf bytes (SO_RCVBUFFORCE, or what is allowed); 0
+ * leaves it as it is. -errno: netlink is refused here (containers). */
+int netlink_open(struct netlink *n, int rcvbuf);
+void netlink_close(struct netlink *n);
+
+/* Takes one message without blocking: enum netlink_answer or -errno. *ret points into n->buf. What the
+ * kernel has not sent (another process's unicast, another uid) is dropped without a word. */
+int netlink_receive(struct netlink *n, struct uevent *ret);
+
+/*
+ * A barrier: asks the kernel for a synthetic event of our own (Documentation/ABI/testing/sysfs-uevent,
+ * 4.13). When it comes back, everything that was sent before has been received. uuid: 37 bytes, filled
+ * in. 0; -ENOENT, -EACCES and such when it cannot be had.
+ */
+int netlink_send_barrier(const struct rootfs *root, char uuid[37]);
