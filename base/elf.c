@@ -212,3 +212,35 @@ int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name)
 	}
 	return 0;
 }
+
+int elf_sections_range(const void *head, size_t n_head, uint64_t size, struct elf_range *ret)
+{
+	struct elf elf = { .data = head, .size = n_head };
+	int r = read_ident(&elf, head, n_head);
+
+	if (r < 0)
+		return r;
+	read_header(&elf);
+	ret->offset = elf.sections;
+	ret->size = (uint64_t)elf.n_sections * section_entry(&elf);
+	return ret->offset > size || ret->size > size - ret->offset ? -EBADMSG : 0;
+}
+
+int elf_symbol_ranges(const struct elf *elf, struct elf_range ranges[3])
+{
+	struct section s[3];
+
+	if (get_section(elf, elf->names, &s[0]) < 0)
+		return -EBADMSG;
+	for (uint32_t i = 1; i < elf->n_sections; i++) {
+		read_section(elf, i, &s[1]);
+		if (s[1].type != TYPE_SYMTAB)
+			continue;
+		if (get_section(elf, i, &s[1]) < 0 || get_section(elf, s[1].link, &s[2]) < 0)
+			return -EBADMSG;
+		for (int k = 0; k < 3; k++)
+			ranges[k] = (struct elf_range){ s[k].offset, s[k].size };
+		return 0;
+	}
+	return -ENODATA;
+}

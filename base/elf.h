@@ -31,3 +31,15 @@ int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string)
 
 /* The next undefined symbol's name of .symtab after *cursor (0 to begin). 1, 0, -EBADMSG as above. */
 int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name);
+
+/* A piece of the file. */
+struct elf_range {
+	uint64_t offset;
+	uint64_t size;
+};
+
+/* For a reader that has only the file's header: where its section headers lie. 0, -ENOEXEC, -EBADMSG. */
+int elf_sections_range(const void *head, size_t n_head, uint64_t size, struct elf_range *ret);
+/* And where what elf_undefined_next() looks at lies: names, symbols, their strings. Needs the header and
+ * the section headers in place. 0, -EBADMSG; -ENODATA: it has no symbols. */
+int elf_symbol_ranges(const struct elf *elf, struct elf_range ranges[3]);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -41,16 +40,23 @@ void rootfs_close(struct rootfs *root)
 	*root = ROOTFS_NONE;
 }
 
+/* linux/openat2.h, which musl's headers lack */
+struct openat2_how {
+	uint64_t flags, mode, resolve;
+};
+#define OPENAT2_IN_ROOT 0x10
+#define SYS_OPENAT2 437 /* the same on all architectures but alpha */
+
 int rootfs_openat(const struct rootfs *root, const char *path, int flags)
 {
-	struct open_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = RESOLVE_IN_ROOT };
+	struct openat2_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = OPENAT2_IN_ROOT };
 	long fd;
 
 	while (*path == '/')
 		path++;
 	if (!*path)
 		path = ".";
-	fd = syscall(SYS_openat2, root->fd, path, &how, sizeof(how));
+	fd = syscall(SYS_OPENAT2, root->fd, path, &how, sizeof(how));
 	/* ENOSYS before 5.6; EPERM from a seccomp filter that does not know the call. */
 	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
 		fd = openat(root->fd, path, flags | O_CLOEXEC);

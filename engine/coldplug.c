@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -24,6 +25,8 @@ API int coldplug_new(struct coldplug **ret)
 		return -ENOMEM;
 	c->log.level = LOG_LEVEL_WARNING;
 	c->root = ROOTFS_NONE;
+	c->epoll_fd = -1;
+	c->netlink.fd = -1;
 	c->flags = 1u << COLDPLUG_ASYNC_PROBE;
 	c->start_us = context_now_us();
 	*ret = c;
@@ -41,6 +44,7 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 {
 	if (!c)
 		return NULL;
+	context_stop_listening(c);
 	loader_free(c->loader);
 	planner_free(&c->planner);
 	lookup_free(&c->lookup);
@@ -288,6 +292,17 @@ const char *context_path(struct coldplug *c, struct arena *arena, const char *pa
 	return arena_printf(arena, "%s/%s", c->root.path, path);
 }
 
+/* Since 5.17 every load waits for all asynchronous probes (commit 67d6212afda2); before, and for a
+ * module without any of its own, there is nothing to spare. */
+static bool kernel_synchronizes(void)
+{
+	unsigned int major = 0, minor = 0;
+	struct utsname u;
+
+	return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
+	       (major > 5 || (major == 5 && minor >= 17));
+}
+
 API int coldplug_start(struct coldplug *c)
 {
 	struct loader_options options = { .jobs = c->jobs };
@@ -297,7 +312,7 @@ API int coldplug_start(struct coldplug *c)
 		return r;
 	options.root = c->root.path;
 	options.rootfd = c->root.fd;
-	options.async_probe = has_flag(c, COLDPLUG_ASYNC_PROBE);
+	options.async_probe = has_flag(c, COLDPLUG_ASYNC_PROBE) && kernel_synchronizes();
 	r = loader_start(&c->loader, &options);
 	if (r < 0) {
 		log_error(&c->log, "the process that loads cannot be started: %s", strerror(-r));

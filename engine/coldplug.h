@@ -56,7 +56,7 @@ int coldplug_set_jobs(struct coldplug *c, unsigned int jobs);
 
 enum coldplug_flag {
 	COLDPLUG_DRY_RUN,	 /**< plan only; nothing in the kernel is changed */
-	COLDPLUG_ASYNC_PROBE,	 /**< slow adapters may get the parameter async_probe (on) */
+	COLDPLUG_ASYNC_PROBE,	 /**< modules without drivers get the parameter async_probe (on) */
 	COLDPLUG_DEVICETREE,	 /**< OF_* of a device's uevent is an alias too (off, as kmod and udev) */
 	COLDPLUG_BLACKLIST,	 /**< blacklists count for names too, modprobe -b (off; devices always) */
 	COLDPLUG_IGNORE_INSTALL, /**< no install command for the modules named, modprobe -i (off) */

@@ -11,6 +11,7 @@
 #include "loader/loaded.h"
 #include "loader/loader.h"
 #include "uevent/device.h"
+#include "uevent/netlink.h"
 
 struct coldplug {
 	/* settings */
@@ -41,6 +42,18 @@ struct coldplug {
 	struct loader *loader;
 	ARRAY(struct load_result) results; /* by step; outcome RESULT_NONE until it comes */
 	size_t n_results;
+
+	/* what is heard */
+	int epoll_fd; /* the loader and the source below it; -1 */
+	bool listening;
+	struct netlink netlink;
+	bool rescan;	      /* something was lost: look at /sys */
+	bool gap_excused;     /* a gap in the numbers has had its rescan in this settling */
+	char barrier[37];     /* the UUID waited for; "" */
+	uint64_t barrier_us;  /* when to stop waiting for it */
+	bool no_barrier;      /* it cannot be had here */
+	bool settled;
+	uint64_t n_events;
 	volatile sig_atomic_t cancelled;
 	size_t handed;	  /* steps handed over */
 	size_t not_found; /* names that nothing has */
@@ -66,6 +79,24 @@ static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 
 /* Reads what everything else needs, at the first call; 0 or -errno. */
 int context_open(struct coldplug *c);
+
+/* A device and one of its aliases were seen; what is new becomes a request at
+ * context_request_devices(), which says how many that were. */
+int context_add_device(struct coldplug *c, const char *devpath, const char *alias);
+int64_t context_request_devices(struct coldplug *c);
+/* The same for what an event says. */
+int context_add_event(struct coldplug *c, const struct uevent *e);
+
+/* Takes the results that are there; how many. */
+int context_take_results(struct coldplug *c);
+
+/* Makes epoll_fd, with the loader in it. */
+int context_watch_loader(struct coldplug *c);
+
+/* Opens the kernel's uevents and whatever else is waited for. Must come before the walk. 0 also when
+ * there are none to be had (told as input lost); -errno. */
+int context_listen(struct coldplug *c);
+void context_stop_listening(struct coldplug *c);
 
 /* The path of a step as a user sees it; NULL when out of memory. */
 const char *context_path(struct coldplug *c, struct arena *arena, const char *path);

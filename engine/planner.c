@@ -585,7 +585,6 @@ static void set_priorities(struct planner *p)
 		priority = alias_priority(p->requests.items[reason->request].text);
 		if (priority > s->priority)
 			s->priority = priority;
-		s->async_probe |= alias_probes_slowly(p->requests.items[reason->request].text);
 	}
 	for (size_t id = p->steps.n; id-- > p->batch_steps;) {
 		struct step *s = &p->steps.items[id];
@@ -596,7 +595,6 @@ static void set_priorities(struct planner *p)
 
 			if (on->priority < s->priority)
 				on->priority = s->priority;
-			on->async_probe = false;
 		}
 	}
 }

@@ -310,11 +310,12 @@ static void release(struct child *c)
 int child_serve(int sock, const struct loader_options *options)
 {
 	struct rootfs root = { .fd = options->rootfd, .path = (char *)(uintptr_t)options->root };
-	struct pool_options pool = { .jobs = options->jobs, .async_probe = options->async_probe };
+	struct pool_options pool = { .jobs = options->jobs };
 	struct child c = { .sock = sock, .report = { .dirfd = -1 } };
 	int r;
 
 	kernel_setup(&c.kernel, &root, options->ops, options->ops_data);
+	c.kernel.async_probe = options->async_probe;
 	r = pool_start(&c.pool, &c.kernel, &pool);
 	if (r == 0)
 		serve(&c);

@@ -12,6 +12,15 @@
  * The first bytes decide, not the suffix. EINVAL may also be the module's own answer; then the second
  * way gives the same answer again, at the price of one more try. The bytes are read, not mapped: a
  * file that shrinks under a mapping would be a SIGBUS for everybody's loads.
+ *
+ * async_probe. The kernel's do_init_module() (kernel/module/main.c) ends in async_synchronize_full()
+ * unless the module was given that parameter (commit 67d6212afda2): one adapter that scans its bus for
+ * seconds makes every later load wait for it, also that of a library another driver needs. A module
+ * that registers no driver has nothing to probe, so for it the parameter changes nothing but that it
+ * does not wait. Refused: giving it to drivers. Their probes would then run where request_module()
+ * must not be called (kernel/module/kmod.c warns, and a load it asks for waits for the probe that
+ * waits for the load), and while they do everybody else waits; measured on `big`, giving it to the
+ * slow SCSI adapters made a boot a third slower.
  */
 #include "loader/image.h"
 
@@ -179,4 +188,56 @@ int image_load(const struct kernel *k, const struct image *image, const char *pa
 	if (c == COMPRESSION_NONE)
 		return load_plain(k, image, params, head, (size_t)n, how);
 	return load_compressed(k, image, c, params, how);
+}
+
+static int read_range(const struct image *image, struct blob *b, const struct elf_range *range)
+{
+	ssize_t n = read_at(image->fd, b->data + range->offset, range->size, range->offset);
+
+	return n < 0 ? (int)n : (uint64_t)n < range->size ? -EBADMSG : 0;
+}
+
+/* A copy of the file of which only the symbols have been read: the other pages are never touched. */
+static int read_symbols(const struct image *image, struct blob *b, struct elf *elf)
+{
+	struct elf_range ranges[3] = { { .size = ELF_HEADER_MAX } };
+	int r;
+
+	if (image->fd < 0 || image->size < ELF_HEADER_MAX)
+		return -EOPNOTSUPP;
+	r = blob_reserve(b, image->size) ?: read_range(image, b, &ranges[0]);
+	if (r < 0)
+		return r;
+	if (compression_of(b->data, ELF_HEADER_MAX) != COMPRESSION_NONE)
+		return -EOPNOTSUPP;
+	r = elf_sections_range(b->data, ELF_HEADER_MAX, image->size, &ranges[0]) ?:
+	    read_range(image, b, &ranges[0]) ?: elf_open(elf, b->data, image->size) ?: elf_symbol_ranges(elf, ranges);
+	for (int i = 0; !r && i < 3; i++)
+		r = read_range(image, b, &ranges[i]);
+	return r;
+}
+
+/* The kernel's functions to register a driver are called like this, on every bus; xenbus alone has
+ * "frontends". */
+static bool begins_probes(const char *symbol)
+{
+	if (strstr(symbol, "async_schedule") || strstr(symbol, "xenbus_register"))
+		return true;
+	return strstr(symbol, "driver") && (strstr(symbol, "register") || strstr(symbol, "probe"));
+}
+
+bool image_probes(const struct image *image)
+{
+	_cleanup_blob_ struct blob b = {};
+	struct elf elf;
+	const char *name;
+	size_t cursor = 0;
+	int r = read_symbols(image, &b, &elf);
+
+	while (!r && (r = elf_undefined_next(&elf, &cursor, &name)) > 0) {
+		if (begins_probes(name))
+			return true;
+		r = 0;
+	}
+	return r < 0;
 }

@@ -24,3 +24,7 @@ void image_close(struct image *image);
 /* Gives the image to the kernel: 0 or -errno. how is always written. */
 int image_load(const struct kernel *k, const struct image *image, const char *params,
 	       struct image_load *how);
+
+/* Whether loading it can begin a device's probe, as far as can be told: it registers a driver, or does
+ * asynchronous work of its own. Reads its symbols only. True when in doubt (a compressed file too). */
+bool image_probes(const struct image *image);

@@ -55,6 +55,7 @@ struct kernel {
 	void *data;
 	struct rootfs root;	      /* borrowed */
 	enum compression compression; /* what it decompresses itself: /sys/module/compression */
+	bool async_probe;	      /* modules that begin no probe are loaded with async_probe */
 };
 
 /* ops: NULL for the running kernel. */

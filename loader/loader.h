@@ -43,7 +43,7 @@ struct loader_options {
 	const char *root;      /* absolute path of the root, "" for the running system */
 	int rootfd;	       /* O_PATH descriptor of it; the loader dups it */
 	unsigned int jobs;     /* loads in flight; 0: chosen by the number of processors */
-	bool async_probe;      /* step.async_probe is honoured */
+	bool async_probe;      /* modules that begin no probe are given async_probe (image.c) */
 	/* Tests: NULL for the running kernel's system calls (loader/kernel.h). */
 	const struct kernel_ops *ops;
 	void *ops_data;

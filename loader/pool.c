@@ -3,18 +3,20 @@
  * Workers.
  *
  * Idea: a thread per load in flight, because finit_module(2) blocks and cannot be interrupted. `jobs`
- * loads run at once; more than processors, since probes sleep. A load that runs for longer than
- * POOL_SLOW_MS is called slow and gives its place to another, for which a further thread is started
- * if need be: so a load that never returns holds up its dependents and nothing else. With jobs = 1
- * and no slow load the order is strictly serial.
+ * loads run at once. A load that runs for longer than POOL_SLOW_MS is called slow and gives its place
+ * to another, for which a further thread is started if need be: so a load that never returns holds up
+ * its dependents and nothing else. With jobs = 1 and no slow load the order is strictly serial.
+ *
+ * When the number of jobs is ours to choose, a load that is found asleep gives up its place much sooner:
+ * many a probe sleeps for a device, and every load without async_probe sleeps at its end until all
+ * asynchronous probes in the kernel have ended (image.c). Places are for those that use a processor.
  *
  * A thread is started only when there is something to start and nobody idle. Waking is a chain: who
  * changes the state from outside wakes one, who takes a step wakes the next, and a worker that has
  * ended one looks for its next itself; no thundering herd.
  *
- * Refused: a thread per step from the start (thousands of stacks); a timer that asks the kernel
- * whether a load "sleeps" (nothing tells probing from waiting for a probe); a fixed number of
- * threads (twenty dead devices would end the boot).
+ * Refused: a thread per step from the start (thousands of stacks, and no priorities); a fixed number
+ * of threads (twenty dead devices would end the boot).
  *
  * Invariant: everything in struct pool but what is constant after pool_start() is touched under
  * `lock` only; a step's strings are never freed or moved before the pool, so a worker reads its own
@@ -23,11 +25,14 @@
 #include "loader/pool.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,8 +50,9 @@ struct worker {
 	struct pool *pool;
 	pthread_t thread;
 	uint32_t index;
+	pid_t tid;
 	bool busy;
-	bool slow;
+	bool slow; /* has given up its place */
 	uint64_t start_us;
 };
 
@@ -65,7 +71,7 @@ struct pool {
 	const struct kernel *kernel;
 	unsigned int jobs;
 	uint64_t slow_us;
-	bool async_probe;
+	bool adaptive; /* sleepers give up their place */
 	int event;
 	pthread_t watcher;
 
@@ -132,7 +138,7 @@ static uint32_t pick(struct pool *p)
 {
 	if (p->queue.n_running - p->n_slow >= p->jobs)
 		return STEP_NONE;
-	return queue_pick(&p->queue, p->n_slow);
+	return queue_pick(&p->queue);
 }
 
 /* Somebody is to look whether something can be started. A thread that cannot be had is no error:
@@ -219,14 +225,14 @@ static void record_skipped(struct pool *p)
 	}
 }
 
-static bool take(struct worker *w, uint32_t *id, bool *async)
+static bool take(struct worker *w, uint32_t *id)
 {
 	struct pool *p = w->pool;
 
 	*id = pick(p);
 	if (*id == STEP_NONE)
 		return false;
-	*async = queue_start(&p->queue, *id);
+	queue_start(&p->queue, *id);
 	w->busy = true;
 	w->slow = false;
 	w->start_us = now_us();
@@ -249,14 +255,14 @@ static void put(struct worker *w, const struct load_result *result)
 }
 
 /* Called and returns with the lock held. */
-static void carry_out(struct worker *w, uint32_t id, bool async)
+static void carry_out(struct worker *w, uint32_t id)
 {
 	struct load_result result = { .step = id, .worker = w->index, .start_us = w->start_us };
 	struct pool *p = w->pool;
 	struct step step = p->steps.items[id];
 
 	pthread_mutex_unlock(&p->lock);
-	work_on(p->kernel, &step, async, &result);
+	work_on(p->kernel, &step, &result);
 	result.end_us = now_us();
 	pthread_mutex_lock(&p->lock);
 	put(w, &result);
@@ -267,13 +273,13 @@ static void *worker_main(void *arg)
 	struct worker *w = arg;
 	struct pool *p = w->pool;
 	uint32_t id;
-	bool async;
 
 	pthread_mutex_lock(&p->lock);
+	w->tid = (pid_t)syscall(SYS_gettid);
 	p->n_idle--;
 	while (!p->quit) {
-		if (take(w, &id, &async)) {
-			carry_out(w, id, async);
+		if (take(w, &id)) {
+			carry_out(w, id);
 			continue;
 		}
 		p->n_idle++;
@@ -284,18 +290,53 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* Calls loads slow that have become so; when the next one will, or 0. */
+/* proc_pid_stat(5): "TID (NAME) STATE ..."; R runs or would like to. */
+static bool is_asleep(const struct worker *w)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64], buf[128], *p;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)w->tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	if (n <= 0)
+		return false;
+	buf[n] = '\0';
+	p = strrchr(buf, ')');
+	return p && p[1] == ' ' && p[2] != 'R';
+}
+
+/* When to look at a load again, or 0: it gives up its place now. */
+static uint64_t patience(const struct pool *p, const struct worker *w, uint64_t now)
+{
+	uint64_t end = w->start_us + p->slow_us, nap = w->start_us + POOL_NAP_MS * 1000;
+
+	if (now >= end)
+		return 0;
+	if (!p->adaptive)
+		return end;
+	if (now < nap)
+		return nap;
+	/* Whether it sleeps matters only while somebody waits for the place. */
+	if (queue_pick(&p->queue) != STEP_NONE && is_asleep(w))
+		return 0;
+	return now + POOL_NAP_MS * 1000;
+}
+
+/* Calls loads slow that have become so; when to look again, or 0. */
 static uint64_t find_slow(struct pool *p)
 {
 	uint64_t now = now_us(), next = 0;
 
 	for (unsigned int i = 0; i < p->n_workers; i++) {
 		struct worker *w = p->workers[i];
-		uint64_t due = w->start_us + p->slow_us;
+		uint64_t due;
 
 		if (!w->busy || w->slow)
 			continue;
-		if (due <= now) {
+		due = patience(p, w, now);
+		if (!due) {
 			w->slow = true;
 			p->n_slow++;
 			kick(p);
@@ -328,8 +369,9 @@ static void *watcher_main(void *arg)
 	return NULL;
 }
 
-/* Twice the processors, because probes sleep and wait for locks; at least four, because a small
- * machine has slow devices too; at most 64, beyond which the kernel's own locks decide. */
+/* Twice the processors, because probes wait for locks for moments too short to be noticed; at least
+ * four, because a small machine has slow devices too; at most 64, beyond which the kernel's own locks
+ * decide. */
 static unsigned int choose_jobs(void)
 {
 	cpu_set_t set;
@@ -407,7 +449,7 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 	p->kernel = kernel;
 	p->jobs = options->jobs ? options->jobs : choose_jobs();
 	p->slow_us = (options->slow_ms ? options->slow_ms : POOL_SLOW_MS) * UINT64_C(1000);
-	p->async_probe = options->async_probe;
+	p->adaptive = !options->jobs;
 	p->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = p->event < 0 ? -errno : init_locks(p);
 	if (r < 0) {
@@ -470,8 +512,6 @@ static void enqueue(struct pool *p, const struct plan *plan)
 		struct queue_step step = {
 			.priority = s->priority,
 			.post_only = s->post_only,
-			.module = s->kind == STEP_MODULE,
-			.async = s->async_probe && p->async_probe,
 		};
 
 		queue_add(&p->queue, &step, plan->edges + s->edge_first, s->n_edges);

@@ -10,6 +10,7 @@
 #include "loader/loader.h"
 
 #define POOL_SLOW_MS 1000U    /* a load that takes longer gives its place to another */
+#define POOL_NAP_MS 10U	      /* so does one that is found asleep after so long; not with jobs given */
 #define POOL_WORKERS_MAX 512U /* loads that never return can be so many */
 
 struct pool;
@@ -17,7 +18,6 @@ struct pool;
 struct pool_options {
 	unsigned int jobs;    /* 0: chosen by the number of processors */
 	unsigned int slow_ms; /* 0: POOL_SLOW_MS */
-	bool async_probe;
 };
 
 /* kernel is borrowed. */

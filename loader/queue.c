@@ -8,30 +8,6 @@
  * priority first, then the lowest id, which is kmod's order. Edges on steps that have ended count
  * when they are added, so later plans may build on earlier ones.
  *
- * The barrier. The kernel's do_init_module() (kernel/module/main.c) ends in async_synchronize_full()
- * unless the module was given async_probe (commit 67d6212afda2): a load without it returns when all
- * asynchronous probes, whoever began them, have ended. With async_probe nobody waits, which is the
- * gain, but then an empty queue says nothing about the devices. So one step is held back, the
- * *candidate*, until everything else that was handed over has ended, and is loaded without
- * async_probe: when the queue is empty after it, the probes have ended too.
- *
- *   - The candidate is a module nobody waits for, rather one that would be synchronous anyway, of
- *     those the one with the lowest priority, of those the last. It is chosen anew at every pick, so
- *     a later plan may bring a better one; it need not be ready yet, then everything else starts
- *     freely.
- *   - It is held back only while asynchronous loads have happened that no synchronous load has
- *     covered, or may still happen.
- *   - A load that never returns must not keep it for ever: running steps that the pool calls slow
- *     do not count. Then it is loaded, and waits in the kernel where it holds up nobody. What is
- *     started after it gets a new candidate.
- *   - Only a load that succeeded covers: a failed one does not reach the synchronisation. When the
- *     last step of all fails, nothing is left to wait with. The same when an asynchronous load was
- *     slow enough to return after the candidate.
- *
- * Refused: waiting for the probes by another system call (there is none that does only that);
- * loading the last *ready* step synchronously (it may be the one the root file system waits for);
- * rounds.
- *
  * Invariant: n_done + n_running + those in `ready` + those with waiting > 0 are all steps; a step is
  * in `ready` exactly once; heaps and skips have room for all steps before any starts, so that
  * nothing here fails after queue_add().
@@ -53,25 +29,17 @@ struct queue_node {
 	uint32_t priority;
 	uint32_t waiting;      /* edges not satisfied */
 	uint32_t first_link;   /* of those who wait for it */
-	uint32_t own_link;     /* its own edges' links stand together */
-	uint32_t n_own;
-	uint32_t n_dependents; /* links on it whose owner was not skipped */
 	uint32_t root;	       /* skipped: the first in the chain */
-	uint32_t covers;       /* running synchronously: async_started at its start */
 	uint32_t n_post;       /* edges of kind EDGE_POST satisfied */
 	uint32_t last_post;    /* the step on the other end of the last of them */
 	uint8_t outcome;
 	uint8_t state;
 	bool post_only : 1;
 	bool post_live : 1;    /* one of them went well */
-	bool module : 1;
-	bool async : 1;
-	bool in_spare : 1;
 };
 
 struct queue_link {
 	uint32_t dependent;
-	uint32_t on;
 	uint32_t kind;
 	uint32_t next; /* of those who wait for the same */
 };
@@ -83,15 +51,6 @@ static bool starts_before(const struct queue *q, uint32_t a, uint32_t b)
 	const struct queue_node *x = &q->nodes.items[a], *y = &q->nodes.items[b];
 
 	return x->priority != y->priority ? x->priority > y->priority : a < b;
-}
-
-static bool held_before(const struct queue *q, uint32_t a, uint32_t b)
-{
-	const struct queue_node *x = &q->nodes.items[a], *y = &q->nodes.items[b];
-
-	if (x->async != y->async)
-		return y->async;
-	return x->priority != y->priority ? x->priority < y->priority : a > b;
 }
 
 static void heap_push(const struct queue *q, uint32_t *heap, size_t *n, heap_less *less, uint32_t id)
@@ -130,31 +89,6 @@ static void push_ready(struct queue *q, uint32_t id)
 	heap_push(q, q->ready.items, &q->ready.n, starts_before, id);
 }
 
-static void push_spare(struct queue *q, uint32_t id)
-{
-	struct queue_node *node = &q->nodes.items[id];
-
-	if (!node->module || node->in_spare || node->n_dependents || node->state > NODE_READY)
-		return;
-	node->in_spare = true;
-	heap_push(q, q->spare.items, &q->spare.n, held_before, id);
-}
-
-/* The step best held back, or STEP_NONE. What is no leaf any more or has started is dropped here. */
-static uint32_t candidate(struct queue *q)
-{
-	while (q->spare.n) {
-		uint32_t id = q->spare.items[0];
-		struct queue_node *node = &q->nodes.items[id];
-
-		if (node->state <= NODE_READY && !node->n_dependents)
-			return id;
-		node->in_spare = false;
-		heap_remove(q, q->spare.items, &q->spare.n, held_before, 0);
-	}
-	return STEP_NONE;
-}
-
 static bool live(enum load_outcome outcome)
 {
 	return outcome == LOAD_DONE || outcome == LOAD_ALREADY;
@@ -168,20 +102,13 @@ static uint32_t root_of(const struct queue *q, uint32_t id)
 static void skip(struct queue *q, uint32_t id, enum skip_reason reason, uint32_t on)
 {
 	struct queue_node *node = &q->nodes.items[id];
-	const struct queue_link *own = q->links.items + node->own_link;
 
-	q->n_async_waiting -= node->async;
 	node->state = NODE_DONE;
 	node->outcome = LOAD_SKIPPED;
 	node->root = on == STEP_NONE ? id : root_of(q, on);
 	q->n_done++;
 	q->skips.items[q->skips.n++] =
 		(struct queue_skip){ .id = id, .reason = reason, .on = on, .root = node->root };
-	/* What it waited for may have become a leaf. */
-	for (uint32_t i = 0; i < node->n_own; i++) {
-		q->nodes.items[own[i].on].n_dependents--;
-		push_spare(q, own[i].on);
-	}
 }
 
 /* An edge of step id is satisfied or broken by the outcome of step on. */
@@ -245,22 +172,18 @@ int queue_reserve(struct queue *q, size_t n_steps, size_t n_edges)
 	if (r == 0)
 		r = array_make_room(&q->ready, n - q->ready.n);
 	if (r == 0)
-		r = array_make_room(&q->spare, n - q->spare.n);
-	if (r == 0)
 		r = array_make_room(&q->skips, n - q->skips.n);
 	return r;
 }
 
 static void add_link(struct queue *q, uint32_t id, const struct step_edge *edge)
 {
-	struct queue_node *node = &q->nodes.items[id], *on = &q->nodes.items[edge->on];
+	struct queue_node *on = &q->nodes.items[edge->on];
 
 	q->links.items[q->links.n] = (struct queue_link){
-		.dependent = id, .on = edge->on, .kind = edge->kind, .next = on->first_link,
+		.dependent = id, .kind = edge->kind, .next = on->first_link,
 	};
 	on->first_link = (uint32_t)q->links.n++;
-	on->n_dependents++;
-	node->n_own++;
 }
 
 static void add_edges(struct queue *q, uint32_t id, const struct step_edge *edges, size_t n_edges)
@@ -290,63 +213,28 @@ int queue_add(struct queue *q, const struct queue_step *step, const struct step_
 		.priority = step->priority,
 		.waiting = (uint32_t)n_edges,
 		.first_link = LINK_NONE,
-		.own_link = (uint32_t)q->links.n,
 		.post_only = step->post_only,
-		.module = step->module,
-		.async = step->async && step->module,
 	};
-	q->n_async_waiting += q->nodes.items[id].async;
 	add_edges(q, id, edges, n_edges);
 	if (q->nodes.items[id].state == NODE_WAITING && !q->nodes.items[id].waiting)
 		settle_step(q, id);
-	push_spare(q, id);
 	return 0;
 }
 
-/* Whether something is still to be waited for that a candidate, loaded now, would miss. */
-static bool must_hold(const struct queue *q, uint32_t id, uint32_t n_slow)
+uint32_t queue_pick(const struct queue *q)
 {
-	uint32_t others = q->n_async_waiting - q->nodes.items[id].async;
-
-	return (q->async_started > q->async_covered || others) && q->n_running > n_slow;
+	return q->ready.n ? q->ready.items[0] : STEP_NONE;
 }
 
-uint32_t queue_pick(struct queue *q, uint32_t n_slow)
+void queue_start(struct queue *q, uint32_t id)
 {
-	const uint32_t *h = q->ready.items;
-	uint32_t held;
-
-	if (!q->ready.n)
-		return STEP_NONE;
-	held = candidate(q);
-	if (h[0] != held)
-		return h[0];
-	if (q->ready.n > 2 && starts_before(q, h[2], h[1]))
-		return h[2];
-	if (q->ready.n > 1)
-		return h[1];
-	return must_hold(q, held, n_slow) ? STEP_NONE : held;
-}
-
-bool queue_start(struct queue *q, uint32_t id)
-{
-	struct queue_node *node = &q->nodes.items[id];
-	bool async = node->async && candidate(q) != id;
-
 	for (size_t i = 0; i < q->ready.n; i++)
 		if (q->ready.items[i] == id) {
 			heap_remove(q, q->ready.items, &q->ready.n, starts_before, i);
 			break;
 		}
-	q->n_async_waiting -= node->async;
-	node->state = NODE_RUNNING;
-	node->async = async;
+	q->nodes.items[id].state = NODE_RUNNING;
 	q->n_running++;
-	q->n_async_running += async;
-	q->async_started += async;
-	if (!async && node->module && !q->n_async_running)
-		node->covers = q->async_started;
-	return async;
 }
 
 void queue_complete(struct queue *q, uint32_t id, enum load_outcome outcome)
@@ -358,9 +246,6 @@ void queue_complete(struct queue *q, uint32_t id, enum load_outcome outcome)
 	node->outcome = (uint8_t)outcome;
 	q->n_running--;
 	q->n_done++;
-	q->n_async_running -= node->async;
-	if (outcome == LOAD_DONE && node->covers > q->async_covered)
-		q->async_covered = node->covers;
 	tell_dependents(q, id);
 	tell_skipped(q, from);
 }
@@ -391,6 +276,5 @@ void queue_free(struct queue *q)
 	array_free(&q->nodes);
 	array_free(&q->links);
 	array_free(&q->ready);
-	array_free(&q->spare);
 	array_free(&q->skips);
 }

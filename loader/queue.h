@@ -12,8 +12,6 @@
 struct queue_step {
 	uint32_t priority;
 	bool post_only;
-	bool module; /* a module's load, not a command or something absent: can be the barrier */
-	bool async;  /* may be probed asynchronously */
 };
 
 enum skip_reason {
@@ -36,15 +34,10 @@ struct queue {
 	ARRAY(struct queue_node) nodes; /* by step id */
 	ARRAY(struct queue_link) links; /* who waits for a node: lists by offset */
 	ARRAY(uint32_t) ready;		/* heap: what starts first on top */
-	ARRAY(uint32_t) spare;		/* heap: what is best held back on top */
 	ARRAY(struct queue_skip) skips; /* in order; taken up to n_taken */
 	uint32_t n_taken;
 	uint32_t n_done;
 	uint32_t n_running;
-	uint32_t n_async_waiting; /* not started, may be asynchronous */
-	uint32_t n_async_running;
-	uint32_t async_started;	  /* counts */
-	uint32_t async_covered;	  /* so many of them a later synchronous load has waited for */
 };
 
 /* Room for that many more: the next queue_add() then cannot fail for want of memory. */
@@ -53,10 +46,10 @@ int queue_reserve(struct queue *q, size_t n_steps, size_t n_edges);
 int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges,
 	      size_t n_edges);
 
-/* What to start now, or STEP_NONE. n_slow of the running steps count as if they would never end. */
-uint32_t queue_pick(struct queue *q, uint32_t n_slow);
-/* Takes what queue_pick() named. True: load it with async_probe. */
-bool queue_start(struct queue *q, uint32_t id);
+/* What to start now, or STEP_NONE. */
+uint32_t queue_pick(const struct queue *q);
+/* Takes what queue_pick() named. */
+void queue_start(struct queue *q, uint32_t id);
 /* A started step has ended. What is skipped because of it comes from queue_skipped(). */
 void queue_complete(struct queue *q, uint32_t id, enum load_outcome outcome);
 /* Everything not started is skipped. */

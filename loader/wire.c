@@ -28,9 +28,8 @@ struct wire_step {
 	uint32_t priority;
 	uint32_t edge_first;
 	uint32_t n_edges;
-	uint8_t async_probe;
 	uint8_t post_only;
-	uint8_t unused[2];
+	uint8_t unused[3];
 };
 
 static int check_step(const struct plan *plan, const struct step *s, size_t id)
@@ -110,7 +109,6 @@ static void put_step(struct wire_step *w, const struct step *s, char *strings, u
 		.priority = s->priority,
 		.edge_first = s->edge_first,
 		.n_edges = s->n_edges,
-		.async_probe = s->async_probe,
 		.post_only = s->post_only,
 	};
 }
@@ -163,7 +161,6 @@ static int get_step(const struct wire_step *w, const char *strings, uint32_t n, 
 		.priority = w->priority,
 		.edge_first = w->edge_first,
 		.n_edges = w->n_edges,
-		.async_probe = w->async_probe != 0,
 		.post_only = w->post_only != 0,
 	};
 	if (get_string(strings, n, w->name, &s->name) < 0 || get_string(strings, n, w->path, &s->path) < 0 ||

@@ -40,29 +40,21 @@ static void load_until_judged(const struct kernel *k, const struct image *image,
 			   step->path, strerror(how.refused));
 }
 
-static void load_module(const struct kernel *k, const struct step *step, bool async_probe,
-			struct load_result *result)
+static void load_module(const struct kernel *k, const struct step *step, struct load_result *result)
 {
 	_cleanup_free_ char *with_async = NULL;
 	const char *params = step->params ? step->params : "";
 	struct image image;
-	int r;
+	int r = image_open(&image, &k->root, step->path);
 
-	/* In front: text after "--" is not looked at by the kernel. */
-	if (async_probe) {
-		if (asprintf(&with_async, "async_probe%s%s", *params ? " " : "", params) < 0)
-			with_async = NULL;
-		if (!with_async) {
-			cannot_open(step, ENOMEM, result);
-			return;
-		}
-		params = with_async;
-	}
-	r = image_open(&image, &k->root, step->path);
 	if (r < 0) {
 		cannot_open(step, -r, result);
 		return;
 	}
+	/* In front: text after "--" is not looked at by the kernel. */
+	if (k->async_probe && !image_probes(&image) &&
+	    asprintf(&with_async, "async_probe%s%s", *params ? " " : "", params) > 0)
+		params = with_async;
 	load_until_judged(k, &image, step, params, result);
 	image_close(&image);
 }
@@ -100,12 +92,11 @@ static void run_command(const struct kernel *k, const struct step *step, struct 
 		judge_status(step, origin, &output, result);
 }
 
-void work_on(const struct kernel *k, const struct step *step, bool async_probe,
-	     struct load_result *result)
+void work_on(const struct kernel *k, const struct step *step, struct load_result *result)
 {
 	switch (step->kind) {
 	case STEP_MODULE:
-		load_module(k, step, async_probe, result);
+		load_module(k, step, result);
 		break;
 	case STEP_COMMAND:
 		run_command(k, step, result);

@@ -7,5 +7,4 @@
 #include "loader/loader.h"
 
 /* Blocks as long as the kernel or the command does. Writes outcome, error and message of result. */
-void work_on(const struct kernel *k, const struct step *step, bool async_probe,
-	     struct load_result *result);
+void work_on(const struct kernel *k, const struct step *step, struct load_result *result);

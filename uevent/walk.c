@@ -24,11 +24,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "uevent/devicetree.h"
 
 struct walker {
-	struct device_set *set;
+	int (*found)(void *userdata, const char *devpath, const char *alias);
+	void *userdata;
 	struct log *log;
 	bool devicetree;
 	ARRAY(char) names; /* subdirectories still to visit, a stack of strings */
@@ -105,28 +108,28 @@ static int list_directory(struct walker *w, int fd, struct listing *l)
 	return 0; /* an error here is a directory that has just vanished */
 }
 
-static int add_alias(struct walker *w, const char *alias, size_t len)
+static int add_alias(struct walker *w, const char *text, size_t len)
 {
-	int r;
+	char alias[LIMIT_ALIAS + 1];
 
 	if (!len)
 		return 0;
-	if (memchr(alias, '\0', len)) {
-		log_lost(w->log, "/sys%s: an alias with a NUL byte, ignored", w->path);
-		return 0;
-	}
-	if (len > LIMIT_ALIAS)
+	if (len > LIMIT_ALIAS) {
 		log_warning(w->log, "/sys%s: alias of %zu bytes is cut at %u", w->path, len, LIMIT_ALIAS);
-	r = device_set_add(w->set, w->path, alias, len > LIMIT_ALIAS ? LIMIT_ALIAS : len);
-	return r < 0 ? r : 0;
+		len = LIMIT_ALIAS;
+	}
+	memcpy(alias, text, len);
+	alias[len] = '\0';
+	return w->found(w->userdata, w->path, alias);
 }
 
 /* The value of KEY in the lines of a uevent file, or NULL. */
-static const char *find_key(const char *text, const char *key, size_t *len)
+static const char *find_key(void *userdata, const char *key, size_t *len)
 {
+	const struct walker *w = userdata;
 	size_t n = strlen(key);
 
-	for (const char *p = text; *p; p += *p == '\n') {
+	for (const char *p = w->attribute; *p; p += *p == '\n') {
 		size_t line = strcspn(p, "\n");
 
 		if (line > n && p[n] == '=' && !memcmp(p, key, n)) {
@@ -138,41 +141,15 @@ static const char *find_key(const char *text, const char *key, size_t *len)
 	return NULL;
 }
 
-/* of:N<name>T<type>C<c0>C<c1>..., as drivers/of/module.c of_modalias() writes it. */
-static int add_devicetree_alias(struct walker *w)
-{
-	char alias[LIMIT_ALIAS + 1], key[32];
-	size_t name_len = 0, type_len = 6, len;
-	const char *name = find_key(w->attribute, "OF_NAME", &name_len);
-	const char *type = find_key(w->attribute, "OF_TYPE", &type_len);
-	const char *compatible;
-	int n;
-
-	if (!name)
-		return 0;
-	n = snprintf(alias, sizeof(alias), "of:N%.*sT%.*s", (int)name_len, name, (int)type_len,
-		     type ? type : "(null)");
-	for (unsigned int i = 0; n > 0 && (size_t)n < sizeof(alias); i++) {
-		snprintf(key, sizeof(key), "OF_COMPATIBLE_%u", i);
-		compatible = find_key(w->attribute, key, &len);
-		if (!compatible)
-			break;
-		n += snprintf(alias + n, sizeof(alias) - (size_t)n, "C%.*s", (int)len, compatible);
-	}
-	for (char *p = alias; *p; p++)
-		if (*p == ' ')
-			*p = '_';
-	return add_alias(w, alias, strlen(alias));
-}
-
 static int add_uevent_aliases(struct walker *w, bool modalias)
 {
+	char of[LIMIT_ALIAS + 1];
 	size_t len;
-	const char *alias = modalias ? find_key(w->attribute, "MODALIAS", &len) : NULL;
+	const char *alias = modalias ? find_key(w, "MODALIAS", &len) : NULL;
 	int r = alias ? add_alias(w, alias, len) : 0;
 
-	if (!r && w->devicetree && (!alias || strncmp(alias, "of:", 3) != 0))
-		r = add_devicetree_alias(w);
+	if (!r && w->devicetree && devicetree_alias(find_key, w, of))
+		r = add_alias(w, of, strlen(of));
 	return r;
 }
 
@@ -194,8 +171,12 @@ static int read_file(struct walker *w, int fd, const char *name)
 {
 	ssize_t n = read_attribute(fd, name, w->attribute, sizeof(w->attribute));
 
-	if (n >= 0)
+	if (n >= 0 && !memchr(w->attribute, '\0', (size_t)n))
 		return 1;
+	if (n >= 0) {
+		log_lost(w->log, "/sys%s/%s: not text, ignored", w->path, name);
+		return 0;
+	}
 	if (n == -ENOENT || n == -ENODEV || n == -ENXIO || n == -EISDIR || n == -ELOOP)
 		return 0;
 	log_lost(w->log, "/sys%s/%s: cannot be read: %s", w->path, name,
@@ -261,7 +242,8 @@ static int visit(struct walker *w, int fd, unsigned int depth)
 	return r;
 }
 
-int walk_devices(const struct rootfs *root, bool devicetree, struct log *log, struct device_set *set)
+int walk_devices(const struct rootfs *root, bool devicetree, struct log *log,
+		 int (*found)(void *userdata, const char *devpath, const char *alias), void *userdata)
 {
 	_cleanup_close_ int fd = rootfs_openat(root, "sys/devices", O_RDONLY | O_DIRECTORY);
 	_cleanup_free_ struct walker *w = NULL;
@@ -272,7 +254,8 @@ int walk_devices(const struct rootfs *root, bool devicetree, struct log *log, st
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	w->set = set;
+	w->found = found;
+	w->userdata = userdata;
 	w->log = log;
 	w->devicetree = devicetree;
 	w->path_len = (size_t)snprintf(w->path, sizeof(w->path), "/devices");

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * When is a machine done? When everything the kernel had to say has been heard and handled, no load is
+ * in flight, and nothing new was wanted. No timer can know that: an idle timer is kept alive by a CD
+ * drive that polls its tray, and ends too early when the kernel takes a break.
+ *
+ * So: the kernel's events are opened before the first walk. Walk, plan, load; each event that brings a
+ * new alias does the same. When nothing is in flight, a barrier is sent: a synthetic event of our own
+ * (netlink_send_barrier()). The kernel queues events in order, so when it comes back, all that was sent
+ * before it has been received. If nothing new was wanted meanwhile, that is the end; if something was,
+ * it is loaded and the next barrier decides. Events that want nothing new do not count, however many.
+ *
+ * What was lost (ENOBUFS, a message that did not fit) is found by another walk. A gap in SEQNUM alone
+ * is no proof of loss: other network namespaces take numbers too; it is worth one walk per settling.
+ *
+ * Where there are no events (containers, another root) walks alone must do: done is when a walk made
+ * while nothing was in flight finds nothing new.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "engine/context.h"
+
+#define API __attribute__((visibility("default")))
+
+/* 16 MiB hold some 20,000 events: the kernel accounts twice the bytes it needs. */
+#define RECEIVE_BUFFER (16 * 1024 * 1024)
+#define EVENTS_AT_ONCE 1024
+/* A barrier is queued before the write that asks for it returns; this is for sources in between. */
+#define BARRIER_US 3000000
+/* Without events: how long between two walks while loads are in flight. */
+#define WALK_INTERVAL_MS 200
+
+static int watch(struct coldplug *c, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+int context_watch_loader(struct coldplug *c)
+{
+	if (c->epoll_fd >= 0)
+		return 0;
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (c->epoll_fd < 0)
+		return -errno;
+	return c->loader ? watch(c, loader_fd(c->loader)) : 0;
+}
+
+int context_listen(struct coldplug *c)
+{
+	int r = context_watch_loader(c);
+
+	if (r < 0 || c->listening)
+		return r;
+	r = netlink_open(&c->netlink, RECEIVE_BUFFER);
+	if (r < 0) {
+		log_lost(&c->log, "the kernel's uevents cannot be had (%s): devices that appear late are found by "
+				  "walking /sys only", strerror(-r));
+		return 0;
+	}
+	c->listening = true;
+	return watch(c, c->netlink.fd);
+}
+
+void context_stop_listening(struct coldplug *c)
+{
+	netlink_close(&c->netlink);
+	if (c->epoll_fd >= 0)
+		close(c->epoll_fd);
+	c->epoll_fd = -1;
+	c->listening = false;
+}
+
+/* Whether an event can bring a device that wants a driver. unbind and remove cannot. */
+static bool brings_device(const struct uevent *e)
+{
+	return !strcmp(e->action, "add") || !strcmp(e->action, "bind") || !strcmp(e->action, "change");
+}
+
+static int take_event(struct coldplug *c, const struct uevent *e)
+{
+	c->n_events++;
+	if (e->synth_uuid && c->barrier[0] && !strcmp(e->synth_uuid, c->barrier)) {
+		c->barrier[0] = '\0';
+		c->settled = true;
+		return 0;
+	}
+	if (!brings_device(e))
+		return 0;
+	return context_add_event(c, e);
+}
+
+/* The events that are there, but not for ever: loads have their turn too. */
+static int take_events(struct coldplug *c)
+{
+	struct uevent e;
+	int r = 0;
+
+	for (int i = 0; c->listening && r >= 0 && i < EVENTS_AT_ONCE; i++) {
+		r = netlink_receive(&c->netlink, &e);
+		if (r == NETLINK_NOTHING)
+			break;
+		if (r == NETLINK_LOST) {
+			c->rescan = true;
+			c->barrier[0] = '\0'; /* perhaps it was among what is lost */
+		} else if (r == NETLINK_EVENT) {
+			r = take_event(c, &e);
+		}
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Plans and hands over what was wanted since the last time; how many new steps. */
+static int64_t load_wanted(struct coldplug *c)
+{
+	int64_t n = context_request_devices(c);
+	int r;
+
+	if (n < 0)
+		return n;
+	if (!n && c->planner.batch_steps == c->planner.steps.n)
+		return 0;
+	n = coldplug_plan(c);
+	if (n > 0) {
+		/* A barrier sent before says nothing about what these loads will bring. */
+		c->barrier[0] = '\0';
+		c->settled = false;
+	}
+	r = n < 0 ? (int)n : coldplug_load(c);
+	return r < 0 ? r : n;
+}
+
+/* A walk, whose failure is told and counted by itself: what is asked for by name is loaded all the
+ * same. */
+static int look_again(struct coldplug *c)
+{
+	int64_t n = coldplug_walk(c);
+
+	c->rescan = false;
+	return n == -ENOMEM ? -ENOMEM : 0;
+}
+
+static bool in_flight(const struct coldplug *c)
+{
+	return c->n_results < c->handed;
+}
+
+static int wait_for_news(struct coldplug *c, int timeout_ms)
+{
+	struct epoll_event events[2];
+	int n = epoll_wait(c->epoll_fd, events, 2, timeout_ms);
+
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	if (c->cancelled) {
+		c->cancelled = 0;
+		if (c->loader)
+			loader_cancel(c->loader);
+	}
+	return n > 0 ? n : 0;
+}
+
+API int coldplug_fd(struct coldplug *c)
+{
+	return c->epoll_fd;
+}
+
+API int coldplug_dispatch(struct coldplug *c)
+{
+	int results = context_take_results(c);
+	int r = results < 0 ? results : take_events(c);
+
+	if (r >= 0 && c->rescan)
+		r = look_again(c);
+	if (r >= 0) {
+		int64_t n = load_wanted(c);
+
+		r = n < 0 ? (int)n : 0;
+	}
+	return r < 0 ? r : results;
+}
+
+API int coldplug_wait(struct coldplug *c)
+{
+	int r = context_watch_loader(c);
+
+	while (r >= 0 && c->loader && in_flight(c)) {
+		r = wait_for_news(c, -1);
+		if (r >= 0)
+			r = context_take_results(c);
+	}
+	return r < 0 ? r : 0;
+}
+
+static void give_up_barriers(struct coldplug *c, const char *why)
+{
+	log_lost(&c->log, "/sys/module/printk/uevent: %s: devices that appear late are found by walking only", why);
+	c->barrier[0] = '\0';
+	c->no_barrier = true;
+}
+
+/* Nothing is in flight: asks the kernel whether it has said all. */
+static void ask(struct coldplug *c)
+{
+	int r;
+
+	if (c->netlink.gap && !c->gap_excused) {
+		c->gap_excused = true;
+		c->rescan = true;
+		return;
+	}
+	r = netlink_send_barrier(&c->root, c->barrier);
+	c->barrier_us = context_now_us() + BARRIER_US;
+	if (r < 0)
+		give_up_barriers(c, strerror(-r));
+}
+
+/* With events: until a barrier has come back and nothing was wanted since it was sent. */
+static int settle_by_events(struct coldplug *c)
+{
+	int r = 0;
+
+	while (r >= 0 && !c->no_barrier) {
+		if (!in_flight(c) && !c->barrier[0] && !c->rescan) {
+			if (c->settled)
+				return 0;
+			ask(c);
+		}
+		if (!c->rescan && !c->no_barrier)
+			r = wait_for_news(c, c->barrier[0] ? BARRIER_US / 1000 : -1);
+		if (r >= 0)
+			r = coldplug_dispatch(c);
+		if (c->barrier[0] && context_now_us() > c->barrier_us)
+			give_up_barriers(c, "its event does not come back");
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Waits until nothing is in flight, or something has ended and a while has passed. */
+static int wait_for_results(struct coldplug *c)
+{
+	uint64_t until = context_now_us() + WALK_INTERVAL_MS * 1000;
+	size_t before = c->n_results;
+	int r = 0;
+
+	while (r >= 0 && in_flight(c)) {
+		uint64_t now = context_now_us();
+
+		if (c->n_results > before && now >= until)
+			break;
+		r = wait_for_news(c, c->n_results == before ? -1 : (int)((until - now) / 1000) + 1);
+		if (r >= 0)
+			r = context_take_results(c);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Without: until a walk made while nothing was in flight has found nothing. */
+static int settle_by_walking(struct coldplug *c)
+{
+	for (;;) {
+		size_t before = c->alias_request.n;
+		bool idle = !in_flight(c);
+		int r = look_again(c);
+
+		if (!r)
+			r = (int)load_wanted(c);
+		if (r < 0 || (idle && c->alias_request.n == before))
+			return r < 0 ? r : 0;
+		r = wait_for_results(c);
+		if (r < 0)
+			return r;
+	}
+}
+
+API int coldplug_run(struct coldplug *c)
+{
+	int r = coldplug_start(c);
+
+	if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
+		r = context_listen(c);
+	if (!r)
+		r = coldplug_want_configured(c);
+	if (!r)
+		r = look_again(c);
+	if (!r)
+		r = (int)load_wanted(c);
+	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
+		return r < 0 ? r : 0;
+	c->settled = false;
+	c->gap_excused = false;
+	if (c->listening) {
+		r = settle_by_events(c);
+		if (r < 0 || !c->no_barrier)
+			return r;
+	}
+	return settle_by_walking(c);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is wanted: by devices, by name, by configuration. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "engine/cmdline.h"
+#include "engine/context.h"
+#include "uevent/devicetree.h"
+#include "uevent/walk.h"
+
+#define API __attribute__((visibility("default")))
+
+static int compare_aliases(const void *a, const void *b, void *strings)
+{
+	const char *const *s = strings;
+
+	return strcmp(s[*(const uint32_t *)a], s[*(const uint32_t *)b]);
+}
+
+/* Aliases that are new become requests, in bytewise order: the same devices give the same plan. */
+static int request_aliases(struct coldplug *c)
+{
+	size_t first = c->alias_request.n, n = c->devices.aliases.n - first;
+	_cleanup_free_ uint32_t *ids = calloc(n + 1, sizeof(*ids));
+	uint32_t flags = REQUEST_DEVICE | REQUEST_BLACKLIST;
+	int r = ids ? array_make_room(&c->alias_request, n) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	if (has_flag(c, COLDPLUG_DRY_RUN))
+		flags |= REQUEST_SHOW;
+	if (has_flag(c, COLDPLUG_IGNORE_LOADED))
+		flags |= REQUEST_IGNORE_LOADED;
+	for (size_t i = 0; i < n; i++)
+		ids[i] = (uint32_t)(first + i);
+	qsort_r(ids, n, sizeof(*ids), compare_aliases, c->devices.aliases.strings);
+	for (size_t i = 0; i < n; i++) {
+		int64_t id = planner_request(&c->planner, intern_string(&c->devices.aliases, ids[i]), NULL, flags);
+
+		if (id < 0)
+			return (int)id;
+		c->alias_request.items[ids[i]] = (uint32_t)id;
+	}
+	c->alias_request.n += n;
+	return 0;
+}
+
+int context_add_device(struct coldplug *c, const char *devpath, const char *alias)
+{
+	int r = device_set_add(&c->devices, devpath, alias, strlen(alias));
+
+	return r < 0 ? r : 0;
+}
+
+static const char *event_key(void *userdata, const char *key, size_t *len)
+{
+	const char *value = uevent_find(userdata, key);
+
+	if (value)
+		*len = strlen(value);
+	return value;
+}
+
+int context_add_event(struct coldplug *c, const struct uevent *e)
+{
+	char of[LIMIT_ALIAS + 1];
+	int r = e->modalias ? context_add_device(c, e->devpath, e->modalias) : 0;
+
+	if (!r && has_flag(c, COLDPLUG_DEVICETREE) && devicetree_alias(event_key, (void *)e, of))
+		r = context_add_device(c, e->devpath, of);
+	return r;
+}
+
+static int found_device(void *userdata, const char *devpath, const char *alias)
+{
+	return context_add_device(userdata, devpath, alias);
+}
+
+int64_t context_request_devices(struct coldplug *c)
+{
+	size_t before = c->alias_request.n;
+	int r = request_aliases(c);
+
+	return r < 0 ? r : (int64_t)(c->alias_request.n - before);
+}
+
+API int64_t coldplug_walk(struct coldplug *c)
+{
+	int r = context_open(c);
+
+	if (r < 0)
+		return r;
+	r = walk_devices(&c->root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device, c);
+	if (r < 0 && r != -ENOMEM)
+		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->root.path, strerror(-r));
+	return r < 0 ? r : context_request_devices(c);
+}
+
+static const char *const result_words[] = {
+	[REQUEST_NOTHING] = "not found",
+	[REQUEST_INVALID] = "not found: '[' and ']' do not match",
+};
+
+API int coldplug_want(struct coldplug *c, const char *name, const char *params)
+{
+	uint32_t flags = 0;
+	int64_t id;
+	int r = context_open(c);
+
+	if (r < 0)
+		return r;
+	if (params && strlen(params) > LIMIT_PARAMS) {
+		log_error(&c->log, "parameters of %s are longer than %u bytes", name, LIMIT_PARAMS);
+		return -E2BIG;
+	}
+	flags |= has_flag(c, COLDPLUG_BLACKLIST) ? REQUEST_BLACKLIST : 0;
+	flags |= has_flag(c, COLDPLUG_IGNORE_INSTALL) ? REQUEST_IGNORE_COMMAND : 0;
+	flags |= has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
+	flags |= has_flag(c, COLDPLUG_IGNORE_LOADED) ? REQUEST_IGNORE_LOADED : 0;
+	id = planner_request(&c->planner, name, params, flags);
+	if (id < 0)
+		return (int)id;
+	r = (int)c->planner.requests.items[id].result;
+	if (r != REQUEST_NOTHING && r != REQUEST_INVALID)
+		return 1;
+	c->not_found++;
+	log_error(&c->log, "module %s: %s in %s/%s", name, result_words[r], c->root.path,
+		  c->dir.path ? c->dir.path : "lib/modules");
+	return 0;
+}
+
+/* A file of modules-load.d: a name a line, '#' and ';' begin comments (modules-load.d(5)). */
+static int want_file(struct coldplug *c, const char *path)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int r = rootfs_read(&c->root, path, LIMIT_CONFIG_FILE, &file);
+	char *rest = file.data;
+
+	if (r < 0) {
+		log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-r));
+		return r == -ENOMEM ? r : 0;
+	}
+	r = 0;
+	for (char *line; r >= 0 && (line = strsep(&rest, "\n"));) {
+		line += strspn(line, " \t\r");
+		line[strcspn(line, " \t\r")] = '\0';
+		if (*line && *line != '#' && *line != ';')
+			r = coldplug_want(c, line, NULL);
+	}
+	return r < 0 ? r : 0;
+}
+
+struct load_file {
+	char *path;
+	const char *name;
+};
+
+struct load_files {
+	struct arena arena;
+	ARRAY(struct load_file) items;
+};
+
+/* As with modprobe.d, a name in an earlier directory hides the same name in a later one. */
+static int list_load_directory(struct coldplug *c, struct load_files *list, const char *path)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *de;
+	int fd = rootfs_openat(&c->root, path, O_RDONLY | O_DIRECTORY), r = 0;
+
+	if (fd < 0)
+		return 0;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (!r && (de = readdir(dir))) {
+		size_t n = strlen(de->d_name);
+		bool hidden = de->d_name[0] == '.' || n < 6 || strcmp(de->d_name + n - 5, ".conf") != 0;
+		char *file;
+
+		for (size_t i = 0; !hidden && i < list->items.n; i++)
+			hidden = !strcmp(list->items.items[i].name, de->d_name);
+		if (hidden)
+			continue;
+		file = arena_printf(&list->arena, "%s/%s", path, de->d_name);
+		r = file ? array_push(&list->items, { file, file + strlen(path) + 1 }) : -ENOMEM;
+	}
+	return r;
+}
+
+static int compare_load_files(const void *a, const void *b)
+{
+	return strcmp(((const struct load_file *)a)->name, ((const struct load_file *)b)->name);
+}
+
+static int want_files(struct coldplug *c)
+{
+	static const char *const dirs[] = { "/etc/modules-load.d", "/run/modules-load.d",
+					    "/usr/local/lib/modules-load.d", "/usr/lib/modules-load.d",
+					    "/lib/modules-load.d" };
+	struct load_files list = {};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < ARRAY_SIZE(dirs); i++)
+		r = list_load_directory(c, &list, dirs[i]);
+	if (list.items.n)
+		qsort(list.items.items, list.items.n, sizeof(*list.items.items), compare_load_files);
+	for (size_t i = 0; !r && i < list.items.n; i++)
+		r = want_file(c, list.items.items[i].path);
+	array_free(&list.items);
+	arena_free(&list.arena);
+	return r;
+}
+
+/* systemd-modules-load(8): modules_load= and rd.modules_load=, comma-separated. */
+static int want_from_cmdline(struct coldplug *c)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	struct cmdline_arg arg;
+	char *rest;
+	int r = rootfs_read(&c->root, "proc/cmdline", LIMIT_CMDLINE, &file);
+
+	if (r < 0)
+		return r == -ENOMEM ? r : 0; /* told when it was read for the configuration */
+	rest = file.data;
+	r = 0;
+	while (r >= 0 && cmdline_next(&rest, &arg)) {
+		char *list = (char *)arg.value;
+
+		if (!list ||
+		    (strcmp(arg.param, "modules_load") != 0 && strcmp(arg.param, "rd.modules_load") != 0))
+			continue;
+		for (char *name; r >= 0 && (name = strsep(&list, ","));)
+			r = *name ? coldplug_want(c, name, NULL) : 0;
+	}
+	return r < 0 ? r : 0;
+}
+
+API int coldplug_want_configured(struct coldplug *c)
+{
+	int r = context_open(c);
+
+	return r ?: want_from_cmdline(c) ?: want_files(c);
+}
