@@ -187,6 +187,23 @@ int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string)
 	return 1;
 }
 
+/* 1: the symbol table and its strings, as the kernel finds them: by type; 0: there is none; -EBADMSG. */
+static int find_symbols(const struct elf *elf, struct section *symbols, struct section *strings)
+{
+	unsigned int entry = elf->is64 ? 24 : 16;
+
+	for (uint32_t i = 1; i < elf->n_sections; i++) {
+		read_section(elf, i, symbols);
+		if (symbols->type != TYPE_SYMTAB)
+			continue;
+		if (symbols->entry_size != entry || get_section(elf, i, symbols) < 0 ||
+		    get_section(elf, symbols->link, strings) < 0)
+			return -EBADMSG;
+		return 1;
+	}
+	return 0;
+}
+
 int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name)
 {
 	unsigned int entry = elf->is64 ? 24 : 16;
@@ -194,19 +211,20 @@ int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name)
 	uint64_t at;
 	int r;
 
-	r = find_section(elf, ".symtab", &s);
+	r = find_symbols(elf, &s, &strings);
 	if (r <= 0)
 		return r;
-	if (s.type != TYPE_SYMTAB || s.entry_size != entry || get_section(elf, s.link, &strings) < 0)
-		return -EBADMSG;
 	/* Symbol 0 is no symbol. */
 	for (size_t i = *cursor + 1; i < s.size / entry; i++) {
+		const char *p;
+
 		at = s.offset + (uint64_t)i * entry;
 		if (get(elf, at + (elf->is64 ? 6 : 14), 2) != SECTION_UNDEFINED)
 			continue;
-		*name = get_string(elf, &strings, get(elf, at, 4));
-		if (!*name)
+		p = get_string(elf, &strings, get(elf, at, 4));
+		if (!p)
 			return -EBADMSG;
+		*name = p;
 		*cursor = i;
 		return 1;
 	}
@@ -217,30 +235,27 @@ int elf_sections_range(const void *head, size_t n_head, uint64_t size, struct el
 {
 	struct elf elf = { .data = head, .size = n_head };
 	int r = read_ident(&elf, head, n_head);
+	uint64_t n;
 
 	if (r < 0)
 		return r;
 	read_header(&elf);
-	ret->offset = elf.sections;
-	ret->size = (uint64_t)elf.n_sections * section_entry(&elf);
-	return ret->offset > size || ret->size > size - ret->offset ? -EBADMSG : 0;
+	n = (uint64_t)elf.n_sections * section_entry(&elf);
+	if (elf.sections > size || n > size - elf.sections)
+		return -EBADMSG;
+	*ret = (struct elf_range){ elf.sections, n };
+	return 0;
 }
 
-int elf_symbol_ranges(const struct elf *elf, struct elf_range ranges[3])
+int elf_symbol_ranges(const struct elf *elf, struct elf_range *symbols, struct elf_range *strings)
 {
-	struct section s[3];
+	struct section s, t;
+	int r;
 
-	if (get_section(elf, elf->names, &s[0]) < 0)
-		return -EBADMSG;
-	for (uint32_t i = 1; i < elf->n_sections; i++) {
-		read_section(elf, i, &s[1]);
-		if (s[1].type != TYPE_SYMTAB)
-			continue;
-		if (get_section(elf, i, &s[1]) < 0 || get_section(elf, s[1].link, &s[2]) < 0)
-			return -EBADMSG;
-		for (int k = 0; k < 3; k++)
-			ranges[k] = (struct elf_range){ s[k].offset, s[k].size };
-		return 0;
-	}
-	return -ENODATA;
+	r = find_symbols(elf, &s, &t);
+	if (r <= 0)
+		return r < 0 ? r : -ENODATA;
+	*symbols = (struct elf_range){ s.offset, s.size };
+	*strings = (struct elf_range){ t.offset, t.size };
+	return 0;
 }

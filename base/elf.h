@@ -29,7 +29,7 @@ int elf_open(struct elf *ret, const void *data, size_t size);
  * inside the file; 0: no more; -EBADMSG. */
 int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string);
 
-/* The next undefined symbol's name of .symtab after *cursor (0 to begin). 1, 0, -EBADMSG as above. */
+/* The next undefined symbol's name of the symbol table after *cursor (0 to begin). 1, 0, -EBADMSG as above. */
 int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name);
 
 /* A piece of the file. */
@@ -40,6 +40,6 @@ struct elf_range {
 
 /* For a reader that has only the file's header: where its section headers lie. 0, -ENOEXEC, -EBADMSG. */
 int elf_sections_range(const void *head, size_t n_head, uint64_t size, struct elf_range *ret);
-/* And where what elf_undefined_next() looks at lies: names, symbols, their strings. Needs the header and
- * the section headers in place. 0, -EBADMSG; -ENODATA: it has no symbols. */
-int elf_symbol_ranges(const struct elf *elf, struct elf_range ranges[3]);
+/* And where what elf_undefined_next() looks at lies. Needs the header and the section headers in place.
+ * 0, -EBADMSG; -ENODATA: it has no symbols. */
+int elf_symbol_ranges(const struct elf *elf, struct elf_range *symbols, struct elf_range *strings);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the context tells: the plan, the reasons, the results. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,9 @@ API int coldplug_resolve(struct coldplug *c, const char *alias, const char *cons
 	if (r < 0)
 		return r;
 	c->names.n = 0;
+	c->lookup.names_only = true;
 	r = lookup_alias(&c->lookup, alias, &c->matches);
+	c->lookup.names_only = false;
 	for (size_t i = 0; r > 0 && i < c->matches.items.n; i++) {
 		const char *name = modules_name(&c->modules, c->matches.items.items[i].module);
 
@@ -284,6 +287,32 @@ API int64_t coldplug_why(struct coldplug *c, const char *module, const struct co
 		r = push_rules(c, id);
 	*list = c->reasons.items;
 	return r < 0 ? r : (int64_t)c->reasons.n;
+}
+
+static bool has_driver(struct coldplug *c, const char *devpath)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (asprintf(&path, "sys%s/driver", devpath) < 0)
+		return true;
+	fd = rootfs_openat(&c->root, path, O_PATH | O_NOFOLLOW);
+	return fd >= 0;
+}
+
+API int64_t coldplug_undriven(struct coldplug *c, const char *const **list)
+{
+	int r = context_open(c);
+
+	c->undriven.n = 0;
+	for (uint32_t i = 0; !r && i < c->devices.devpaths.n; i++) {
+		const char *devpath = intern_string(&c->devices.devpaths, i);
+
+		if (!has_driver(c, devpath))
+			r = array_push(&c->undriven, devpath);
+	}
+	*list = c->undriven.items;
+	return r < 0 ? r : (int64_t)c->undriven.n;
 }
 
 API void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret)

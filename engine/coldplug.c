@@ -5,7 +5,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -54,6 +53,8 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 	loaded_free(&c->loaded);
 	loaded_free(&c->loaded_now);
 	device_set_free(&c->devices);
+	wait_list_free(&c->waits);
+	array_free(&c->undriven);
 	rootfs_close(&c->root);
 	array_free(&c->alias_request);
 	array_free(&c->results);
@@ -145,6 +146,28 @@ API int coldplug_set_jobs(struct coldplug *c, unsigned int jobs)
 		return -EBUSY;
 	c->jobs = jobs;
 	return 0;
+}
+
+API int coldplug_wait_for(struct coldplug *c, const char *spec)
+{
+	int r = wait_list_add(&c->waits, spec);
+
+	if (r == -EOPNOTSUPP)
+		log_error(&c->log, "%s: this coldplug is built without libblkid and cannot look for it", spec);
+	if (r > 0)
+		log_warning(&c->log, "%s: only udev makes this path", spec);
+	return r < 0 ? r : 0;
+}
+
+API int coldplug_set_timeout(struct coldplug *c, unsigned int milliseconds)
+{
+	c->timeout_ms = milliseconds;
+	return 0;
+}
+
+API const char *coldplug_found(const struct coldplug *c, size_t i)
+{
+	return i < c->waits.specs.n ? c->waits.specs.items[i].node : NULL;
 }
 
 API int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on)
@@ -296,11 +319,15 @@ const char *context_path(struct coldplug *c, struct arena *arena, const char *pa
  * module without any of its own, there is nothing to spare. */
 static bool kernel_synchronizes(void)
 {
-	unsigned int major = 0, minor = 0;
+	unsigned long major, minor;
 	struct utsname u;
+	char *end;
 
-	return uname(&u) == 0 && sscanf(u.release, "%u.%u", &major, &minor) == 2 &&
-	       (major > 5 || (major == 5 && minor >= 17));
+	if (uname(&u) < 0)
+		return false;
+	major = strtoul(u.release, &end, 10);
+	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	return major > 5 || (major == 5 && minor >= 17);
 }
 
 API int coldplug_start(struct coldplug *c)

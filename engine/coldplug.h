@@ -206,6 +206,24 @@ int coldplug_wait(struct coldplug *c);
  * meanwhile until nothing new comes. Since 0.1. */
 int coldplug_run(struct coldplug *c);
 
+/** Makes coldplug_run() return as soon as a device is there, instead of when all is done: "/dev/...",
+ * "UUID=...", "LABEL=...", "PARTUUID=...", "PARTLABEL=..." or "/dev/disk/by-{uuid,label,partuuid,
+ * partlabel}/..." (udev's links are not needed for these; by-id and by-path only udev can make). Several
+ * calls: until all of them are there. Other loads go on. -EINVAL: none of these; -EOPNOTSUPP: built
+ * without libblkid. Since 0.1. */
+int coldplug_wait_for(struct coldplug *c, const char *spec);
+
+/** How long coldplug_run() waits for it, from coldplug_new() on, before it answers -ETIMEDOUT;
+ * milliseconds, 0 for ever. Since 0.1. */
+int coldplug_set_timeout(struct coldplug *c, unsigned int milliseconds);
+
+/** The device node ("/dev/...") of the i-th thing waited for, or NULL while it is not there. Since 0.1. */
+const char *coldplug_found(const struct coldplug *c, size_t i);
+
+/** The devices with an alias and without a driver ("/devices/..."): *list, an array valid until the next
+ * call. Returns how many. Since 0.1. */
+int64_t coldplug_undriven(struct coldplug *c, const char *const **list);
+
 /** Nothing more is started: what is in flight finishes, the rest is COLDPLUG_SKIPPED. Takes effect in
  * coldplug_run() and coldplug_wait(). May be called from a signal handler. Since 0.1. */
 void coldplug_cancel(struct coldplug *c);

@@ -12,6 +12,7 @@
 #include "loader/loader.h"
 #include "uevent/device.h"
 #include "uevent/netlink.h"
+#include "uevent/wait-for.h"
 
 struct coldplug {
 	/* settings */
@@ -54,6 +55,12 @@ struct coldplug {
 	bool no_barrier;      /* it cannot be had here */
 	bool settled;
 	uint64_t n_events;
+	uint64_t walked_us;   /* when the last walk ended */
+
+	/* what is waited for */
+	struct wait_list waits;
+	unsigned int timeout_ms;
+	uint64_t deadline_us; /* 0: none */
 	volatile sig_atomic_t cancelled;
 	size_t handed;	  /* steps handed over */
 	size_t not_found; /* names that nothing has */
@@ -64,6 +71,7 @@ struct coldplug {
 	struct coldplug_step step;
 	struct arena answer;
 	ARRAY(const char *) names;
+	ARRAY(const char *) undriven;
 	ARRAY(struct coldplug_reason) reasons;
 	ARRAY(struct coldplug_loaded) loaded_answer;
 	struct loaded_list loaded_now;

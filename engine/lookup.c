@@ -77,20 +77,24 @@ static int from_name(struct lookup *l, const char *alias, struct lookup_matches 
 static int from_index(struct lookup *l, enum moddir_index which, enum lookup_source source, const char *alias,
 		      struct lookup_matches *ret)
 {
-	const char *via;
+	const char *via = NULL, *pattern = NULL;
 	int r = moddir_match(l->dir, which, alias, &l->hits);
 
 	if (r < 0 || !l->hits.hits.n)
 		return r;
-	via = keep(l, alias);
-	if (!via)
-		return -ENOMEM;
+	if (!l->names_only) {
+		via = keep(l, alias);
+		if (!via)
+			return -ENOMEM;
+	}
 	for (size_t i = 0; !r && i < l->hits.hits.n; i++) {
 		const struct index_hit *hit = &l->hits.hits.items[i];
-		const char *pattern = keep(l, l->hits.patterns.items + hit->pattern);
 
-		if (!pattern)
-			return -ENOMEM;
+		if (via) {
+			pattern = keep(l, l->hits.patterns.items + hit->pattern);
+			if (!pattern)
+				return -ENOMEM;
+		}
 		r = add_match(l, ret, hit->value,
 			      (struct lookup_match){ .source = source, .via = via, .pattern = pattern });
 	}

@@ -31,6 +31,7 @@ struct lookup {
 	struct modules *modules;
 	const struct config *config;
 	struct intern vias;
+	bool names_only; /* via and pattern are not wanted: nothing is kept of them */
 	struct index_hits hits;
 };
 

@@ -32,6 +32,8 @@
 #define BARRIER_US 3000000
 /* Without events: how long between two walks while loads are in flight. */
 #define WALK_INTERVAL_MS 200
+/* A path that is waited for can be a link of udev's, which no event announces. */
+#define POLL_INTERVAL_MS 50
 
 static int watch(struct coldplug *c, int fd)
 {
@@ -91,6 +93,8 @@ static int take_event(struct coldplug *c, const struct uevent *e)
 	}
 	if (!brings_device(e))
 		return 0;
+	if (e->devname && e->subsystem && !strcmp(e->subsystem, "block") && wait_list_pending(&c->waits))
+		wait_list_check_block(&c->waits, &c->root, &c->log, e->devname);
 	return context_add_event(c, e);
 }
 
@@ -141,6 +145,9 @@ static int look_again(struct coldplug *c)
 	int64_t n = coldplug_walk(c);
 
 	c->rescan = false;
+	c->walked_us = context_now_us();
+	if (wait_list_pending(&c->waits))
+		wait_list_check_all(&c->waits, &c->root, &c->log);
 	return n == -ENOMEM ? -ENOMEM : 0;
 }
 
@@ -203,77 +210,99 @@ static void give_up_barriers(struct coldplug *c, const char *why)
 	c->no_barrier = true;
 }
 
-/* Nothing is in flight: asks the kernel whether it has said all. */
-static void ask(struct coldplug *c)
+static bool has_events(const struct coldplug *c)
 {
+	return c->listening && !c->no_barrier;
+}
+
+/* Nothing is in flight: has the kernel said all? With events a barrier asks it. Without, a walk does:
+ * when it finds nothing new, that is the end. */
+static int ask(struct coldplug *c)
+{
+	size_t before = c->alias_request.n;
 	int r;
 
-	if (c->netlink.gap && !c->gap_excused) {
+	if (has_events(c) && c->netlink.gap && !c->gap_excused) {
 		c->gap_excused = true;
 		c->rescan = true;
-		return;
+		return 0;
 	}
-	r = netlink_send_barrier(&c->root, c->barrier);
-	c->barrier_us = context_now_us() + BARRIER_US;
+	if (has_events(c)) {
+		r = netlink_send_barrier(&c->root, c->barrier);
+		c->barrier_us = context_now_us() + BARRIER_US;
+		if (r < 0)
+			give_up_barriers(c, strerror(-r));
+		return 0;
+	}
+	r = look_again(c);
+	if (!r)
+		r = (int)load_wanted(c);
+	if (r == 0 && c->alias_request.n == before)
+		c->settled = true;
+	return r < 0 ? r : 0;
+}
+
+/* How long to wait at most: 0 for ever, else a time. */
+static uint64_t wait_until(const struct coldplug *c)
+{
+	uint64_t now = context_now_us(), until = c->deadline_us;
+	uint64_t walk = now + WALK_INTERVAL_MS * 1000, poll = now + POLL_INTERVAL_MS * 1000;
+
+	if (c->barrier[0] && (!until || c->barrier_us < until))
+		until = c->barrier_us;
+	if (!has_events(c) && (!until || walk < until))
+		until = walk;
+	if (wait_list_needs_polling(&c->waits) && (!until || poll < until))
+		until = poll;
+	return until;
+}
+
+static int wait_a_while(struct coldplug *c)
+{
+	uint64_t until = wait_until(c), now = context_now_us();
+	size_t results = c->n_results;
+	int r = wait_for_news(c, !until ? -1 : until <= now ? 0 : (int)((until - now + 999) / 1000));
+
 	if (r < 0)
-		give_up_barriers(c, strerror(-r));
+		return r;
+	r = coldplug_dispatch(c);
+	if (r < 0)
+		return r;
+	if (c->barrier[0] && context_now_us() > c->barrier_us)
+		give_up_barriers(c, "its event does not come back");
+	wait_list_check_paths(&c->waits, &c->root);
+	/* Without events, a result or the passing of time is a reason to look again. */
+	if (!has_events(c) && (c->n_results > results || wait_list_pending(&c->waits)) &&
+	    context_now_us() >= c->walked_us + WALK_INTERVAL_MS * 1000)
+		c->rescan = true;
+	return 0;
 }
 
-/* With events: until a barrier has come back and nothing was wanted since it was sent. */
-static int settle_by_events(struct coldplug *c)
-{
-	int r = 0;
-
-	while (r >= 0 && !c->no_barrier) {
-		if (!in_flight(c) && !c->barrier[0] && !c->rescan) {
-			if (c->settled)
-				return 0;
-			ask(c);
-		}
-		if (!c->rescan && !c->no_barrier)
-			r = wait_for_news(c, c->barrier[0] ? BARRIER_US / 1000 : -1);
-		if (r >= 0)
-			r = coldplug_dispatch(c);
-		if (c->barrier[0] && context_now_us() > c->barrier_us)
-			give_up_barriers(c, "its event does not come back");
-	}
-	return r < 0 ? r : 0;
-}
-
-/* Waits until nothing is in flight, or something has ended and a while has passed. */
-static int wait_for_results(struct coldplug *c)
-{
-	uint64_t until = context_now_us() + WALK_INTERVAL_MS * 1000;
-	size_t before = c->n_results;
-	int r = 0;
-
-	while (r >= 0 && in_flight(c)) {
-		uint64_t now = context_now_us();
-
-		if (c->n_results > before && now >= until)
-			break;
-		r = wait_for_news(c, c->n_results == before ? -1 : (int)((until - now) / 1000) + 1);
-		if (r >= 0)
-			r = context_take_results(c);
-	}
-	return r < 0 ? r : 0;
-}
-
-/* Without: until a walk made while nothing was in flight has found nothing. */
-static int settle_by_walking(struct coldplug *c)
+/* Until everything is done, or what is waited for is there. */
+static int settle(struct coldplug *c)
 {
 	for (;;) {
-		size_t before = c->alias_request.n;
-		bool idle = !in_flight(c);
-		int r = look_again(c);
+		bool waiting = wait_list_pending(&c->waits);
+		int r = 0;
 
-		if (!r)
-			r = (int)load_wanted(c);
-		if (r < 0 || (idle && c->alias_request.n == before))
-			return r < 0 ? r : 0;
-		r = wait_for_results(c);
+		if (c->waits.specs.n && !waiting)
+			return 0;
+		if (!in_flight(c) && !c->barrier[0] && !c->rescan) {
+			if (c->settled && !waiting)
+				return 0;
+			if (!c->settled)
+				r = ask(c);
+		}
+		if (!r && c->settled && !waiting)
+			continue;
+		if (!r && c->rescan)
+			r = coldplug_dispatch(c);
+		else if (!r)
+			r = wait_a_while(c);
 		if (r < 0)
 			return r;
+		if (waiting && c->deadline_us && context_now_us() >= c->deadline_us)
+			return wait_list_pending(&c->waits) ? -ETIMEDOUT : 0;
 	}
 }
 
@@ -291,12 +320,9 @@ API int coldplug_run(struct coldplug *c)
 		r = (int)load_wanted(c);
 	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
 		return r < 0 ? r : 0;
+	wait_list_check_all(&c->waits, &c->root, &c->log);
+	c->deadline_us = c->timeout_ms ? c->start_us + (uint64_t)c->timeout_ms * 1000 : 0;
 	c->settled = false;
 	c->gap_excused = false;
-	if (c->listening) {
-		r = settle_by_events(c);
-		if (r < 0 || !c->no_barrier)
-			return r;
-	}
-	return settle_by_walking(c);
+	return settle(c);
 }

@@ -25,6 +25,8 @@ struct cli {
 	int verbosity; /* -1 quiet, 0, 1 verbose, 2 debug */
 	bool json;
 	bool dry_run;
+	int waits;	     /* how many --wait-for */
+	char *wait_specs[16];
 	bool progress_shown; /* a progress line stands on the terminal */
 	char **args;	     /* NULL-terminated, behind the options */
 	int n_args;

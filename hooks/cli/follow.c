@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What run and load print while they work and at their end. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,15 +12,27 @@ static const char *const words[] = {
 	[COLDPLUG_DECLINED] = "declined", [COLDPLUG_FAILED] = "failed", [COLDPLUG_SKIPPED] = "skipped",
 };
 
+/* Thousandths without floating point, which would be a tenth of a static program. */
+static void print_thousandths(uint64_t n, int width, const char *unit)
+{
+	printf("%*llu.%03llu %s", width, (unsigned long long)(n / 1000), (unsigned long long)(n % 1000), unit);
+}
+
+/* Since the start, in milliseconds. */
+static uint64_t since_start(const struct coldplug_summary *sum, uint64_t us)
+{
+	return us > sum->start_us ? (us - sum->start_us) / 1000 : 0;
+}
+
 static void print_step(struct cli *cli, const struct coldplug_step *s)
 {
 	struct coldplug_summary sum;
 
 	coldplug_get_summary(cli->c, &sum);
-	printf("%8.3f s  %-8s  %-24s", s->end_us ? (double)(s->end_us - sum.start_us) / 1e6 : 0.0, words[s->state],
-	       s->module);
+	print_thousandths(since_start(&sum, s->end_us), 4, "s");
+	printf("  %-8s  %-24s", words[s->state], s->module);
 	if (s->end_us)
-		printf(" %9.3f ms", (double)(s->end_us - s->start_us) / 1e3);
+		print_thousandths(s->end_us - s->start_us, 5, "ms");
 	if (s->message[0])
 		printf("  %s", s->message);
 	else if (s->params[0])
@@ -80,24 +93,63 @@ static void print_summary(struct cli *cli)
 	printf(", %zu failed", s.failed);
 	if (s.withheld)
 		printf(", %zu withheld", s.withheld);
-	if (!cli->dry_run)
-		printf(", in %.3f s", s.end_us ? (double)(s.end_us - s.start_us) / 1e6 : 0.0);
+	if (cli->waits && s.loaded + s.declined + s.skipped + s.failed < s.modules)
+		printf(", %zu go on", s.modules - s.loaded - s.declined - s.skipped - s.failed);
+	if (!cli->dry_run) {
+		printf(", in ");
+		print_thousandths(since_start(&s, s.end_us), 0, "s");
+	}
 	putchar('\n');
+}
+
+static void print_state(struct cli *cli, const char *head, enum coldplug_state state)
+{
+	const struct coldplug_step *s;
+
+	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
+		if (s->state == state)
+			fprintf(stderr, "coldplug:   %s %s%s%s\n", head, s->module, s->message[0] ? ": " : "", s->message);
+}
+
+/* What a tired administrator wants to know when the root does not come. */
+static int explain_timeout(struct cli *cli, char **specs)
+{
+	const char *const *list;
+	int64_t n = coldplug_undriven(cli->c, &list);
+
+	if (cli->progress_shown)
+		fputs("\r\033[K", stderr);
+	fputs("coldplug: error: waited in vain\n", stderr);
+	for (int i = 0; i < cli->waits; i++)
+		if (!coldplug_found(cli->c, (size_t)i))
+			fprintf(stderr, "coldplug:   not there: %s\n", specs[i]);
+	for (int64_t i = 0; i < n; i++)
+		fprintf(stderr, "coldplug:   no driver: %s\n", list[i]);
+	print_state(cli, "failed:", COLDPLUG_FAILED);
+	print_state(cli, "skipped:", COLDPLUG_SKIPPED);
+	print_state(cli, "still loading or waiting:", COLDPLUG_PLANNED);
+	return 1;
 }
 
 int cli_end(struct cli *cli, int r)
 {
 	char *text;
-	int finished;
+	int finished = 0;
 
+	if (r == -ETIMEDOUT)
+		return explain_timeout(cli, cli->wait_specs);
 	if (r < 0)
 		return cli_fail(cli, r, "loading");
-	finished = coldplug_finish(cli->c);
+	/* What is waited for is there: the rest goes on, and its report is the loading process's. */
+	if (!cli->waits || cli->dry_run)
+		finished = coldplug_finish(cli->c);
 	if (cli->dry_run && cli->verbosity > 0 && !coldplug_plan_text(cli->c, &text)) {
 		fputs(text, stdout);
 		free(text);
 	}
 	if (cli->verbosity >= 0)
 		print_summary(cli);
-	return finished < 0 ? EXIT_SYSTEM : coldplug_exit_code(cli->c);
+	if (finished < 0)
+		return EXIT_SYSTEM;
+	return cli->waits && !cli->dry_run ? 0 : coldplug_exit_code(cli->c);
 }

@@ -53,6 +53,35 @@ static int set_report(struct setup *s, const char *value)
 	return coldplug_set_report(s->cli->c, value);
 }
 
+static int set_wait_for(struct setup *s, const char *value)
+{
+	int r;
+
+	if (s->cli->waits == sizeof(s->cli->wait_specs) / sizeof(s->cli->wait_specs[0]))
+		return -E2BIG;
+	r = coldplug_wait_for(s->cli->c, value);
+	if (!r)
+		s->cli->wait_specs[s->cli->waits++] = (char *)value;
+	return r;
+}
+
+/* Seconds, with a fraction of at most three digits. */
+static int set_timeout(struct setup *s, const char *value)
+{
+	unsigned long seconds, ms = 0, digit = 100;
+	char *end;
+
+	if (*value < '0' || *value > '9')
+		return -EINVAL;
+	seconds = strtoul(value, &end, 10);
+	if (*end == '.')
+		for (end++; *end >= '0' && *end <= '9' && digit; end++, digit /= 10)
+			ms += digit * (unsigned long)(*end - '0');
+	if (*end || seconds > 4000000 || !(seconds || ms))
+		return -EINVAL;
+	return coldplug_set_timeout(s->cli->c, (unsigned int)(seconds * 1000 + ms));
+}
+
 static int set_dry_run(struct setup *s, const char *value)
 {
 	return coldplug_set_flag(s->cli->c, COLDPLUG_DRY_RUN, true);
@@ -111,6 +140,9 @@ static const struct option_row {
 	{ "config", 'C', ALL, set_config, "PATH", "read this instead of the modprobe.d directories; repeatable" },
 	{ "dry-run", 'n', LOADING, set_dry_run, NULL, "change nothing; with -v show what would be done" },
 	{ "jobs", 'j', LOADING, set_jobs, "N", "at most N loads in flight" },
+	{ "wait-for", 0, COMMAND_RUN, set_wait_for, "SPEC",
+	  "end as soon as a device is there: /dev/..., UUID=, LABEL=, PARTUUID=, PARTLABEL=" },
+	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS", "how long to wait for it" },
 	{ "report", 0, LOADING, set_report, "FILE", "write everything as JSON, see coldplug-report(5)" },
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL, "never give a module the parameter async_probe" },
 	{ "devicetree", 0, COMMAND_RUN | COMMAND_PLAN | COMMAND_WHY, set_devicetree, NULL,
