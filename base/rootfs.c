@@ -109,6 +109,8 @@ int file_read(int fd, size_t max, struct file_bytes *ret)
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
+	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
+		return -EINVAL;
 	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > max)
 		return -EFBIG;
 	if (S_ISREG(st.st_mode) && st.st_size > 0)

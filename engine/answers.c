@@ -317,37 +317,21 @@ API int64_t coldplug_undriven(struct coldplug *c, const char *const **list)
 
 API void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret)
 {
-	struct coldplug_summary s = {
+	*ret = (struct coldplug_summary){
 		.devices = c->devices.devpaths.n,
-		.aliases = c->devices.aliases.n,
-		.modules = c->results.n,
-		.failed = c->not_found,
+		.aliases = c->n_aliases,
+		.modules = c->n_steps,
+		.loaded = c->totals[LOAD_DONE] + c->totals[LOAD_ALREADY],
+		.declined = c->totals[LOAD_DECLINED],
+		.failed = c->totals[LOAD_FAILED] + c->not_found,
+		.skipped = c->totals[LOAD_SKIPPED],
 		.withheld = c->planner.withheld.n,
 		.lost = c->log.lost,
 		.start_us = c->start_us,
 		.end_us = c->end_us,
+		.events = c->n_events,
+		.events_ignored = c->netlink.ignored,
 	};
-
-	for (size_t i = 0; i < c->results.n; i++) {
-		switch (state_of(&c->results.items[i])) {
-		case COLDPLUG_DONE:
-		case COLDPLUG_ALREADY:
-			s.loaded++;
-			break;
-		case COLDPLUG_DECLINED:
-			s.declined++;
-			break;
-		case COLDPLUG_FAILED:
-			s.failed++;
-			break;
-		case COLDPLUG_SKIPPED:
-			s.skipped++;
-			break;
-		case COLDPLUG_PLANNED:
-			break;
-		}
-	}
-	*ret = s;
 }
 
 API int coldplug_exit_code(struct coldplug *c)

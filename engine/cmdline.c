@@ -40,17 +40,17 @@ bool cmdline_next(char **rest, struct cmdline_arg *ret)
 	*rest = *end ? end + 1 : end;
 	*end = '\0';
 	*ret = (struct cmdline_arg){ .param = p, .quoted = quoted };
-	if (quoted && end > p && end[-1] == '"')
-		*--end = '\0';
-	if (equals && equals < end) {
+	if (equals) {
 		*equals = '\0';
 		ret->value = equals + 1;
 		if (*ret->value == '"') {
 			ret->value++;
 			ret->quoted = true;
-			if (end > ret->value && end[-1] == '"')
-				end[-1] = '\0';
+			/* The kernel cuts one quote at the end, the value's before the word's. */
+			quoted = true;
 		}
 	}
+	if (quoted && end > p && end[-1] == '"')
+		end[-1] = '\0';
 	return ret->value || strcmp(ret->param, "--") != 0;
 }

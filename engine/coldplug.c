@@ -39,11 +39,9 @@ static void free_list(char **list)
 	free(list);
 }
 
-API struct coldplug *coldplug_free(struct coldplug *c)
+/* What context_open() read, and all that came of it. */
+static void free_contents(struct coldplug *c)
 {
-	if (!c)
-		return NULL;
-	context_stop_listening(c);
 	loader_free(c->loader);
 	planner_free(&c->planner);
 	lookup_free(&c->lookup);
@@ -53,16 +51,38 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 	loaded_free(&c->loaded);
 	loaded_free(&c->loaded_now);
 	device_set_free(&c->devices);
-	wait_list_free(&c->waits);
-	array_free(&c->undriven);
 	rootfs_close(&c->root);
-	array_free(&c->alias_request);
+	array_free(&c->alias_seen);
+	array_free(&c->new_aliases);
 	array_free(&c->results);
 	array_free(&c->names);
+	array_free(&c->undriven);
 	array_free(&c->reasons);
 	array_free(&c->loaded_answer);
 	array_free(&c->matches.items);
-	arena_free(&c->answer);
+}
+
+void context_reset(struct coldplug *c)
+{
+	free_contents(c);
+	c->loader = NULL;
+	c->planner = (struct planner){};
+	c->lookup = (struct lookup){};
+	c->modules = (struct modules){};
+	c->config = (struct config){};
+	c->dir = (struct moddir){};
+	c->batch = (struct plan){};
+	c->n_results = c->handed = 0;
+	c->opened = false;
+}
+
+API struct coldplug *coldplug_free(struct coldplug *c)
+{
+	if (!c)
+		return NULL;
+	context_stop_listening(c);
+	free_contents(c);
+	wait_list_free(&c->waits);
 	free_list(c->config_paths);
 	free(c->root_path);
 	free(c->release);
@@ -194,6 +214,13 @@ API void coldplug_set_log(struct coldplug *c, void (*fn)(void *userdata, int lev
 	c->log.level = level;
 }
 
+API void coldplug_set_event(struct coldplug *c, void (*fn)(void *userdata, const struct coldplug_event *event),
+			    void *userdata)
+{
+	c->event = fn;
+	c->event_data = userdata;
+}
+
 API void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t step), void *userdata)
 {
 	c->progress = fn;
@@ -238,12 +265,10 @@ static int choose_release(struct coldplug *c)
 		return 0;
 	if (c->root.path[0]) {
 		c->release = only_release(c);
-		if (!c->release)
-			c->release = strdup("none");
-	} else {
-		uname(&u);
-		c->release = strdup(u.release);
+		return 0; /* none is told there, and lookups find nothing */
 	}
+	uname(&u);
+	c->release = strdup(u.release);
 	return c->release ? 0 : -ENOMEM;
 }
 

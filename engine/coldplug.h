@@ -61,6 +61,7 @@ enum coldplug_flag {
 	COLDPLUG_BLACKLIST,	 /**< blacklists count for names too, modprobe -b (off; devices always) */
 	COLDPLUG_IGNORE_INSTALL, /**< no install command for the modules named, modprobe -i (off) */
 	COLDPLUG_IGNORE_LOADED,	 /**< plan as if nothing were loaded, modprobe -D (off) */
+	COLDPLUG_MONITOR,	 /**< after coldplug_run(), coldplug_dispatch() goes on for days (off) */
 };
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);
 
@@ -77,6 +78,19 @@ void coldplug_set_log(struct coldplug *c, void (*fn)(void *userdata, int level, 
 /** Called for each result while coldplug_run() or coldplug_wait() run, with the index of the step
  * (coldplug_step()). Since 0.1. */
 void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t step), void *userdata);
+
+/** A uevent of the kernel. Unused fields are NULL. Fields are only ever added at the end. */
+struct coldplug_event {
+	const char *action;  /**< "add", "remove", "change", "bind", ... */
+	const char *devpath; /**< "/devices/..." */
+	const char *subsystem;
+	const char *modalias;
+	const char *devname; /**< without "/dev/" */
+	uint64_t seqnum;
+};
+/** Called for each event received, before it is handled; event is valid only meanwhile. Since 0.1. */
+void coldplug_set_event(struct coldplug *c, void (*fn)(void *userdata, const struct coldplug_event *event),
+			void *userdata);
 
 /* ---- asking ---- */
 
@@ -196,8 +210,15 @@ int coldplug_load(struct coldplug *c);
  * started. Since 0.1. */
 int coldplug_fd(struct coldplug *c);
 
-/** Takes the results that are there, without blocking; how many. Since 0.1. */
+/** Takes the results and the events that are there, without blocking, and loads what they want; how
+ * many results. With COLDPLUG_MONITOR, after coldplug_run(): a hotplug daemon is a loop of poll(2) on
+ * coldplug_fd() and this. Its memory does not grow: steps, reasons and devices are forgotten when
+ * nothing is in flight. Since 0.1. */
 int coldplug_dispatch(struct coldplug *c);
+
+/** Has the next coldplug_dispatch() with nothing in flight read the configuration and the indexes anew
+ * and walk again. May be called from a signal handler. Since 0.1. */
+void coldplug_reload(struct coldplug *c);
 
 /** Waits until each step handed over has a result. Since 0.1. */
 int coldplug_wait(struct coldplug *c);
@@ -239,6 +260,8 @@ int coldplug_finish(struct coldplug *c);
 enum coldplug_json {
 	COLDPLUG_JSON_PLAN,   /**< devices, aliases, steps with reasons, what is withheld */
 	COLDPLUG_JSON_LOADED, /**< the loaded modules */
+	COLDPLUG_JSON_EVENT,  /**< the event, inside the function of coldplug_set_event() */
+	COLDPLUG_JSON_RESULT, /**< the result, inside the function of coldplug_set_progress() */
 };
 /** As JSON text for the caller to free(). Since 0.1. */
 int coldplug_json(struct coldplug *c, enum coldplug_json what, char **ret);
@@ -255,6 +278,8 @@ struct coldplug_summary {
 	size_t lost;	 /**< inputs that could not be read */
 	uint64_t start_us;
 	uint64_t end_us; /**< of the last result */
+	uint64_t events; /**< uevents received from the kernel */
+	uint64_t events_ignored; /**< messages that were not the kernel's, or broken */
 };
 /** Counts so far. Since 0.1. */
 void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret);

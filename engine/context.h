@@ -38,7 +38,9 @@ struct coldplug {
 	/* what is wanted, planned and done */
 	struct planner planner;
 	struct device_set devices;
-	ARRAY(uint32_t) alias_request; /* by alias of devices: the request it became */
+	ARRAY(uint8_t) alias_seen;     /* by alias of devices: it is, or will be, a request */
+	ARRAY(uint32_t) new_aliases;   /* not yet requests */
+	size_t n_aliases;	       /* that became requests, ever */
 	struct plan batch;	       /* made, not handed over yet */
 	struct loader *loader;
 	ARRAY(struct load_result) results; /* by step; outcome RESULT_NONE until it comes */
@@ -56,6 +58,12 @@ struct coldplug {
 	bool settled;
 	uint64_t n_events;
 	uint64_t walked_us;   /* when the last walk ended */
+	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */
+	volatile sig_atomic_t reload;
+	void (*event)(void *userdata, const struct coldplug_event *event);
+	void *event_data;
+	const struct uevent *current_event; /* while it is called */
+	size_t current_step;		    /* while progress is called */
 
 	/* what is waited for */
 	struct wait_list waits;
@@ -64,12 +72,13 @@ struct coldplug {
 	volatile sig_atomic_t cancelled;
 	size_t handed;	  /* steps handed over */
 	size_t not_found; /* names that nothing has */
+	size_t totals[LOAD_SKIPPED + 1]; /* results by outcome, ever */
+	size_t n_steps;			 /* steps, ever */
 	uint64_t start_us;
 	uint64_t end_us;
 
 	/* what was handed out last */
 	struct coldplug_step step;
-	struct arena answer;
 	ARRAY(const char *) names;
 	ARRAY(const char *) undriven;
 	ARRAY(struct coldplug_reason) reasons;
@@ -105,6 +114,12 @@ int context_watch_loader(struct coldplug *c);
  * there are none to be had (told as input lost); -errno. */
 int context_listen(struct coldplug *c);
 void context_stop_listening(struct coldplug *c);
+
+/* Forgets everything that was read, wanted and done, but not what is heard: the next call reads anew.
+ * Nothing may be in flight. */
+void context_reset(struct coldplug *c);
+/* A device has gone: its alias counts as new when it comes again. */
+void context_forget_alias(struct coldplug *c, const char *alias);
 
 /* The path of a step as a user sees it; NULL when out of memory. */
 const char *context_path(struct coldplug *c, struct arena *arena, const char *path);

@@ -178,6 +178,7 @@ struct matcher {
 	uint64_t budget;
 	uint32_t entry;
 	ARRAY(struct star) stars;
+	ARRAY(uint32_t) found; /* nodes whose values are among the hits */
 	size_t path_len;
 	char path[LIMIT_ALIAS + 1];
 };
@@ -199,6 +200,18 @@ static int push(struct matcher *m, const struct node *n, const char *s, size_t l
 	return 0;
 }
 
+/* A pattern can match in several ways ("a*[b]*"), but is found once. 1 when it was found before. */
+static int note_found(struct matcher *m, const struct node *n)
+{
+	for (size_t i = 0; i < m->found.n; i++) {
+		if (m->found.items[i] == n->offset)
+			return 1;
+		if (!m->budget--)
+			return broken(m->index, n->offset, "a lookup that does not end");
+	}
+	return array_push(&m->found, n->offset);
+}
+
 static int add_values(struct matcher *m, const struct node *n)
 {
 	const uint8_t *p = n->values;
@@ -208,6 +221,12 @@ static int add_values(struct matcher *m, const struct node *n)
 
 	if (!n->n_values)
 		return 0;
+	r = note_found(m, n);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	/* No file has so many: a loop of nodes was gone through again and again. */
+	if (h->hits.n + n->n_values > 65536 + m->index->size)
+		return broken(m->index, n->offset, "more values for one key than the file holds");
 	r = array_make_room(&h->patterns, m->path_len + 1);
 	if (r < 0)
 		return r;
@@ -237,6 +256,14 @@ static int add_values(struct matcher *m, const struct node *n)
 static bool is_special(unsigned char c)
 {
 	return c == '*' || c == '?' || c == '[' || c == '\\';
+}
+
+/* A walk of its own in libkmod: what another one tried behind a '*', or found, does not count. */
+static void next_entry(struct matcher *m)
+{
+	m->entry++;
+	m->stars.n = 0;
+	m->found.n = 0;
 }
 
 static int match_rest(struct matcher *m, const struct node *n, uint32_t at, size_t pos);
@@ -395,7 +422,7 @@ static int enter_child(struct matcher *m, const struct node *n, unsigned char c,
 {
 	if (c == '?' && !m->key[pos])
 		return 0;
-	m->entry++;
+	next_entry(m);
 	return match_child(m, n, c, c == '?' ? pos + 1 : pos);
 }
 
@@ -415,7 +442,7 @@ static int match_literally(struct matcher *m)
 			char c = n.prefix[j];
 
 			if (c == '*' || c == '?' || c == '[') {
-				m->entry++;
+				next_entry(m);
 				return match_rest(m, &n, j, pos);
 			}
 			if (c != m->key[pos])
@@ -430,7 +457,7 @@ static int match_literally(struct matcher *m)
 		if (r < 0)
 			return r;
 		if (!m->key[pos]) {
-			m->entry++;
+			next_entry(m);
 			return add_values(m, &n);
 		}
 		ref = node_child(&n, (unsigned char)m->key[pos]);
@@ -469,12 +496,14 @@ int index_match(struct index *index, const char *key, struct index_hits *hits)
 	m.budget = 1000000 + 64 * (uint64_t)index->size;
 	m.entry = 0;
 	memset(&m.stars, 0, sizeof(m.stars));
+	memset(&m.found, 0, sizeof(m.found));
 	m.path_len = 0;
 	hits->hits.n = hits->patterns.n = 0;
 	if (is_empty(index))
 		return 0;
 	r = match_literally(&m);
 	array_free(&m.stars);
+	array_free(&m.found);
 	if (r < 0)
 		return r;
 	if (hits->hits.n > 1)
@@ -498,9 +527,11 @@ static int each_value(struct each *e, const struct node *n)
 
 	e->path[e->path_len] = '\0';
 	for (uint32_t i = 0; !r && i < n->n_values; i++) {
-		const uint8_t *q = p + 4 < e->index->data + e->index->size ?
-					   string_end(e->index, p + 4) :
-					   NULL;
+		const uint8_t *q;
+
+		if (!e->budget--)
+			return broken(e->index, n->offset, "a trie that does not end");
+		q = p + 4 < e->index->data + e->index->size ? string_end(e->index, p + 4) : NULL;
 
 		if (!q)
 			return broken(e->index, n->offset, "value without end");
@@ -552,7 +583,7 @@ int index_each(struct index *index,
 	e.index = index;
 	e.fn = fn;
 	e.userdata = userdata;
-	e.budget = index->size;
+	e.budget = 2 * (uint64_t)index->size; /* a node and a value take more than a byte each */
 	e.path_len = 0;
 	return each_node(&e, index->root);
 }

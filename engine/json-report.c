@@ -226,13 +226,60 @@ static int put_loaded(struct json *j, struct coldplug *c)
 	return 0;
 }
 
+static int put_event(struct json *j, struct coldplug *c)
+{
+	const struct uevent *e = c->current_event;
+
+	if (!e)
+		return -EINVAL;
+	json_open(j, NULL, '{');
+	json_string(j, "action", e->action);
+	json_string(j, "devpath", e->devpath);
+	json_string(j, "subsystem", e->subsystem);
+	json_string(j, "modalias", e->modalias);
+	json_string(j, "devname", e->devname);
+	json_number(j, "seqnum", (int64_t)e->seqnum);
+	json_number(j, "time_us", (int64_t)context_now_us());
+	json_close(j, '}');
+	return 0;
+}
+
+static int put_result(struct json *j, struct coldplug *c)
+{
+	static const char *const outcomes[] = {
+		[LOAD_DONE] = "loaded",	    [LOAD_ALREADY] = "already", [LOAD_DECLINED] = "declined",
+		[LOAD_FAILED] = "failed", [LOAD_SKIPPED] = "skipped",
+	};
+	const struct load_result *result;
+
+	if (c->current_step >= c->results.n)
+		return -EINVAL;
+	result = &c->results.items[c->current_step];
+	if (result->outcome > LOAD_SKIPPED)
+		return -EINVAL;
+	json_open(j, NULL, '{');
+	json_string(j, "module", c->planner.steps.items[c->current_step].name);
+	json_string(j, "outcome", outcomes[result->outcome]);
+	json_string(j, "message", result->message);
+	json_number(j, "start_us", (int64_t)result->start_us);
+	json_number(j, "end_us", (int64_t)result->end_us);
+	json_close(j, '}');
+	return 0;
+}
+
 API int coldplug_json(struct coldplug *c, enum coldplug_json what, char **ret)
 {
+	static int (*const writers[])(struct json *, struct coldplug *) = {
+		[COLDPLUG_JSON_PLAN] = put_plan,
+		[COLDPLUG_JSON_LOADED] = put_loaded,
+		[COLDPLUG_JSON_EVENT] = put_event,
+		[COLDPLUG_JSON_RESULT] = put_result,
+	};
 	struct json j = {};
 	int r = context_open(c);
 
 	if (!r)
-		r = what == COLDPLUG_JSON_LOADED ? put_loaded(&j, c) : put_plan(&j, c);
+		r = what < ARRAY_SIZE(writers) ? writers[what](&j, c) : -EINVAL;
 	if (!r) {
 		*ret = json_steal(&j);
 		return *ret ? 0 : -ENOMEM;

@@ -49,8 +49,14 @@ static int take_alias_line(struct text_reader *t, char *line, size_t len)
 			    line);
 		return 0;
 	}
-	return index_builder_add(t->builder, pattern, (size_t)(space - pattern), space + 1,
-				 strlen(space + 1), t->line);
+	*space = '\0';
+	/* depmod normalises what it writes to the .bin, not the text; and leaves out what it cannot. */
+	if (!normalise_pattern(pattern)) {
+		log_warning(t->dir->log, "%s:%u: unbalanced brackets in '%.64s', ignored", t->path, t->line,
+			    pattern);
+		return 0;
+	}
+	return index_builder_add(t->builder, pattern, strlen(pattern), space + 1, strlen(space + 1), t->line);
 }
 
 static int take_builtin_line(struct text_reader *t, char *line, size_t len)
@@ -165,8 +171,9 @@ static int64_t mtime_of(struct moddir *d, const char *name)
 	return fd < 0 || fstat(fd, &st) < 0 ? INT64_MIN : st.st_mtime;
 }
 
-/* Maps the .bin. 1 when it can be used; 0 when not, *why says why. */
-static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_source *s, char *why, size_t size)
+/* Maps the .bin. 1 when it can be used; 0 when not, why says why. */
+static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_source *s, bool *missing, char *why,
+		   size_t size)
 {
 	_cleanup_free_ char *path = NULL;
 	struct file_bytes file = {};
@@ -175,6 +182,7 @@ static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_sour
 	if (asprintf(&path, "/%s/%s", d->path, files[which].bin) < 0)
 		return -ENOMEM;
 	r = rootfs_map(d->root, path, LIMIT_INDEX, &file);
+	*missing = r == -ENOENT;
 	if (r < 0) {
 		snprintf(why, size, "%s: %s", path, r == -ENOENT ? "missing" : strerror(-r));
 		return 0;
@@ -194,7 +202,8 @@ static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_sour
 }
 
 /* Falls back to the text; a missing index that is not needed and has no text either is no news. */
-static int use_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, const char *why)
+static int use_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, bool missing,
+		    const char *why)
 {
 	int r = build_from_text(d, which, s);
 
@@ -203,7 +212,7 @@ static int use_text(struct moddir *d, enum moddir_index which, struct moddir_sou
 	s->state = r ? SOURCE_OPEN : SOURCE_ABSENT;
 	if (r)
 		log_warning(d->log, "%s; using %s", why, files[which].text);
-	else if (files[which].needed)
+	else if (files[which].needed || !missing)
 		log_lost(d->log, "%s, and there is no %s", why, files[which].text);
 	else
 		log_debug(d->log, "%s, and there is no %s", why, files[which].text);
@@ -214,6 +223,7 @@ static int open_source(struct moddir *d, enum moddir_index which)
 {
 	struct moddir_source *s = &d->sources[which];
 	char why[512];
+	bool missing;
 	int r;
 
 	if (s->state != SOURCE_UNOPENED)
@@ -222,14 +232,14 @@ static int open_source(struct moddir *d, enum moddir_index which)
 		s->state = SOURCE_ABSENT;
 		return 0;
 	}
-	r = map_bin(d, which, s, why, sizeof(why));
+	r = map_bin(d, which, s, &missing, why, sizeof(why));
 	if (r < 0)
 		return r;
 	if (r > 0) {
 		s->state = SOURCE_OPEN;
 		return 0;
 	}
-	return use_text(d, which, s, why);
+	return use_text(d, which, s, missing, why);
 }
 
 /* A broken place was met in the middle of a lookup. */
@@ -241,7 +251,7 @@ static int replace_broken(struct moddir *d, enum moddir_index which)
 	snprintf(why, sizeof(why), "/%s/%s: broken at byte %u: %s", d->path, files[which].bin,
 		 s->index.bad_offset, s->index.bad);
 	/* The mapping stays until moddir_close(): values found before may still be in use. */
-	return use_text(d, which, s, why);
+	return use_text(d, which, s, false, why);
 }
 
 struct question {
@@ -310,6 +320,8 @@ int moddir_open(struct moddir *d, const struct rootfs *root, const char *release
 	static const char *const parents[] = { "lib/modules", "usr/lib/modules" };
 
 	*d = (struct moddir){ .root = root, .log = log };
+	if (!release)
+		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(parents); i++) {
 		_cleanup_free_ char *path = NULL;
 

@@ -32,7 +32,8 @@ struct moddir {
 };
 
 /* Finds the release's directory: lib/modules/RELEASE, else usr/lib/modules/RELEASE. 1 when it is
- * there, 0 when not (logged as input lost; lookups then find nothing), -ENOMEM. */
+ * there, 0 when not (logged as input lost; lookups then find nothing), -ENOMEM. release NULL: there is
+ * none, and that was told. */
 int moddir_open(struct moddir *d, const struct rootfs *root, const char *release, struct log *log);
 void moddir_close(struct moddir *d);
 

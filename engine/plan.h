@@ -36,7 +36,6 @@ struct step {
 	const char *command;  /* STEP_COMMAND: for /bin/sh -c, $CMDLINE_OPTS replaced already */
 	const char *origin;   /* STEP_COMMAND: "FILE:LINE" of the install line; else NULL */
 	uint32_t priority;    /* among those ready, higher starts first */
-	bool async_probe;     /* may be given the kernel parameter async_probe */
 	bool post_only;	      /* wanted only as a post softdep: not tried when all it follows failed */
 	uint32_t edge_first;  /* into plan.edges */
 	uint32_t n_edges;

@@ -192,7 +192,8 @@ static int add_action(struct expansion *e, uint32_t object, bool ignore_command)
 	if (r < 0)
 		return r;
 	a.builtin = r > 0 || o->builtin;
-	if (!ignore_command)
+	/* -i counts wherever the module that was named comes up, a soft cycle included. */
+	if (!ignore_command && !(a.top && p->requests.items[e->request].flags & REQUEST_IGNORE_COMMAND))
 		a.command = o->command ?: config_match(p->config, RULE_INSTALL,
 						       modules_name(p->modules, o->module));
 	return array_push(&p->actions, a);
@@ -571,7 +572,7 @@ static int make_edges(struct planner *p, const struct post_edges *posts)
 /* What the loader may do with a step, from what asked for it and what hangs on it. */
 static void set_priorities(struct planner *p)
 {
-	const struct step_edge *edges = p->edges.items + p->batch_edges;
+	const struct step_edge *edges = p->edges.n ? p->edges.items + p->batch_edges : NULL;
 
 	for (size_t i = p->batch_reasons; i < p->reasons.n; i++) {
 		const struct reason *reason = &p->reasons.items[i];
@@ -615,9 +616,9 @@ int planner_finish_batch(struct planner *p, struct plan *ret)
 		return r;
 	set_priorities(p);
 	*ret = (struct plan){
-		.steps = p->steps.items + p->batch_steps,
+		.steps = p->steps.n ? p->steps.items + p->batch_steps : NULL,
 		.n_steps = p->steps.n - p->batch_steps,
-		.edges = p->edges.items + p->batch_edges,
+		.edges = p->edges.n ? p->edges.items + p->batch_edges : NULL,
 		.n_edges = p->edges.n - p->batch_edges,
 	};
 	p->batch_steps = p->steps.n;

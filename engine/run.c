@@ -20,7 +20,7 @@ API int64_t coldplug_plan(struct coldplug *c)
 	if (r < 0)
 		return r;
 	/* One batch at a time: what is planned and not handed over would be lost to the next. */
-	if (c->batch.n_steps && c->loader)
+	if (c->batch.n_steps && !has_flag(c, COLDPLUG_DRY_RUN))
 		return -EBUSY;
 	r = planner_finish_batch(&c->planner, &c->batch);
 	if (r == -E2BIG)
@@ -31,6 +31,7 @@ API int64_t coldplug_plan(struct coldplug *c)
 	r = array_make_room(&c->results, n);
 	if (r < 0)
 		return r;
+	c->n_steps += n;
 	while (c->results.n < c->planner.steps.n)
 		c->results.items[c->results.n++] = (struct load_result){ .outcome = RESULT_NONE };
 	return (int64_t)n;
@@ -42,7 +43,7 @@ static int send_report_head(struct coldplug *c)
 	size_t n;
 	int r;
 
-	if (!c->report_path)
+	if (!c->report_path || c->monitoring)
 		return 0;
 	r = coldplug_json(c, COLDPLUG_JSON_PLAN, &head);
 	if (r < 0)
@@ -56,9 +57,9 @@ API int coldplug_load(struct coldplug *c)
 {
 	int r;
 
-	if (!c->loader)
-		return has_flag(c, COLDPLUG_DRY_RUN) ? 0 : -EINVAL;
-	r = send_report_head(c);
+	if (has_flag(c, COLDPLUG_DRY_RUN))
+		return 0;
+	r = coldplug_start(c) ?: context_watch_loader(c) ?: send_report_head(c);
 	if (!r && c->batch.n_steps)
 		r = loader_submit(c->loader, &c->batch);
 	if (r < 0)
@@ -111,6 +112,9 @@ static void take_result(struct coldplug *c, const struct load_result *result)
 		c->end_us = place->end_us;
 	if (place->outcome == LOAD_DONE || place->outcome == LOAD_ALREADY)
 		c->planner.loaded.items[c->planner.step_module.items[result->step]] = 1;
+	if (place->outcome <= LOAD_SKIPPED)
+		c->totals[place->outcome]++;
+	c->current_step = result->step;
 	if (c->progress)
 		c->progress(c->progress_data, result->step);
 }
@@ -124,14 +128,12 @@ int context_take_results(struct coldplug *c)
 		take_result(c, &result);
 		n++;
 	}
-	if (r == -EPIPE && c->n_results < c->handed)
+	if (r == -EPIPE)
 		log_error(&c->log, "the process that loads has died");
-	else if (r == -EPIPE)
-		r = 0;
 	return r < 0 ? r : n;
 }
 
-/* Only notes it: a signal's handler may come in the middle of anything. */
+/* Only notes them: a signal's handler may come in the middle of anything. */
 API void coldplug_cancel(struct coldplug *c)
 {
 	c->cancelled = 1;
@@ -158,6 +160,11 @@ static int write_dry_report(struct coldplug *c)
 	return r;
 }
 
+API void coldplug_reload(struct coldplug *c)
+{
+	c->reload = 1;
+}
+
 API int coldplug_finish(struct coldplug *c)
 {
 	int r = 0;
@@ -169,5 +176,8 @@ API int coldplug_finish(struct coldplug *c)
 	if (c->report_path && r < 0)
 		log_error(&c->log, "%s: report not written: %s", c->report_path, strerror(-r));
 	context_take_results(c);
+	/* It has ended, and its end of the socket would be readable for ever. The next plan gets another. */
+	loader_free(c->loader);
+	c->loader = NULL;
 	return r;
 }

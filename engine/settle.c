@@ -28,12 +28,19 @@
 /* 16 MiB hold some 20,000 events: the kernel accounts twice the bytes it needs. */
 #define RECEIVE_BUFFER (16 * 1024 * 1024)
 #define EVENTS_AT_ONCE 1024
+/* How many requests a monitor remembers. */
+#define REQUESTS_AT_ONCE 4096
 /* A barrier is queued before the write that asks for it returns; this is for sources in between. */
 #define BARRIER_US 3000000
 /* Without events: how long between two walks while loads are in flight. */
 #define WALK_INTERVAL_MS 200
 /* A path that is waited for can be a link of udev's, which no event announces. */
 #define POLL_INTERVAL_MS 50
+
+static bool in_flight(const struct coldplug *c)
+{
+	return c->n_results < c->handed;
+}
 
 static int watch(struct coldplug *c, int fd)
 {
@@ -44,12 +51,15 @@ static int watch(struct coldplug *c, int fd)
 
 int context_watch_loader(struct coldplug *c)
 {
-	if (c->epoll_fd >= 0)
-		return 0;
-	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (c->epoll_fd < 0)
-		return -errno;
-	return c->loader ? watch(c, loader_fd(c->loader)) : 0;
+	int r;
+
+	if (c->epoll_fd < 0) {
+		c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+		if (c->epoll_fd < 0)
+			return -errno;
+	}
+	r = c->loader ? watch(c, loader_fd(c->loader)) : 0;
+	return r == -EEXIST ? 0 : r;
 }
 
 int context_listen(struct coldplug *c)
@@ -83,6 +93,33 @@ static bool brings_device(const struct uevent *e)
 	return !strcmp(e->action, "add") || !strcmp(e->action, "bind") || !strcmp(e->action, "change");
 }
 
+/* A module has come, whoever loaded it, or gone: then what wants it may bring it back. */
+static void take_module_event(struct coldplug *c, const struct uevent *e)
+{
+	const char *name = strrchr(e->devpath, '/') + 1;
+	uint32_t id = intern_find(&c->modules.names, name, strlen(name));
+
+	if (id == INTERN_NONE || id >= c->planner.loaded.n)
+		return;
+	if (!strcmp(e->action, "add"))
+		c->planner.loaded.items[id] = 1;
+	if (strcmp(e->action, "remove") != 0)
+		return;
+	c->planner.loaded.items[id] = 0;
+	c->planner.step_of.items[id] = 0;
+	memset(c->alias_seen.items, 0, c->alias_seen.n);
+}
+
+static void tell_event(struct coldplug *c, const struct uevent *e)
+{
+	struct coldplug_event event = { e->action, e->devpath, e->subsystem, e->modalias, e->devname, e->seqnum };
+
+	c->current_event = e;
+	if (c->event)
+		c->event(c->event_data, &event);
+	c->current_event = NULL;
+}
+
 static int take_event(struct coldplug *c, const struct uevent *e)
 {
 	c->n_events++;
@@ -91,6 +128,11 @@ static int take_event(struct coldplug *c, const struct uevent *e)
 		c->settled = true;
 		return 0;
 	}
+	tell_event(c, e);
+	if (!strncmp(e->devpath, "/module/", 8))
+		take_module_event(c, e);
+	if (!strcmp(e->action, "remove") && e->modalias)
+		context_forget_alias(c, e->modalias);
 	if (!brings_device(e))
 		return 0;
 	if (e->devname && e->subsystem && !strcmp(e->subsystem, "block") && wait_list_pending(&c->waits))
@@ -151,11 +193,6 @@ static int look_again(struct coldplug *c)
 	return n == -ENOMEM ? -ENOMEM : 0;
 }
 
-static bool in_flight(const struct coldplug *c)
-{
-	return c->n_results < c->handed;
-}
-
 static int wait_for_news(struct coldplug *c, int timeout_ms)
 {
 	struct epoll_event events[2];
@@ -176,11 +213,39 @@ API int coldplug_fd(struct coldplug *c)
 	return c->epoll_fd;
 }
 
+/* Who stays for days forgets each burst of events when it is over, so that nothing grows; and reads the
+ * configuration and what is loaded anew, silently: what is wrong with it was told the first time. */
+static int start_afresh(struct coldplug *c)
+{
+	int level = c->log.level, r;
+	bool told = !c->reload;
+
+	context_reset(c);
+	if (told)
+		c->log.level = LOG_LEVEL_DEBUG < level ? level : -1;
+	r = context_open(c);
+	c->log.level = level;
+	if (c->reload)
+		c->rescan = true;
+	c->reload = 0;
+	return r;
+}
+
+static bool is_stale(const struct coldplug *c)
+{
+	return c->reload || c->handed || c->planner.requests.n > REQUESTS_AT_ONCE ||
+	       c->devices.aliases.n > REQUESTS_AT_ONCE;
+}
+
 API int coldplug_dispatch(struct coldplug *c)
 {
 	int results = context_take_results(c);
-	int r = results < 0 ? results : take_events(c);
+	int r = results < 0 ? results : 0;
 
+	if (r >= 0 && c->monitoring && !in_flight(c) && is_stale(c))
+		r = start_afresh(c);
+	if (r >= 0)
+		r = take_events(c);
 	if (r >= 0 && c->rescan)
 		r = look_again(c);
 	if (r >= 0) {
@@ -219,7 +284,7 @@ static bool has_events(const struct coldplug *c)
  * when it finds nothing new, that is the end. */
 static int ask(struct coldplug *c)
 {
-	size_t before = c->alias_request.n;
+	size_t before = c->n_aliases;
 	int r;
 
 	if (has_events(c) && c->netlink.gap && !c->gap_excused) {
@@ -237,7 +302,7 @@ static int ask(struct coldplug *c)
 	r = look_again(c);
 	if (!r)
 		r = (int)load_wanted(c);
-	if (r == 0 && c->alias_request.n == before)
+	if (r == 0 && c->n_aliases == before)
 		c->settled = true;
 	return r < 0 ? r : 0;
 }
@@ -324,5 +389,8 @@ API int coldplug_run(struct coldplug *c)
 	c->deadline_us = c->timeout_ms ? c->start_us + (uint64_t)c->timeout_ms * 1000 : 0;
 	c->settled = false;
 	c->gap_excused = false;
-	return settle(c);
+	r = settle(c);
+	if (!r && has_flag(c, COLDPLUG_MONITOR))
+		c->monitoring = true;
+	return r;
 }

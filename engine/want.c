@@ -23,38 +23,61 @@ static int compare_aliases(const void *a, const void *b, void *strings)
 }
 
 /* Aliases that are new become requests, in bytewise order: the same devices give the same plan. */
-static int request_aliases(struct coldplug *c)
+int64_t context_request_devices(struct coldplug *c)
 {
-	size_t first = c->alias_request.n, n = c->devices.aliases.n - first;
-	_cleanup_free_ uint32_t *ids = calloc(n + 1, sizeof(*ids));
 	uint32_t flags = REQUEST_DEVICE | REQUEST_BLACKLIST;
-	int r = ids ? array_make_room(&c->alias_request, n) : -ENOMEM;
+	size_t n = c->new_aliases.n;
 
-	if (r < 0)
-		return r;
+	if (!n)
+		return 0;
 	if (has_flag(c, COLDPLUG_DRY_RUN))
 		flags |= REQUEST_SHOW;
 	if (has_flag(c, COLDPLUG_IGNORE_LOADED))
 		flags |= REQUEST_IGNORE_LOADED;
-	for (size_t i = 0; i < n; i++)
-		ids[i] = (uint32_t)(first + i);
-	qsort_r(ids, n, sizeof(*ids), compare_aliases, c->devices.aliases.strings);
+	qsort_r(c->new_aliases.items, n, sizeof(*c->new_aliases.items), compare_aliases,
+		c->devices.aliases.strings);
 	for (size_t i = 0; i < n; i++) {
-		int64_t id = planner_request(&c->planner, intern_string(&c->devices.aliases, ids[i]), NULL, flags);
+		const char *alias = intern_string(&c->devices.aliases, c->new_aliases.items[i]);
+		int64_t id = planner_request(&c->planner, alias, NULL, flags);
 
 		if (id < 0)
-			return (int)id;
-		c->alias_request.items[ids[i]] = (uint32_t)id;
+			return id;
 	}
-	c->alias_request.n += n;
-	return 0;
+	c->new_aliases.n = 0;
+	c->n_aliases += n;
+	return (int64_t)n;
+}
+
+/* An alias becomes a request when it is first seen, and again when a device that had it has gone. */
+static int add_alias(struct coldplug *c, const char *alias)
+{
+	uint32_t id = intern_add(&c->devices.aliases, alias, strlen(alias));
+	int r = id == INTERN_NONE ? -ENOMEM : 0;
+
+	while (!r && c->alias_seen.n < c->devices.aliases.n)
+		r = array_push(&c->alias_seen, 0);
+	if (r < 0 || c->alias_seen.items[id])
+		return r;
+	c->alias_seen.items[id] = 1;
+	return array_push(&c->new_aliases, id);
+}
+
+void context_forget_alias(struct coldplug *c, const char *alias)
+{
+	uint32_t id = intern_find(&c->devices.aliases, alias, strlen(alias));
+
+	if (id != INTERN_NONE && id < c->alias_seen.n)
+		c->alias_seen.items[id] = 0;
 }
 
 int context_add_device(struct coldplug *c, const char *devpath, const char *alias)
 {
-	int r = device_set_add(&c->devices, devpath, alias, strlen(alias));
+	int r = 0;
 
-	return r < 0 ? r : 0;
+	/* Who stays for days keeps no list of the devices that came and went. */
+	if (!c->monitoring)
+		r = device_set_add(&c->devices, devpath, alias, strlen(alias));
+	return r < 0 ? r : add_alias(c, alias);
 }
 
 static const char *event_key(void *userdata, const char *key, size_t *len)
@@ -79,14 +102,6 @@ int context_add_event(struct coldplug *c, const struct uevent *e)
 static int found_device(void *userdata, const char *devpath, const char *alias)
 {
 	return context_add_device(userdata, devpath, alias);
-}
-
-int64_t context_request_devices(struct coldplug *c)
-{
-	size_t before = c->alias_request.n;
-	int r = request_aliases(c);
-
-	return r < 0 ? r : (int64_t)(c->alias_request.n - before);
 }
 
 API int64_t coldplug_walk(struct coldplug *c)

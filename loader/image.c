@@ -200,28 +200,30 @@ static int read_range(const struct image *image, struct blob *b, const struct el
 /* A copy of the file of which only the symbols have been read: the other pages are never touched. */
 static int read_symbols(const struct image *image, struct blob *b, struct elf *elf)
 {
-	struct elf_range ranges[3] = { { .size = ELF_HEADER_MAX } };
+	struct elf_range head = { .size = ELF_HEADER_MAX }, sections, symbols, strings;
 	int r;
 
 	if (image->fd < 0 || image->size < ELF_HEADER_MAX)
 		return -EOPNOTSUPP;
-	r = blob_reserve(b, image->size) ?: read_range(image, b, &ranges[0]);
+	r = blob_reserve(b, image->size) ?: read_range(image, b, &head);
 	if (r < 0)
 		return r;
 	if (compression_of(b->data, ELF_HEADER_MAX) != COMPRESSION_NONE)
 		return -EOPNOTSUPP;
-	r = elf_sections_range(b->data, ELF_HEADER_MAX, image->size, &ranges[0]) ?:
-	    read_range(image, b, &ranges[0]) ?: elf_open(elf, b->data, image->size) ?: elf_symbol_ranges(elf, ranges);
-	for (int i = 0; !r && i < 3; i++)
-		r = read_range(image, b, &ranges[i]);
-	return r;
+	return elf_sections_range(b->data, ELF_HEADER_MAX, image->size, &sections) ?:
+	       read_range(image, b, &sections) ?:
+	       elf_open(elf, b->data, image->size) ?:
+	       elf_symbol_ranges(elf, &symbols, &strings) ?:
+	       read_range(image, b, &symbols) ?:
+	       read_range(image, b, &strings);
 }
 
 /* The kernel's functions to register a driver are called like this, on every bus; xenbus alone has
- * "frontends". */
+ * "frontends". BusLogic registers none: it looks for its adapters itself and has them scanned. */
 static bool begins_probes(const char *symbol)
 {
-	if (strstr(symbol, "async_schedule") || strstr(symbol, "xenbus_register"))
+	if (strstr(symbol, "async_schedule") || strstr(symbol, "xenbus_register") ||
+	    !strcmp(symbol, "scsi_scan_host"))
 		return true;
 	return strstr(symbol, "driver") && (strstr(symbol, "register") || strstr(symbol, "probe"));
 }

@@ -229,10 +229,9 @@ static bool take(struct worker *w, uint32_t *id)
 {
 	struct pool *p = w->pool;
 
-	*id = pick(p);
-	if (*id == STEP_NONE)
+	if (pick(p) == STEP_NONE)
 		return false;
-	queue_start(&p->queue, *id);
+	*id = queue_start(&p->queue);
 	w->busy = true;
 	w->slow = false;
 	w->start_us = now_us();
@@ -453,6 +452,8 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 	p->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = p->event < 0 ? -errno : init_locks(p);
 	if (r < 0) {
+		if (p->event >= 0)
+			close(p->event);
 		free(p);
 		return r;
 	}

@@ -9,8 +9,8 @@
  * when they are added, so later plans may build on earlier ones.
  *
  * Invariant: n_done + n_running + those in `ready` + those with waiting > 0 are all steps; a step is
- * in `ready` exactly once; heaps and skips have room for all steps before any starts, so that
- * nothing here fails after queue_add().
+ * in `ready` at most once; `ready` and `skips` have room for all steps, so that nothing here fails
+ * after queue_add().
  */
 #include "loader/queue.h"
 
@@ -27,15 +27,15 @@ enum node_state {
 
 struct queue_node {
 	uint32_t priority;
-	uint32_t waiting;      /* edges not satisfied */
-	uint32_t first_link;   /* of those who wait for it */
-	uint32_t root;	       /* skipped: the first in the chain */
-	uint32_t n_post;       /* edges of kind EDGE_POST satisfied */
-	uint32_t last_post;    /* the step on the other end of the last of them */
+	uint32_t waiting;    /* edges not satisfied */
+	uint32_t first_link; /* of those who wait for it */
+	uint32_t root;	     /* skipped: the first in the chain */
+	uint32_t n_post;     /* edges of kind EDGE_POST satisfied */
+	uint32_t last_post;  /* the step on the other end of the last of them */
 	uint8_t outcome;
 	uint8_t state;
 	bool post_only : 1;
-	bool post_live : 1;    /* one of them went well */
+	bool post_live : 1; /* one of them went well */
 };
 
 struct queue_link {
@@ -44,8 +44,6 @@ struct queue_link {
 	uint32_t next; /* of those who wait for the same */
 };
 
-typedef bool heap_less(const struct queue *q, uint32_t a, uint32_t b);
-
 static bool starts_before(const struct queue *q, uint32_t a, uint32_t b)
 {
 	const struct queue_node *x = &q->nodes.items[a], *y = &q->nodes.items[b];
@@ -53,40 +51,33 @@ static bool starts_before(const struct queue *q, uint32_t a, uint32_t b)
 	return x->priority != y->priority ? x->priority > y->priority : a < b;
 }
 
-static void heap_push(const struct queue *q, uint32_t *heap, size_t *n, heap_less *less, uint32_t id)
+static void push_ready(struct queue *q, uint32_t id)
 {
-	size_t i = (*n)++;
+	uint32_t *heap = q->ready.items;
+	size_t i = q->ready.n++;
 
-	for (; i > 0 && less(q, id, heap[(i - 1) / 2]); i = (i - 1) / 2)
+	for (; i > 0 && starts_before(q, id, heap[(i - 1) / 2]); i = (i - 1) / 2)
 		heap[i] = heap[(i - 1) / 2];
 	heap[i] = id;
+	q->nodes.items[id].state = NODE_READY;
 }
 
-/* Removes the element at position at. */
-static void heap_remove(const struct queue *q, uint32_t *heap, size_t *n, heap_less *less, size_t at)
+static uint32_t pop_ready(struct queue *q)
 {
-	uint32_t last = heap[--*n];
-	size_t child;
+	uint32_t *heap = q->ready.items;
+	uint32_t first = heap[0], last = heap[--q->ready.n];
+	size_t at = 0, child;
 
-	if (at == *n)
-		return;
-	for (; at > 0 && less(q, last, heap[(at - 1) / 2]); at = (at - 1) / 2)
-		heap[at] = heap[(at - 1) / 2];
-	while ((child = 2 * at + 1) < *n) {
-		if (child + 1 < *n && less(q, heap[child + 1], heap[child]))
+	while ((child = 2 * at + 1) < q->ready.n) {
+		if (child + 1 < q->ready.n && starts_before(q, heap[child + 1], heap[child]))
 			child++;
-		if (!less(q, heap[child], last))
+		if (!starts_before(q, heap[child], last))
 			break;
 		heap[at] = heap[child];
 		at = child;
 	}
 	heap[at] = last;
-}
-
-static void push_ready(struct queue *q, uint32_t id)
-{
-	q->nodes.items[id].state = NODE_READY;
-	heap_push(q, q->ready.items, &q->ready.n, starts_before, id);
+	return first;
 }
 
 static bool live(enum load_outcome outcome)
@@ -226,15 +217,13 @@ uint32_t queue_pick(const struct queue *q)
 	return q->ready.n ? q->ready.items[0] : STEP_NONE;
 }
 
-void queue_start(struct queue *q, uint32_t id)
+uint32_t queue_start(struct queue *q)
 {
-	for (size_t i = 0; i < q->ready.n; i++)
-		if (q->ready.items[i] == id) {
-			heap_remove(q, q->ready.items, &q->ready.n, starts_before, i);
-			break;
-		}
+	uint32_t id = pop_ready(q);
+
 	q->nodes.items[id].state = NODE_RUNNING;
 	q->n_running++;
+	return id;
 }
 
 void queue_complete(struct queue *q, uint32_t id, enum load_outcome outcome)

@@ -48,8 +48,8 @@ int queue_add(struct queue *q, const struct queue_step *step, const struct step_
 
 /* What to start now, or STEP_NONE. */
 uint32_t queue_pick(const struct queue *q);
-/* Takes what queue_pick() named. */
-void queue_start(struct queue *q, uint32_t id);
+/* Takes what queue_pick() names, which must be a step, and returns it. */
+uint32_t queue_start(struct queue *q);
 /* A started step has ended. What is skipped because of it comes from queue_skipped(). */
 void queue_complete(struct queue *q, uint32_t id, enum load_outcome outcome);
 /* Everything not started is skipped. */

@@ -40,6 +40,14 @@ static void load_until_judged(const struct kernel *k, const struct image *image,
 			   step->path, strerror(how.refused));
 }
 
+/* In front: text after "--" is not looked at by the kernel. NULL: there is no memory, so it will wait. */
+static char *with_async_probe(const char *params)
+{
+	char *s;
+
+	return asprintf(&s, "async_probe%s%s", *params ? " " : "", params) < 0 ? NULL : s;
+}
+
 static void load_module(const struct kernel *k, const struct step *step, struct load_result *result)
 {
 	_cleanup_free_ char *with_async = NULL;
@@ -51,11 +59,9 @@ static void load_module(const struct kernel *k, const struct step *step, struct 
 		cannot_open(step, -r, result);
 		return;
 	}
-	/* In front: text after "--" is not looked at by the kernel. */
-	if (k->async_probe && !image_probes(&image) &&
-	    asprintf(&with_async, "async_probe%s%s", *params ? " " : "", params) > 0)
-		params = with_async;
-	load_until_judged(k, &image, step, params, result);
+	if (k->async_probe && !image_probes(&image))
+		with_async = with_async_probe(params);
+	load_until_judged(k, &image, step, with_async ? with_async : params, result);
 	image_close(&image);
 }
 

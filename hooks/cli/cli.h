@@ -16,6 +16,7 @@ enum command_id {
 	COMMAND_RESOLVE = 8,
 	COMMAND_WHY = 16,
 	COMMAND_LIST = 32,
+	COMMAND_MONITOR = 64,
 };
 
 /* One invocation: the context made ready by the options, and what only the program cares about. */
@@ -27,6 +28,7 @@ struct cli {
 	bool dry_run;
 	int waits;	     /* how many --wait-for */
 	char *wait_specs[16];
+	int notify_fd;	     /* -1: none */
 	bool progress_shown; /* a progress line stands on the terminal */
 	char **args;	     /* NULL-terminated, behind the options */
 	int n_args;
@@ -51,6 +53,8 @@ int cli_fail(struct cli *cli, int error, const char *what);
 
 /* Follows loads: a line each with -v, a progress line on a terminal. */
 void cli_follow(struct cli *cli);
+/* One result as a line. */
+void cli_print_step(struct cli *cli, const struct coldplug_step *s);
 /* The summary line, failures, and the exit code of what was done; r is the library's last answer. */
 int cli_end(struct cli *cli, int r);
 
@@ -60,3 +64,4 @@ int command_plan(struct cli *cli);
 int command_resolve(struct cli *cli);
 int command_why(struct cli *cli);
 int command_list(struct cli *cli);
+int command_monitor(struct cli *cli);

@@ -24,7 +24,7 @@ static uint64_t since_start(const struct coldplug_summary *sum, uint64_t us)
 	return us > sum->start_us ? (us - sum->start_us) / 1000 : 0;
 }
 
-static void print_step(struct cli *cli, const struct coldplug_step *s)
+void cli_print_step(struct cli *cli, const struct coldplug_step *s)
 {
 	struct coldplug_summary sum;
 
@@ -55,7 +55,7 @@ static void follow(void *userdata, size_t step)
 	struct coldplug_summary sum;
 
 	if (cli->verbosity > 0)
-		print_step(cli, s);
+		cli_print_step(cli, s);
 	else if (s->state == COLDPLUG_FAILED)
 		print_failure(cli, s);
 	if (cli->verbosity != 0 || !isatty(STDERR_FILENO))

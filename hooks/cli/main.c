@@ -6,6 +6,7 @@
 
 static const struct command commands[] = {
 	{ "run", COMMAND_RUN, command_run, "", "load what this machine's devices need" },
+	{ "monitor", COMMAND_MONITOR, command_monitor, "", "run, then stay and load what is plugged in" },
 	{ "load", COMMAND_LOAD, command_load, "NAME|ALIAS... [PARAM=VALUE...]",
 	  "load modules, with what they need" },
 	{ "plan", COMMAND_PLAN, command_plan, "[NAME|ALIAS...]", "show what would be loaded, in modprobe's words" },

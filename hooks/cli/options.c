@@ -9,7 +9,7 @@
 
 #include "hooks/cli/cli.h"
 
-#define LOADING (COMMAND_RUN | COMMAND_LOAD)
+#define LOADING (COMMAND_RUN | COMMAND_LOAD | COMMAND_MONITOR)
 #define PLANNING (LOADING | COMMAND_PLAN | COMMAND_WHY)
 #define ALL (PLANNING | COMMAND_RESOLVE | COMMAND_LIST)
 
@@ -17,7 +17,6 @@ struct setup {
 	struct cli *cli;
 	const char *config_paths[16];
 	size_t n_config_paths;
-	bool dry_run; /* what -n asked for, told after --root has implied it */
 };
 
 static int set_root(struct setup *s, const char *value)
@@ -82,6 +81,17 @@ static int set_timeout(struct setup *s, const char *value)
 	return coldplug_set_timeout(s->cli->c, (unsigned int)(seconds * 1000 + ms));
 }
 
+static int set_notify_fd(struct setup *s, const char *value)
+{
+	char *end;
+	unsigned long fd = strtoul(value, &end, 10);
+
+	if (*value < '0' || *value > '9' || *end || fd < 3 || fd > 65535)
+		return -EINVAL;
+	s->cli->notify_fd = (int)fd;
+	return 0;
+}
+
 static int set_dry_run(struct setup *s, const char *value)
 {
 	return coldplug_set_flag(s->cli->c, COLDPLUG_DRY_RUN, true);
@@ -138,20 +148,21 @@ static const struct option_row {
 	{ "release", 'S', ALL, set_release, "KVER", "the kernel's release, if not the running one" },
 	{ "set-version", 0, ALL, set_release, "KVER", NULL },
 	{ "config", 'C', ALL, set_config, "PATH", "read this instead of the modprobe.d directories; repeatable" },
-	{ "dry-run", 'n', LOADING, set_dry_run, NULL, "change nothing; with -v show what would be done" },
+	{ "dry-run", 'n', COMMAND_RUN | COMMAND_LOAD, set_dry_run, NULL, "change nothing; with -v show what would be done" },
 	{ "jobs", 'j', LOADING, set_jobs, "N", "at most N loads in flight" },
 	{ "wait-for", 0, COMMAND_RUN, set_wait_for, "SPEC",
-	  "end as soon as a device is there: /dev/..., UUID=, LABEL=, PARTUUID=, PARTLABEL=" },
+	  "end once /dev/..., UUID=, LABEL=, PARTUUID= or PARTLABEL= is there" },
 	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS", "how long to wait for it" },
 	{ "report", 0, LOADING, set_report, "FILE", "write everything as JSON, see coldplug-report(5)" },
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL, "never give a module the parameter async_probe" },
-	{ "devicetree", 0, COMMAND_RUN | COMMAND_PLAN | COMMAND_WHY, set_devicetree, NULL,
+	{ "devicetree", 0, COMMAND_RUN | COMMAND_MONITOR | COMMAND_PLAN | COMMAND_WHY, set_devicetree, NULL,
 	  "take device-tree compatibles as aliases too" },
 	{ "use-blacklist", 'b', COMMAND_LOAD | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
 	  "blacklists count for module names too" },
 	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN, set_ignore_install, NULL,
 	  "ignore install commands and softdeps of the modules named" },
-	{ "json", 0, COMMAND_PLAN | COMMAND_LIST, set_json, NULL, "print JSON" },
+	{ "json", 0, COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR, set_json, NULL, "print JSON" },
+	{ "notify-fd", 0, COMMAND_MONITOR, set_notify_fd, "FD", "write a newline to FD when ready (s6)" },
 	{ "verbose", 'v', ALL, set_verbose, NULL, "say more; twice: say everything" },
 	{ "quiet", 'q', ALL, set_quiet, NULL, "say errors only" },
 };
@@ -240,6 +251,7 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 	int answer, r = coldplug_new(&cli->c);
 
 	cli->command = command;
+	cli->notify_fd = -1;
 	if (r < 0)
 		return cli_fail(cli, r, "starting") + 1;
 	snprintf(program, sizeof(program), "coldplug %s", command->name);

@@ -15,8 +15,8 @@ static void spell_args(char *line, char *out, size_t size)
 
 	*out = '\0';
 	while (cmdline_next(&line, &arg) && n < size - 1)
-		n += (size_t)snprintf(out + n, size - n, "%s%s%s%s", n ? ";" : "", arg.param, arg.value ? "|" : "",
-				      arg.value ? arg.value : "");
+		n += (size_t)snprintf(out + n, size - n, "%s%s%s%s", n ? ";" : "", arg.param,
+				      arg.value ? "|" : "", arg.value ? arg.value : "");
 }
 
 static void words_and_values_are_the_kernels(void **state)
@@ -34,14 +34,15 @@ static void words_and_values_are_the_kernels(void **state)
 		{ "=a=b", "=a|b" },
 		{ "c.q=\"a b\"", "c.q|a b" },
 		{ "\"c.w=h i\"", "c.w|h i" },
-		{ "\"c.w=\"h\" i\"", "c.w|h;i\"" },
+		{ "\"c.w=\"h\" i\"", "c.w|h\" i" },
 		{ "a=\"b", "a|b" },
 		{ "a=\"b c", "a|b c" },
 		{ "a=\"", "a|" },
 		{ "a=\"\"", "a|" },
 		{ "a=b\"c d\"", "a|b\"c d\"" },
 		{ "\"a b\"=c", "a b\"|c" },
-		{ "\"", "" }, /* see below: a word without a letter */
+		{ "\"", "" },		    /* a word without a letter */
+		{ "\"a=\"b\"\"", "a|b\"" }, /* only one quote is cut at the end */
 		{ "a\tb\nc\vd\fe\rf", "a;b;c;d;e;f" },
 		{ "a\240b=1", "a;b|1" },
 		{ "a -- b", "a" },
@@ -131,7 +132,9 @@ static void spell_rules(const struct config *c, char *out, size_t size)
 	static const struct {
 		enum rule_kind kind;
 		const char *word;
-	} kinds[] = { { RULE_BLACKLIST, "blacklist" }, { RULE_FORBID, "forbid" }, { RULE_OPTIONS, "options" } };
+	} kinds[] = { { RULE_BLACKLIST, "blacklist" },
+		      { RULE_FORBID, "forbid" },
+		      { RULE_OPTIONS, "options" } };
 	size_t n = 0;
 
 	*out = '\0';

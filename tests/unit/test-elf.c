@@ -197,6 +197,147 @@ static void more_sections_than_16_bits_count_are_read(void **state)
 	}
 }
 
+/* What a reader does that reads only what it is told to: the rest of its copy is junk. 0, *elf is to be
+ * read; or the first error. The copy is as long as the file, to the byte. */
+static int open_piecewise(const unsigned char *file, size_t size, unsigned char *copy, struct elf *elf)
+{
+	struct elf_range sections, ranges[2];
+	size_t head = size < ELF_HEADER_MAX ? size : ELF_HEADER_MAX;
+	int r;
+
+	memset(copy, 0xa5, size);
+	memcpy(copy, file, head);
+	r = elf_sections_range(copy, head, size, &sections);
+	if (r < 0)
+		return r;
+	assert_true(sections.offset <= size && sections.size <= size - sections.offset);
+	memcpy(copy + sections.offset, file + sections.offset, sections.size);
+	r = elf_open(elf, copy, size);
+	if (r < 0)
+		return r;
+	r = elf_symbol_ranges(elf, &ranges[0], &ranges[1]);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < 2; i++) {
+		assert_true(ranges[i].offset <= size && ranges[i].size <= size - ranges[i].offset);
+		memcpy(copy + ranges[i].offset, file + ranges[i].offset, ranges[i].size);
+	}
+	return 0;
+}
+
+/* Whoever reads in pieces finds the same symbols as who has the whole file, or an error. The answer is
+ * whether they were found. */
+static bool pieces_are_as_good(const unsigned char *bytes, size_t size)
+{
+	_cleanup_free_ unsigned char *file = malloc(size + !size), *copy = malloc(size + !size);
+	size_t a = 0, b = 0;
+	const char *s, *t;
+	struct elf whole, part;
+	int r;
+
+	memcpy(file, bytes, size);
+	if (open_piecewise(file, size, copy, &part) < 0)
+		return false;
+	if (elf_open(&whole, file, size) < 0)
+		return false;
+	do {
+		r = elf_undefined_next(&whole, &a, &s);
+		assert_int_equal(elf_undefined_next(&part, &b, &t), r);
+		if (r > 0)
+			assert_string_equal(s, t);
+	} while (r > 0);
+	return r == 0;
+}
+
+static void the_symbols_can_be_read_without_the_rest(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		bool w = shapes[i].is64;
+		struct elf_range r, t;
+		struct module m;
+		struct elf elf;
+
+		make(&m, shapes[i]);
+		assert_int_equal(elf_sections_range(m.bytes, 64, m.size, &r), 0);
+		assert_int_equal(r.offset, m.sections);
+		assert_int_equal(r.size, 5 * (w ? 64 : 40));
+		assert_int_equal(elf_open(&elf, m.bytes, m.size), 0);
+		assert_int_equal(elf_symbol_ranges(&elf, &r, &t), 0);
+		assert_int_equal(r.size, 4 * (w ? 24 : 16));
+		assert_int_equal(t.offset, r.offset + r.size);
+		assert_int_equal(t.size, sizeof(symbols));
+		assert_true(pieces_are_as_good(m.bytes, m.size));
+	}
+}
+
+/* And what is asked for is left as it was. */
+static void ranges_of_a_bad_file_are_an_error(void **state)
+{
+	static const struct elf_range before = { 1, 2 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct elf_range r = before, t = before;
+		struct module m, good;
+		struct elf elf;
+
+		make(&good, shapes[i]);
+		assert_int_equal(elf_sections_range("#!/bin/sh\nexit 0\n# no ELF", 26, 26, &r), -ENOEXEC);
+		assert_int_equal(elf_sections_range(good.bytes, 30, good.size, &r), -EBADMSG);
+		assert_int_equal(elf_sections_range(good.bytes, 64, good.size - 1, &r), -EBADMSG);
+		assert_int_equal(elf_sections_range(good.bytes, 64, good.sections - 1, &r), -EBADMSG);
+		m = good;
+		put_section(&m, 2, 10, 3, 0, 0, 0, 0);
+		assert_int_equal(elf_open(&elf, m.bytes, m.size), 0);
+		assert_int_equal(elf_symbol_ranges(&elf, &r, &t), -ENODATA);
+		m = good;
+		put_section(&m, 3, 18, 3, m.size, 1, 0, 0);
+		assert_int_equal(elf_open(&elf, m.bytes, m.size), 0);
+		assert_int_equal(elf_symbol_ranges(&elf, &r, &t), -EBADMSG);
+		assert_memory_equal(&r, &before, sizeof(r));
+		assert_memory_equal(&t, &before, sizeof(t));
+	}
+}
+
+static void a_file_cut_anywhere_has_no_ranges(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct module m;
+
+		make(&m, shapes[i]);
+		for (size_t cut = 0; cut < m.size; cut++)
+			assert_false(pieces_are_as_good(m.bytes, cut));
+	}
+}
+
+static void any_bit_may_be_wrong_for_who_reads_in_pieces(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct module m;
+
+		make(&m, shapes[i]);
+		for (size_t bit = 0; bit < 8 * m.size; bit++) {
+			m.bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+			(void)pieces_are_as_good(m.bytes, m.size);
+			m.bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+		}
+	}
+}
+
+static void random_bytes_are_harmless_for_who_reads_in_pieces(void **state)
+{
+	srand(11);
+	for (int round = 0; round < 20000; round++) {
+		struct module m;
+		size_t n = 1 + (size_t)rand() % 8, cut;
+
+		make(&m, shapes[round % 4]);
+		for (size_t i = 0; i < n; i++)
+			m.bytes[16 + (size_t)rand() % (m.size - 16)] = (unsigned char)rand();
+		cut = rand() % 4 ? 0 : (size_t)rand() % m.size;
+		(void)pieces_are_as_good(m.bytes, m.size - cut);
+	}
+}
+
 static void what_is_wrong_is_said_in_words(void **state)
 {
 	static const struct {
@@ -232,6 +373,11 @@ int main(void)
 		cmocka_unit_test(any_byte_may_be_anything),
 		cmocka_unit_test(random_bytes_behind_a_good_header_are_harmless),
 		cmocka_unit_test(more_sections_than_16_bits_count_are_read),
+		cmocka_unit_test(the_symbols_can_be_read_without_the_rest),
+		cmocka_unit_test(ranges_of_a_bad_file_are_an_error),
+		cmocka_unit_test(a_file_cut_anywhere_has_no_ranges),
+		cmocka_unit_test(any_bit_may_be_wrong_for_who_reads_in_pieces),
+		cmocka_unit_test(random_bytes_are_harmless_for_who_reads_in_pieces),
 		cmocka_unit_test(what_is_wrong_is_said_in_words),
 	};
 

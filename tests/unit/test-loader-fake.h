@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A kernel of the tests' own. It lives in shared memory, so that the loader's process and the test see
- * the same one. What a load does stands in its parameters: "id=7 ret=-2 ms=5 forever". */
+ * the same one. What a load does stands in its parameters: "id=7 ret=-2 ms=5 forever", or "spin",
+ * which is for as long but never sleeps. */
 #pragma once
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -28,7 +30,7 @@
 
 struct fake_load {
 	int id;
-	bool async;
+	bool async; /* in front of all other parameters */
 	bool finit;
 	unsigned int flags;
 	size_t size;
@@ -83,6 +85,22 @@ static inline void fake_really_sleep(unsigned int ms)
 	nanosleep(&t, NULL);
 }
 
+/* Computes until it is released. The sanitizer's atomic loads have locks, on which a thread may sleep. */
+__attribute__((unused, noinline, no_sanitize("thread"))) static void fake_spin(const struct fake *f)
+{
+	const volatile bool *release = (const volatile bool *)&f->release;
+
+	while (!*release)
+		;
+}
+
+static inline bool fake_async(const char *params)
+{
+	size_t n = strlen("async_probe");
+
+	return !strncmp(params, "async_probe", n) && (!params[n] || params[n] == ' ');
+}
+
 static inline int fake_load(struct fake *f, const char *params, bool finit, unsigned int flags, size_t size)
 {
 	unsigned int n = atomic_fetch_add(&f->n_loads, 1);
@@ -94,11 +112,13 @@ static inline int fake_load(struct fake *f, const char *params, bool finit, unsi
 		;
 	if (n < FAKE_LOADS)
 		f->loads[n] = (struct fake_load){
-			.id = fake_number(params, "id=", -1), .async = strstr(params, "async_probe"),
+			.id = fake_number(params, "id=", -1), .async = fake_async(params),
 			.finit = finit, .flags = flags, .size = size,
 		};
 	if (ms)
 		fake_really_sleep(ms);
+	if (strstr(params, "spin"))
+		fake_spin(f);
 	while (strstr(params, "forever") && !atomic_load(&f->release))
 		fake_really_sleep(10);
 	atomic_fetch_sub(&f->running, 1);
@@ -198,6 +218,52 @@ static inline void fake_file(const char *dir, const char *name, const void *data
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, data, size), size);
 	close(fd);
+}
+
+/* A module with undefined symbols: section headers, which are its end, of nothing, the symbols, their
+ * strings, and the sections' names. For this machine's byte order. */
+struct fake_module {
+	Elf64_Ehdr header;
+	Elf64_Sym symbols[4]; /* the first is none, the second its own */
+	char strings[128];
+	char names[32];
+	Elf64_Shdr sections[4];
+};
+
+static inline struct fake_module fake_module_of(const char *first, const char *second)
+{
+	static const char names[] = "\0.symtab\0.strtab\0.shstrtab";
+	struct fake_module m = {
+		.header = { .e_type = ET_REL, .e_shoff = offsetof(struct fake_module, sections),
+			    .e_shentsize = sizeof(Elf64_Shdr), .e_shnum = 4, .e_shstrndx = 3 },
+		.sections[1] = { .sh_name = 1, .sh_type = SHT_SYMTAB, .sh_link = 2,
+				 .sh_offset = offsetof(struct fake_module, symbols),
+				 .sh_size = sizeof(m.symbols), .sh_entsize = sizeof(Elf64_Sym) },
+		.sections[2] = { .sh_name = 9, .sh_type = SHT_STRTAB, .sh_size = sizeof(m.strings),
+				 .sh_offset = offsetof(struct fake_module, strings) },
+		.sections[3] = { .sh_name = 17, .sh_type = SHT_STRTAB, .sh_size = sizeof(m.names),
+				 .sh_offset = offsetof(struct fake_module, names) },
+		.symbols[1] = { .st_name = 1, .st_shndx = 1 },
+		.symbols[2] = { .st_name = 32 },
+		.symbols[3] = { .st_name = 80 },
+	};
+
+	memcpy(m.header.e_ident, ELFMAG, SELFMAG);
+	m.header.e_ident[EI_CLASS] = ELFCLASS64;
+	m.header.e_ident[EI_DATA] = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? ELFDATA2MSB : ELFDATA2LSB;
+	/* What a module defines itself is not what it asks for. */
+	strcpy(m.strings + 1, "my_driver_register");
+	strcpy(m.strings + 32, first);
+	strcpy(m.strings + 80, second);
+	memcpy(m.names, names, sizeof(names));
+	return m;
+}
+
+static inline void fake_module(const char *dir, const char *name, const char *symbol)
+{
+	struct fake_module m = fake_module_of("printk", symbol);
+
+	fake_file(dir, name, &m, sizeof(m));
 }
 
 /* A root with one module in it, m.ko. */

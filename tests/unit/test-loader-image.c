@@ -2,6 +2,8 @@
 /* Which way an image goes into the kernel, and what is said when it does not. */
 #include "tests/unit/test-loader-fake.h"
 
+#include <glob.h>
+
 #ifdef HAVE_ZLIB
 #include <zlib.h>
 #endif
@@ -34,12 +36,12 @@ static void teardown(struct world *w)
 	fake_free(w->fake);
 }
 
-static struct load_result load(struct world *w, const char *path, const char *params, bool async)
+static struct load_result load(struct world *w, const char *path, const char *params)
 {
 	struct step step = { .kind = STEP_MODULE, .name = "m", .path = path, .params = params };
 	struct load_result result = {};
 
-	work_on(&w->kernel, &step, async, &result);
+	work_on(&w->kernel, &step, &result);
 	return result;
 }
 
@@ -49,7 +51,7 @@ static void a_plain_file_goes_by_descriptor(void **state)
 	struct world w;
 
 	setup(&w, "xz");
-	result = load(&w, "m.ko", "id=3", false);
+	result = load(&w, "m.ko", "id=3");
 	assert_int_equal(result.outcome, LOAD_DONE);
 	assert_string_equal(result.message, "");
 	assert_int_equal(w.fake->n_loads, 1);
@@ -65,7 +67,7 @@ static void without_finit_module_a_plain_file_goes_from_memory(void **state)
 
 	setup(&w, NULL);
 	w.fake->finit_answers[0] = -ENOSYS;
-	assert_int_equal(load(&w, "m.ko", "", false).outcome, LOAD_DONE);
+	assert_int_equal(load(&w, "m.ko", "").outcome, LOAD_DONE);
 	assert_int_equal(w.fake->n_loads, 2);
 	assert_false(w.fake->loads[1].finit);
 	assert_int_equal(w.fake->loads[1].size, 64);
@@ -74,12 +76,37 @@ static void without_finit_module_a_plain_file_goes_from_memory(void **state)
 
 static void async_probe_comes_before_the_parameters(void **state)
 {
+	static const struct {
+		const char *params;
+		int id;
+	} rows[] = { { "id=4 -- not=looked at", 4 }, { "-- id=5", 5 }, { "", -1 }, { NULL, -1 } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct world w;
+
+		setup(&w, NULL);
+		w.kernel.async_probe = true;
+		fake_module(w.dir, "library.ko", "memcpy");
+		assert_int_equal(load(&w, "library.ko", rows[i].params).outcome, LOAD_DONE);
+		assert_true(w.fake->loads[0].async);
+		assert_int_equal(w.fake->loads[0].id, rows[i].id);
+		teardown(&w);
+	}
+}
+
+/* A try again, here from memory, has the same parameters. */
+static void async_probe_is_given_on_every_way(void **state)
+{
 	struct world w;
 
 	setup(&w, NULL);
-	assert_int_equal(load(&w, "m.ko", "id=4 -- not=looked at", true).outcome, LOAD_DONE);
-	assert_true(w.fake->loads[0].async);
-	assert_int_equal(w.fake->loads[0].id, 4);
+	w.kernel.async_probe = true;
+	w.fake->finit_answers[0] = -ENOSYS;
+	fake_module(w.dir, "library.ko", "memcpy");
+	assert_int_equal(load(&w, "library.ko", "id=4").outcome, LOAD_DONE);
+	assert_int_equal(w.fake->n_loads, 2);
+	assert_false(w.fake->loads[1].finit);
+	assert_true(w.fake->loads[0].async && w.fake->loads[1].async);
 	teardown(&w);
 }
 
@@ -131,7 +158,7 @@ static void a_compressed_file_goes_the_way_the_kernel_takes(void **state)
 		setup(&w, ways[i].compression);
 		write_compressed(&w, "m.ko.gz");
 		w.fake->finit_answers[0] = ways[i].answer;
-		result = load(&w, "m.ko.gz", "", false);
+		result = load(&w, "m.ko.gz", "");
 		assert_int_equal(result.outcome, ways[i].outcome);
 		assert_int_equal(w.fake->n_loads, ways[i].n_loads);
 		assert_int_equal(w.fake->loads[ways[i].n_loads - 1].finit, ways[i].by_descriptor);
@@ -155,10 +182,10 @@ static void the_bytes_decide_and_not_the_suffix(void **state)
 	fake_file(w.dir, "plain.ko.gz", elf, sizeof(elf));
 	write_compressed(&w, "packed.ko");
 	write_compressed(&w, "packed.ko.xz");
-	assert_int_equal(load(&w, "plain.ko.gz", "", false).outcome, LOAD_DONE);
+	assert_int_equal(load(&w, "plain.ko.gz", "").outcome, LOAD_DONE);
 	assert_true(w.fake->loads[0].finit);
-	assert_int_equal(load(&w, "packed.ko", "", false).outcome, LOAD_DONE);
-	assert_int_equal(load(&w, "packed.ko.xz", "", false).outcome, LOAD_DONE);
+	assert_int_equal(load(&w, "packed.ko", "").outcome, LOAD_DONE);
+	assert_int_equal(load(&w, "packed.ko.xz", "").outcome, LOAD_DONE);
 	assert_false(w.fake->loads[2].finit);
 	teardown(&w);
 }
@@ -194,11 +221,11 @@ static void a_file_that_packs_no_module_is_refused_here(void **state)
 
 	setup(&w, NULL);
 	fake_file(w.dir, "text.ko.gz", packed, gzip("this is no module at all", 24, packed, sizeof(packed)));
-	result = load(&w, "text.ko.gz", "", false);
+	result = load(&w, "text.ko.gz", "");
 	assert_int_equal(result.outcome, LOAD_FAILED);
 	assert_non_null(strstr(result.message, "text.ko.gz: is not a kernel module"));
 	fake_file(w.dir, "cut.ko.gz", packed, 12);
-	result = load(&w, "cut.ko.gz", "", false);
+	result = load(&w, "cut.ko.gz", "");
 	assert_non_null(strstr(result.message, "cut.ko.gz: is cut short"));
 	assert_int_equal(w.fake->n_loads, 0);
 	teardown(&w);
@@ -223,7 +250,7 @@ static void a_bomb_is_an_error_that_names_the_limit(void **state)
 	}
 	deflateEnd(&z);
 	fake_file(w.dir, "bomb.ko.gz", packed, z.total_out);
-	result = load(&w, "bomb.ko.gz", "", false);
+	result = load(&w, "bomb.ko.gz", "");
 	assert_int_equal(result.error, EFBIG);
 	assert_non_null(strstr(result.message, "LIMIT_IMAGE"));
 	teardown(&w);
@@ -240,7 +267,7 @@ static void a_file_too_large_is_not_read(void **state)
 	fake_file(w.dir, "big.ko", "", 0);
 	snprintf(path, sizeof(path), "%s/big.ko", w.dir);
 	assert_int_equal(truncate(path, (off_t)LIMIT_IMAGE + 1), 0);
-	result = load(&w, "big.ko", "", false);
+	result = load(&w, "big.ko", "");
 	assert_int_equal(result.error, EFBIG);
 	assert_non_null(strstr(result.message, "big.ko: larger than the limit of a module (LIMIT_IMAGE"));
 	teardown(&w);
@@ -275,7 +302,7 @@ static void a_bad_file_is_named_with_what_is_wrong(void **state)
 	snprintf(path, sizeof(path), "%s/fifo.ko", w.dir);
 	assert_int_equal(mkfifo(path, 0644), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct load_result result = load(&w, rows[i].name, "", false);
+		struct load_result result = load(&w, rows[i].name, "");
 
 		assert_int_equal(result.outcome, LOAD_FAILED);
 		assert_int_equal(result.error, rows[i].error);
@@ -285,21 +312,308 @@ static void a_bad_file_is_named_with_what_is_wrong(void **state)
 	teardown(&w);
 }
 
+static bool probes(const struct rootfs *root, const char *path)
+{
+	struct image image;
+	bool answer;
+
+	assert_int_equal(image_open(&image, root, path), 0);
+	answer = image_probes(&image);
+	image_close(&image);
+	return answer;
+}
+
+static bool bytes_probe(struct world *w, const void *data, size_t size)
+{
+	fake_file(w->dir, "bytes.ko", data, size);
+	return probes(&w->root, "bytes.ko");
+}
+
+static void the_symbols_a_module_asks_for_tell_whether_it_probes(void **state)
+{
+	static const struct {
+		const char *symbol;
+		bool probes;
+	} rows[] = {
+		{ "", false },
+		{ "memcpy", false },
+		{ "misc_register", false },
+		{ "crypto_register_shash", false },
+		{ "dev_driver_string", false },
+		{ "async_synchronize_full", false },
+		{ "scsi_scan_target", false },
+		{ "__pci_register_driver", true },
+		{ "__platform_driver_register", true },
+		{ "__platform_driver_probe", true },
+		{ "phy_drivers_register", true },
+		{ "register_virtio_driver", true },
+		{ "usb_register_driver", true },
+		{ "async_schedule", true },
+		{ "async_schedule_node_domain", true },
+		{ "__xenbus_register_frontend", true },
+		{ "xenbus_register_frontend", true },
+		{ "scsi_scan_host", true },
+	};
+	struct world w;
+
+	setup(&w, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct fake_module last = fake_module_of("printk", rows[i].symbol);
+		struct fake_module first = fake_module_of(rows[i].symbol, "printk");
+
+		if (bytes_probe(&w, &last, sizeof(last)) != rows[i].probes ||
+		    bytes_probe(&w, &first, sizeof(first)) != rows[i].probes)
+			fail_msg("row %zu: %s", i, rows[i].symbol);
+	}
+	teardown(&w);
+}
+
+static void a_module_cut_anywhere_may_probe(void **state)
+{
+	struct fake_module m = fake_module_of("printk", "memcpy");
+	struct world w;
+
+	setup(&w, NULL);
+	assert_false(bytes_probe(&w, &m, sizeof(m)));
+	for (size_t cut = 0; cut < sizeof(m); cut++)
+		assert_true(bytes_probe(&w, &m, cut));
+	teardown(&w);
+}
+
+/* One number in a good file of a module that does not, and it may. */
+static void a_module_whose_symbols_cannot_be_found_may_probe(void **state)
+{
+#define FIELD(f) offsetof(struct fake_module, f), sizeof(((struct fake_module *)0)->f)
+	static const struct {
+		size_t at, size;
+		uint64_t value;
+	} rows[] = {
+		{ FIELD(header.e_type), ET_EXEC },
+		{ FIELD(header.e_shoff), 1 << 20 },
+		{ FIELD(header.e_shoff), UINT64_MAX },
+		{ FIELD(header.e_shoff), UINT64_MAX - 255 },
+		{ FIELD(header.e_shnum), 5 },
+		{ FIELD(header.e_shnum), 0 },
+		{ FIELD(header.e_shentsize), 40 },
+		{ FIELD(sections[1].sh_type), SHT_PROGBITS }, /* has no symbols */
+		{ FIELD(sections[1].sh_offset), sizeof(struct fake_module) },
+		{ FIELD(sections[1].sh_offset), UINT64_MAX },
+		{ FIELD(sections[1].sh_size), sizeof(struct fake_module) },
+		{ FIELD(sections[1].sh_size), UINT64_MAX },
+		{ FIELD(sections[1].sh_entsize), 0 },
+		{ FIELD(sections[1].sh_entsize), 16 },
+		{ FIELD(sections[1].sh_link), 4 },
+		{ FIELD(sections[1].sh_link), UINT32_MAX },
+		{ FIELD(sections[2].sh_type), SHT_NOBITS },
+		{ FIELD(sections[2].sh_offset), sizeof(struct fake_module) + 1 },
+		{ FIELD(sections[2].sh_size), UINT64_MAX },
+		{ FIELD(sections[2].sh_size), 80 }, /* ends before the last name */
+		{ FIELD(sections[2].sh_size), 82 }, /* and in it */
+		{ FIELD(symbols[3].st_name), sizeof(((struct fake_module *)0)->strings) },
+		{ FIELD(symbols[3].st_name), UINT32_MAX },
+	};
+	struct world w;
+
+	setup(&w, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct fake_module m = fake_module_of("printk", "memcpy");
+		uint16_t n16 = (uint16_t)rows[i].value;
+		uint32_t n32 = (uint32_t)rows[i].value;
+		const void *value = rows[i].size == 2 ? (void *)&n16 : rows[i].size == 4 ? (void *)&n32 :
+											   &rows[i].value;
+
+		memcpy((char *)&m + rows[i].at, value, rows[i].size);
+		if (!bytes_probe(&w, &m, sizeof(m)))
+			fail_msg("row %zu", i);
+	}
+	teardown(&w);
+}
+
+/* As for the kernel: the type says what the symbols are. */
+static void the_sections_names_do_not_matter(void **state)
+{
+	struct fake_module library = fake_module_of("printk", "memcpy");
+	struct fake_module driver = fake_module_of("printk", "usb_register_driver");
+	struct world w;
+
+	setup(&w, NULL);
+	memcpy(library.names + 1, ".renamed", 7);
+	memcpy(driver.names + 1, ".renamed", 7);
+	library.header.e_shstrndx = driver.header.e_shstrndx = 99;
+	assert_false(bytes_probe(&w, &library, sizeof(library)));
+	assert_true(bytes_probe(&w, &driver, sizeof(driver)));
+	teardown(&w);
+}
+
+static void any_byte_of_a_module_may_be_anything(void **state)
+{
+	static const unsigned char values[] = { 0, 1, 2, 0x7f, 0x80, 0xff };
+	struct fake_module m = fake_module_of("printk", "__pci_register_driver");
+	const unsigned char *bytes = (const unsigned char *)&m;
+	struct image image = { .path = "m.ko", .fd = memfd_create("m.ko", MFD_CLOEXEC), .size = sizeof(m) };
+
+	assert_int_equal(write(image.fd, bytes, sizeof(m)), sizeof(m));
+	for (size_t at = 0; at < sizeof(m); at++) {
+		for (size_t k = 0; k < ARRAY_SIZE(values); k++) {
+			assert_int_equal(pwrite(image.fd, &values[k], 1, (off_t)at), 1);
+			(void)image_probes(&image);
+		}
+		assert_int_equal(pwrite(image.fd, &bytes[at], 1, (off_t)at), 1);
+	}
+	assert_true(image_probes(&image));
+	image_close(&image);
+}
+
+static void what_is_no_file_of_its_own_or_no_module_may_probe(void **state)
+{
+	struct fake_module m = fake_module_of("printk", "memcpy");
+	struct image image = { .path = "archive:m.ko", .fd = -1, .bytes = &m, .size = sizeof(m) };
+	char text[200];
+	struct world w;
+
+	setup(&w, NULL);
+	assert_true(image_probes(&image));
+	memset(text, 'x', sizeof(text));
+	assert_true(bytes_probe(&w, text, sizeof(text)));
+	assert_true(probes(&w.root, "m.ko"));
+	/* A file that has shrunk since. */
+	fake_file(w.dir, "shrunk.ko", &m, sizeof(m));
+	assert_int_equal(image_open(&image, &w.root, "shrunk.ko"), 0);
+	fake_file(w.dir, "shrunk.ko", &m, sizeof(m) - 1);
+	assert_true(image_probes(&image));
+	image_close(&image);
+	teardown(&w);
+}
+
+#ifdef HAVE_ZLIB
+static void a_compressed_module_may_probe(void **state)
+{
+	struct fake_module m = fake_module_of("printk", "memcpy");
+	unsigned char packed[1024];
+	struct world w;
+
+	setup(&w, "gzip");
+	w.kernel.async_probe = true;
+	fake_file(w.dir, "m.ko.gz", packed, gzip(&m, sizeof(m), packed, sizeof(packed)));
+	assert_true(probes(&w.root, "m.ko.gz"));
+	assert_int_equal(load(&w, "m.ko.gz", "id=1").outcome, LOAD_DONE);
+	assert_false(w.fake->loads[0].async);
+	teardown(&w);
+}
+#endif
+
+/* The installed module, decompressed where it is not plain; false: there is none. */
+static bool real_module_probes(struct world *w, const char *path, bool *answer)
+{
+	_cleanup_blob_ struct blob plain = {};
+	const void *data;
+	enum compression c;
+	struct file_bytes file;
+	struct rootfs root;
+	size_t size;
+	int r;
+
+	assert_int_equal(rootfs_open(&root, "/"), 0);
+	r = rootfs_read(&root, path, LIMIT_IMAGE, &file);
+	rootfs_close(&root);
+	if (r < 0)
+		return false;
+	data = file.data;
+	size = file.size;
+	c = compression_of(data, size);
+	if (c != COMPRESSION_NONE && compression_built_in(c) &&
+	    decompress(c, file.data, file.size, LIMIT_IMAGE, &plain) == 0) {
+		data = plain.data;
+		size = plain.size;
+	}
+	r = compression_of(data, size) == COMPRESSION_NONE;
+	if (r)
+		*answer = bytes_probe(w, data, size);
+	free(file.data);
+	return r;
+}
+
+static void the_installed_kernels_modules_are_told_apart(void **state)
+{
+	static const struct {
+		const char *path;
+		bool probes;
+	} rows[] = {
+		{ "drivers/net/mii.ko", false },
+		{ "lib/crc16.ko", false },
+		{ "crypto/crc32c_generic.ko", false },
+		{ "fs/mbcache.ko", false },
+		{ "fs/jbd2/jbd2.ko", false },
+		{ "fs/ext4/ext4.ko", false },
+		{ "drivers/cdrom/cdrom.ko", false },
+		{ "drivers/ata/libahci.ko", false },
+		{ "drivers/md/dm-mod.ko", false },
+		{ "drivers/scsi/scsi_transport_spi.ko", false },
+		{ "drivers/ata/libata.ko", true }, /* async_schedule() for its ports */
+		{ "drivers/ata/ahci.ko", true },
+		{ "drivers/scsi/scsi_mod.ko", true },
+		{ "drivers/scsi/sd_mod.ko", true },
+		{ "drivers/scsi/BusLogic.ko", true },
+		{ "drivers/scsi/sym53c8xx_2/sym53c8xx.ko", true },
+		{ "drivers/scsi/virtio_scsi.ko", true },
+		{ "drivers/net/ethernet/intel/e1000/e1000.ko", true },
+		{ "drivers/net/xen-netfront.ko", true },
+		{ "drivers/block/xen-blkfront.ko", true },
+		{ "drivers/block/virtio_blk.ko", true },
+		{ "drivers/nvme/host/nvme.ko", true },
+		{ "drivers/usb/core/usbcore.ko", true },
+		{ "drivers/usb/storage/usb-storage.ko", true },
+		{ "drivers/virtio/virtio_pci.ko", true },
+	};
+	size_t n = 0;
+	struct world w;
+
+	setup(&w, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		glob_t found = {};
+		char pattern[256];
+		bool answer;
+
+		snprintf(pattern, sizeof(pattern), "/lib/modules/*/kernel/%s*", rows[i].path);
+		if (glob(pattern, 0, NULL, &found) == 0)
+			for (size_t k = 0; k < found.gl_pathc; k++) {
+				if (!real_module_probes(&w, found.gl_pathv[k], &answer))
+					continue;
+				n++;
+				if (answer != rows[i].probes)
+					fail_msg("%s: %d", found.gl_pathv[k], answer);
+			}
+		globfree(&found);
+	}
+	teardown(&w);
+	if (!n)
+		skip();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plain_file_goes_by_descriptor),
 		cmocka_unit_test(without_finit_module_a_plain_file_goes_from_memory),
 		cmocka_unit_test(async_probe_comes_before_the_parameters),
+		cmocka_unit_test(async_probe_is_given_on_every_way),
 #ifdef HAVE_ZLIB
 		cmocka_unit_test(a_compressed_file_goes_the_way_the_kernel_takes),
 		cmocka_unit_test(the_bytes_decide_and_not_the_suffix),
 		cmocka_unit_test(bytes_in_memory_go_without_a_descriptor),
 		cmocka_unit_test(a_file_that_packs_no_module_is_refused_here),
 		cmocka_unit_test(a_bomb_is_an_error_that_names_the_limit),
+		cmocka_unit_test(a_compressed_module_may_probe),
 #endif
 		cmocka_unit_test(a_file_too_large_is_not_read),
 		cmocka_unit_test(a_bad_file_is_named_with_what_is_wrong),
+		cmocka_unit_test(the_symbols_a_module_asks_for_tell_whether_it_probes),
+		cmocka_unit_test(a_module_cut_anywhere_may_probe),
+		cmocka_unit_test(a_module_whose_symbols_cannot_be_found_may_probe),
+		cmocka_unit_test(the_sections_names_do_not_matter),
+		cmocka_unit_test(any_byte_of_a_module_may_be_anything),
+		cmocka_unit_test(what_is_no_file_of_its_own_or_no_module_may_probe),
+		cmocka_unit_test(the_installed_kernels_modules_are_told_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,18 +37,24 @@ static inline struct plan built(const struct plan_builder *b)
 	return (struct plan){ b->steps.items, b->steps.n, b->edges.items, b->edges.n };
 }
 
-/* A further plan for the same loader. */
-static inline void build_next(struct plan_builder *b)
-{
-	b->first_id += (uint32_t)b->steps.n;
-	b->steps.n = b->edges.n = 0;
-}
-
-static inline void build_free(struct plan_builder *b)
+static inline void build_clear(struct plan_builder *b)
 {
 	for (size_t i = 0; i < b->steps.n; i++)
 		if (b->steps.items[i].params && strchr(b->steps.items[i].params, '='))
 			free((void *)(uintptr_t)b->steps.items[i].params);
+	b->steps.n = b->edges.n = 0;
+}
+
+/* A further plan for the same loader. */
+static inline void build_next(struct plan_builder *b)
+{
+	b->first_id += (uint32_t)b->steps.n;
+	build_clear(b);
+}
+
+static inline void build_free(struct plan_builder *b)
+{
+	build_clear(b);
 	array_free(&b->steps);
 	array_free(&b->edges);
 	array_free(&b->expected);
@@ -98,7 +104,6 @@ static inline void build_random(struct plan_builder *b, size_t n, unsigned int s
 		int ms = rand() % 50 == 0 ? rand() % 5 : 0;
 		uint32_t id = build_step(b, (struct step){ .params = params("id=%zu ret=%d ms=%d", i, ret, ms),
 							   .priority = (uint32_t)rand() % 4,
-							   .async_probe = rand() % 2,
 							   .post_only = rand() % 20 == 0 });
 		int n_edges = id ? rand() % 4 : 0;
 

@@ -3,6 +3,7 @@
 #include "tests/unit/test-loader-plan.h"
 
 #include <poll.h>
+#include <sched.h>
 
 #include "loader/pool.h"
 
@@ -16,9 +17,9 @@ struct world {
 	struct plan_builder b;
 };
 
-static void setup(struct world *w, unsigned int jobs, unsigned int slow_ms, bool async_probe)
+static void setup(struct world *w, unsigned int jobs, unsigned int slow_ms)
 {
-	struct pool_options o = { .jobs = jobs, .slow_ms = slow_ms, .async_probe = async_probe };
+	struct pool_options o = { .jobs = jobs, .slow_ms = slow_ms };
 
 	*w = (struct world){};
 	fake_root(w->dir, &w->root);
@@ -70,14 +71,13 @@ static void random_graphs_are_carried_out_as_the_model_says(void **state)
 	static const struct {
 		unsigned int jobs;
 		size_t n;
-		bool async_probe;
-	} runs[] = { { 0, 5000, true }, { 1, 1000, true }, { 32, 5000, false }, { 3, 2000, true } };
+	} runs[] = { { 0, 5000 }, { 1, 1000 }, { 32, 5000 }, { 3, 2000 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
 		struct load_result *results = calloc(runs[i].n, sizeof(*results));
 		struct world w;
 
-		setup(&w, runs[i].jobs, 0, runs[i].async_probe);
+		setup(&w, runs[i].jobs, 0);
 		build_random(&w.b, runs[i].n, (unsigned int)i + 1);
 		submit(&w);
 		for (size_t k = 0; k < runs[i].n; k++) {
@@ -100,7 +100,7 @@ static void one_job_is_strictly_serial_and_in_order(void **state)
 	static const int priorities[] = { 1, 5, 3, 5 }, order[] = { 1, 3, 2, 0 };
 	struct world w;
 
-	setup(&w, 1, 0, false);
+	setup(&w, 1, 0);
 	for (int i = 0; i < 4; i++)
 		build_step(&w.b, (struct step){ .params = params("id=%d ms=20", i), .priority = (uint32_t)priorities[i] });
 	submit(&w);
@@ -118,7 +118,7 @@ static void loads_run_side_by_side(void **state)
 {
 	struct world w;
 
-	setup(&w, 4, 0, false);
+	setup(&w, 4, 0);
 	for (int i = 0; i < 8; i++)
 		build_step(&w.b, (struct step){ .params = params("id=%d ms=100", i) });
 	submit(&w);
@@ -133,7 +133,7 @@ static void loads_that_never_return_hold_up_only_their_dependents(void **state)
 	enum { STUCK = 40 };
 	struct world w;
 
-	setup(&w, 1, 20, false);
+	setup(&w, 1, 20);
 	for (int i = 0; i < STUCK; i++)
 		build_step(&w.b, (struct step){ .params = params("id=%d forever", i), .priority = 9 });
 	build_step(&w.b, (struct step){ .params = params("id=100") });
@@ -167,7 +167,7 @@ static void what_is_skipped_says_why(void **state)
 	struct load_result results[6];
 	struct world w;
 
-	setup(&w, 2, 0, false);
+	setup(&w, 2, 0);
 	build_step(&w.b, (struct step){ .name = "first", .params = params("ret=%d", -ENOMEM) });
 	build_step(&w.b, (struct step){ .name = "second" });
 	build_edge(&w.b, 0, EDGE_HARD);
@@ -194,7 +194,7 @@ static void a_later_plan_builds_on_what_has_ended_and_on_what_runs(void **state)
 	struct load_result r;
 	struct world w;
 
-	setup(&w, 4, 0, false);
+	setup(&w, 4, 0);
 	build_step(&w.b, (struct step){ .name = "bad", .params = "" });
 	w.b.steps.items[0].path = "none.ko";
 	build_step(&w.b, (struct step){ .name = "stuck", .params = "forever" });
@@ -220,7 +220,7 @@ static void after_cancelling_nothing_is_started(void **state)
 {
 	struct world w;
 
-	setup(&w, 2, 0, false);
+	setup(&w, 2, 0);
 	for (int i = 0; i < 10; i++)
 		build_step(&w.b, (struct step){ .params = "forever" });
 	submit(&w);
@@ -265,7 +265,7 @@ static void a_bad_plan_is_refused_as_a_whole(void **state)
 	};
 	struct world w;
 
-	setup(&w, 1, 0, false);
+	setup(&w, 1, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct step steps[2] = { good, rows[i].second };
 		struct plan plan = { steps, 2, rows[i].edge, rows[i].edge ? 1 : 0 };
@@ -280,72 +280,161 @@ static void a_bad_plan_is_refused_as_a_whole(void **state)
 	teardown(&w);
 }
 
-/* The last to be started is synchronous, and by then every asynchronous load has ended. */
-static void a_drain_with_asynchronous_loads_ends_in_a_barrier(void **state)
+/* When the number of jobs is ours to choose. In these no load is slow by its time. */
+
+static void wait_until_running(struct world *w, unsigned int n)
 {
-	enum { N = 30 };
-
-	for (int sync = 0; sync < 2; sync++) {
-		struct load_result results[N];
-		uint64_t last_start = 0;
-		uint32_t last = 0;
-		struct world w;
-
-		setup(&w, 8, 0, true);
-		for (int i = 0; i < N; i++)
-			build_step(&w.b, (struct step){ .params = params("id=%d ms=%d", i, i % 7),
-							.priority = (uint32_t)(i * 7 % 11),
-							.async_probe = !sync || i % 3 });
-		submit(&w);
-		for (int i = 0; i < N; i++) {
-			struct load_result r = next(&w);
-
-			results[r.step] = r;
-		}
-		for (uint32_t i = 0; i < N; i++)
-			if (results[i].start_us > last_start) {
-				last_start = results[i].start_us;
-				last = i;
-			}
-		for (uint32_t i = 0; i < N; i++) {
-			assert_true(i == last || results[i].end_us <= last_start);
-			assert_int_equal(w.fake->loads[i].async, i != N - 1 && (!sync || w.fake->loads[i].id % 3));
-		}
-		assert_int_equal(w.fake->loads[N - 1].id, last);
-		teardown(&w);
-	}
+	for (int i = 0; i < 10000 && atomic_load(&w->fake->running) < n; i++)
+		fake_really_sleep(1);
+	assert_int_equal(w->fake->running, n);
 }
 
-static void a_load_that_never_returns_does_not_keep_the_barrier(void **state)
+static void loads_that_sleep_give_up_their_place(void **state)
 {
-	struct load_result r;
+	enum { N = 200 }; /* more than there can be places */
 	struct world w;
 
-	setup(&w, 4, 50, true);
-	build_step(&w.b, (struct step){ .params = params("id=0 forever"), .async_probe = true });
-	build_step(&w.b, (struct step){ .params = params("id=1"), .async_probe = true });
-	build_step(&w.b, (struct step){ .params = params("id=2") });
+	setup(&w, 0, 600000);
+	for (int i = 0; i < N; i++)
+		build_step(&w.b, (struct step){ .params = "forever" });
 	submit(&w);
-	assert_int_equal(next(&w).step, 1);
-	r = next(&w);
-	assert_int_equal(r.step, 2);
-	assert_int_equal(r.outcome, LOAD_DONE);
-	assert_false(w.fake->loads[2].async);
+	wait_until_running(&w, N);
+	atomic_store(&w.fake->release, true);
+	for (int i = 0; i < N; i++)
+		assert_int_equal(next(&w).outcome, LOAD_DONE);
+	assert_true(pool_drained(w.pool));
 	teardown(&w);
 }
 
-static void async_probe_is_given_only_when_it_is_wanted(void **state)
+static void with_jobs_given_loads_that_sleep_keep_their_place(void **state)
 {
+	enum { N = 6 };
 	struct world w;
 
-	setup(&w, 1, 0, false);
-	build_step(&w.b, (struct step){ .async_probe = true });
+	setup(&w, 2, 600000);
+	for (int i = 0; i < N; i++)
+		build_step(&w.b, (struct step){ .params = params("ms=%d", 40) });
+	build_step(&w.b, (struct step){ .params = "forever" });
+	build_step(&w.b, (struct step){ .params = "forever" });
 	build_step(&w.b, (struct step){});
 	submit(&w);
-	next(&w);
-	next(&w);
-	assert_false(w.fake->loads[0].async || w.fake->loads[1].async);
+	for (int i = 0; i < N; i++)
+		assert_int_equal(next(&w).outcome, LOAD_DONE);
+	no_result_for(&w, 300);
+	assert_int_equal(w.fake->running, 2);
+	assert_int_equal(w.fake->n_loads, N + 2);
+	assert_int_equal(w.fake->most_running, 2);
+	assert_false(pool_stalled(w.pool));
 	teardown(&w);
+}
+
+static unsigned int places(void)
+{
+	cpu_set_t set;
+	int n;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(set), &set), 0);
+	n = CPU_COUNT(&set);
+	return n < 2 ? 4 : n > 32 ? 64 : 2 * (unsigned int)n;
+}
+
+static void loads_that_compute_keep_their_place(void **state)
+{
+	unsigned int n = places();
+	struct world w;
+
+	setup(&w, 0, 600000);
+	for (unsigned int i = 0; i < n; i++)
+		build_step(&w.b, (struct step){ .params = "spin" });
+	submit(&w);
+	wait_until_running(&w, n);
+	build_next(&w.b);
+	build_step(&w.b, (struct step){});
+	submit(&w);
+	no_result_for(&w, 10 * POOL_NAP_MS);
+	assert_int_equal(w.fake->n_loads, n);
+	atomic_store(&w.fake->release, true);
+	for (unsigned int i = 0; i < n + 1; i++)
+		assert_int_equal(next(&w).outcome, LOAD_DONE);
+	teardown(&w);
+}
+
+static void a_load_may_sleep_while_nobody_wants_its_place(void **state)
+{
+	struct world w;
+
+	setup(&w, 0, 600000);
+	build_step(&w.b, (struct step){ .params = "forever" });
+	build_step(&w.b, (struct step){});
+	build_edge(&w.b, 0, EDGE_HARD);
+	submit(&w);
+	no_result_for(&w, 10 * POOL_NAP_MS);
+	assert_int_equal(w.fake->running, 1);
+	assert_false(pool_stalled(w.pool));
+	teardown(&w);
+}
+
+/* What a sleeper has given up is not given back twice. */
+static void places_given_up_are_counted_once(void **state)
+{
+	enum { N = 200 };
+	unsigned int n = places();
+	struct world w;
+
+	setup(&w, 0, 600000);
+	for (int i = 0; i < N; i++)
+		build_step(&w.b, (struct step){ .params = params("ms=%d", 50) });
+	submit(&w);
+	for (int i = 0; i < N; i++)
+		assert_int_equal(next(&w).outcome, LOAD_DONE);
+	build_next(&w.b);
+	for (unsigned int i = 0; i < n; i++)
+		build_step(&w.b, (struct step){ .params = "spin" });
+	submit(&w);
+	wait_until_running(&w, n);
+	build_next(&w.b);
+	build_step(&w.b, (struct step){});
+	submit(&w);
+	no_result_for(&w, 10 * POOL_NAP_MS);
+	assert_int_equal(w.fake->n_loads, N + n);
+	teardown(&w);
+}
+
+static void async_probe_is_given_to_what_begins_no_probe_and_only_when_wanted(void **state)
+{
+	static const struct {
+		const char *path;
+		const char *symbol;
+		bool async;
+	} rows[] = {
+		{ "library.ko", "memcpy", true },
+		{ "driver.ko", "__pci_register_driver", false },
+		{ "none.ko", NULL, false },
+	};
+	unsigned char elf[64];
+
+	fake_elf(elf);
+	for (int wanted = 0; wanted < 2; wanted++) {
+		struct world w;
+
+		setup(&w, 1, 0);
+		w.kernel.async_probe = wanted;
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+			if (rows[i].symbol)
+				fake_module(w.dir, rows[i].path, rows[i].symbol);
+			else
+				fake_file(w.dir, rows[i].path, elf, sizeof(elf));
+			build_step(&w.b, (struct step){ .path = rows[i].path, .params = params("id=%zu", i) });
+		}
+		submit(&w);
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+			assert_int_equal(next(&w).outcome, LOAD_DONE);
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+			assert_int_equal(w.fake->loads[i].id, i);
+			assert_int_equal(w.fake->loads[i].async, wanted && rows[i].async);
+		}
+		teardown(&w);
+	}
 }
 
 int main(void)
@@ -359,9 +448,12 @@ int main(void)
 		cmocka_unit_test(a_later_plan_builds_on_what_has_ended_and_on_what_runs),
 		cmocka_unit_test(after_cancelling_nothing_is_started),
 		cmocka_unit_test(a_bad_plan_is_refused_as_a_whole),
-		cmocka_unit_test(a_drain_with_asynchronous_loads_ends_in_a_barrier),
-		cmocka_unit_test(a_load_that_never_returns_does_not_keep_the_barrier),
-		cmocka_unit_test(async_probe_is_given_only_when_it_is_wanted),
+		cmocka_unit_test(loads_that_sleep_give_up_their_place),
+		cmocka_unit_test(with_jobs_given_loads_that_sleep_keep_their_place),
+		cmocka_unit_test(loads_that_compute_keep_their_place),
+		cmocka_unit_test(a_load_may_sleep_while_nobody_wants_its_place),
+		cmocka_unit_test(places_given_up_are_counted_once),
+		cmocka_unit_test(async_probe_is_given_to_what_begins_no_probe_and_only_when_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,8 +11,7 @@
 #include "base/cleanup.h"
 #include "loader/queue.h"
 
-#define MODULE { .priority = 5, .module = true }
-#define ASYNC { .priority = 5, .module = true, .async = true }
+#define MODULE { .priority = 5 }
 
 static uint32_t add(struct queue *q, struct queue_step step, const struct step_edge *edges, size_t n)
 {
@@ -24,10 +23,10 @@ static uint32_t add(struct queue *q, struct queue_step step, const struct step_e
 #define add_after(q, other, edge, ...) \
 	add((q), (struct queue_step)__VA_ARGS__, &(struct step_edge){ .on = (other), .kind = (edge) }, 1)
 
-static bool start(struct queue *q, uint32_t id)
+static void start(struct queue *q, uint32_t id)
 {
-	assert_int_equal(queue_pick(q, 0), id);
-	return queue_start(q, id);
+	assert_int_equal(queue_pick(q), id);
+	assert_int_equal(queue_start(q), id);
 }
 
 static void run(struct queue *q, uint32_t id, enum load_outcome outcome)
@@ -42,11 +41,11 @@ static void the_higher_priority_starts_first_then_the_lower_id(void **state)
 	struct queue q = {};
 
 	for (size_t i = 0; i < ARRAY_SIZE(priorities); i++)
-		add_step(&q, { .priority = priorities[i], .module = true });
+		add_step(&q, { .priority = priorities[i] });
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++)
 		run(&q, order[i], LOAD_DONE);
 	assert_true(queue_drained(&q));
-	assert_int_equal(queue_pick(&q, 0), STEP_NONE);
+	assert_int_equal(queue_pick(&q), STEP_NONE);
 	queue_free(&q);
 }
 
@@ -68,7 +67,7 @@ static const struct {
 
 static void check_edge(size_t row, bool ended_before)
 {
-	struct queue_step second = { .priority = 9, .module = true, .post_only = edges[row].post_only };
+	struct queue_step second = { .priority = 9, .post_only = edges[row].post_only };
 	struct queue_skip skip = {};
 	struct queue q = {};
 
@@ -78,7 +77,7 @@ static void check_edge(size_t row, bool ended_before)
 	add(&q, second, &(struct step_edge){ .on = 0, .kind = edges[row].kind }, 1);
 	if (!ended_before)
 		run(&q, 0, edges[row].outcome);
-	assert_int_equal(queue_pick(&q, 0), edges[row].starts ? 1 : STEP_NONE);
+	assert_int_equal(queue_pick(&q), edges[row].starts ? 1 : STEP_NONE);
 	assert_int_equal(queue_skipped(&q, &skip), !edges[row].starts);
 	if (!edges[row].starts) {
 		assert_int_equal(skip.id, 1);
@@ -141,7 +140,7 @@ static void one_module_that_went_well_is_enough_for_a_post_softdep(void **state)
 
 	add_step(&q, MODULE);
 	add_step(&q, MODULE);
-	add(&q, (struct queue_step){ .post_only = true, .module = true }, post, 2);
+	add(&q, (struct queue_step){ .post_only = true }, post, 2);
 	run(&q, 0, LOAD_DONE);
 	run(&q, 1, LOAD_FAILED);
 	run(&q, 2, LOAD_DONE);
@@ -198,205 +197,124 @@ static void cancelling_skips_what_has_not_started_and_only_that(void **state)
 	queue_free(&q);
 }
 
-/* The barrier. */
-
-static void without_asynchronous_loads_nothing_is_held_back(void **state)
+static void what_is_ready_starts_however_much_runs(void **state)
 {
 	struct queue q = {};
 
-	add_step(&q, MODULE);
-	add_step(&q, MODULE);
-	assert_false(start(&q, 0));
-	assert_false(start(&q, 1));
-	queue_free(&q);
-}
-
-static void the_last_leaf_waits_for_all_others_and_is_synchronous(void **state)
-{
-	struct queue q = {};
-
-	add_step(&q, ASYNC);
-	add_step(&q, { .priority = 1, .module = true });
-	add_step(&q, ASYNC);
-	assert_true(start(&q, 0));
-	assert_true(start(&q, 2));
-	assert_int_equal(queue_pick(&q, 0), STEP_NONE);
-	queue_complete(&q, 0, LOAD_DONE);
-	assert_int_equal(queue_pick(&q, 0), STEP_NONE);
-	queue_complete(&q, 2, LOAD_DONE);
-	assert_false(start(&q, 1));
-	queue_complete(&q, 1, LOAD_DONE);
-	assert_int_equal(q.async_covered, 2);
-	queue_free(&q);
-}
-
-static void a_synchronous_leaf_is_held_rather_than_one_that_may_be_asynchronous(void **state)
-{
-	struct queue q = {};
-
-	add_step(&q, { .priority = 9, .module = true });
-	add_step(&q, { .priority = 1, .module = true, .async = true });
-	assert_true(start(&q, 1));
-	assert_int_equal(queue_pick(&q, 0), STEP_NONE);
-	queue_complete(&q, 1, LOAD_DONE);
-	assert_false(start(&q, 0));
-	queue_free(&q);
-}
-
-static void when_all_may_be_asynchronous_the_last_is_not(void **state)
-{
-	struct queue q = {};
-
-	for (int i = 0; i < 3; i++)
-		add_step(&q, ASYNC);
-	assert_true(start(&q, 0));
-	assert_true(start(&q, 1));
-	queue_complete(&q, 0, LOAD_DONE);
-	queue_complete(&q, 1, LOAD_FAILED);
-	assert_false(start(&q, 2));
-	queue_free(&q);
-}
-
-static void a_leaf_of_higher_priority_is_not_held_for_one_that_waits(void **state)
-{
-	struct queue q = {};
-
-	add_step(&q, { .priority = 2, .module = true, .async = true });
-	add_after(&q, 0, EDGE_HARD, { .priority = 1, .module = true });
-	add_step(&q, { .priority = 1, .module = true });
-	add_after(&q, 2, EDGE_HARD, { .priority = 9, .module = true });
-	start(&q, 0);
-	start(&q, 2);
-	queue_complete(&q, 2, LOAD_DONE);
-	start(&q, 3);
-	queue_complete(&q, 0, LOAD_DONE);
-	assert_int_equal(queue_pick(&q, 0), STEP_NONE);
-	queue_complete(&q, 3, LOAD_DONE);
-	start(&q, 1);
-	queue_free(&q);
-}
-
-static void slow_loads_do_not_hold_the_barrier_for_ever(void **state)
-{
-	struct queue q = {};
-
-	add_step(&q, ASYNC);
-	add_step(&q, ASYNC);
-	add_step(&q, MODULE);
-	start(&q, 0);
-	start(&q, 1);
-	assert_int_equal(queue_pick(&q, 1), STEP_NONE);
-	assert_int_equal(queue_pick(&q, 2), 2);
-	queue_free(&q);
-}
-
-static void a_barrier_that_fails_covers_nothing(void **state)
-{
-	static const struct {
-		enum load_outcome outcome;
-		uint32_t covered;
-	} rows[] = { { LOAD_DONE, 1 }, { LOAD_ALREADY, 0 }, { LOAD_DECLINED, 0 }, { LOAD_FAILED, 0 } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct queue q = {};
-
-		add_step(&q, ASYNC);
+	for (uint32_t i = 0; i < 3; i++)
 		add_step(&q, MODULE);
-		run(&q, 0, LOAD_DONE);
-		run(&q, 1, rows[i].outcome);
-		assert_int_equal(q.async_covered, rows[i].covered);
-		/* The next plan's last is held for it. */
-		add_step(&q, MODULE);
-		add_step(&q, MODULE);
-		start(&q, 2);
-		assert_int_equal(queue_pick(&q, 0), rows[i].covered ? 3 : STEP_NONE);
-		queue_free(&q);
-	}
-}
-
-static void a_command_is_no_barrier(void **state)
-{
-	struct queue q = {};
-
-	add_step(&q, ASYNC);
-	add_step(&q, ASYNC);
-	add_step(&q, { .priority = 0 });
-	assert_true(start(&q, 0));
-	assert_false(start(&q, 2));
-	assert_int_equal(queue_pick(&q, 0), STEP_NONE);
-	queue_complete(&q, 0, LOAD_DONE);
-	queue_complete(&q, 2, LOAD_DONE);
-	assert_false(start(&q, 1));
+	for (uint32_t i = 0; i < 3; i++)
+		start(&q, i);
+	assert_int_equal(queue_pick(&q), STEP_NONE);
+	assert_int_equal(q.n_running, 3);
 	queue_free(&q);
 }
 
-static void what_a_skipped_step_waited_for_can_be_the_barrier(void **state)
+static void a_step_of_a_later_plan_goes_by_its_priority(void **state)
 {
-	static const struct step_edge two[] = { { 0, EDGE_HARD }, { 1, EDGE_HARD } };
 	struct queue q = {};
 
-	add_step(&q, { .priority = 9, .module = true, .async = true });
-	add_step(&q, MODULE);
-	add_step(&q, { .priority = 7, .module = true, .async = true });
-	add(&q, (struct queue_step)MODULE, two, 2);
-	start(&q, 0);
-	assert_true(start(&q, 2));
-	queue_complete(&q, 0, LOAD_FAILED);
-	assert_int_equal(queue_pick(&q, 0), STEP_NONE);
-	queue_complete(&q, 2, LOAD_DONE);
-	assert_false(start(&q, 1));
-	queue_complete(&q, 1, LOAD_DONE);
+	add_step(&q, { .priority = 1 });
+	add_step(&q, { .priority = 3 });
+	add_step(&q, { .priority = 1 });
+	run(&q, 1, LOAD_DONE);
+	add_step(&q, { .priority = 2 });
+	add_step(&q, { .priority = 1 });
+	run(&q, 3, LOAD_DONE);
+	run(&q, 0, LOAD_DONE);
+	run(&q, 2, LOAD_DONE);
+	run(&q, 4, LOAD_DONE);
 	assert_true(queue_drained(&q));
 	queue_free(&q);
 }
 
-/* Random graphs, random order of ends: the queue never gets stuck; and unless something fails, a
- * synchronous load is started after all asynchronous ones have ended. */
-static void check_random(unsigned int seed, bool fail)
+enum { WAITS, RUNS, ENDED, SKIPPED };
+
+struct random_graph {
+	struct queue q;
+	uint32_t n;
+	struct {
+		uint32_t priority;
+		unsigned int state;
+		size_t n_edges;
+		struct step_edge edges[3];
+	} steps[200];
+};
+
+/* What queue_pick() must name, found the slow way. */
+static uint32_t expected_pick(const struct random_graph *g)
 {
-	uint32_t running[8], n_running = 0, n_started = 0, skipped = 0, n = 200, last_async_end = 0, clock = 0;
-	uint32_t barrier = 0;
-	struct queue_skip skip;
-	struct queue q = {};
+	uint32_t best = STEP_NONE;
 
-	srand(seed);
-	for (uint32_t i = 0; i < n; i++) {
-		struct step_edge e[3];
-		size_t n_edges = i ? (size_t)rand() % 4 : 0;
+	for (uint32_t i = 0; i < g->n; i++) {
+		bool ready = g->steps[i].state == WAITS;
 
-		for (size_t k = 0; k < n_edges; k++)
-			e[k] = (struct step_edge){ (uint32_t)rand() % i, (uint32_t)rand() % 3 };
-		add(&q, (struct queue_step){ (uint32_t)rand() % 4, fail && rand() % 5 == 0, true, rand() % 2 }, e, n_edges);
+		for (size_t k = 0; k < g->steps[i].n_edges; k++)
+			ready &= g->steps[g->steps[i].edges[k].on].state >= ENDED;
+		if (ready && (best == STEP_NONE || g->steps[i].priority > g->steps[best].priority))
+			best = i;
 	}
-	while (!queue_drained(&q)) {
-		uint32_t id = n_running < 8 ? queue_pick(&q, 0) : STEP_NONE;
-
-		clock++;
-		if (id != STEP_NONE) {
-			if (!queue_start(&q, id) && !q.n_async_running)
-				barrier = clock;
-			running[n_running++] = id;
-			n_started++;
-			continue;
-		}
-		assert_true(n_running > 0);
-		uint32_t at = (uint32_t)rand() % n_running;
-		uint32_t async_before = q.n_async_running;
-
-		queue_complete(&q, running[at], fail && rand() % 10 == 0 ? LOAD_FAILED : LOAD_DONE);
-		if (q.n_async_running < async_before)
-			last_async_end = clock;
-		running[at] = running[--n_running];
-	}
-	while (queue_skipped(&q, &skip))
-		skipped++;
-	assert_int_equal(n_started + skipped, n);
-	assert_true(fail || barrier > last_async_end);
-	assert_true(fail || q.async_covered == q.async_started);
-	queue_free(&q);
+	return best;
 }
 
-static void random_graphs_drain_and_end_in_a_barrier(void **state)
+static void add_random(struct random_graph *g, bool fail)
+{
+	uint32_t i = g->n++;
+
+	g->steps[i].priority = (uint32_t)rand() % 4;
+	g->steps[i].n_edges = i ? (size_t)rand() % 4 : 0;
+	for (size_t k = 0; k < g->steps[i].n_edges; k++)
+		g->steps[i].edges[k] = (struct step_edge){ (uint32_t)rand() % i, (uint32_t)rand() % 3 };
+	add(&g->q, (struct queue_step){ g->steps[i].priority, fail && rand() % 5 == 0 }, g->steps[i].edges,
+	    g->steps[i].n_edges);
+}
+
+/* Random graphs, in two plans, and a random order of ends: the queue never gets stuck, and always names
+ * what the model does. */
+static void check_random(unsigned int seed, bool fail)
+{
+	uint32_t running[8], n_running = 0, n_started = 0, skipped = 0, half = 100;
+	struct random_graph g = {};
+	struct queue_skip skip;
+
+	srand(seed);
+	while (g.n < half)
+		add_random(&g, fail);
+	while (!queue_drained(&g.q) || g.n == half) {
+		uint32_t id, at;
+
+		while (queue_skipped(&g.q, &skip)) {
+			assert_int_equal(g.steps[skip.id].state, WAITS);
+			g.steps[skip.id].state = SKIPPED;
+			skipped++;
+		}
+		if (g.n == half && g.q.n_done > half / 2)
+			while (g.n < 2 * half)
+				add_random(&g, fail);
+		else if (n_running < 8 && (id = queue_pick(&g.q)) != STEP_NONE) {
+			assert_int_equal(id, expected_pick(&g));
+			assert_int_equal(queue_start(&g.q), id);
+			g.steps[id].state = RUNS;
+			running[n_running++] = id;
+			n_started++;
+		} else {
+			assert_true(n_running > 0);
+			assert_true(n_running == 8 || expected_pick(&g) == STEP_NONE);
+			at = (uint32_t)rand() % n_running;
+			g.steps[running[at]].state = ENDED;
+			queue_complete(&g.q, running[at], fail && rand() % 10 == 0 ? LOAD_FAILED : LOAD_DONE);
+			running[at] = running[--n_running];
+		}
+		assert_int_equal(g.q.n_running, n_running);
+	}
+	while (queue_skipped(&g.q, &skip))
+		skipped++;
+	assert_int_equal(n_started + skipped, g.n);
+	assert_true(fail || !skipped);
+	queue_free(&g.q);
+}
+
+static void random_graphs_drain_in_the_models_order(void **state)
 {
 	for (unsigned int seed = 0; seed < 500; seed++)
 		check_random(seed, seed % 2);
@@ -414,16 +332,9 @@ int main(void)
 		cmocka_unit_test(a_step_skipped_by_one_edge_is_not_started_by_the_other),
 		cmocka_unit_test(an_edge_on_itself_or_forward_is_refused),
 		cmocka_unit_test(cancelling_skips_what_has_not_started_and_only_that),
-		cmocka_unit_test(without_asynchronous_loads_nothing_is_held_back),
-		cmocka_unit_test(the_last_leaf_waits_for_all_others_and_is_synchronous),
-		cmocka_unit_test(a_synchronous_leaf_is_held_rather_than_one_that_may_be_asynchronous),
-		cmocka_unit_test(when_all_may_be_asynchronous_the_last_is_not),
-		cmocka_unit_test(a_leaf_of_higher_priority_is_not_held_for_one_that_waits),
-		cmocka_unit_test(slow_loads_do_not_hold_the_barrier_for_ever),
-		cmocka_unit_test(a_barrier_that_fails_covers_nothing),
-		cmocka_unit_test(a_command_is_no_barrier),
-		cmocka_unit_test(what_a_skipped_step_waited_for_can_be_the_barrier),
-		cmocka_unit_test(random_graphs_drain_and_end_in_a_barrier),
+		cmocka_unit_test(what_is_ready_starts_however_much_runs),
+		cmocka_unit_test(a_step_of_a_later_plan_goes_by_its_priority),
+		cmocka_unit_test(random_graphs_drain_in_the_models_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,8 +135,9 @@ static void results_arrive_and_pending_counts_down(void **state)
 	struct load_result *results = calloc(N, sizeof(*results));
 	struct world w;
 
-	setup(&w);
+	prepare(&w);
 	w.options.async_probe = true;
+	assert_int_equal(loader_start(&w.loader, &w.options), 0);
 	build_random(&w.b, N, 42);
 	submit(&w);
 	for (size_t i = 0; i < N; i++) {
@@ -190,6 +191,30 @@ static void a_load_that_never_returns_holds_up_only_its_dependents(void **state)
 	assert_int_equal(next(&w).step, 0);
 	assert_int_equal(next(&w).step, 1);
 	teardown(&w);
+}
+
+static void async_probe_reaches_the_loads_that_are_to_have_it(void **state)
+{
+	for (int wanted = 0; wanted < 2; wanted++) {
+		struct world w;
+
+		prepare(&w);
+		w.options.async_probe = wanted;
+		w.options.jobs = 1;
+		fake_module(w.dir, "library.ko", "memcpy");
+		fake_module(w.dir, "driver.ko", "__pci_register_driver");
+		assert_int_equal(loader_start(&w.loader, &w.options), 0);
+		build_step(&w.b, (struct step){ .path = "library.ko", .params = params("id=%d", 0) });
+		build_step(&w.b, (struct step){ .path = "driver.ko", .params = params("id=%d", 1) });
+		submit(&w);
+		assert_int_equal(next(&w).outcome, LOAD_DONE);
+		assert_int_equal(next(&w).outcome, LOAD_DONE);
+		for (int i = 0; i < 2; i++) {
+			assert_int_equal(w.fake->loads[i].id, i);
+			assert_int_equal(w.fake->loads[i].async, wanted && i == 0);
+		}
+		teardown(&w);
+	}
 }
 
 static void submitting_never_waits_for_a_load_or_a_reader(void **state)
@@ -367,7 +392,7 @@ static void run_front(struct world *w, const char *path, int output, void (*end)
 		if (loader_start(&w->loader, &w->options) < 0)
 			_exit(1);
 		for (int i = 0; i < 50; i++)
-			build_step(&w->b, (struct step){ .params = params("id=%d ms=20", i) });
+			build_step(&w->b, (struct step){ .params = params("id=%d forever", i) });
 		struct plan plan = built(&w->b);
 
 		if (loader_report_open(w->loader, path) < 0 || loader_submit(w->loader, &plan) < 0)
@@ -417,6 +442,7 @@ static void the_front_may_end_in_any_way_and_the_report_is_whole(void **state)
 		/* x=$(coldplug run) returns though the loads go on. */
 		assert_int_equal(read(ends_of_pipe[0], &byte, 1), 0);
 		assert_int_equal(access(path, F_OK), -1);
+		atomic_store(&w.fake->release, true);
 		close(ends_of_pipe[0]);
 		text = wait_for_file(path);
 		assert_true(looks_like_json(text));
@@ -625,7 +651,6 @@ static void a_plan_survives_the_wire(void **state)
 	for (size_t i = 0; i < in.n_steps; i++) {
 		assert_string_equal(out.steps[i].name, in.steps[i].name);
 		assert_int_equal(out.steps[i].priority, in.steps[i].priority);
-		assert_int_equal(out.steps[i].async_probe, in.steps[i].async_probe);
 		assert_int_equal(out.steps[i].post_only, in.steps[i].post_only);
 		assert_int_equal(!out.steps[i].path, !in.steps[i].path);
 	}
@@ -679,6 +704,7 @@ int main(void)
 		cmocka_unit_test(results_arrive_and_pending_counts_down),
 		cmocka_unit_test(finishing_keeps_the_results),
 		cmocka_unit_test(a_load_that_never_returns_holds_up_only_its_dependents),
+		cmocka_unit_test(async_probe_reaches_the_loads_that_are_to_have_it),
 		cmocka_unit_test(submitting_never_waits_for_a_load_or_a_reader),
 		cmocka_unit_test(cancelling_skips_what_has_not_started),
 		cmocka_unit_test(a_plan_that_is_none_is_refused_by_the_front),

@@ -6,8 +6,12 @@ static void a_control_character_never_reaches_the_sink(void **state)
 	static const struct {
 		const char *name, *shown;
 	} rows[] = {
-		{ "plain", "plain" },	     { "a\033[2Jb", "a?[2Jb" }, { "tab\there", "tab?here" },
-		{ "two\nlines", "two?lines" }, { "del\177", "del?" },	  { "\001\037", "??" },
+		{ "plain", "plain" },
+		{ "a\033[2Jb", "a?[2Jb" },
+		{ "tab\there", "tab?here" },
+		{ "two\nlines", "two?lines" },
+		{ "del\177", "del?" },
+		{ "\001\037", "??" },
 		{ "caf\303\251", "caf\303\251" },
 	};
 

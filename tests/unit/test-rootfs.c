@@ -7,8 +7,8 @@ static void a_link_stays_inside_the_root(void **state)
 		const char *target;
 		int r; /* of reading it */
 	} rows[] = {
-		{ "file", 0 },		      /* beside it */
-		{ "/etc/file", 0 },	      /* absolute: the root's */
+		{ "file", 0 },		       /* beside it */
+		{ "/etc/file", 0 },	       /* absolute: the root's */
 		{ "../../../../etc/file", 0 }, /* upwards: stops at the root */
 		{ "/etc/outside", -ENOENT },
 		{ "loop", -ELOOP },

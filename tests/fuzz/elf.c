@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Input: a module. */
+#include "base/elf.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "tests/fuzz/fuzz.h"
+
+/* Each string is inside the file, and there is an end to them. */
+static void read_all(const struct elf *elf, int (*next)(const struct elf *, size_t *, const char **))
+{
+	const char *first = (const char *)elf->data, *s;
+	size_t cursor = 0, n = 0;
+	int r;
+
+	while ((r = next(elf, &cursor, &s)) == 1) {
+		MUST(s >= first && s + strlen(s) < first + elf->size);
+		MUST(++n <= elf->size);
+	}
+	MUST(r == 0 || r == -EBADMSG);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct elf elf;
+
+	elf_header_complaint(data, size < ELF_HEADER_MAX ? size : ELF_HEADER_MAX, size);
+	if (elf_open(&elf, data, size) < 0)
+		return 0;
+	read_all(&elf, elf_modinfo_next);
+	read_all(&elf, elf_undefined_next);
+	return 0;
+}

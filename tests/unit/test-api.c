@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A user of the library: this file sees coldplug.h and is linked with libcoldplug.so, nothing else. */
+#include <coldplug.h>
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static char dir[] = "/tmp/coldplug-api.XXXXXX";
+
+static void put(const char *name, const char *text)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	for (char *p = path + strlen(dir) + 1; (p = strchr(p, '/')); *p++ = '/') {
+		*p = '\0';
+		mkdir(path, 0755);
+	}
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static int setup(void **state)
+{
+	assert_non_null(mkdtemp(dir));
+	put("lib/modules/1.0/modules.dep",
+	    "kernel/a.ko: kernel/b.ko\nkernel/b.ko:\nkernel/black.ko:\nkernel/s.ko:\n");
+	put("lib/modules/1.0/modules.alias", "alias pci:v1* a\nalias pci:v1d2 black\nalias usb:* b\n");
+	put("etc/modprobe.d/x.conf", "blacklist black\nsoftdep a pre: s\noptions a x=1\nalias none off\n");
+	put("sys/devices/p/modalias", "pci:v1d2\n");
+	put("sys/devices/q/modalias", "pci:v1d2\n");
+	put("sys/devices/r/modalias", "unknown:\n");
+	put("proc/modules", "b 16384 0 - Live 0x0000000000000000\n");
+	put("proc/cmdline", "quiet modules_load=s\n");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command);
+}
+
+static char messages[4096];
+
+static void take(void *userdata, int level, const char *message)
+{
+	size_t n = strlen(messages);
+
+	assert_ptr_equal(userdata, messages);
+	snprintf(messages + n, sizeof(messages) - n, "%d %s\n", level, message);
+}
+
+static struct coldplug *open_it(void)
+{
+	struct coldplug *c;
+
+	messages[0] = '\0';
+	assert_int_equal(coldplug_new(&c), 0);
+	coldplug_set_log(c, take, messages, 3);
+	assert_int_equal(coldplug_set_root(c, dir), 0);
+	return c;
+}
+
+static void a_context_can_be_made_and_freed_unused(void **state)
+{
+	struct coldplug *c;
+
+	assert_int_equal(coldplug_new(&c), 0);
+	assert_null(coldplug_free(c));
+	assert_null(coldplug_free(NULL));
+}
+
+static void another_root_means_a_dry_run_unless_said_otherwise(void **state)
+{
+	struct coldplug *c;
+
+	assert_int_equal(coldplug_new(&c), 0);
+	assert_false(coldplug_is_dry_run(c));
+	assert_int_equal(coldplug_set_root(c, "/"), 0);
+	assert_false(coldplug_is_dry_run(c));
+	assert_int_equal(coldplug_set_root(c, dir), 0);
+	assert_true(coldplug_is_dry_run(c));
+	assert_int_equal(coldplug_set_flag(c, COLDPLUG_DRY_RUN, false), 0);
+	assert_false(coldplug_is_dry_run(c));
+	coldplug_free(c);
+}
+
+static void settings_come_first(void **state)
+{
+	struct coldplug *c = open_it();
+	const char *const *names;
+
+	assert_int_equal(coldplug_resolve(c, "a", &names), 1);
+	assert_int_equal(coldplug_set_root(c, "/"), -EBUSY);
+	assert_int_equal(coldplug_set_release(c, "x"), -EBUSY);
+	assert_int_equal(coldplug_set_jobs(c, 1), -EBUSY);
+	assert_int_equal(coldplug_set_flag(c, COLDPLUG_DRY_RUN, false), -EBUSY);
+	assert_int_equal(coldplug_set_config_paths(c, NULL), -EBUSY);
+	assert_int_equal(coldplug_set_report(c, "/x"), -EBUSY);
+	coldplug_free(c);
+}
+
+static void a_release_is_a_name(void **state)
+{
+	static const char *const bad[] = { "", "../x", "a/b", "..", "/" };
+	struct coldplug *c = open_it();
+
+	for (size_t i = 0; i < SIZE(bad); i++)
+		assert_int_equal(coldplug_set_release(c, bad[i]), -EINVAL);
+	assert_int_equal(coldplug_set_release(c, "1.0"), 0);
+	assert_int_equal(coldplug_set_release(c, NULL), 0);
+	coldplug_free(c);
+}
+
+static void a_root_that_is_not_there_is_an_error(void **state)
+{
+	struct coldplug *c;
+	const char *const *names;
+
+	assert_int_equal(coldplug_new(&c), 0);
+	assert_int_equal(coldplug_set_root(c, "/nowhere/at/all"), 0);
+	assert_int_equal(coldplug_resolve(c, "a", &names), -ENOENT);
+	assert_int_equal(coldplug_walk(c), -ENOENT);
+	coldplug_free(c);
+}
+
+static void an_alias_means_modules(void **state)
+{
+	static const struct {
+		const char *alias;
+		int n;
+		const char *first, *second;
+	} rows[] = {
+		{ "a", 1, "a", NULL },	    { "pci:v1d2", 2, "a", "black" }, { "pci:v9", 0, NULL, NULL },
+		{ "usb:x", 1, "b", NULL },  { "", 0, NULL, NULL },	     { "a]", -EINVAL, NULL, NULL },
+		{ "none", 1, "off", NULL },
+	};
+	struct coldplug *c = open_it();
+
+	for (size_t i = 0; i < SIZE(rows); i++) {
+		const char *const *names = NULL;
+
+		assert_int_equal(coldplug_resolve(c, rows[i].alias, &names), rows[i].n);
+		if (rows[i].first)
+			assert_string_equal(names[0], rows[i].first);
+		if (rows[i].second)
+			assert_string_equal(names[1], rows[i].second);
+	}
+	coldplug_free(c);
+	c = open_it();
+	assert_int_equal(coldplug_set_flag(c, COLDPLUG_BLACKLIST, true), 0);
+	assert_int_equal(coldplug_resolve(c, "pci:v1d2", &(const char *const *){ NULL }), 1);
+	coldplug_free(c);
+}
+
+static void ten_lines_do_the_job(void **state)
+{
+	struct coldplug *c = open_it();
+	struct coldplug_summary s;
+	const struct coldplug_step *step;
+	char *text;
+
+	assert_int_equal(coldplug_run(c), 0);
+	coldplug_get_summary(c, &s);
+	assert_int_equal(s.devices, 3);
+	assert_int_equal(s.aliases, 2);
+	assert_int_equal(s.withheld, 1);
+	assert_int_equal(s.failed, 0);
+	assert_int_equal(s.modules, 2); /* b is loaded */
+	assert_int_equal(coldplug_steps(c), 2);
+	step = coldplug_step(c, 0);
+	assert_string_equal(step->module, "s");
+	assert_int_equal(step->state, COLDPLUG_PLANNED);
+	step = coldplug_step(c, 1);
+	assert_string_equal(step->module, "a");
+	assert_string_equal(step->params, "x=1");
+	assert_non_null(strstr(step->path, "/lib/modules/1.0/kernel/a.ko"));
+	assert_null(coldplug_step(c, 2));
+	assert_int_equal(coldplug_plan_text(c, &text), 0);
+	assert_non_null(strstr(text, "kernel/a.ko x=1"));
+	free(text);
+	assert_int_equal(coldplug_exit_code(c), 0);
+	assert_int_equal(coldplug_fd(c), -1);
+	assert_int_equal(coldplug_finish(c), 0);
+	assert_string_equal(messages, "");
+	coldplug_free(c);
+}
+
+static void every_reason_is_told(void **state)
+{
+	static const struct {
+		const char *module;
+		enum coldplug_why why;
+		const char *device, *pattern, *by;
+		unsigned int line;
+	} rows[] = {
+		{ "a", COLDPLUG_WHY_DEVICE, "/devices/p", "pci:v1*", NULL, 0 },
+		{ "a", COLDPLUG_WHY_DEVICE, "/devices/q", "pci:v1*", NULL, 0 },
+		{ "a", COLDPLUG_WHY_OPTION, NULL, "x=1", NULL, 3 },
+		{ "black", COLDPLUG_WHY_BLACKLIST, "/devices/p", NULL, NULL, 1 },
+		{ "s", COLDPLUG_WHY_SOFTDEP_PRE, NULL, NULL, "a", 2 },
+		{ "s", COLDPLUG_WHY_NAME, NULL, NULL, NULL, 0 },
+	};
+	struct coldplug *c = open_it();
+	const struct coldplug_reason *list;
+
+	assert_int_equal(coldplug_want_configured(c), 0);
+	assert_int_equal(coldplug_walk(c), 2);
+	assert_int_equal(coldplug_walk(c), 0);
+	assert_int_equal(coldplug_plan(c), 2);
+	assert_int_equal(coldplug_plan(c), 0);
+	for (size_t i = 0; i < SIZE(rows); i++) {
+		int64_t n = coldplug_why(c, rows[i].module, &list);
+		bool found = false;
+
+		for (int64_t k = 0; k < n; k++)
+			found |= list[k].why == rows[i].why && list[k].line == rows[i].line &&
+				 (!rows[i].device ||
+				  (list[k].device && !strcmp(list[k].device, rows[i].device))) &&
+				 (!rows[i].pattern ||
+				  (list[k].pattern && !strcmp(list[k].pattern, rows[i].pattern))) &&
+				 (!rows[i].by || (list[k].by && !strcmp(list[k].by, rows[i].by)));
+		if (!found)
+			fail_msg("row %zu: no such reason for %s among %d", i, rows[i].module, (int)n);
+	}
+	assert_int_equal(coldplug_why(c, "nobody", &list), 0);
+	coldplug_free(c);
+}
+
+static void what_nothing_has_counts_as_failed(void **state)
+{
+	struct coldplug *c = open_it();
+
+	assert_int_equal(coldplug_want(c, "ghost", NULL), 0);
+	assert_non_null(strstr(messages, "3 module ghost: not found in "));
+	assert_int_equal(coldplug_want(c, "a[", NULL), 0);
+	assert_int_equal(coldplug_want(c, "black", "p=1"), 1);
+	assert_int_equal(coldplug_plan(c), 1);
+	assert_string_equal(coldplug_step(c, 0)->params, "p=1");
+	assert_int_equal(coldplug_exit_code(c), 1);
+	coldplug_free(c);
+}
+
+static void parameters_have_a_limit(void **state)
+{
+	struct coldplug *c = open_it();
+	char *params = malloc((1 << 20) + 2);
+
+	memset(params, 'x', (1 << 20) + 1);
+	params[(1 << 20) + 1] = '\0';
+	assert_int_equal(coldplug_want(c, "a", params), -E2BIG);
+	params[1 << 20] = '\0';
+	assert_int_equal(coldplug_want(c, "a", params), 1);
+	free(params);
+	coldplug_free(c);
+}
+
+static void loaded_modules_are_listed(void **state)
+{
+	struct coldplug *c = open_it();
+	const struct coldplug_loaded *list;
+
+	assert_int_equal(coldplug_loaded(c, &list), 1);
+	assert_string_equal(list[0].name, "b");
+	assert_int_equal(list[0].size, 16384);
+	assert_int_equal(list[0].refcount, 0);
+	assert_string_equal(list[0].holders, "");
+	coldplug_free(c);
+}
+
+static void json_and_reports_are_whole(void **state)
+{
+	struct coldplug *c = open_it();
+	char path[64], *text, first[2];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/report", dir);
+	assert_int_equal(coldplug_set_report(c, path), 0);
+	assert_int_equal(coldplug_run(c), 0);
+	assert_int_equal(coldplug_json(c, COLDPLUG_JSON_PLAN, &text), 0);
+	assert_int_equal(text[0], '{');
+	assert_int_equal(text[strlen(text) - 1], '}');
+	free(text);
+	assert_int_equal(coldplug_json(c, COLDPLUG_JSON_LOADED, &text), 0);
+	assert_non_null(strstr(text, "\"b\""));
+	free(text);
+	assert_int_equal(coldplug_finish(c), 0);
+	f = fopen(path, "re");
+	assert_non_null(f);
+	assert_int_equal(fread(first, 1, 1, f), 1);
+	assert_int_equal(first[0], '{');
+	fclose(f);
+	coldplug_free(c);
+}
+
+static void contexts_are_independent(void **state)
+{
+	struct coldplug *a = open_it(), *b = open_it();
+	const char *const *x, *const *y;
+
+	assert_int_equal(coldplug_resolve(a, "usb:1", &x), 1);
+	assert_int_equal(coldplug_resolve(b, "pci:v1d2", &y), 2);
+	assert_string_equal(x[0], "b");
+	coldplug_free(a);
+	assert_string_equal(y[1], "black");
+	coldplug_free(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_context_can_be_made_and_freed_unused),
+		cmocka_unit_test(another_root_means_a_dry_run_unless_said_otherwise),
+		cmocka_unit_test(settings_come_first),
+		cmocka_unit_test(a_release_is_a_name),
+		cmocka_unit_test(a_root_that_is_not_there_is_an_error),
+		cmocka_unit_test(an_alias_means_modules),
+		cmocka_unit_test(ten_lines_do_the_job),
+		cmocka_unit_test(every_reason_is_told),
+		cmocka_unit_test(what_nothing_has_counts_as_failed),
+		cmocka_unit_test(parameters_have_a_limit),
+		cmocka_unit_test(loaded_modules_are_listed),
+		cmocka_unit_test(json_and_reports_are_whole),
+		cmocka_unit_test(contexts_are_independent),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

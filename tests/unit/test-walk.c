@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Every device below sys/devices with its aliases, against a full descent too. */
+#include "tests/unit/test.h"
+
+#include "base/limits.h"
+#include "uevent/walk.h"
+
+struct seen {
+	ARRAY(char) text; /* "PATH ALIAS\n" */
+	int answer;
+	size_t n;
+};
+
+static int see(void *userdata, const char *devpath, const char *alias)
+{
+	struct seen *s = userdata;
+	size_t n = strlen(devpath) + strlen(alias) + 2;
+
+	s->n++;
+	assert_int_equal(array_make_room(&s->text, n + 1), 0);
+	snprintf(s->text.items + s->text.n, n + 1, "%s %s\n", devpath, alias);
+	s->text.n += n;
+	return s->answer;
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The lines in order: a walk may take directories as they come. */
+static void sort_lines(char *text, char *out, size_t size)
+{
+	char *lines[4096], *save = NULL;
+	size_t count = 0, n = 0;
+
+	for (char *w = strtok_r(text, "\n", &save); w && count < 4096; w = strtok_r(NULL, "\n", &save))
+		lines[count++] = w;
+	qsort(lines, count, sizeof(*lines), compare_lines);
+	*out = '\0';
+	for (size_t i = 0; i < count && n < size - 1; i++)
+		n += (size_t)snprintf(out + n, size - n, "%s\n", lines[i]);
+}
+
+static int walk(const struct tree *t, bool devicetree, struct messages *m, char *out, size_t size)
+{
+	struct seen s = {};
+	int r = walk_devices(&t->root, devicetree, &m->log, see, &s);
+
+	array_push(&s.text, '\0');
+	sort_lines(s.text.items, out, size);
+	array_free(&s.text);
+	return r;
+}
+
+#define D "sys/devices/d/"
+
+static void a_device_has_the_aliases_of_its_files(void **state)
+{
+	static const struct {
+		const char *modalias, *uevent; /* NULL: no such file */
+		bool devicetree;
+		const char *found;
+	} rows[] = {
+		{ "pci:v1\n", NULL, false, "/devices/d pci:v1\n" },
+		{ "pci:v1\n", "DRIVER=x\nMODALIAS=pci:v1\n", false, "/devices/d pci:v1\n" },
+		{ NULL, "DRIVER=x\nMODALIAS=cpu:type:x86\n", false, "/devices/d cpu:type:x86\n" },
+		{ NULL, "MODALIAS=\n", false, "" },
+		{ NULL, "XMODALIAS=a\nMODALIASX=b\nMODALIA=c\n", false, "" },
+		{ NULL, "MODALIAS=a", false, "/devices/d a\n" },
+		{ "acpi:PNP0A08:\nacpi:PNP0A03:\n", "", false,
+		  "/devices/d acpi:PNP0A03:\n/devices/d acpi:PNP0A08:\n" },
+		{ "", "", false, "" },
+		{ "\n", "", false, "" },
+		{ NULL, "", false, "" },
+		{ NULL, NULL, false, "" },
+		{ "with blank b\n", NULL, false, "/devices/d with blank b\n" },
+		/* the device tree, only when asked for */
+		{ NULL, "OF_NAME=n\nOF_COMPATIBLE_0=a,b\n", false, "" },
+		{ NULL, "OF_NAME=n\nOF_COMPATIBLE_0=a,b\nOF_COMPATIBLE_N=1\n", true,
+		  "/devices/d of:NnT(null)Ca,b\n" },
+		{ NULL, "OF_NAME=n\nOF_TYPE=t\nOF_COMPATIBLE_0=a\nOF_COMPATIBLE_1=b\n", true,
+		  "/devices/d of:NnTtCaCb\n" },
+		{ "i2c:x\n", "MODALIAS=i2c:x\nOF_NAME=n\nOF_COMPATIBLE_0=a\n", true,
+		  "/devices/d i2c:x\n/devices/d of:NnT(null)Ca\n" },
+		{ "i2c:x\n", "OF_NAME=n\nOF_COMPATIBLE_0=a\n", false, "/devices/d i2c:x\n" },
+		{ NULL, "OF_COMPATIBLE_0=a\n", true, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_tree_ struct tree t = tree_new();
+		_cleanup_messages_ struct messages m;
+		char found[4096];
+
+		messages_init(&m);
+		tree_mkdir(&t, D);
+		if (rows[i].modalias)
+			tree_write(&t, D "modalias", rows[i].modalias);
+		if (rows[i].uevent)
+			tree_write(&t, D "uevent", rows[i].uevent);
+		assert_row(i, walk(&t, rows[i].devicetree, &m, found, sizeof(found)) == 0);
+		assert_row_string(i, found, rows[i].found);
+		assert_row_string(i, messages_text(&m), "");
+	}
+}
+
+static void devices_are_found_wherever_they_are(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	_cleanup_messages_ struct messages m;
+	char found[4096];
+
+	messages_init(&m);
+	tree_write(&t, "sys/devices/modalias", "root:\n");
+	tree_write(&t, "sys/devices/pci0/0000:00:1f.2/modalias", "pci:a\n");
+	tree_write(&t, "sys/devices/pci0/0000:00:1f.2/ata1/uevent", "MODALIAS=scsi:b\n");
+	tree_write(&t, "sys/devices/system/cpu/modalias", "cpu:c\n");
+	tree_write(&t, "sys/devices/virtual/dmi/id/modalias", "dmi:d\n");
+	/* no devices: a link, an attribute group, another tree */
+	tree_link(&t, "sys/devices/pci0/link", "../system");
+	tree_write(&t, "sys/devices/pci0/power/modalias", "power:\n");
+	tree_write(&t, "sys/bus/modalias", "bus:\n");
+	assert_int_equal(walk(&t, false, &m, found, sizeof(found)), 0);
+	assert_string_equal(found, "/devices root:\n"
+				   "/devices/pci0/0000:00:1f.2 pci:a\n"
+				   "/devices/pci0/0000:00:1f.2/ata1 scsi:b\n"
+				   "/devices/system/cpu cpu:c\n"
+				   "/devices/virtual/dmi/id dmi:d\n");
+}
+
+static void what_cannot_be_read_is_named_and_the_walk_goes_on(void **state)
+{
+	static const struct {
+		const char *name, *message; /* NULL: no message, the device has vanished */
+	} rows[] = {
+		{ "sys/devices/bad/modalias/", NULL },	      /* a directory */
+		{ "sys/devices/bad/modalias>nowhere", NULL }, /* a link */
+		{ "sys/devices/bad/uevent>loop", NULL },
+		{ "sys/devices/bad/modalias=100000",
+		  "/sys/devices/bad/modalias: cannot be read: larger than 65535 bytes" },
+		{ "sys/devices/bad/uevent=100000",
+		  "/sys/devices/bad/uevent: cannot be read: larger than 65535 bytes" },
+		{ "sys/devices/bad/modalias=5000", "/sys/devices/bad: alias of 5000 bytes is cut at 4095" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_tree_ struct tree t = tree_new();
+		_cleanup_messages_ struct messages m;
+		char name[256], found[8192], *p;
+
+		messages_init(&m);
+		tree_write(&t, "sys/devices/a/modalias", "a:\n");
+		tree_write(&t, "sys/devices/z/modalias", "z:\n");
+		snprintf(name, sizeof(name), "%s", rows[i].name);
+		if ((p = strchr(name, '>'))) {
+			*p = '\0';
+			tree_link(&t, name, p + 1);
+		} else if ((p = strchr(name, '='))) {
+			size_t n = strtoul(p + 1, NULL, 10);
+			char *text = malloc(n);
+
+			*p = '\0';
+			memset(text, 'x', n);
+			tree_write_bytes(&t, name, text, n);
+			free(text);
+		} else {
+			tree_mkdir(&t, name);
+		}
+		assert_row(i, walk(&t, false, &m, found, sizeof(found)) == 0);
+		assert_contains(found, "/devices/a a:\n");
+		assert_contains(found, "/devices/z z:\n");
+		if (rows[i].message)
+			assert_contains(messages_text(&m), rows[i].message);
+		else
+			assert_row_string(i, messages_text(&m), "");
+	}
+}
+
+static void a_file_with_a_NUL_is_named_and_ignored(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	_cleanup_messages_ struct messages m;
+	char found[4096];
+
+	messages_init(&m);
+	tree_write_bytes(&t, D "modalias", "pci:v1\0d2\n", 10);
+	assert_int_equal(walk(&t, false, &m, found, sizeof(found)), 0);
+	assert_string_equal(found, "");
+	assert_contains(messages_text(&m), "/sys/devices/d/modalias: not text, ignored");
+	assert_int_equal(m.log.lost, 1);
+}
+
+static void a_tree_too_deep_is_cut_with_a_word(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	_cleanup_messages_ struct messages m;
+	char name[4000] = "sys/devices", found[4096];
+	char *all = malloc(1 << 16);
+	size_t n = strlen(name);
+
+	messages_init(&m);
+	for (unsigned int depth = 1; depth <= LIMIT_WALK_DEPTH + 2; depth++) {
+		n += (size_t)snprintf(name + n, sizeof(name) - n, "/d");
+		snprintf(found, sizeof(found), "%s/modalias", name);
+		tree_write(&t, found, depth <= LIMIT_WALK_DEPTH ? "yes\n" : "no\n");
+	}
+	assert_int_equal(walk(&t, false, &m, all, 1 << 16), 0);
+	n = 0;
+	for (char *p = all; (p = strstr(p, "yes")); p++)
+		n++;
+	assert_int_equal(n, LIMIT_WALK_DEPTH);
+	assert_null(strstr(all, "no\n"));
+	free(all);
+	assert_contains(messages_text(&m), ": too deep to walk, not read");
+	assert_int_equal(m.log.lost, 1);
+}
+
+/* A path longer than any in sysfs is one that comes from a crafted root. */
+static void a_path_too_long_is_cut_with_a_word(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	_cleanup_messages_ struct messages m;
+	char part[201], found[16384];
+	int fd = open(t.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	memset(part, 'p', 200);
+	part[200] = '\0';
+	messages_init(&m);
+	tree_mkdir(&t, "sys/devices/");
+	for (int i = 0; i < 25; i++) {
+		int next;
+
+		if (i < 2) {
+			next = openat(fd, i ? "devices" : "sys", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		} else {
+			assert_int_equal(mkdirat(fd, part, 0755), 0);
+			next = openat(fd, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		}
+		assert_true(next >= 0);
+		close(fd);
+		fd = next;
+	}
+	close(fd);
+	assert_int_equal(walk(&t, false, &m, found, sizeof(found)), 0);
+	assert_int_equal(m.log.lost, 1);
+	assert_contains(messages_text(&m), "/sys/devices/ppp");
+	/* Too deep for nftw(3) as well. */
+	snprintf(found, sizeof(found), "rm -rf %s/sys", t.dir);
+	assert_int_equal(system(found), 0);
+}
+
+static void without_sys_devices_there_is_no_walk(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	_cleanup_messages_ struct messages m;
+	char found[64];
+
+	messages_init(&m);
+	assert_int_equal(walk(&t, false, &m, found, sizeof(found)), -ENOENT);
+	tree_write(&t, "sys/devices", "a file");
+	assert_int_equal(walk(&t, false, &m, found, sizeof(found)), -ENOTDIR);
+}
+
+static void a_negative_answer_ends_the_walk(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	struct seen s = { .answer = -ENOMEM };
+
+	tree_write(&t, "sys/devices/a/modalias", "a:\n");
+	tree_write(&t, "sys/devices/b/modalias", "b:\n");
+	assert_int_equal(walk_devices(&t.root, false, &(struct log){}, see, &s), -ENOMEM);
+	assert_int_equal(s.n, 1);
+	array_free(&s.text);
+}
+
+/* ---- this machine: the walk against find(1) in C ---- */
+
+static char *expected;
+static size_t n_expected;
+
+static int descend(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	char text[70000];
+	const char *name = path + ftw->base;
+	bool modalias = !strcmp(name, "modalias");
+	ssize_t n;
+	int fd;
+
+	if (flag != FTW_F || (!modalias && strcmp(name, "uevent") != 0))
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		const char *alias = modalias ? line : !strncmp(line, "MODALIAS=", 9) ? line + 9 : "";
+
+		if (!*alias)
+			continue;
+		expected = realloc(expected, n_expected + strlen(alias) + 2);
+		n_expected += (size_t)sprintf(expected + n_expected, "%s\n", alias);
+	}
+	return 0;
+}
+
+static void on_this_machine_it_finds_what_a_full_descent_finds(void **state)
+{
+	struct seen s = {};
+	struct rootfs root;
+	_cleanup_messages_ struct messages m;
+	size_t n = 0;
+
+	messages_init(&m);
+	if (access("/sys/devices", R_OK) < 0)
+		skip();
+	nftw("/sys/devices", descend, 64, FTW_PHYS);
+	assert_int_equal(rootfs_open(&root, NULL), 0);
+	assert_int_equal(walk_devices(&root, false, &m.log, see, &s), 0);
+	rootfs_close(&root);
+	array_push(&s.text, '\0');
+	for (char *save = NULL, *line = strtok_r(expected, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save), n++) {
+		char end[8192];
+
+		snprintf(end, sizeof(end), " %s\n", line);
+		assert_contains(s.text.items, end);
+	}
+	array_free(&s.text);
+	free(expected);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_device_has_the_aliases_of_its_files),
+		cmocka_unit_test(devices_are_found_wherever_they_are),
+		cmocka_unit_test(what_cannot_be_read_is_named_and_the_walk_goes_on),
+		cmocka_unit_test(a_file_with_a_NUL_is_named_and_ignored),
+		cmocka_unit_test(a_tree_too_deep_is_cut_with_a_word),
+		cmocka_unit_test(a_path_too_long_is_cut_with_a_word),
+		cmocka_unit_test(without_sys_devices_there_is_no_walk),
+		cmocka_unit_test(a_negative_answer_ends_the_walk),
+		cmocka_unit_test(on_this_machine_it_finds_what_a_full_descent_finds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
