@@ -46,7 +46,7 @@ API int coldplug_resolve(struct coldplug *c, const char *alias, const char *cons
 
 API int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list)
 {
-	int r = context_open(c);
+	int r = context_open_root(c);
 
 	if (r < 0)
 		return r;
@@ -263,6 +263,16 @@ static int push_rules(struct coldplug *c, uint32_t id)
 	return r;
 }
 
+/* "alias NAME off" withholds no module, but a name. */
+static bool is_withheld(struct coldplug *c, const struct withheld *w, uint32_t id, const char *name)
+{
+	char asked[LIMIT_ALIAS + 1];
+
+	if (w->module != MODULE_NONE)
+		return w->module == id;
+	return normalise_alias(c->planner.requests.items[w->request].text, asked) && !strcmp(asked, name);
+}
+
 API int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list)
 {
 	char name[LIMIT_NAME + 1];
@@ -275,15 +285,13 @@ API int64_t coldplug_why(struct coldplug *c, const char *module, const struct co
 	c->reasons.n = 0;
 	*list = NULL;
 	id = intern_find(&c->modules.names, name, n);
-	if (id == INTERN_NONE)
-		return 0;
 	for (size_t i = 0; !r && i < c->planner.reasons.n; i++)
 		if (c->planner.reasons.items[i].module == id)
 			r = push_planner_reason(c, &c->planner.reasons.items[i]);
 	for (size_t i = 0; !r && i < c->planner.withheld.n; i++)
-		if (c->planner.withheld.items[i].module == id)
+		if (is_withheld(c, &c->planner.withheld.items[i], id, name))
 			r = push_withheld(c, &c->planner.withheld.items[i]);
-	if (!r && c->reasons.n)
+	if (!r && c->reasons.n && id != INTERN_NONE)
 		r = push_rules(c, id);
 	*list = c->reasons.items;
 	return r < 0 ? r : (int64_t)c->reasons.n;
@@ -315,6 +323,20 @@ API int64_t coldplug_undriven(struct coldplug *c, const char *const **list)
 	return r < 0 ? r : (int64_t)c->undriven.n;
 }
 
+static size_t count_withheld(struct coldplug *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->planner.withheld.n; i++) {
+		size_t k = 0;
+
+		while (k < i && c->planner.withheld.items[k].module != c->planner.withheld.items[i].module)
+			k++;
+		n += k == i;
+	}
+	return n;
+}
+
 API void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret)
 {
 	*ret = (struct coldplug_summary){
@@ -325,7 +347,7 @@ API void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret)
 		.declined = c->totals[LOAD_DECLINED],
 		.failed = c->totals[LOAD_FAILED] + c->not_found,
 		.skipped = c->totals[LOAD_SKIPPED],
-		.withheld = c->planner.withheld.n,
+		.withheld = count_withheld(c),
 		.lost = c->log.lost,
 		.start_us = c->start_us,
 		.end_us = c->end_us,

@@ -149,10 +149,12 @@ API int coldplug_set_config_paths(struct coldplug *c, const char *const *paths)
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		list[i] = strdup(paths[i]);
+		list[i] = realpath(paths[i], NULL);
 		if (!list[i]) {
+			int r = -errno;
+
 			free_list(list);
-			return -ENOMEM;
+			return r;
 		}
 	}
 	free_list(c->config_paths);
@@ -304,6 +306,15 @@ static int read_loaded(struct coldplug *c)
 	return r == -ENOMEM ? r : 0;
 }
 
+int context_open_root(struct coldplug *c)
+{
+	int r = c->root.fd >= 0 ? 0 : rootfs_open(&c->root, c->root_path);
+
+	if (r < 0)
+		log_error(&c->log, "%s: %s", c->root_path ? c->root_path : "/", strerror(-r));
+	return r;
+}
+
 int context_open(struct coldplug *c)
 {
 	char *moddir;
@@ -311,12 +322,7 @@ int context_open(struct coldplug *c)
 
 	if (c->opened)
 		return 0;
-	r = rootfs_open(&c->root, c->root_path);
-	if (r < 0) {
-		log_error(&c->log, "%s: %s", c->root_path ? c->root_path : "/", strerror(-r));
-		return r;
-	}
-	r = choose_release(c);
+	r = context_open_root(c) ?: choose_release(c);
 	if (r < 0)
 		return r;
 	c->opened = true;

@@ -181,7 +181,7 @@ static int parse_line(struct config *c, char *line, struct origin origin)
 		break;
 	}
 	if (!strcmp(word, "include") || !strcmp(word, "config"))
-		log_warning(c->log, "%s:%u: '%s' has not been supported since kmod, line ignored",
+		log_warning(c->log, "%s:%u: '%s' is not supported (nor by kmod), line ignored",
 			    origin.file, origin.line, word);
 	else
 		log_warning(c->log, "%s:%u: ignoring bad line starting with '%.64s'", origin.file,
@@ -343,13 +343,26 @@ static int read_file(struct config *c, const struct rootfs *root, const struct c
 	return 0;
 }
 
+/* What was named by hand is not below the root: it need not be part of the system looked at. */
+static int read_named(struct config *c, const char *const *paths, struct conf_files *list, struct rootfs *host)
+{
+	int r = rootfs_open(host, "/");
+
+	for (; !r && *paths; paths++)
+		r = add_path(c, host, list, *paths);
+	return r;
+}
+
 int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir)
 {
+	struct rootfs host = ROOTFS_NONE;
 	struct conf_files list = {};
 	const char *softdep = NULL, *weakdep = NULL;
 	int r = 0;
 
-	for (paths = paths ? paths : default_paths; !r && *paths; paths++)
+	if (paths)
+		r = read_named(c, paths, &list, &host);
+	for (paths = paths ? NULL : default_paths; !r && paths && *paths; paths++)
 		r = add_path(c, root, &list, *paths);
 	if (!r && moddir) {
 		softdep = arena_printf(&list.arena, "/%s/modules.softdep", moddir);
@@ -362,9 +375,11 @@ int config_load(struct config *c, const struct rootfs *root, const char *const *
 	for (size_t i = 0; !r && i < list.files.n; i++) {
 		const struct conf_file *f = &list.files.items[i];
 
-		r = read_file(c, root, f,
-			      softdep && (!strcmp(f->path, softdep) || !strcmp(f->path, weakdep)));
+		bool own = softdep && (!strcmp(f->path, softdep) || !strcmp(f->path, weakdep));
+
+		r = read_file(c, host.fd >= 0 && !own ? &host : root, f, own);
 	}
+	rootfs_close(&host);
 	array_free(&list.files);
 	arena_free(&list.arena);
 	return r;

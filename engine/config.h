@@ -44,8 +44,8 @@ struct config {
 	ARRAY(struct rule) rules[RULE_KINDS];
 };
 
-/* Reads the directories (or files) in paths, NULL-terminated, under root; the default ones when NULL:
- * /etc, /run, /usr/local/lib, /usr/lib, /lib, each modprobe.d. moddir (may be NULL): the release's
+/* Reads the directories (or files) in paths, NULL-terminated, wherever they are; when NULL the default
+ * ones under root: /etc, /run, /usr/local/lib, /usr/lib, /lib, each modprobe.d. moddir (may be NULL): the release's
  * directory, whose modules.softdep and modules.weakdep are sorted in among them. Bad lines and
  * unreadable files are logged and skipped. 0 or -ENOMEM. */
 int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir);

@@ -96,6 +96,8 @@ static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 
 /* Reads what everything else needs, at the first call; 0 or -errno. */
 int context_open(struct coldplug *c);
+/* The root alone. */
+int context_open_root(struct coldplug *c);
 
 /* A device and one of its aliases were seen; what is new becomes a request at
  * context_request_devices(), which says how many that were. */

@@ -276,7 +276,7 @@ API int coldplug_json(struct coldplug *c, enum coldplug_json what, char **ret)
 		[COLDPLUG_JSON_RESULT] = put_result,
 	};
 	struct json j = {};
-	int r = context_open(c);
+	int r = what == COLDPLUG_JSON_LOADED ? context_open_root(c) : context_open(c);
 
 	if (!r)
 		r = what < ARRAY_SIZE(writers) ? writers[what](&j, c) : -EINVAL;

@@ -96,6 +96,10 @@ static void explain_enoent(struct coldplug *c, const struct step *step, struct l
 	if (missing_symbol_find(&c->dir, step->path, is_there, c, &missing) > 0)
 		snprintf(result->message + n, sizeof(result->message) - n,
 			 ": %s is in module %s, which is not loaded", missing.symbol, missing.module);
+	else
+		return;
+	/* The report is the loading process's. If that has gone, the message is here all the same. */
+	(void)loader_annotate(c->loader, result->step, result->message);
 }
 
 static void take_result(struct coldplug *c, const struct load_result *result)

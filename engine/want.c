@@ -117,8 +117,8 @@ API int64_t coldplug_walk(struct coldplug *c)
 }
 
 static const char *const result_words[] = {
-	[REQUEST_NOTHING] = "not found",
-	[REQUEST_INVALID] = "not found: '[' and ']' do not match",
+	[REQUEST_NOTHING] = "not found in",
+	[REQUEST_INVALID] = "not an alias, its '[' and ']' do not match; not looked for in",
 };
 
 API int coldplug_want(struct coldplug *c, const char *name, const char *params)
@@ -144,7 +144,7 @@ API int coldplug_want(struct coldplug *c, const char *name, const char *params)
 	if (r != REQUEST_NOTHING && r != REQUEST_INVALID)
 		return 1;
 	c->not_found++;
-	log_error(&c->log, "module %s: %s in %s/%s", name, result_words[r], c->root.path,
+	log_error(&c->log, "module '%s': %s %s/%s", name, result_words[r], c->root.path,
 		  c->dir.path ? c->dir.path : "lib/modules");
 	return 0;
 }

@@ -108,6 +108,21 @@ static int take_report_head(struct child *c, const char *data, size_t size)
 	return 0;
 }
 
+static int take_annotation(struct child *c, const char *data, size_t size)
+{
+	_cleanup_free_ char *text = NULL;
+	uint32_t step;
+
+	if (size < sizeof(step))
+		return -EBADMSG;
+	memcpy(&step, data, sizeof(step));
+	text = strndup(data + sizeof(step), size - sizeof(step));
+	if (!text)
+		return -ENOMEM;
+	pool_annotate(c->pool, step, text);
+	return 0;
+}
+
 static int take_message(struct child *c, uint32_t type, const char *data, size_t size)
 {
 	switch (type) {
@@ -123,6 +138,8 @@ static int take_message(struct child *c, uint32_t type, const char *data, size_t
 	case WIRE_FINISH:
 		c->finishing = true;
 		return 0;
+	case WIRE_MESSAGE:
+		return take_annotation(c, data, size);
 	default:
 		return -EBADMSG;
 	}

@@ -164,6 +164,21 @@ int loader_submit(struct loader *l, const struct plan *plan)
 	return r;
 }
 
+int loader_annotate(struct loader *l, uint32_t step, const char *message)
+{
+	_cleanup_free_ char *data = NULL;
+	size_t n = strlen(message);
+
+	if (l->finished)
+		return -EPIPE;
+	data = malloc(sizeof(step) + n);
+	if (!data)
+		return -ENOMEM;
+	memcpy(data, &step, sizeof(step));
+	memcpy(data + sizeof(step), message, n);
+	return send_message(l, WIRE_MESSAGE, data, sizeof(step) + n, -1);
+}
+
 int loader_fd(const struct loader *l)
 {
 	return l->sock;

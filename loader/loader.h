@@ -65,6 +65,9 @@ int loader_next(struct loader *l, struct load_result *result);
 /* How many steps submitted have no result yet. */
 size_t loader_pending(const struct loader *l);
 
+/* Replaces the message of a result that was read: the front may know more. 0 or -errno. */
+int loader_annotate(struct loader *l, uint32_t step, const char *message);
+
 /* Nothing more is started; what is in flight finishes, the rest is LOAD_SKIPPED. */
 int loader_cancel(struct loader *l);
 

@@ -576,6 +576,22 @@ bool pool_next(struct pool *p, size_t *cursor, struct load_result *ret)
 	return there;
 }
 
+void pool_annotate(struct pool *p, uint32_t step, const char *message)
+{
+	const char *copy;
+
+	pthread_mutex_lock(&p->lock);
+	for (size_t i = 0; i < p->records.n; i++) {
+		if (p->records.items[i].step != step)
+			continue;
+		copy = arena_strdup(&p->arena, message);
+		if (copy)
+			p->records.items[i].message = copy;
+		break;
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
 struct step pool_step(struct pool *p, uint32_t id)
 {
 	struct step step;

@@ -31,6 +31,8 @@ void pool_cancel(struct pool *p);
 int pool_fd(const struct pool *p);
 /* The result at *cursor in order of completion (0 to begin), and moves it on; false: none yet. */
 bool pool_next(struct pool *p, size_t *cursor, struct load_result *ret);
+/* Replaces the message of a step's result, if it has one. */
+void pool_annotate(struct pool *p, uint32_t step, const char *message);
 /* The step of a result; its strings are valid as long as the pool. */
 struct step pool_step(struct pool *p, uint32_t id);
 size_t pool_n_steps(struct pool *p);

@@ -18,6 +18,7 @@ enum wire_type {
 	WIRE_REPORT_PATH, /* a file's name; with it, as SCM_RIGHTS, its directory */
 	WIRE_REPORT_HEAD, /* bytes */
 	WIRE_FINISH,
+	WIRE_MESSAGE,	  /* uint32_t step, and the text that replaces its result's message */
 	WIRE_RESULT,	  /* to the front: struct load_result */
 	WIRE_REPORT_DONE, /* int32_t: 0 or -errno; the last message */
 };

@@ -50,18 +50,24 @@ static char *with_async_probe(const char *params)
 
 static void load_module(const struct kernel *k, const struct step *step, struct load_result *result)
 {
-	_cleanup_free_ char *with_async = NULL;
+	_cleanup_free_ char *with_async = NULL, *path = NULL;
 	const char *params = step->params ? step->params : "";
+	struct step shown = *step;
 	struct image image;
 	int r = image_open(&image, &k->root, step->path);
 
+	/* Messages name the file as the user knows it. */
+	if (asprintf(&path, "%s/%s", k->root.path ? k->root.path : "", step->path) < 0)
+		path = NULL;
+	else
+		shown.path = path;
 	if (r < 0) {
-		cannot_open(step, -r, result);
+		cannot_open(&shown, -r, result);
 		return;
 	}
 	if (k->async_probe && !image_probes(&image))
 		with_async = with_async_probe(params);
-	load_until_judged(k, &image, step, with_async ? with_async : params, result);
+	load_until_judged(k, &image, &shown, with_async ? with_async : params, result);
 	image_close(&image);
 }
 

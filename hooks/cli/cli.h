@@ -28,6 +28,7 @@ struct cli {
 	bool dry_run;
 	int waits;	     /* how many --wait-for */
 	char *wait_specs[16];
+	unsigned int n_errors; /* that the library told */
 	int notify_fd;	     /* -1: none */
 	bool progress_shown; /* a progress line stands on the terminal */
 	char **args;	     /* NULL-terminated, behind the options */

@@ -77,7 +77,11 @@ int command_load(struct cli *cli)
 	int r = 0;
 
 	if (!cli->n_args || is_param(cli->args[0])) {
-		fprintf(stderr, "coldplug load: say what to load\n");
+		if (cli->n_args)
+			fprintf(stderr, "coldplug load: '%s' is a parameter, its module must come before it\n",
+				cli->args[0]);
+		else
+			fprintf(stderr, "coldplug load: say what to load; see coldplug load --help\n");
 		return EXIT_USAGE;
 	}
 	cli->dry_run = coldplug_is_dry_run(cli->c);

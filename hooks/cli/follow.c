@@ -8,7 +8,7 @@
 #include "hooks/cli/cli.h"
 
 static const char *const words[] = {
-	[COLDPLUG_PLANNED] = "planned",	  [COLDPLUG_DONE] = "loaded",	[COLDPLUG_ALREADY] = "present",
+	[COLDPLUG_PLANNED] = "planned",	  [COLDPLUG_DONE] = "loaded",	[COLDPLUG_ALREADY] = "already",
 	[COLDPLUG_DECLINED] = "declined", [COLDPLUG_FAILED] = "failed", [COLDPLUG_SKIPPED] = "skipped",
 };
 
@@ -29,7 +29,10 @@ void cli_print_step(struct cli *cli, const struct coldplug_step *s)
 	struct coldplug_summary sum;
 
 	coldplug_get_summary(cli->c, &sum);
-	print_thousandths(since_start(&sum, s->end_us), 4, "s");
+	if (s->end_us)
+		print_thousandths(since_start(&sum, s->end_us), 4, "s");
+	else
+		printf("%10s", "");
 	printf("  %-8s  %-24s", words[s->state], s->module);
 	if (s->end_us)
 		print_thousandths(s->end_us - s->start_us, 5, "ms");
@@ -80,11 +83,13 @@ static void print_summary(struct cli *cli)
 		fputs("\r\033[K", stderr);
 	printf("coldplug: ");
 	if (cli->command->id == COMMAND_RUN)
-		printf("%zu devices, %zu aliases, ", s.devices, s.aliases);
+		printf("%zu device%s, %zu alias%s, ", s.devices, s.devices == 1 ? "" : "s", s.aliases,
+		       s.aliases == 1 ? "" : "es");
+	printf("%zu module%s", s.modules, s.modules == 1 ? "" : "s");
 	if (cli->dry_run) {
-		printf("%zu modules would be loaded", s.modules);
+		printf(" would be loaded");
 	} else {
-		printf("%zu modules: %zu loaded", s.modules, s.loaded);
+		printf(": %zu loaded", s.loaded);
 		if (s.declined)
 			printf(", %zu declined", s.declined);
 		if (s.skipped)

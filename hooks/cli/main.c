@@ -5,7 +5,7 @@
 #include "hooks/cli/cli.h"
 
 static const struct command commands[] = {
-	{ "run", COMMAND_RUN, command_run, "", "load what this machine's devices need" },
+	{ "run", COMMAND_RUN, command_run, "", "load what this machine's devices and modules-load.d ask for" },
 	{ "monitor", COMMAND_MONITOR, command_monitor, "", "run, then stay and load what is plugged in" },
 	{ "load", COMMAND_LOAD, command_load, "NAME|ALIAS... [PARAM=VALUE...]",
 	  "load modules, with what they need" },
@@ -23,7 +23,7 @@ static void help(FILE *to)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fputs("\n'coldplug COMMAND --help' shows a command's options; 'coldplug --version' the version.\n"
-	      "Exit codes: 0 done, 1 some module failed, 2 input was lost, 100 usage, 111 system call failed.\n",
+	      "Exit codes: 0 done, 1 a module failed or was not found, 2 input was lost, 100 usage, 111 system call failed.\n",
 	      to);
 }
 
@@ -59,6 +59,10 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		command = argc > 2 ? find_command(argv[2]) : NULL;
+		if (argc > 2 && !command) {
+			fprintf(stderr, "coldplug: no command '%s'; see coldplug --help\n", argv[2]);
+			return EXIT_USAGE;
+		}
 		if (command)
 			cli_help(command);
 		else

@@ -142,29 +142,33 @@ static const struct option_row {
 	int (*set)(struct setup *s, const char *value);
 	const char *value; /* what it takes, NULL: nothing */
 	const char *help;
+	const char *wants; /* what is told when the value is none of it */
 } rows[] = {
 	{ "root", 0, ALL, set_root, "DIR",
-	  "look for sys/, proc/, lib/modules/ and etc/ in DIR; loads nothing" },
-	{ "release", 'S', ALL, set_release, "KVER", "the kernel's release, if not the running one" },
-	{ "set-version", 0, ALL, set_release, "KVER", NULL },
-	{ "config", 'C', ALL, set_config, "PATH", "read this instead of the modprobe.d directories; repeatable" },
+	  "look for sys/, proc/, lib/modules/ and etc/ in DIR; implies -n" },
+	{ "release", 'S', ALL & ~COMMAND_LIST, set_release, "KVER", "the kernel's release, if not the running one",
+	  "is not a kernel release" },
+	{ "set-version", 0, ALL & ~COMMAND_LIST, set_release, "KVER", NULL },
+	{ "config", 'C', ALL & ~COMMAND_LIST, set_config, "PATH", "read this instead of the modprobe.d directories; repeatable" },
 	{ "dry-run", 'n', COMMAND_RUN | COMMAND_LOAD, set_dry_run, NULL, "change nothing; with -v show what would be done" },
-	{ "jobs", 'j', LOADING, set_jobs, "N", "at most N loads in flight" },
+	{ "jobs", 'j', LOADING, set_jobs, "N", "at most N loads in flight", "wants a number from 1 to 4096" },
 	{ "wait-for", 0, COMMAND_RUN, set_wait_for, "SPEC",
-	  "end once /dev/..., UUID=, LABEL=, PARTUUID= or PARTLABEL= is there" },
-	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS", "how long to wait for it" },
+	  "end once /dev/..., UUID=, LABEL=, PARTUUID= or PARTLABEL= is there",
+	  "wants /dev/..., UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
+	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS", "how long to wait for it", "wants seconds, from 0.001 on" },
 	{ "report", 0, LOADING, set_report, "FILE", "write everything as JSON, see coldplug-report(5)" },
-	{ "no-async-probe", 0, LOADING, set_no_async, NULL, "never give a module the parameter async_probe" },
+	{ "no-async-probe", 0, LOADING, set_no_async, NULL, "let modules without drivers wait for others' probes too" },
 	{ "devicetree", 0, COMMAND_RUN | COMMAND_MONITOR | COMMAND_PLAN | COMMAND_WHY, set_devicetree, NULL,
-	  "take device-tree compatibles as aliases too" },
+	  "take device-tree compatibles as aliases too (kmod and udev do not)" },
 	{ "use-blacklist", 'b', COMMAND_LOAD | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
 	  "blacklists count for module names too" },
 	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN, set_ignore_install, NULL,
 	  "ignore install commands and softdeps of the modules named" },
 	{ "json", 0, COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR, set_json, NULL, "print JSON" },
-	{ "notify-fd", 0, COMMAND_MONITOR, set_notify_fd, "FD", "write a newline to FD when ready (s6)" },
-	{ "verbose", 'v', ALL, set_verbose, NULL, "say more; twice: say everything" },
-	{ "quiet", 'q', ALL, set_quiet, NULL, "say errors only" },
+	{ "notify-fd", 0, COMMAND_MONITOR, set_notify_fd, "FD", "write a newline to FD when ready (s6)",
+	  "wants a descriptor from 3 on" },
+	{ "verbose", 'v', ALL, set_verbose, NULL, "say more: a line for each module; twice: say everything" },
+	{ "quiet", 'q', ALL, set_quiet, NULL, "no warnings, no summary" },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
@@ -172,8 +176,8 @@ static const struct option_row {
 
 void cli_help(const struct command *command)
 {
-	printf("coldplug %s: %s.\n\nUsage: coldplug %s [OPTION...] %s\n\n", command->name, command->help,
-	       command->name, command->arguments);
+	printf("coldplug %s: %s.\n\nUsage: coldplug %s [OPTION...]%s%s\n\n", command->name, command->help,
+	       command->name, *command->arguments ? " " : "", command->arguments);
 	for (size_t i = 0; i < N_ROWS; i++) {
 		char left[48];
 
@@ -195,16 +199,15 @@ static void print_log(void *userdata, int level, const char *message)
 		fputs("\r\033[K", stderr);
 		cli->progress_shown = false;
 	}
+	cli->n_errors += level <= 3;
 	fprintf(stderr, "coldplug: %s%s\n", level <= 3 ? "error: " : level == 4 ? "warning: " : "", message);
 }
 
 int cli_fail(struct cli *cli, int error, const char *what)
 {
-	if (error == -EINVAL || error == -E2BIG) {
-		fprintf(stderr, "coldplug %s: %s\n", cli->command->name, what);
-		return EXIT_USAGE;
-	}
-	fprintf(stderr, "coldplug %s: %s: %s\n", cli->command->name, what, strerror(-error));
+	/* What the library has told need not be told twice. */
+	if (!cli->n_errors)
+		fprintf(stderr, "coldplug %s: %s: %s\n", cli->command->name, what, strerror(-error));
 	return EXIT_SYSTEM;
 }
 
@@ -269,7 +272,8 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 		r = rows[row].set(&s, optarg);
 		if (r < 0) {
 			fprintf(stderr, "coldplug %s: --%s '%s' cannot be used: %s\n", command->name, rows[row].name,
-				optarg ? optarg : "", strerror(-r));
+				optarg ? optarg : "",
+				r == -EINVAL && rows[row].wants ? rows[row].wants : strerror(-r));
 			return usage(command);
 		}
 	}
