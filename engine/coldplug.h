@@ -61,6 +61,7 @@ enum coldplug_flag {
 	COLDPLUG_BLACKLIST,	 /**< blacklists count for names too, modprobe -b (off; devices always) */
 	COLDPLUG_IGNORE_INSTALL, /**< no install command for the modules named, modprobe -i (off) */
 	COLDPLUG_IGNORE_LOADED,	 /**< plan as if nothing were loaded, modprobe -D (off) */
+	COLDPLUG_UDEV,		 /**< events come from udevd, after its rules, instead of the kernel (off) */
 	COLDPLUG_MONITOR,	 /**< after coldplug_run(), coldplug_dispatch() goes on for days (off) */
 };
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);

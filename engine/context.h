@@ -12,6 +12,7 @@
 #include "loader/loader.h"
 #include "uevent/device.h"
 #include "uevent/netlink.h"
+#include "uevent/udev.h"
 #include "uevent/wait-for.h"
 
 struct coldplug {
@@ -50,12 +51,14 @@ struct coldplug {
 	int epoll_fd; /* the loader and the source below it; -1 */
 	bool listening;
 	struct netlink netlink;
+	struct udev_source *udev; /* instead of netlink */
 	bool rescan;	      /* something was lost: look at /sys */
 	bool gap_excused;     /* a gap in the numbers has had its rescan in this settling */
 	char barrier[37];     /* the UUID waited for; "" */
 	uint64_t barrier_us;  /* when to stop waiting for it */
 	bool no_barrier;      /* it cannot be had here */
-	bool settled;
+	bool settled;	      /* the barrier has come back, or a walk has found nothing */
+	bool drained;	      /* and then there was nothing more to take */
 	uint64_t n_events;
 	uint64_t walked_us;   /* when the last walk ended */
 	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */

@@ -32,6 +32,8 @@
 #define REQUESTS_AT_ONCE 4096
 /* A barrier is queued before the write that asks for it returns; this is for sources in between. */
 #define BARRIER_US 3000000
+/* udevd takes its time: rules may run programs. */
+#define UDEV_BARRIER_US 60000000
 /* Without events: how long between two walks while loads are in flight. */
 #define WALK_INTERVAL_MS 200
 /* A path that is waited for can be a link of udev's, which no event announces. */
@@ -68,19 +70,23 @@ int context_listen(struct coldplug *c)
 
 	if (r < 0 || c->listening)
 		return r;
-	r = netlink_open(&c->netlink, RECEIVE_BUFFER);
+	if (has_flag(c, COLDPLUG_UDEV))
+		r = udev_source_open(&c->udev, RECEIVE_BUFFER);
+	else
+		r = netlink_open(&c->netlink, RECEIVE_BUFFER);
 	if (r < 0) {
-		log_lost(&c->log, "the kernel's uevents cannot be had (%s): devices that appear late are found by "
-				  "walking /sys only", strerror(-r));
+		log_lost(&c->log, "%s uevents cannot be had (%s): devices that appear late are found by walking /sys only",
+			 has_flag(c, COLDPLUG_UDEV) ? "udev's" : "the kernel's", strerror(-r));
 		return 0;
 	}
 	c->listening = true;
-	return watch(c, c->netlink.fd);
+	return watch(c, c->udev ? udev_source_fd(c->udev) : c->netlink.fd);
 }
 
 void context_stop_listening(struct coldplug *c)
 {
 	netlink_close(&c->netlink);
+	c->udev = udev_source_close(c->udev);
 	if (c->epoll_fd >= 0)
 		close(c->epoll_fd);
 	c->epoll_fd = -1;
@@ -147,7 +153,7 @@ static int take_events(struct coldplug *c)
 	int r = 0;
 
 	for (int i = 0; c->listening && r >= 0 && i < EVENTS_AT_ONCE; i++) {
-		r = netlink_receive(&c->netlink, &e);
+		r = c->udev ? udev_source_receive(c->udev, &e) : netlink_receive(&c->netlink, &e);
 		if (r == NETLINK_NOTHING)
 			break;
 		if (r == NETLINK_LOST) {
@@ -174,7 +180,7 @@ static int64_t load_wanted(struct coldplug *c)
 	if (n > 0) {
 		/* A barrier sent before says nothing about what these loads will bring. */
 		c->barrier[0] = '\0';
-		c->settled = false;
+		c->settled = c->drained = false;
 	}
 	r = n < 0 ? (int)n : coldplug_load(c);
 	return r < 0 ? r : n;
@@ -294,7 +300,7 @@ static int ask(struct coldplug *c)
 	}
 	if (has_events(c)) {
 		r = netlink_send_barrier(&c->root, c->barrier);
-		c->barrier_us = context_now_us() + BARRIER_US;
+		c->barrier_us = context_now_us() + (c->udev ? UDEV_BARRIER_US : BARRIER_US);
 		if (r < 0)
 			give_up_barriers(c, strerror(-r));
 		return 0;
@@ -307,6 +313,13 @@ static int ask(struct coldplug *c)
 	return r < 0 ? r : 0;
 }
 
+/* udevd handles events side by side: that the barrier has come back through it means that it has
+ * received what came before, not that it is done with it. What it is done with has been sent to us. */
+static bool is_source_idle(struct coldplug *c)
+{
+	return !c->udev || udev_source_idle(c->udev);
+}
+
 /* How long to wait at most: 0 for ever, else a time. */
 static uint64_t wait_until(const struct coldplug *c)
 {
@@ -317,7 +330,7 @@ static uint64_t wait_until(const struct coldplug *c)
 		until = c->barrier_us;
 	if (!has_events(c) && (!until || walk < until))
 		until = walk;
-	if (wait_list_needs_polling(&c->waits) && (!until || poll < until))
+	if ((wait_list_needs_polling(&c->waits) || (c->udev && c->settled)) && (!until || poll < until))
 		until = poll;
 	return until;
 }
@@ -353,14 +366,16 @@ static int settle(struct coldplug *c)
 		if (c->waits.specs.n && !waiting)
 			return 0;
 		if (!in_flight(c) && !c->barrier[0] && !c->rescan) {
-			if (c->settled && !waiting)
+			if (c->settled && !waiting && is_source_idle(c) && c->drained)
 				return 0;
 			if (!c->settled)
 				r = ask(c);
 		}
-		if (!r && c->settled && !waiting)
-			continue;
-		if (!r && c->rescan)
+		if (!r && c->settled && !waiting && is_source_idle(c)) {
+			/* What was sent until then is there to be taken. */
+			c->drained = true;
+			r = coldplug_dispatch(c);
+		} else if (!r && c->rescan)
 			r = coldplug_dispatch(c);
 		else if (!r)
 			r = wait_a_while(c);
@@ -387,7 +402,7 @@ API int coldplug_run(struct coldplug *c)
 		return r < 0 ? r : 0;
 	wait_list_check_all(&c->waits, &c->root, &c->log);
 	c->deadline_us = c->timeout_ms ? c->start_us + (uint64_t)c->timeout_ms * 1000 : 0;
-	c->settled = false;
+	c->settled = c->drained = false;
 	c->gap_excused = false;
 	r = settle(c);
 	if (!r && has_flag(c, COLDPLUG_MONITOR))

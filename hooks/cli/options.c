@@ -107,6 +107,11 @@ static int set_devicetree(struct setup *s, const char *value)
 	return coldplug_set_flag(s->cli->c, COLDPLUG_DEVICETREE, true);
 }
 
+static int set_udev(struct setup *s, const char *value)
+{
+	return coldplug_set_flag(s->cli->c, COLDPLUG_UDEV, true);
+}
+
 static int set_blacklist(struct setup *s, const char *value)
 {
 	return coldplug_set_flag(s->cli->c, COLDPLUG_BLACKLIST, true);
@@ -160,6 +165,8 @@ static const struct option_row {
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL, "let modules without drivers wait for others' probes too" },
 	{ "devicetree", 0, COMMAND_RUN | COMMAND_MONITOR | COMMAND_PLAN | COMMAND_WHY, set_devicetree, NULL,
 	  "take device-tree compatibles as aliases too (kmod and udev do not)" },
+	{ "udev", 0, COMMAND_RUN | COMMAND_MONITOR, set_udev, NULL,
+	  "take events from udevd, after its rules, not from the kernel" },
 	{ "use-blacklist", 'b', COMMAND_LOAD | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
 	  "blacklists count for module names too" },
 	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN, set_ignore_install, NULL,

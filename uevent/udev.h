@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Events after udev's rules: for systems where udevd runs. libudev of systemd or eudev. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "uevent/message.h"
+
+struct udev_source;
+
+/* Whether this build has libudev. */
+bool udev_source_available(void);
+/* 0, -EOPNOTSUPP (not built in), -errno. */
+int udev_source_open(struct udev_source **ret, int rcvbuf);
+/* NULL is fine; returns NULL. */
+struct udev_source *udev_source_close(struct udev_source *u);
+int udev_source_fd(const struct udev_source *u);
+/* As netlink_receive(): enum netlink_answer or -errno; *ret is valid until the next call. */
+int udev_source_receive(struct udev_source *u, struct uevent *ret);
+/* udevd has nothing in hand. Meaningful once an event sent after all others has come back. */
+bool udev_source_idle(struct udev_source *u);
