@@ -323,14 +323,23 @@ API int64_t coldplug_undriven(struct coldplug *c, const char *const **list)
 	return r < 0 ? r : (int64_t)c->undriven.n;
 }
 
-static size_t count_withheld(struct coldplug *c)
+static bool is_same_withheld(const struct coldplug *c, const struct withheld *a, const struct withheld *b)
 {
+	if (a->module != MODULE_NONE || b->module != MODULE_NONE)
+		return a->module == b->module;
+	return !strcmp(c->planner.requests.items[a->request].text, c->planner.requests.items[b->request].text);
+}
+
+/* Modules, and the names that are off: each once. */
+static size_t count_withheld(const struct coldplug *c)
+{
+	const struct withheld *list = c->planner.withheld.items;
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->planner.withheld.n; i++) {
 		size_t k = 0;
 
-		while (k < i && c->planner.withheld.items[k].module != c->planner.withheld.items[i].module)
+		while (k < i && !is_same_withheld(c, &list[k], &list[i]))
 			k++;
 		n += k == i;
 	}

@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -13,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/context.h"
+#include "engine/record.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -76,6 +79,11 @@ void context_reset(struct coldplug *c)
 	c->opened = false;
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path) < 0 ? -1 : 0;
+}
+
 API struct coldplug *coldplug_free(struct coldplug *c)
 {
 	if (!c)
@@ -84,9 +92,13 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 	free_contents(c);
 	wait_list_free(&c->waits);
 	free_list(c->config_paths);
+	if (c->unpacked)
+		nftw(c->unpacked, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	free(c->unpacked);
 	free(c->root_path);
 	free(c->release);
 	free(c->report_path);
+	free(c->record_path);
 	free(c);
 	return NULL;
 }
@@ -134,6 +146,32 @@ API int coldplug_set_release(struct coldplug *c, const char *release)
 API int coldplug_set_report(struct coldplug *c, const char *path)
 {
 	return set_string(c, &c->report_path, path);
+}
+
+API int coldplug_set_record(struct coldplug *c, const char *path)
+{
+	return set_string(c, &c->record_path, path);
+}
+
+API int coldplug_set_recording(struct coldplug *c, const char *path)
+{
+	const char *tmp = getenv("TMPDIR");
+	_cleanup_free_ char *dir = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (c->opened || c->unpacked)
+		return -EBUSY;
+	if (asprintf(&dir, "%s/coldplug-replay.XXXXXX", tmp && *tmp ? tmp : "/tmp") < 0)
+		return -ENOMEM;
+	if (!mkdtemp(dir)) {
+		log_error(&c->log, "%s: cannot be made: %s", dir, strerror(errno));
+		return -errno;
+	}
+	c->unpacked = steal_ptr(dir);
+	fd = open(c->unpacked, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	return record_unpack(path, fd, &c->log) ?: coldplug_set_root(c, c->unpacked);
 }
 
 API int coldplug_set_config_paths(struct coldplug *c, const char *const *paths)

@@ -255,6 +255,19 @@ void coldplug_cancel(struct coldplug *c);
  * coldplug_start(). Since 0.1. */
 int coldplug_set_report(struct coldplug *c, const char *path);
 
+/** Saves what the machine shows (coldplug-record(8)) as a tar archive at path; loads nothing. Unpacked
+ * it is a root for coldplug_set_root(). Since 0.1. */
+int coldplug_record(struct coldplug *c, const char *path);
+
+/** Has coldplug_run() do so before it begins, and add the events it hears. Since 0.1. */
+int coldplug_set_record(struct coldplug *c, const char *path);
+
+/** Uses a recording as the root: it is unpacked to a temporary directory, which coldplug_free() removes.
+ * coldplug_replay() then does what coldplug_run() would, by plan only, and takes the recorded events one
+ * after the other. Since 0.1. */
+int coldplug_set_recording(struct coldplug *c, const char *path);
+int coldplug_replay(struct coldplug *c);
+
 /** Waits until the report is written. Since 0.1. */
 int coldplug_finish(struct coldplug *c);
 

@@ -24,6 +24,8 @@ struct coldplug {
 	unsigned int jobs;
 	uint32_t flags; /* bits of enum coldplug_flag */
 	char *report_path;
+	char *record_path;
+	char *unpacked; /* a temporary directory to be removed, or NULL */
 	void (*progress)(void *userdata, size_t step);
 	void *progress_data;
 
@@ -62,6 +64,7 @@ struct coldplug {
 	uint64_t n_events;
 	uint64_t walked_us;   /* when the last walk ended */
 	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */
+	struct record *record; /* of the run that is under way */
 	volatile sig_atomic_t reload;
 	void (*event)(void *userdata, const struct coldplug_event *event);
 	void *event_data;

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "engine/context.h"
+#include "engine/record.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -135,6 +136,12 @@ static int take_event(struct coldplug *c, const struct uevent *e)
 		return 0;
 	}
 	tell_event(c, e);
+	if (c->record) {
+		int r = record_event(c->record, e, context_now_us() - c->start_us);
+
+		if (r < 0)
+			return r;
+	}
 	if (!strncmp(e->devpath, "/module/", 8))
 		take_module_event(c, e);
 	if (!strcmp(e->action, "remove") && e->modalias)
@@ -386,12 +393,46 @@ static int settle(struct coldplug *c)
 	}
 }
 
+static int begin_record(struct coldplug *c)
+{
+	int r = record_begin(&c->record, c, c->record_path);
+
+	if (r < 0)
+		log_error(&c->log, "%s: cannot be recorded: %s", c->record_path, strerror(-r));
+	return r;
+}
+
+/* Passes the run's answer on, unless the recording has a worse one. */
+static int end_record(struct coldplug *c, int answer)
+{
+	int r = c->record ? record_end(c->record) : 0;
+
+	c->record = NULL;
+	if (r < 0)
+		log_error(&c->log, "%s: cannot be recorded: %s", c->record_path, strerror(-r));
+	return answer < 0 ? answer : r < 0 ? r : answer;
+}
+
+API int coldplug_record(struct coldplug *c, const char *path)
+{
+	struct record *record;
+	int r = context_open(c);
+
+	if (!r)
+		r = record_begin(&record, c, path) ?: record_end(record);
+	if (r < 0)
+		log_error(&c->log, "%s: cannot be recorded: %s", path, strerror(-r));
+	return r;
+}
+
 API int coldplug_run(struct coldplug *c)
 {
 	int r = coldplug_start(c);
 
 	if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
 		r = context_listen(c);
+	if (!r && c->record_path)
+		r = begin_record(c);
 	if (!r)
 		r = coldplug_want_configured(c);
 	if (!r)
@@ -399,13 +440,30 @@ API int coldplug_run(struct coldplug *c)
 	if (!r)
 		r = (int)load_wanted(c);
 	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
-		return r < 0 ? r : 0;
+		return end_record(c, r < 0 ? r : 0);
 	wait_list_check_all(&c->waits, &c->root, &c->log);
 	c->deadline_us = c->timeout_ms ? c->start_us + (uint64_t)c->timeout_ms * 1000 : 0;
 	c->settled = c->drained = false;
 	c->gap_excused = false;
-	r = settle(c);
+	r = end_record(c, settle(c));
 	if (!r && has_flag(c, COLDPLUG_MONITOR))
 		c->monitoring = true;
 	return r;
+}
+
+static int replay_event(void *userdata, const struct uevent *e, uint64_t time_us)
+{
+	struct coldplug *c = userdata;
+	int r = take_event(c, e);
+
+	return r < 0 ? r : (int)load_wanted(c) < 0 ? -ENOMEM : 0;
+}
+
+API int coldplug_replay(struct coldplug *c)
+{
+	int r = coldplug_set_flag(c, COLDPLUG_DRY_RUN, true);
+
+	if (!r)
+		r = coldplug_run(c);
+	return r ?: record_each_event(&c->root, &c->log, replay_event, c);
 }

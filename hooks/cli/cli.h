@@ -17,6 +17,8 @@ enum command_id {
 	COMMAND_WHY = 16,
 	COMMAND_LIST = 32,
 	COMMAND_MONITOR = 64,
+	COMMAND_RECORD = 128,
+	COMMAND_REPLAY = 256,
 };
 
 /* One invocation: the context made ready by the options, and what only the program cares about. */
@@ -66,3 +68,5 @@ int command_resolve(struct cli *cli);
 int command_why(struct cli *cli);
 int command_list(struct cli *cli);
 int command_monitor(struct cli *cli);
+int command_record(struct cli *cli);
+int command_replay(struct cli *cli);

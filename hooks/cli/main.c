@@ -12,6 +12,8 @@ static const struct command commands[] = {
 	{ "plan", COMMAND_PLAN, command_plan, "[NAME|ALIAS...]", "show what would be loaded, in modprobe's words" },
 	{ "resolve", COMMAND_RESOLVE, command_resolve, "ALIAS...|-", "show which modules aliases mean" },
 	{ "why", COMMAND_WHY, command_why, "MODULE...", "show what asks for a module, and what withholds it" },
+	{ "record", COMMAND_RECORD, command_record, "FILE", "save what this machine shows, to plan from it elsewhere" },
+	{ "replay", COMMAND_REPLAY, command_replay, "FILE", "plan from what was recorded" },
 	{ "list", COMMAND_LIST, command_list, "", "show the loaded modules, as lsmod does" },
 };
 

@@ -11,7 +11,7 @@
 
 #define LOADING (COMMAND_RUN | COMMAND_LOAD | COMMAND_MONITOR)
 #define PLANNING (LOADING | COMMAND_PLAN | COMMAND_WHY)
-#define ALL (PLANNING | COMMAND_RESOLVE | COMMAND_LIST)
+#define ALL (PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY)
 
 struct setup {
 	struct cli *cli;
@@ -92,6 +92,11 @@ static int set_notify_fd(struct setup *s, const char *value)
 	return 0;
 }
 
+static int set_record(struct setup *s, const char *value)
+{
+	return coldplug_set_record(s->cli->c, value);
+}
+
 static int set_dry_run(struct setup *s, const char *value)
 {
 	return coldplug_set_flag(s->cli->c, COLDPLUG_DRY_RUN, true);
@@ -149,7 +154,7 @@ static const struct option_row {
 	const char *help;
 	const char *wants; /* what is told when the value is none of it */
 } rows[] = {
-	{ "root", 0, ALL, set_root, "DIR",
+	{ "root", 0, ALL & ~COMMAND_REPLAY, set_root, "DIR",
 	  "look for sys/, proc/, lib/modules/ and etc/ in DIR; implies -n" },
 	{ "release", 'S', ALL & ~COMMAND_LIST, set_release, "KVER", "the kernel's release, if not the running one",
 	  "is not a kernel release" },
@@ -162,8 +167,9 @@ static const struct option_row {
 	  "wants /dev/..., UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
 	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS", "how long to wait for it", "wants seconds, from 0.001 on" },
 	{ "report", 0, LOADING, set_report, "FILE", "write everything as JSON, see coldplug-report(5)" },
+	{ "record", 0, COMMAND_RUN, set_record, "FILE", "save what the machine shows and the events of the run" },
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL, "let modules without drivers wait for others' probes too" },
-	{ "devicetree", 0, COMMAND_RUN | COMMAND_MONITOR | COMMAND_PLAN | COMMAND_WHY, set_devicetree, NULL,
+	{ "devicetree", 0, COMMAND_RUN | COMMAND_MONITOR | COMMAND_PLAN | COMMAND_WHY | COMMAND_REPLAY, set_devicetree, NULL,
 	  "take device-tree compatibles as aliases too (kmod and udev do not)" },
 	{ "udev", 0, COMMAND_RUN | COMMAND_MONITOR, set_udev, NULL,
 	  "take events from udevd, after its rules, not from the kernel" },
@@ -171,7 +177,7 @@ static const struct option_row {
 	  "blacklists count for module names too" },
 	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN, set_ignore_install, NULL,
 	  "ignore install commands and softdeps of the modules named" },
-	{ "json", 0, COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR, set_json, NULL, "print JSON" },
+	{ "json", 0, COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR | COMMAND_REPLAY, set_json, NULL, "print JSON" },
 	{ "notify-fd", 0, COMMAND_MONITOR, set_notify_fd, "FD", "write a newline to FD when ready (s6)",
 	  "wants a descriptor from 3 on" },
 	{ "verbose", 'v', ALL, set_verbose, NULL, "say more: a line for each module; twice: say everything" },

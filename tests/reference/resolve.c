@@ -278,7 +278,7 @@ static size_t run_all(const char *release, const struct kernel *k, const struct 
 	make_text_root(root, release);
 	n = run(&(struct test){ .label = "without a modprobe.d" }, release, NULL, empty, aliases);
 	n += run(&(struct test){ .label = "with a random modprobe.d" }, release, NULL, full, aliases);
-	n += run(&(struct test){ .label = "from the text files" }, release, root, "/none", aliases);
+	n += run(&(struct test){ .label = "from the text files" }, release, root, empty, aliases);
 	if (n)
 		printf("# the modprobe.d is kept: %s\n", full);
 	else

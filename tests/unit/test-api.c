@@ -240,16 +240,111 @@ static void every_reason_is_told(void **state)
 			fail_msg("row %zu: no such reason for %s among %d", i, rows[i].module, (int)n);
 	}
 	assert_int_equal(coldplug_why(c, "nobody", &list), 0);
+	/* Its line alone is no reason. */
+	assert_int_equal(coldplug_why(c, "none", &list), 0);
+	assert_int_equal(coldplug_want(c, "none", NULL), 1);
+	assert_int_equal(coldplug_plan(c), 0);
+	assert_int_equal(coldplug_why(c, "none", &list), 1);
+	assert_int_equal(list[0].why, COLDPLUG_WHY_BLACKLIST);
+	assert_int_equal(list[0].line, 4);
+	assert_string_equal(list[0].file, "/etc/modprobe.d/x.conf");
+	coldplug_free(c);
+}
+
+static void what_is_withheld_counts_once(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t withheld;
+	} rows[] = {
+		{ "black", 0 }, /* a blacklist is for aliases */
+		{ "pci:v1d2", 1 }, { "pci:v1d2", 1 }, { "pci:v1d2x", 1 },
+		{ "none", 2 }, { "none", 2 },
+		{ "never", 3 },
+	};
+	struct coldplug *c;
+
+	put("etc/modprobe.d/y.conf", "alias never off\n");
+	put("lib/modules/1.0/modules.alias", "alias pci:v1* a\nalias pci:v1d2* black\nalias usb:* b\n");
+	c = open_it();
+	for (size_t i = 0; i < SIZE(rows); i++) {
+		struct coldplug_summary s;
+
+		assert_true(coldplug_want(c, rows[i].name, NULL) >= 0);
+		coldplug_get_summary(c, &s);
+		assert_int_equal(s.withheld, rows[i].withheld);
+	}
+	coldplug_free(c);
+	put("etc/modprobe.d/y.conf", "");
+	put("lib/modules/1.0/modules.alias", "alias pci:v1* a\nalias pci:v1d2 black\nalias usb:* b\n");
+}
+
+/* They are the caller's files: looked up where the caller is, at once, and not below the root. */
+static void config_paths_are_the_callers(void **state)
+{
+	static const char *const none[] = { "/etc/modprobe.d", "/nowhere/at/all", NULL };
+	struct coldplug *c = open_it();
+	char path[512], before[512];
+	const char *const absolute[] = { path, NULL }, *const relative[] = { "given/y", NULL };
+
+	put("given/y", "options a y=1\n");
+	snprintf(path, sizeof(path), "%s/given", dir);
+	assert_int_equal(coldplug_set_config_paths(c, none), -ENOENT);
+	assert_int_equal(coldplug_set_config_paths(c, relative), -ENOENT);
+	assert_non_null(getcwd(before, sizeof(before)));
+	assert_int_equal(chdir(dir), 0);
+	assert_int_equal(coldplug_set_config_paths(c, relative), 0);
+	assert_int_equal(chdir(before), 0);
+	assert_int_equal(coldplug_want(c, "a", NULL), 1);
+	assert_int_equal(coldplug_plan(c), 1);
+	assert_string_equal(coldplug_step(c, 0)->params, "y=1");
+	coldplug_free(c);
+	put("given/x.conf", "options a x=2\n");
+	c = open_it();
+	assert_int_equal(coldplug_set_config_paths(c, absolute), 0);
+	/* What cannot be set changes nothing. */
+	assert_int_equal(coldplug_set_config_paths(c, none), -ENOENT);
+	assert_int_equal(coldplug_want(c, "a", NULL), 1);
+	assert_int_equal(coldplug_plan(c), 1);
+	assert_string_equal(coldplug_step(c, 0)->params, "x=2");
+	assert_string_equal(messages, "");
+	coldplug_free(c);
+}
+
+/* What is loaded is the kernel's to say: no release is needed for it. */
+static void a_list_needs_no_modules_directory(void **state)
+{
+	const struct coldplug_loaded *list;
+	char bare[512], *text;
+	struct coldplug *c;
+
+	put("bare/proc/modules", "b 16384 0 - Live 0x0000000000000000\n");
+	snprintf(bare, sizeof(bare), "%s/bare", dir);
+	c = open_it();
+	assert_int_equal(coldplug_set_root(c, bare), 0);
+	assert_int_equal(coldplug_loaded(c, &list), 1);
+	assert_int_equal(coldplug_json(c, COLDPLUG_JSON_LOADED, &text), 0);
+	assert_string_equal(list[0].name, "b");
+	assert_non_null(strstr(text, "\"b\""));
+	free(text);
+	assert_int_equal(coldplug_exit_code(c), 0);
+	assert_string_equal(messages, "");
 	coldplug_free(c);
 }
 
 static void what_nothing_has_counts_as_failed(void **state)
 {
 	struct coldplug *c = open_it();
+	char expected[256];
 
 	assert_int_equal(coldplug_want(c, "ghost", NULL), 0);
-	assert_non_null(strstr(messages, "3 module ghost: not found in "));
+	snprintf(expected, sizeof(expected), "3 module 'ghost': not found in %s/lib/modules/1.0\n", dir);
+	assert_string_equal(messages, expected);
+	messages[0] = '\0';
 	assert_int_equal(coldplug_want(c, "a[", NULL), 0);
+	snprintf(expected, sizeof(expected),
+		 "3 module 'a[': not an alias, its '[' and ']' do not match; not looked for in %s/lib/modules/1.0\n", dir);
+	assert_string_equal(messages, expected);
 	assert_int_equal(coldplug_want(c, "black", "p=1"), 1);
 	assert_int_equal(coldplug_plan(c), 1);
 	assert_string_equal(coldplug_step(c, 0)->params, "p=1");
@@ -333,6 +428,9 @@ int main(void)
 		cmocka_unit_test(an_alias_means_modules),
 		cmocka_unit_test(ten_lines_do_the_job),
 		cmocka_unit_test(every_reason_is_told),
+		cmocka_unit_test(what_is_withheld_counts_once),
+		cmocka_unit_test(config_paths_are_the_callers),
+		cmocka_unit_test(a_list_needs_no_modules_directory),
 		cmocka_unit_test(what_nothing_has_counts_as_failed),
 		cmocka_unit_test(parameters_have_a_limit),
 		cmocka_unit_test(loaded_modules_are_listed),

@@ -137,8 +137,8 @@ static void a_bad_line_is_named_and_the_next_one_counts(void **state)
 		{ "softdep a\n", 0, "'softdep'" },
 		{ "weakdep a\n", 0, "'weakdep'" },
 		{ "include other\n", 0,
-		  "x.conf:1: 'include' has not been supported since kmod, line ignored" },
-		{ "config x\n", 0, "x.conf:1: 'config' has not been supported since kmod, line ignored" },
+		  "x.conf:1: 'include' is not supported (nor by kmod), line ignored" },
+		{ "config x\n", 0, "x.conf:1: 'config' is not supported (nor by kmod), line ignored" },
 		{ "\n\nbad\\\n line\n", 0, "x.conf:3: ignoring bad line starting with 'bad'" },
 		{ "alias a\0 b\n", 11, "x.conf:1: line with a NUL byte ignored" },
 		{ "\0\n", 2, "x.conf:1: line with a NUL byte ignored" },
@@ -334,14 +334,39 @@ static void depmods_softdeps_are_sorted_in_among_them(void **state)
 
 static void given_paths_replace_the_directories(void **state)
 {
-	static const char *const paths[] = { "/a", "/b/only.txt", "/none", NULL };
 	_cleanup_tree_ struct tree t = tree_new();
+	const char *paths[] = { tree_path(&t, "a"), tree_path(&t, "b/only.txt"), tree_path(&t, "none"), NULL };
+	char expected[256];
+	struct loaded l;
 
 	tree_write(&t, "etc/modprobe.d/x.conf", "blacklist etc");
 	tree_write(&t, "a/y.conf", "blacklist a");
 	tree_write(&t, "b/only.txt", "blacklist b");
 	tree_write(&t, "b/z.conf", "blacklist not");
-	assert_string_equal(load(&t, paths, NULL).rules, "blacklist b /b/only.txt:1;blacklist a /a/y.conf:1");
+	l = load(&t, paths, NULL);
+	snprintf(expected, sizeof(expected), "blacklist b %s/b/only.txt:1;blacklist a %s/a/y.conf:1", t.dir, t.dir);
+	assert_string_equal(l.rules, expected);
+	assert_string_equal(l.messages, "");
+}
+
+/* They need not be part of the system that is looked at; what depmod wrote is. */
+static void given_paths_are_not_below_the_root_and_depmods_softdeps_are(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new(), host = tree_new();
+	const char *paths[] = { tree_path(&host, "conf"), NULL };
+	char expected[512];
+
+	tree_write(&host, "conf/a.conf", "blacklist host");
+	tree_write(&host, "conf/z.conf", "softdep z pre: host");
+	tree_write(&host, "lib/modules/1/modules.softdep", "softdep wrong pre: host");
+	tree_write(&t, "lib/modules/1/modules.softdep", "softdep a pre: root");
+	tree_write(&t, "lib/modules/1/modules.weakdep", "weakdep a w");
+	/* The same path below the root is another file. */
+	tree_write(&t, paths[0] + 1, "");
+	snprintf(expected, sizeof(expected),
+		 "blacklist host %s/a.conf:1;softdep a pre root /lib/modules/1/modules.softdep:1;"
+		 "softdep z pre host %s/z.conf:1;weakdep a pre w /lib/modules/1/modules.weakdep:1", paths[0], paths[0]);
+	assert_string_equal(load(&t, paths, "lib/modules/1").rules, expected);
 }
 
 static void the_first_rule_counts_by_pattern_or_by_name(void **state)
@@ -437,6 +462,7 @@ int main(void)
 		cmocka_unit_test(a_file_in_the_directorys_place_is_read_as_a_file),
 		cmocka_unit_test(depmods_softdeps_are_sorted_in_among_them),
 		cmocka_unit_test(given_paths_replace_the_directories),
+		cmocka_unit_test(given_paths_are_not_below_the_root_and_depmods_softdeps_are),
 		cmocka_unit_test(the_first_rule_counts_by_pattern_or_by_name),
 		cmocka_unit_test(names_are_normalised),
 		cmocka_unit_test(an_alias_is_cut_at_4095_bytes),

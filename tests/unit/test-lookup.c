@@ -93,8 +93,10 @@ static void the_first_source_with_a_hit_ends_it(void **state)
 		{ "pci:v1d2", "alias a(pci:v1*; pci:v1d2), alias b(pci:v*d2; pci:v1d2)" },
 		{ "pci:v9d2", "alias b(pci:v*d2; pci:v9d2)" },
 		{ "twice", "alias x(twice; twice), alias x(twice*; twice)" },
-		{ "by_name-x", "alias y(by_name*; by_name_x)" }, /* text is normalised as depmod does for the .bin */
-		{ "set:b-x", "" },
+		/* the index's text is normalised as depmod does it for the .bin */
+		{ "by_name-x", "alias y(by_name*; by_name_x)" },
+		{ "set:b-x", "alias y(set:[a-c]_x; set:b_x)" },
+		{ "set:d-x", "" },
 		{ "nofile", "alias ghost(nofile; nofile)" },
 		/* built in */
 		{ "bi", "alias z(bi; bi)" },

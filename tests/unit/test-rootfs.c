@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/test.h"
 
+#include <sys/mman.h>
+#include <sys/socket.h>
+
 static void a_link_stays_inside_the_root(void **state)
 {
 	static const struct {
@@ -86,21 +89,32 @@ static void more_than_the_maximum_is_EFBIG(void **state)
 /* st_size is 0 for what proc makes up as it is read. */
 static void a_file_whose_size_lies_is_read_to_its_end(void **state)
 {
+	enum { N = 200 };
 	_cleanup_file_ struct file_bytes file = {};
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct rootfs root;
+	char *p;
 
+	/* Every second page otherwise: a line for each. */
+	p = mmap(NULL, N * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_true(p != MAP_FAILED);
+	for (size_t i = 0; i < N; i += 2)
+		assert_int_equal(mprotect(p + i * page, page, PROT_READ), 0);
 	assert_int_equal(rootfs_open(&root, NULL), 0);
 	assert_string_equal(root.path, "");
 	assert_int_equal(rootfs_read(&root, "proc/self/maps", 1 << 20, &file), 0);
 	assert_true(file.size > 4096 && file.size == strlen(file.data));
 	assert_int_equal(rootfs_read(&root, "proc/self/maps", 1000, &(struct file_bytes){}), -EFBIG);
+	munmap(p, N * page);
 	rootfs_close(&root);
 }
 
 static void what_is_no_file_is_an_error_and_never_waits(void **state)
 {
 	_cleanup_tree_ struct tree t = tree_new();
+	_cleanup_close_ int fd = -1;
 	struct file_bytes file = {};
+	int pair[2];
 
 	tree_mkdir(&t, "dir/");
 	assert_int_equal(mkfifo(tree_path(&t, "fifo"), 0600), 0);
@@ -111,11 +125,22 @@ static void what_is_no_file_is_an_error_and_never_waits(void **state)
 	assert_int_equal(rootfs_read(&t.root, "none", 100, &file), -ENOENT);
 	assert_int_equal(rootfs_map(&t.root, "none/none", 100, &file), -ENOENT);
 	assert_int_equal(rootfs_read(&t.root, "dir/..", 100, &file), -EISDIR);
-	/* Nobody writes into it: there is nothing to read. */
-	if (!rootfs_read(&t.root, "fifo", 100, &file))
-		assert_int_equal(file.size, 0);
+	assert_int_equal(rootfs_read(&t.root, "fifo", 100, &file), -EINVAL);
+	/* Nor when somebody writes into it. */
+	fd = open(tree_path(&t, "fifo"), O_RDWR | O_CLOEXEC);
+	assert_int_equal(write(fd, "x", 1), 1);
+	assert_int_equal(rootfs_read(&t.root, "fifo", 100, &file), -EINVAL);
+	assert_int_equal(rootfs_map(&t.root, "fifo", 100, &file), -EINVAL);
+	/* A socket cannot be opened, but it can be handed in. */
+	assert_int_equal(mknod(tree_path(&t, "socket"), S_IFSOCK | 0600, 0), 0);
+	assert_int_equal(rootfs_read(&t.root, "socket", 100, &file), -ENXIO);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	assert_int_equal(file_read(pair[0], 100, &file), -EINVAL);
 	alarm(0);
-	file_release(&file);
+	assert_true(!file.data && !file.size);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void descriptors_are_not_inherited(void **state)

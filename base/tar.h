@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A tar archive (POSIX.1-1988 ustar, with GNU's long names), written and read in order. */
+#pragma once
+
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+struct tar_entry {
+	const char *name;   /* relative, without "./" */
+	const char *link;   /* of a symbolic link, else NULL */
+	const void *data;
+	size_t size;
+	mode_t mode;
+	int64_t mtime;
+};
+
+/* Appends an entry: a link, or a file. 0, -EIO and such, -ENAMETOOLONG. */
+int tar_write(FILE *f, const struct tar_entry *e);
+/* The two empty blocks at the end. */
+int tar_finish(FILE *f);
+
+/* Calls fn for each file and link of an archive in memory; directories are left out. Names that leave
+ * the archive ("..", absolute) are an error. 0, -EBADMSG (*why says what is wrong with it), or what fn
+ * answered when it was negative. */
+int tar_read(const char *data, size_t size, int (*fn)(void *userdata, const struct tar_entry *e), void *userdata,
+	     const char **why);

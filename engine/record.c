@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/tar.h"
+#include "uevent/walk.h"
+
+#define EVENTS_FILE "coldplug/events"
+
+struct record {
+	struct coldplug *c;
+	FILE *f;
+	char *path, *tmp;
+	struct intern seen; /* devices written */
+	ARRAY(char) events; /* "@TIME\nACTION@DEVPATH\nKEY=VALUE\n...\n\n" */
+};
+
+static void record_free(struct record *r)
+{
+	if (!r)
+		return;
+	if (r->f) {
+		fclose(r->f);
+		unlink(r->tmp);
+	}
+	free(r->path);
+	free(r->tmp);
+	intern_free(&r->seen);
+	array_free(&r->events);
+	free(r);
+}
+
+/* A file of the root, if it is there and can be read. */
+static int add_file(struct record *r, const char *path, size_t max)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	struct tar_entry e = { .mode = 0644 };
+	int k = rootfs_read(&r->c->root, path, max, &file);
+
+	if (k == -ENOMEM || k == -EFBIG)
+		return k;
+	if (k < 0)
+		return 0;
+	while (*path == '/')
+		path++;
+	e.name = path;
+	e.data = file.data;
+	e.size = file.size;
+	/* The indexes' ages decide which is used; of all else the time is of no interest. */
+	e.mtime = !strncmp(path, r->c->dir.path ? r->c->dir.path : "-", strlen(r->c->dir.path ? r->c->dir.path : "-")) ?
+			  file.mtime :
+			  0;
+	return tar_write(r->f, &e);
+}
+
+static int add_link(struct record *r, const char *path)
+{
+	_cleanup_close_ int fd = rootfs_openat(&r->c->root, path, O_PATH | O_NOFOLLOW);
+	char target[PATH_MAX];
+	ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
+
+	if (n <= 0)
+		return 0;
+	target[n] = '\0';
+	return tar_write(r->f, &(struct tar_entry){ .name = path, .link = target, .mode = 0777 });
+}
+
+static int add_device(void *userdata, const char *devpath, const char *alias)
+{
+	static const char *const files[] = { "uevent", "modalias" };
+	static const char *const links[] = { "driver", "subsystem" };
+	struct record *r = userdata;
+	char path[PATH_MAX];
+	uint32_t known = r->seen.n;
+	int k = intern_add(&r->seen, devpath, strlen(devpath)) == INTERN_NONE ? -ENOMEM : 0;
+
+	if (k < 0 || r->seen.n == known)
+		return k;
+	for (size_t i = 0; !k && i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "sys%s/%s", devpath, files[i]);
+		k = add_file(r, path, LIMIT_ATTRIBUTE);
+	}
+	for (size_t i = 0; !k && i < ARRAY_SIZE(links); i++) {
+		snprintf(path, sizeof(path), "sys%s/%s", devpath, links[i]);
+		k = add_link(r, path);
+	}
+	return k;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The files of a directory whose names fit, in order: the same machine gives the same file. */
+static int add_directory(struct record *r, const char *path, const char *prefix, const char *suffix)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_arena_ struct arena arena = {};
+	ARRAY(char *) names = {};
+	struct dirent *de;
+	int k = 0, fd = rootfs_openat(&r->c->root, path, O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		return 0;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (!k && (de = readdir(dir))) {
+		size_t n = strlen(de->d_name), m = strlen(suffix);
+
+		if (strncmp(de->d_name, prefix, strlen(prefix)) != 0 || n < m || strcmp(de->d_name + n - m, suffix) != 0)
+			continue;
+		k = array_push(&names, arena_printf(&arena, "%s/%s", path, de->d_name));
+	}
+	if (names.n)
+		qsort(names.items, names.n, sizeof(*names.items), compare_names);
+	for (size_t i = 0; !k && i < names.n; i++)
+		k = names.items[i] ? add_file(r, names.items[i], LIMIT_INDEX) : -ENOMEM;
+	array_free(&names);
+	return k;
+}
+
+static int add_configuration(struct record *r)
+{
+	static const char *const parents[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib" };
+	char path[64];
+	int k = 0;
+
+	for (size_t i = 0; !k && i < ARRAY_SIZE(parents); i++) {
+		snprintf(path, sizeof(path), "%s/modprobe.d", parents[i]);
+		k = add_directory(r, path, "", ".conf");
+		snprintf(path, sizeof(path), "%s/modules-load.d", parents[i]);
+		if (!k)
+			k = add_directory(r, path, "", ".conf");
+	}
+	return k;
+}
+
+static int add_machine(struct record *r)
+{
+	struct coldplug *c = r->c;
+	int k = add_file(r, "proc/cmdline", LIMIT_CMDLINE) ?: add_file(r, "proc/modules", LIMIT_PROC_MODULES) ?:
+		add_configuration(r);
+
+	if (!k && c->dir.path)
+		k = add_directory(r, c->dir.path, "modules.", "");
+	if (!k)
+		k = walk_devices(&c->root, true, &c->log, add_device, r);
+	return k;
+}
+
+int record_begin(struct record **ret, struct coldplug *c, const char *path)
+{
+	struct record *r = calloc(1, sizeof(*r));
+	int k = -ENOMEM;
+
+	if (!r)
+		return k;
+	r->c = c;
+	r->path = strdup(path);
+	if (!r->path || asprintf(&r->tmp, "%s.tmp", path) < 0)
+		goto fail;
+	r->f = fopen(r->tmp, "we");
+	k = r->f ? add_machine(r) : -errno;
+	if (k < 0)
+		goto fail;
+	*ret = r;
+	return 0;
+fail:
+	record_free(r);
+	return k;
+}
+
+static int append(struct record *r, const char *s, size_t n)
+{
+	int k = array_make_room(&r->events, n);
+
+	if (k < 0)
+		return k;
+	memcpy(r->events.items + r->events.n, s, n);
+	r->events.n += n;
+	return 0;
+}
+
+int record_event(struct record *r, const struct uevent *e, uint64_t time_us)
+{
+	char head[4096];
+	int n = snprintf(head, sizeof(head), "@%llu\n%s@%s\n", (unsigned long long)time_us, e->action, e->devpath);
+	int k = n < (int)sizeof(head) ? append(r, head, (size_t)n) : 0;
+
+	for (const char *p = e->variables; !k && p < e->variables + e->size; p += strlen(p) + 1)
+		k = append(r, p, strlen(p)) ?: append(r, "\n", 1);
+	return k ?: append(r, "\n", 1);
+}
+
+int record_end(struct record *r)
+{
+	struct tar_entry e = { .name = EVENTS_FILE, .mode = 0644, .data = r->events.items, .size = r->events.n };
+	int k = r->events.n ? tar_write(r->f, &e) : 0;
+
+	if (!k)
+		k = tar_finish(r->f);
+	if (!k && (fflush(r->f) == EOF || rename(r->tmp, r->path) < 0))
+		k = -errno;
+	if (!k) {
+		fclose(r->f);
+		r->f = NULL;
+	}
+	record_free(r);
+	return k;
+}
+
+struct unpacker {
+	struct rootfs root;
+	struct log *log;
+};
+
+/* mkdir -p of what is in front of a name's last part. */
+static int make_parents(const struct rootfs *root, const char *name)
+{
+	char path[PATH_MAX];
+
+	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+		snprintf(path, sizeof(path), "%.*s", (int)(slash - name), name);
+		if (mkdirat(root->fd, path, 0755) < 0 && errno != EEXIST)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Nothing is written through a link: the directory is opened inside the root, the file must be new. */
+static int unpack_entry(void *userdata, const struct tar_entry *e)
+{
+	struct unpacker *u = userdata;
+	_cleanup_free_ char *name = strdup(e->name);
+	_cleanup_close_ int dir = -1, fd = -1;
+	char *last = name ? strrchr(name, '/') : NULL;
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = e->mtime } };
+	int r = name ? make_parents(&u->root, e->name) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	if (last)
+		*last++ = '\0';
+	dir = rootfs_openat(&u->root, last ? name : ".", O_RDONLY | O_DIRECTORY);
+	if (dir < 0)
+		return dir;
+	last = last ? last : name;
+	if (e->link)
+		return symlinkat(e->link, dir, last) < 0 && errno != EEXIST ? -errno : 0;
+	fd = openat(dir, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	for (size_t at = 0; at < e->size;) {
+		ssize_t n = write(fd, (const char *)e->data + at, e->size - at);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return futimens(fd, times) < 0 ? -errno : 0;
+}
+
+int record_unpack(const char *path, int dirfd, struct log *log)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_file_ struct file_bytes file = {};
+	struct unpacker u = { .root = { .fd = dirfd, .path = (char *)"" }, .log = log };
+	const char *why = "";
+	int r = fd < 0 ? -errno : file_read(fd, LIMIT_INDEX, &file);
+
+	if (!r)
+		r = tar_read(file.data, file.size, unpack_entry, &u, &why);
+	if (r < 0)
+		log_lost(log, "%s: cannot be unpacked: %s", path, r == -EBADMSG ? why : strerror(-r));
+	return r;
+}
+
+/* One event's lines, up to the empty one; the newlines become NULs, which is the kernel's form. */
+static char *next_event(char **rest, size_t *size)
+{
+	char *start = *rest, *end = strstr(start, "\n\n");
+
+	if (!end)
+		return NULL;
+	*rest = end + 2;
+	*size = (size_t)(end + 1 - start);
+	for (char *p = start; p <= end; p++)
+		if (*p == '\n')
+			*p = '\0';
+	return start;
+}
+
+int record_each_event(const struct rootfs *root, struct log *log,
+		      int (*fn)(void *userdata, const struct uevent *e, uint64_t time_us), void *userdata)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int r = rootfs_read(root, EVENTS_FILE, LIMIT_INDEX, &file);
+	char *rest = file.data, *text;
+	size_t size;
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	while (!r && (text = next_event(&rest, &size))) {
+		size_t head = strlen(text) + 1;
+		const char *why = "no time";
+		struct uevent e;
+
+		if (text[0] != '@' || uevent_parse(text + head, size - head, &e, &why) < 0)
+			log_lost(log, "/" EVENTS_FILE ": an event that is none: %s", why);
+		else
+			r = fn(userdata, &e, strtoull(text + 1, NULL, 10));
+	}
+	return r;
+}
