@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define STEP_NONE UINT32_MAX
+#define STEP_URGENT 340U /* priorities from here on: a boot waits for these */
 
 enum step_kind {
 	STEP_MODULE,  /* load the file at path */
@@ -36,6 +37,7 @@ struct step {
 	const char *command;  /* STEP_COMMAND: for /bin/sh -c, $CMDLINE_OPTS replaced already */
 	const char *origin;   /* STEP_COMMAND: "FILE:LINE" of the install line; else NULL */
 	uint32_t priority;    /* among those ready, higher starts first */
+	bool patient;	      /* may take seconds: starts when nothing urgent is left to do */
 	bool post_only;	      /* wanted only as a post softdep: not tried when all it follows failed */
 	uint32_t edge_first;  /* into plan.edges */
 	uint32_t n_edges;

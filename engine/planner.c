@@ -586,10 +586,12 @@ static void set_priorities(struct planner *p)
 		priority = alias_priority(p->requests.items[reason->request].text);
 		if (priority > s->priority)
 			s->priority = priority;
+		s->patient |= alias_scans(p->requests.items[reason->request].text);
 	}
 	for (size_t id = p->steps.n; id-- > p->batch_steps;) {
 		struct step *s = &p->steps.items[id];
 
+		s->patient &= s->priority < STEP_URGENT;
 		s->post_only = p->wanted.items[p->step_module.items[id]] == 1u << REASON_SOFTDEP_POST;
 		for (uint32_t i = 0; i < s->n_edges; i++) {
 			struct step *on = &p->steps.items[edges[s->edge_first + i].on];

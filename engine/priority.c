@@ -30,6 +30,11 @@ static const struct {
 	{ "virtio:d00000001v*", 100 },
 };
 
+bool alias_scans(const char *alias)
+{
+	return !fnmatch("pci:*bc01sc0[047]*", alias, 0);
+}
+
 uint32_t alias_priority(const char *alias)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)

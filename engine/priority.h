@@ -2,7 +2,12 @@
 /* What an alias tells about its device: how soon a boot wants it, how long its probe may take. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Higher first: what the root file system may be on, then what leads to more devices, then the rest. */
 uint32_t alias_priority(const char *alias);
+
+/* A SCSI, SAS or RAID adapter: its scan can take seconds, and for so long every load that waits for
+ * asynchronous probes waits for it (loader/image.c). */
+bool alias_scans(const char *alias);

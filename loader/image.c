@@ -198,9 +198,9 @@ static int read_range(const struct image *image, struct blob *b, const struct el
 }
 
 /* A copy of the file of which only the symbols have been read: the other pages are never touched. */
-static int read_symbols(const struct image *image, struct blob *b, struct elf *elf)
+static int read_symbols(const struct image *image, struct blob *b, struct elf *elf, struct elf_range *strings)
 {
-	struct elf_range head = { .size = ELF_HEADER_MAX }, sections, symbols, strings;
+	struct elf_range head = { .size = ELF_HEADER_MAX }, sections, symbols;
 	int r;
 
 	if (image->fd < 0 || image->size < ELF_HEADER_MAX)
@@ -213,17 +213,19 @@ static int read_symbols(const struct image *image, struct blob *b, struct elf *e
 	return elf_sections_range(b->data, ELF_HEADER_MAX, image->size, &sections) ?:
 	       read_range(image, b, &sections) ?:
 	       elf_open(elf, b->data, image->size) ?:
-	       elf_symbol_ranges(elf, &symbols, &strings) ?:
+	       elf_symbol_ranges(elf, &symbols, strings) ?:
 	       read_range(image, b, &symbols) ?:
-	       read_range(image, b, &strings);
+	       read_range(image, b, strings);
 }
 
 /* The kernel's functions to register a driver are called like this, on every bus; xenbus alone has
- * "frontends". BusLogic registers none: it looks for its adapters itself and has them scanned. */
-static bool begins_probes(const char *symbol)
+ * "frontends". BusLogic registers none: it looks for its adapters itself and has them scanned. But what a
+ * module does for others (libata, esp_scsi) it does not do when it is loaded. */
+static bool begins_probes(const char *symbol, bool serves_others)
 {
-	if (strstr(symbol, "async_schedule") || strstr(symbol, "xenbus_register") ||
-	    !strcmp(symbol, "scsi_scan_host"))
+	if (strstr(symbol, "async_schedule") || !strcmp(symbol, "scsi_scan_host"))
+		return !serves_others;
+	if (strstr(symbol, "xenbus_register"))
 		return true;
 	return strstr(symbol, "driver") && (strstr(symbol, "register") || strstr(symbol, "probe"));
 }
@@ -231,13 +233,17 @@ static bool begins_probes(const char *symbol)
 bool image_probes(const struct image *image)
 {
 	_cleanup_blob_ struct blob b = {};
+	struct elf_range strings;
 	struct elf elf;
 	const char *name;
 	size_t cursor = 0;
-	int r = read_symbols(image, &b, &elf);
+	bool serves_others;
+	int r = read_symbols(image, &b, &elf, &strings);
 
+	/* include/linux/export-internal.h: each symbol exported has one of these beside it. */
+	serves_others = !r && memmem(b.data + strings.offset, strings.size, "__ksymtab_", 10);
 	while (!r && (r = elf_undefined_next(&elf, &cursor, &name)) > 0) {
-		if (begins_probes(name))
+		if (begins_probes(name, serves_others))
 			return true;
 		r = 0;
 	}

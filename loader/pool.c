@@ -53,6 +53,8 @@ struct worker {
 	pid_t tid;
 	bool busy;
 	bool slow; /* has given up its place */
+	bool late; /* and is too slow to be waited for */
+	uint32_t step;
 	uint64_t start_us;
 };
 
@@ -138,6 +140,9 @@ static uint32_t pick(struct pool *p)
 {
 	if (p->queue.n_running - p->n_slow >= p->jobs)
 		return STEP_NONE;
+	/* Better something patient than nothing. */
+	if (queue_pick(&p->queue) == STEP_NONE && p->queue.n_running == p->n_slow)
+		queue_release(&p->queue, true);
 	return queue_pick(&p->queue);
 }
 
@@ -233,7 +238,8 @@ static bool take(struct worker *w, uint32_t *id)
 		return false;
 	*id = queue_start(&p->queue);
 	w->busy = true;
-	w->slow = false;
+	w->slow = w->late = false;
+	w->step = *id;
 	w->start_us = now_us();
 	if (!p->watching)
 		pthread_cond_signal(&p->watch);
@@ -332,9 +338,16 @@ static uint64_t find_slow(struct pool *p)
 		struct worker *w = p->workers[i];
 		uint64_t due;
 
-		if (!w->busy || w->slow)
+		if (!w->busy || w->late)
 			continue;
-		due = patience(p, w, now);
+		if (now >= w->start_us + p->slow_us) {
+			w->late = true;
+			queue_forgive(&p->queue, w->step);
+			kick(p);
+		}
+		due = w->slow ? w->start_us + p->slow_us : patience(p, w, now);
+		if (w->slow && w->late)
+			continue;
 		if (!due) {
 			w->slow = true;
 			p->n_slow++;
@@ -513,10 +526,12 @@ static void enqueue(struct pool *p, const struct plan *plan)
 		struct queue_step step = {
 			.priority = s->priority,
 			.post_only = s->post_only,
+			.patient = s->patient,
 		};
 
 		queue_add(&p->queue, &step, plan->edges + s->edge_first, s->n_edges);
 	}
+	queue_release(&p->queue, false);
 	if (p->cancelled)
 		queue_cancel(&p->queue);
 	record_skipped(p);

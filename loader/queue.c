@@ -8,8 +8,13 @@
  * priority first, then the lowest id, which is kmod's order. Edges on steps that have ended count
  * when they are added, so later plans may build on earlier ones.
  *
- * Invariant: n_done + n_running + those in `ready` + those with waiting > 0 are all steps; a step is
- * in `ready` at most once; `ready` and `skips` have room for all steps, so that nothing here fails
+ * A patient step (an adapter that scans its bus for seconds) is held until no urgent one is left: while
+ * it scans, every load that waits for asynchronous probes waits for it, and the root's disk must not.
+ * Whoever turns out slow is forgiven, and when nothing else could run nothing is held, so holding can
+ * delay but never block.
+ *
+ * Invariant: n_done + n_running + those in `ready` or `held` + those with waiting > 0 are all steps; a step is
+ * in one of the two at most once; they and `skips` have room for all steps, so that nothing here fails
  * after queue_add().
  */
 #include "loader/queue.h"
@@ -36,6 +41,8 @@ struct queue_node {
 	uint8_t state;
 	bool post_only : 1;
 	bool post_live : 1; /* one of them went well */
+	bool urgent : 1;    /* and counted in n_urgent */
+	bool patient : 1;
 };
 
 struct queue_link {
@@ -51,7 +58,7 @@ static bool starts_before(const struct queue *q, uint32_t a, uint32_t b)
 	return x->priority != y->priority ? x->priority > y->priority : a < b;
 }
 
-static void push_ready(struct queue *q, uint32_t id)
+static void push_heap(struct queue *q, uint32_t id)
 {
 	uint32_t *heap = q->ready.items;
 	size_t i = q->ready.n++;
@@ -59,7 +66,33 @@ static void push_ready(struct queue *q, uint32_t id)
 	for (; i > 0 && starts_before(q, id, heap[(i - 1) / 2]); i = (i - 1) / 2)
 		heap[i] = heap[(i - 1) / 2];
 	heap[i] = id;
+}
+
+static void push_ready(struct queue *q, uint32_t id)
+{
 	q->nodes.items[id].state = NODE_READY;
+	if (q->nodes.items[id].patient)
+		q->held.items[q->held.n++] = id;
+	else
+		push_heap(q, id);
+}
+
+void queue_release(struct queue *q, bool all)
+{
+	while (q->held.n && (all || !q->n_urgent))
+		push_heap(q, q->held.items[--q->held.n]);
+}
+
+static void end_urgency(struct queue *q, uint32_t id)
+{
+	q->n_urgent -= q->nodes.items[id].urgent;
+	q->nodes.items[id].urgent = false;
+}
+
+void queue_forgive(struct queue *q, uint32_t id)
+{
+	end_urgency(q, id);
+	queue_release(q, false);
 }
 
 static uint32_t pop_ready(struct queue *q)
@@ -94,6 +127,7 @@ static void skip(struct queue *q, uint32_t id, enum skip_reason reason, uint32_t
 {
 	struct queue_node *node = &q->nodes.items[id];
 
+	end_urgency(q, id);
 	node->state = NODE_DONE;
 	node->outcome = LOAD_SKIPPED;
 	node->root = on == STEP_NONE ? id : root_of(q, on);
@@ -163,6 +197,8 @@ int queue_reserve(struct queue *q, size_t n_steps, size_t n_edges)
 	if (r == 0)
 		r = array_make_room(&q->ready, n - q->ready.n);
 	if (r == 0)
+		r = array_make_room(&q->held, n - q->held.n);
+	if (r == 0)
 		r = array_make_room(&q->skips, n - q->skips.n);
 	return r;
 }
@@ -205,7 +241,10 @@ int queue_add(struct queue *q, const struct queue_step *step, const struct step_
 		.waiting = (uint32_t)n_edges,
 		.first_link = LINK_NONE,
 		.post_only = step->post_only,
+		.urgent = step->priority >= STEP_URGENT,
+		.patient = step->patient,
 	};
+	q->n_urgent += q->nodes.items[id].urgent;
 	add_edges(q, id, edges, n_edges);
 	if (q->nodes.items[id].state == NODE_WAITING && !q->nodes.items[id].waiting)
 		settle_step(q, id);
@@ -235,13 +274,15 @@ void queue_complete(struct queue *q, uint32_t id, enum load_outcome outcome)
 	node->outcome = (uint8_t)outcome;
 	q->n_running--;
 	q->n_done++;
+	end_urgency(q, id);
 	tell_dependents(q, id);
 	tell_skipped(q, from);
+	queue_release(q, false);
 }
 
 void queue_cancel(struct queue *q)
 {
-	q->ready.n = 0;
+	q->ready.n = q->held.n = 0;
 	for (uint32_t i = 0; i < q->nodes.n; i++)
 		if (q->nodes.items[i].state <= NODE_READY)
 			skip(q, i, SKIP_CANCEL, STEP_NONE);
@@ -265,5 +306,6 @@ void queue_free(struct queue *q)
 	array_free(&q->nodes);
 	array_free(&q->links);
 	array_free(&q->ready);
+	array_free(&q->held);
 	array_free(&q->skips);
 }

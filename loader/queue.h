@@ -12,6 +12,7 @@
 struct queue_step {
 	uint32_t priority;
 	bool post_only;
+	bool patient;
 };
 
 enum skip_reason {
@@ -34,9 +35,11 @@ struct queue {
 	ARRAY(struct queue_node) nodes; /* by step id */
 	ARRAY(struct queue_link) links; /* who waits for a node: lists by offset */
 	ARRAY(uint32_t) ready;		/* heap: what starts first on top */
+	ARRAY(uint32_t) held;		/* patient steps that could start */
 	ARRAY(struct queue_skip) skips; /* in order; taken up to n_taken */
 	uint32_t n_taken;
 	uint32_t n_done;
+	uint32_t n_urgent; /* urgent steps neither ended nor forgiven */
 	uint32_t n_running;
 };
 
@@ -46,6 +49,11 @@ int queue_reserve(struct queue *q, size_t n_steps, size_t n_edges);
 int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges,
 	      size_t n_edges);
 
+/* Patient steps may start now if nothing urgent is left, or in any case with all. To be called when a
+ * whole plan has been added; queue_complete() and queue_forgive() do it by themselves. */
+void queue_release(struct queue *q, bool all);
+/* An urgent step takes so long that nobody is to be held for it. */
+void queue_forgive(struct queue *q, uint32_t id);
 /* What to start now, or STEP_NONE. */
 uint32_t queue_pick(const struct queue *q);
 /* Takes what queue_pick() names, which must be a step, and returns it. */

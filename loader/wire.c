@@ -29,7 +29,8 @@ struct wire_step {
 	uint32_t edge_first;
 	uint32_t n_edges;
 	uint8_t post_only;
-	uint8_t unused[3];
+	uint8_t patient;
+	uint8_t unused[2];
 };
 
 static int check_step(const struct plan *plan, const struct step *s, size_t id)
@@ -110,6 +111,7 @@ static void put_step(struct wire_step *w, const struct step *s, char *strings, u
 		.edge_first = s->edge_first,
 		.n_edges = s->n_edges,
 		.post_only = s->post_only,
+		.patient = s->patient,
 	};
 }
 
@@ -162,6 +164,7 @@ static int get_step(const struct wire_step *w, const char *strings, uint32_t n, 
 		.edge_first = w->edge_first,
 		.n_edges = w->n_edges,
 		.post_only = w->post_only != 0,
+		.patient = w->patient != 0,
 	};
 	if (get_string(strings, n, w->name, &s->name) < 0 || get_string(strings, n, w->path, &s->path) < 0 ||
 	    get_string(strings, n, w->params, &s->params) < 0 ||

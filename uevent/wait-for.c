@@ -72,14 +72,15 @@ int wait_list_add(struct wait_list *l, const char *text)
 		return -EOPNOTSUPP;
 	spec.text = strdup(text);
 	spec.value = spec.kind == WAIT_PATH ? strdup(text) : copy_value(text + strlen(prefixes[i].prefix));
-	r = spec.text && spec.value ? array_push(&l->specs, spec) : -ENOMEM;
+	if (spec.value && spec.kind != WAIT_PATH && text[0] == '/')
+		decode_link(spec.value);
+	/* An empty label is that of all that have none. */
+	r = !spec.text || !spec.value ? -ENOMEM : !*spec.value ? -EINVAL : array_push(&l->specs, spec);
 	if (r < 0) {
 		free(spec.text);
 		free(spec.value);
 		return r;
 	}
-	if (spec.kind != WAIT_PATH && text[0] == '/')
-		decode_link(spec.value);
 	return !strncmp(text, "/dev/disk/by-", 13) && spec.kind == WAIT_PATH;
 }
 

@@ -5,12 +5,24 @@
 
 #include "hooks/cli/cli.h"
 
+/* A plan of nothing tells whether there is a root at all; without /sys in it the plan is empty, which is
+ * told and counted as lost. */
+static int64_t want_devices(struct cli *cli)
+{
+	int64_t r = coldplug_plan(cli->c);
+
+	if (r < 0)
+		return r;
+	r = coldplug_walk(cli->c);
+	return r == -ENOENT ? 0 : r;
+}
+
 static int64_t want_all(struct cli *cli)
 {
 	int64_t r = 0;
 
 	if (!cli->n_args)
-		return coldplug_walk(cli->c);
+		return want_devices(cli);
 	for (int i = 0; r >= 0 && i < cli->n_args; i++)
 		r = coldplug_want(cli->c, cli->args[i], NULL);
 	return r;
@@ -26,8 +38,6 @@ int command_plan(struct cli *cli)
 	if (cli->n_args)
 		coldplug_set_flag(cli->c, COLDPLUG_IGNORE_LOADED, true);
 	r = want_all(cli);
-	if (r == -ENOENT)
-		r = 0; /* told already, and counted as lost */
 	if (r >= 0)
 		r = coldplug_plan(cli->c);
 	if (r >= 0)
