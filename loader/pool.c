@@ -88,7 +88,7 @@ struct pool {
 	unsigned int n_workers;
 	unsigned int n_idle; /* wait, or have not looked yet */
 	unsigned int n_slow;
-	bool watching;
+	uint64_t watch_until; /* when the watcher looks again; 0: once it is woken */
 	bool cancelled;
 	bool quit;
 };
@@ -230,6 +230,12 @@ static void record_skipped(struct pool *p)
 	}
 }
 
+/* How long after its start a load is looked at first. */
+static uint64_t first_look_us(const struct pool *p)
+{
+	return p->adaptive ? POOL_NAP_MS * 1000 : p->slow_us;
+}
+
 static bool take(struct worker *w, uint32_t *id)
 {
 	struct pool *p = w->pool;
@@ -241,7 +247,8 @@ static bool take(struct worker *w, uint32_t *id)
 	w->slow = w->late = false;
 	w->step = *id;
 	w->start_us = now_us();
-	if (!p->watching)
+	/* It may be asleep until an older load is late: this one's nap is over before that. */
+	if (!p->watch_until || w->start_us + first_look_us(p) < p->watch_until)
 		pthread_cond_signal(&p->watch);
 	kick(p);
 	return true;
@@ -370,12 +377,12 @@ static void *watcher_main(void *arg)
 		struct timespec t = { .tv_sec = (time_t)(next / 1000000),
 				      .tv_nsec = (long)(next % 1000000) * 1000 };
 
-		p->watching = next != 0;
+		p->watch_until = next;
 		if (next)
 			pthread_cond_timedwait(&p->watch, &p->lock, &t);
 		else
 			pthread_cond_wait(&p->watch, &p->lock);
-		p->watching = false;
+		p->watch_until = 0;
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;

@@ -335,14 +335,17 @@ static void depmods_softdeps_are_sorted_in_among_them(void **state)
 static void given_paths_replace_the_directories(void **state)
 {
 	_cleanup_tree_ struct tree t = tree_new();
-	const char *paths[] = { tree_path(&t, "a"), tree_path(&t, "b/only.txt"), tree_path(&t, "none"), NULL };
-	char expected[256];
+	char a[128], b[128], none[128], expected[256];
+	const char *const paths[] = { a, b, none, NULL };
 	struct loaded l;
 
 	tree_write(&t, "etc/modprobe.d/x.conf", "blacklist etc");
 	tree_write(&t, "a/y.conf", "blacklist a");
 	tree_write(&t, "b/only.txt", "blacklist b");
 	tree_write(&t, "b/z.conf", "blacklist not");
+	snprintf(a, sizeof(a), "%s/a", t.dir);
+	snprintf(b, sizeof(b), "%s/b/only.txt", t.dir);
+	snprintf(none, sizeof(none), "%s/none", t.dir);
 	l = load(&t, paths, NULL);
 	snprintf(expected, sizeof(expected), "blacklist b %s/b/only.txt:1;blacklist a %s/a/y.conf:1", t.dir, t.dir);
 	assert_string_equal(l.rules, expected);
@@ -353,19 +356,20 @@ static void given_paths_replace_the_directories(void **state)
 static void given_paths_are_not_below_the_root_and_depmods_softdeps_are(void **state)
 {
 	_cleanup_tree_ struct tree t = tree_new(), host = tree_new();
-	const char *paths[] = { tree_path(&host, "conf"), NULL };
-	char expected[512];
+	char conf[128], expected[512];
+	const char *const paths[] = { conf, NULL };
 
+	snprintf(conf, sizeof(conf), "%s/conf", host.dir);
 	tree_write(&host, "conf/a.conf", "blacklist host");
 	tree_write(&host, "conf/z.conf", "softdep z pre: host");
 	tree_write(&host, "lib/modules/1/modules.softdep", "softdep wrong pre: host");
 	tree_write(&t, "lib/modules/1/modules.softdep", "softdep a pre: root");
 	tree_write(&t, "lib/modules/1/modules.weakdep", "weakdep a w");
 	/* The same path below the root is another file. */
-	tree_write(&t, paths[0] + 1, "");
+	tree_write(&t, conf + 1, "garbage");
 	snprintf(expected, sizeof(expected),
 		 "blacklist host %s/a.conf:1;softdep a pre root /lib/modules/1/modules.softdep:1;"
-		 "softdep z pre host %s/z.conf:1;weakdep a pre w /lib/modules/1/modules.weakdep:1", paths[0], paths[0]);
+		 "softdep z pre host %s/z.conf:1;weakdep a pre w /lib/modules/1/modules.weakdep:1", conf, conf);
 	assert_string_equal(load(&t, paths, "lib/modules/1").rules, expected);
 }
 

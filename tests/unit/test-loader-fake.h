@@ -40,6 +40,7 @@ struct fake {
 	atomic_uint n_loads;
 	struct fake_load loads[FAKE_LOADS];
 	atomic_uint running, most_running;
+	atomic_uint spinning; /* and from then on they do not sleep, not on a page fault either */
 	atomic_bool release; /* what takes forever ends now */
 	atomic_uint n_commands;
 	atomic_uint slept_ms;
@@ -117,8 +118,10 @@ static inline int fake_load(struct fake *f, const char *params, bool finit, unsi
 		};
 	if (ms)
 		fake_really_sleep(ms);
-	if (strstr(params, "spin"))
+	if (strstr(params, "spin")) {
+		atomic_fetch_add(&f->spinning, 1);
 		fake_spin(f);
+	}
 	while (strstr(params, "forever") && !atomic_load(&f->release))
 		fake_really_sleep(10);
 	atomic_fetch_sub(&f->running, 1);

@@ -368,6 +368,32 @@ static void the_symbols_a_module_asks_for_tell_whether_it_probes(void **state)
 	teardown(&w);
 }
 
+/* What a library scans, it scans for those who call it. A driver it registers is its own. */
+static void a_module_that_serves_others_scans_nothing_when_it_is_loaded(void **state)
+{
+	static const struct {
+		const char *symbol;
+		bool probes;
+	} rows[] = {
+		{ "memcpy", false },
+		{ "async_schedule_node", false },
+		{ "scsi_scan_host", false },
+		{ "__pci_register_driver", true },
+		{ "usb_register_driver", true },
+		{ "xenbus_register_frontend", true },
+	};
+	struct world w;
+
+	setup(&w, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct fake_module m = fake_module_of("__ksymtab_its_own", rows[i].symbol);
+
+		if (bytes_probe(&w, &m, sizeof(m)) != rows[i].probes)
+			fail_msg("row %zu: %s", i, rows[i].symbol);
+	}
+	teardown(&w);
+}
+
 static void a_module_cut_anywhere_may_probe(void **state)
 {
 	struct fake_module m = fake_module_of("printk", "memcpy");
@@ -549,7 +575,9 @@ static void the_installed_kernels_modules_are_told_apart(void **state)
 		{ "drivers/ata/libahci.ko", false },
 		{ "drivers/md/dm-mod.ko", false },
 		{ "drivers/scsi/scsi_transport_spi.ko", false },
-		{ "drivers/ata/libata.ko", true }, /* async_schedule() for its ports */
+		/* async_schedule() for its ports, scsi_scan_host(): for others, when these are loaded */
+		{ "drivers/ata/libata.ko", false },
+		{ "drivers/scsi/esp_scsi.ko", false },
 		{ "drivers/ata/ahci.ko", true },
 		{ "drivers/scsi/scsi_mod.ko", true },
 		{ "drivers/scsi/sd_mod.ko", true },
@@ -608,6 +636,7 @@ int main(void)
 		cmocka_unit_test(a_file_too_large_is_not_read),
 		cmocka_unit_test(a_bad_file_is_named_with_what_is_wrong),
 		cmocka_unit_test(the_symbols_a_module_asks_for_tell_whether_it_probes),
+		cmocka_unit_test(a_module_that_serves_others_scans_nothing_when_it_is_loaded),
 		cmocka_unit_test(a_module_cut_anywhere_may_probe),
 		cmocka_unit_test(a_module_whose_symbols_cannot_be_found_may_probe),
 		cmocka_unit_test(the_sections_names_do_not_matter),

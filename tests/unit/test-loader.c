@@ -309,6 +309,38 @@ static void the_report_has_the_head_every_load_and_a_summary(void **state)
 	teardown(&w);
 }
 
+/* The front finds out what a load's error alone does not say. */
+static void a_message_replaced_by_the_front_reaches_the_report(void **state)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL;
+	struct load_result r;
+	struct world w;
+
+	setup(&w);
+	path = report_path(&w);
+	assert_int_equal(loader_report_open(w.loader, path), 0);
+	build_step(&w.b, (struct step){ .name = "bad", .params = params("ret=%d", -ENOENT) });
+	build_step(&w.b, (struct step){ .name = "other", .params = params("ret=%d", -ENOMEM) });
+	submit(&w);
+	for (int i = 0; i < 2; i++) {
+		r = next(&w);
+		assert_int_equal(r.outcome, LOAD_FAILED);
+		if (r.step == 0)
+			assert_int_equal(loader_annotate(w.loader, 0, "old"), 0);
+	}
+	assert_int_equal(loader_annotate(w.loader, 0, "\"sym\" is in module x"), 0);
+	assert_int_equal(loader_annotate(w.loader, 77, "nobody's"), 0);
+	assert_int_equal(loader_finish(w.loader), 0);
+	assert_int_equal(loader_annotate(w.loader, 0, "too late"), -EPIPE);
+	text = wait_for_file(path);
+	assert_true(looks_like_json(text));
+	assert_non_null(strstr(text, "{\"module\":\"bad\",\"outcome\":\"failed\",\"error\":\"ENOENT\","
+				     "\"message\":\"\\\"sym\\\" is in module x\","));
+	assert_non_null(strstr(text, "/m.ko: the kernel has no memory for it\","));
+	assert_int_equal(count(text, "unknown symbol") + count(text, "old") + count(text, "nobody"), 0);
+	teardown(&w);
+}
+
 static void a_report_without_head_or_loads_is_json_too(void **state)
 {
 	static const char *const heads[] = { NULL, "", "{", "{ \n", "{\"a\":1 \n" };
@@ -567,6 +599,8 @@ static void messages_that_are_none_end_the_conversation(void **state)
 		{ { WIRE_PLAN, 8 }, "abcdefg", 8 },
 		{ { WIRE_REPORT_PATH, 4 }, "name", 4 }, /* without a directory */
 		{ { WIRE_REPORT_PATH, 0 }, "", 0 },
+		{ { WIRE_MESSAGE, 0 }, "", 0 },
+		{ { WIRE_MESSAGE, 3 }, "abc", 3 }, /* no whole step */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -581,6 +615,42 @@ static void messages_that_are_none_end_the_conversation(void **state)
 		ends_well(pid, ends[0]);
 		teardown(&w);
 	}
+}
+
+static void an_annotation_need_not_be_text_that_ends(void **state)
+{
+	static const struct {
+		struct wire_header header;
+		char body[8];
+	} rows[] = {
+		{ { WIRE_MESSAGE, 4 }, "\0\0\0" }, /* an empty one */
+		{ { WIRE_MESSAGE, 8 }, "\0\0\0\0abcd" },
+		{ { WIRE_MESSAGE, 8 }, "\377\377\377\377a\0b" },
+	};
+	struct wire_header finish = { WIRE_FINISH, 0 };
+	struct world w;
+	void *message;
+	int ends[2];
+	size_t size;
+	pid_t pid;
+
+	prepare(&w);
+	build_step(&w.b, (struct step){ .params = params("id=%d", 1) });
+	struct plan plan = built(&w.b);
+
+	assert_int_equal(wire_encode_plan(&plan, &message, &size), 0);
+	pid = serve(&w, ends);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		send_bytes(ends[0], &rows[i].header, sizeof(rows[i].header));
+		send_bytes(ends[0], rows[i].body, rows[i].header.size);
+	}
+	/* The conversation goes on. */
+	send_bytes(ends[0], message, size);
+	send_bytes(ends[0], &finish, sizeof(finish));
+	ends_well(pid, ends[0]);
+	assert_int_equal(w.fake->n_loads, 1);
+	free(message);
+	teardown(&w);
 }
 
 static void what_was_handed_in_before_a_bad_message_is_loaded(void **state)
@@ -709,6 +779,7 @@ int main(void)
 		cmocka_unit_test(cancelling_skips_what_has_not_started),
 		cmocka_unit_test(a_plan_that_is_none_is_refused_by_the_front),
 		cmocka_unit_test(the_report_has_the_head_every_load_and_a_summary),
+		cmocka_unit_test(a_message_replaced_by_the_front_reaches_the_report),
 		cmocka_unit_test(a_report_without_head_or_loads_is_json_too),
 		cmocka_unit_test(a_report_that_cannot_be_is_an_error_at_once),
 		cmocka_unit_test(a_report_whose_directory_vanished_is_an_error_at_the_end),
@@ -718,6 +789,7 @@ int main(void)
 		cmocka_unit_test(starting_leaves_the_caller_no_child),
 		cmocka_unit_test(a_loader_that_died_is_an_error_and_no_hang),
 		cmocka_unit_test(messages_that_are_none_end_the_conversation),
+		cmocka_unit_test(an_annotation_need_not_be_text_that_ends),
 		cmocka_unit_test(what_was_handed_in_before_a_bad_message_is_loaded),
 		cmocka_unit_test(a_message_may_come_in_any_pieces),
 	};
