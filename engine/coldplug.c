@@ -181,7 +181,12 @@ API int coldplug_set_config_paths(struct coldplug *c, const char *const *paths)
 
 	if (c->opened)
 		return -EBUSY;
-	while (paths && paths[n])
+	if (!paths) {
+		free_list(c->config_paths);
+		c->config_paths = NULL;
+		return 0;
+	}
+	while (paths[n])
 		n++;
 	list = calloc(n + 1, sizeof(*list));
 	if (!list)

@@ -48,7 +48,7 @@ int coldplug_set_root(struct coldplug *c, const char *dir);
 int coldplug_set_release(struct coldplug *c, const char *release);
 
 /** Files or directories to read instead of the modprobe.d directories, NULL-terminated; they are not
- * below the root. modules.softdep is always read too. -ENOENT and such: one cannot be found. Since 0.1. */
+ * below the root. NULL: those directories again. modules.softdep is always read too. -ENOENT and such: one cannot be found. Since 0.1. */
 int coldplug_set_config_paths(struct coldplug *c, const char *const *paths);
 
 /** Loads in flight at most; 0 chooses by the number of processors. Since 0.1. */

@@ -218,8 +218,8 @@ static void print_log(void *userdata, int level, const char *message)
 
 int cli_fail(struct cli *cli, int error, const char *what)
 {
-	/* What the library has told need not be told twice. */
-	if (!cli->n_errors)
+	/* What the library has told need not be told twice; want of memory it does not tell. */
+	if (!cli->n_errors || error == -ENOMEM)
 		fprintf(stderr, "coldplug %s: %s: %s\n", cli->command->name, what, strerror(-error));
 	return EXIT_SYSTEM;
 }
