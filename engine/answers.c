@@ -98,10 +98,14 @@ API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)
 		return NULL;
 	s = &c->planner.steps.items[i];
 	result = &c->results.items[i];
+	free(c->step_path);
+	c->step_path = NULL;
+	if (s->path && asprintf(&c->step_path, "%s/%s", c->root.path, s->path) < 0)
+		c->step_path = NULL;
 	c->step = (struct coldplug_step){
 		.module = s->name,
 		.kind = kinds[s->kind],
-		.path = s->path ? context_path(c, &c->planner.arena, s->path) : NULL,
+		.path = s->path ? c->step_path : NULL,
 		.params = s->params,
 		.command = s->command,
 		.state = state_of(result),
@@ -189,6 +193,10 @@ static int push_request(struct coldplug *c, const struct request *request, struc
 	int r = 0;
 
 	reason.alias = request->text;
+	if (request->origin.file && !rule) {
+		reason.file = request->origin.file;
+		reason.line = request->origin.line;
+	}
 	if (alias == INTERN_NONE)
 		return push_reason(c, reason, rule);
 	for (size_t i = 0; !r && i < c->devices.claims.n; i++) {
@@ -223,8 +231,12 @@ static int push_planner_reason(struct coldplug *c, const struct reason *x)
 
 static int push_withheld(struct coldplug *c, const struct withheld *w)
 {
-	struct coldplug_reason reason = { .why = w->kind == WITHHELD_FORBIDDEN ? COLDPLUG_WHY_FORBIDDEN :
-										 COLDPLUG_WHY_BLACKLIST };
+	static const enum coldplug_why whys[] = {
+		[WITHHELD_BLACKLIST] = COLDPLUG_WHY_BLACKLIST,
+		[WITHHELD_FORBIDDEN] = COLDPLUG_WHY_FORBIDDEN,
+		[WITHHELD_OFF] = COLDPLUG_WHY_OFF,
+	};
+	struct coldplug_reason reason = { .why = whys[w->kind] };
 
 	if (w->kind == WITHHELD_FORBIDDEN)
 		reason.by = modules_name(&c->modules, w->cause);
@@ -370,5 +382,5 @@ API int coldplug_exit_code(struct coldplug *c)
 	struct coldplug_summary s;
 
 	coldplug_get_summary(c, &s);
-	return s.lost ? 2 : s.failed ? 1 : 0;
+	return s.lost ? 2 : s.failed || c->n_cancelled ? 1 : 0;
 }

@@ -118,7 +118,8 @@ int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list)
  * sys/devices under the root. Since 0.1. */
 int64_t coldplug_walk(struct coldplug *c);
 
-/** Wants a module or alias by name, params ("A=1 B=2") or NULL for the module itself. 1 when it
+/** Wants a module or alias by name, or a module's file by a path with a '/' in it (its dependencies are
+ * those modules.dep has for its name); params ("A=1 B=2") or NULL for the module itself. 1 when it
  * leads anywhere (also to a loaded or withheld module), 0 when nothing has this name, which counts as
  * a failure. Since 0.1. */
 int coldplug_want(struct coldplug *c, const char *name, const char *params);
@@ -162,8 +163,8 @@ struct coldplug_step {
 /** Makes steps of everything wanted since the last call; how many are new. Since 0.1. */
 int64_t coldplug_plan(struct coldplug *c);
 
-/** How many steps there are, and one of them (NULL past the end). The pointer is valid until the next
- * call of coldplug_step(), its strings until coldplug_free(). Since 0.1. */
+/** How many steps there are, and one of them (NULL past the end). The pointer and its path are valid
+ * until the next call of coldplug_step(), the other strings until coldplug_free(). Since 0.1. */
 size_t coldplug_steps(struct coldplug *c);
 const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i);
 
@@ -173,7 +174,7 @@ int coldplug_plan_text(struct coldplug *c, char **ret);
 
 enum coldplug_why {
 	COLDPLUG_WHY_DEVICE,	   /**< alias, pattern, device */
-	COLDPLUG_WHY_NAME,	   /**< alias (as asked for), pattern or NULL */
+	COLDPLUG_WHY_NAME,	   /**< alias (as asked for), pattern or NULL; file, line where that stands */
 	COLDPLUG_WHY_DEPENDENCY,   /**< by */
 	COLDPLUG_WHY_SOFTDEP_PRE,  /**< by, file, line */
 	COLDPLUG_WHY_SOFTDEP_POST, /**< by, file, line */
@@ -181,6 +182,7 @@ enum coldplug_why {
 	COLDPLUG_WHY_FORBIDDEN,	   /**< withheld: by (the module that module_blacklist= names) */
 	COLDPLUG_WHY_OPTION,	   /**< pattern is the parameters, file, line */
 	COLDPLUG_WHY_INSTALL,	   /**< pattern is the command, file, line */
+	COLDPLUG_WHY_OFF,	   /**< withheld by "alias NAME off": file, line, alias */
 };
 
 /** One reason for what becomes of a module. Unused fields are NULL or 0. */
@@ -298,8 +300,8 @@ struct coldplug_summary {
 /** Counts so far. Since 0.1. */
 void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret);
 
-/** The exit code of what was done so far: 0, 1 some module failed, 2 input was lost: the highest that
- * applies. Since 0.1. */
+/** The exit code of what was done so far: 0, 1 some module failed or was not started because of
+ * coldplug_cancel(), 2 input was lost: the highest that applies. Since 0.1. */
 int coldplug_exit_code(struct coldplug *c);
 
 #ifdef __cplusplus

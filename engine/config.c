@@ -180,6 +180,8 @@ static int parse_line(struct config *c, char *line, struct origin origin)
 			return r < 0 ? r : 0;
 		break;
 	}
+	if (++c->bad_lines > LIMIT_WARNINGS)
+		return 0;
 	if (!strcmp(word, "include") || !strcmp(word, "config"))
 		log_warning(c->log, "%s:%u: '%s' is not supported (nor by kmod), line ignored",
 			    origin.file, origin.line, word);
@@ -222,22 +224,27 @@ int config_parse(struct config *c, char *text, size_t size, const char *file)
 
 	if (!origin.file)
 		return -ENOMEM;
+	c->bad_lines = 0;
 	for (char *p = text, *next; !r && p < end; p = next, origin.line += lines) {
 		next = join_line(p, end, &len, &lines);
 		if (len > LIMIT_LINE) {
-			log_warning(c->log, "%s:%u: line of %zu bytes is longer than %u, ignored",
-				    origin.file, origin.line, len, LIMIT_LINE);
+			if (++c->bad_lines <= LIMIT_WARNINGS)
+				log_warning(c->log, "%s:%u: line of %zu bytes is longer than %u, ignored",
+					    origin.file, origin.line, len, LIMIT_LINE);
 			continue;
 		}
 		if (memchr(p, '\0', len)) {
-			log_warning(c->log, "%s:%u: line with a NUL byte ignored", origin.file,
-				    origin.line);
+			if (++c->bad_lines <= LIMIT_WARNINGS)
+				log_warning(c->log, "%s:%u: line with a NUL byte ignored", origin.file,
+					    origin.line);
 			continue;
 		}
 		/* The byte behind the line is its own newline, a joined part, or the text's NUL. */
 		p[len] = '\0';
 		r = parse_line(c, p, origin);
 	}
+	if (c->bad_lines > LIMIT_WARNINGS)
+		log_warning(c->log, "%s: %u more bad lines ignored", origin.file, c->bad_lines - LIMIT_WARNINGS);
 	return r;
 }
 
@@ -317,8 +324,7 @@ static int compare_files(const void *a, const void *b)
 	return strcmp(((const struct conf_file *)a)->name, ((const struct conf_file *)b)->name);
 }
 
-/* A link to /dev/null masks a file; the root it is looked up in may have no /dev. */
-static bool is_mask(const struct rootfs *root, const char *path)
+bool config_is_mask(const struct rootfs *root, const char *path)
 {
 	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH | O_NOFOLLOW);
 	char target[16];
@@ -334,7 +340,7 @@ static int read_file(struct config *c, const struct rootfs *root, const struct c
 
 	if (!r)
 		return config_parse(c, file.data, file.size, f->path);
-	if (r == -ENOMEM || (r == -ENOENT && (optional || is_mask(root, f->path))))
+	if (r == -ENOMEM || (r == -ENOENT && (optional || config_is_mask(root, f->path))))
 		return r == -ENOMEM ? r : 0;
 	if (r == -EFBIG)
 		log_lost(c->log, "%s: larger than %u bytes, not read", f->path, LIMIT_CONFIG_FILE);

@@ -42,6 +42,7 @@ struct config {
 	struct arena arena;
 	struct log *log;
 	ARRAY(struct rule) rules[RULE_KINDS];
+	uint32_t bad_lines; /* of the file being read */
 };
 
 /* Reads the directories (or files) in paths, NULL-terminated, wherever they are; when NULL the default
@@ -55,6 +56,9 @@ int config_parse(struct config *c, char *text, size_t size, const char *file);
 
 /* The kernel command line; text is changed. */
 int config_parse_cmdline(struct config *c, char *text);
+
+/* A link to /dev/null masks a file; the root it is looked up in may have no /dev. */
+bool config_is_mask(const struct rootfs *root, const char *path);
 
 void config_free(struct config *c);
 

@@ -76,6 +76,9 @@ struct coldplug {
 	unsigned int timeout_ms;
 	uint64_t deadline_us; /* 0: none */
 	volatile sig_atomic_t cancelled;
+	int wake_fd;	    /* an eventfd in epoll_fd, for signal handlers; -1 */
+	size_t n_cancelled; /* steps that were not started for it */
+	int report_error;   /* it cannot be written; told */
 	size_t handed;	  /* steps handed over */
 	size_t not_found; /* names that nothing has */
 	size_t totals[LOAD_SKIPPED + 1]; /* results by outcome, ever */
@@ -85,6 +88,7 @@ struct coldplug {
 
 	/* what was handed out last */
 	struct coldplug_step step;
+	char *step_path; /* its path */
 	ARRAY(const char *) names;
 	ARRAY(const char *) undriven;
 	ARRAY(struct coldplug_reason) reasons;

@@ -51,6 +51,10 @@ static void put_requests(struct json *j, struct coldplug *c)
 		json_string(j, "alias", request->text);
 		json_bool(j, "device", request->flags & REQUEST_DEVICE);
 		json_string(j, "result", results[request->result]);
+		if (request->origin.file)
+			json_string(j, "file", request->origin.file);
+		if (request->origin.line)
+			json_number(j, "line", request->origin.line);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -133,12 +137,13 @@ static void put_step(struct json *j, struct coldplug *c, uint32_t id, size_t fir
 	};
 	const struct step *s = &c->planner.steps.items[id];
 	uint32_t module = c->planner.step_module.items[id];
+	_cleanup_arena_ struct arena arena = {};
 
 	json_open(j, NULL, '{');
 	json_string(j, "module", s->name);
 	json_string(j, "kind", kinds[s->kind]);
 	if (s->path)
-		json_string(j, "path", context_path(c, &c->planner.arena, s->path));
+		json_string(j, "path", context_path(c, &arena, s->path));
 	json_string(j, "params", s->params);
 	if (s->command) {
 		json_string(j, "command", s->command);

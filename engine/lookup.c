@@ -158,6 +158,12 @@ int lookup_alias(struct lookup *l, const char *alias, struct lookup_matches *ret
 	return ret->items.n > 0;
 }
 
+int lookup_module(struct lookup *l, const char *name, struct lookup_matches *ret)
+{
+	ret->items.n = 0;
+	return add_named(l, ret, name, LOOKUP_NAME, NULL) ?: 1;
+}
+
 void lookup_free(struct lookup *l)
 {
 	intern_free(&l->vias);

@@ -42,4 +42,6 @@ struct lookup_matches {
 /* Replaces *ret by what alias means; modules may repeat, as in libkmod. 1 when something was found, 0
  * when not, -EINVAL when it is no alias (a ']' alone, an open '['), -ENOMEM. */
 int lookup_alias(struct lookup *l, const char *alias, struct lookup_matches *ret);
+/* The module of that name, whatever an alias of the same name means. 1 or -ENOMEM. */
+int lookup_module(struct lookup *l, const char *name, struct lookup_matches *ret);
 void lookup_free(struct lookup *l);

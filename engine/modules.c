@@ -83,6 +83,16 @@ const struct module *modules_get(struct modules *m, uint32_t id)
 	return &m->items.items[id];
 }
 
+int modules_set_path(struct modules *m, uint32_t id, const char *path)
+{
+	char *copy = arena_strdup(&m->arena, path);
+
+	if (!copy || !modules_get(m, id))
+		return -ENOMEM;
+	m->items.items[id].path = copy;
+	return 0;
+}
+
 int modules_is_builtin(struct modules *m, uint32_t id)
 {
 	struct module *mod = &m->items.items[id];

@@ -352,7 +352,10 @@ int64_t planner_request(struct planner *p, const char *text, const char *params,
 	request.params = arena_strdup(&p->arena, params ? params : "");
 	if (!request.text || !request.params)
 		return -ENOMEM;
-	r = array_push(&p->requests, request) ?: lookup_alias(p->lookup, text, &p->matches);
+	r = array_push(&p->requests, request);
+	if (!r)
+		r = flags & REQUEST_EXACT ? lookup_module(p->lookup, text, &p->matches) :
+					    lookup_alias(p->lookup, text, &p->matches);
 	if (r == -EINVAL) {
 		p->requests.items[id].result = REQUEST_INVALID;
 		return id;
@@ -379,40 +382,77 @@ int64_t planner_request(struct planner *p, const char *text, const char *params,
 	return id;
 }
 
-const char *planner_params(struct planner *p, const struct action *a)
+/* One growing text; LIMIT_PARAMS bytes at most. */
+struct params {
+	ARRAY(char) text;
+};
+
+static int add_params(struct params *t, const char *s, size_t n)
+{
+	int r;
+
+	if (n > LIMIT_PARAMS - t->text.n)
+		return -E2BIG;
+	r = array_make_room(&t->text, n + 1);
+	if (r < 0)
+		return r;
+	memcpy(t->text.items + t->text.n, s, n);
+	t->text.n += n;
+	return 0;
+}
+
+static int join_params(struct planner *p, const struct action *a, struct params *t)
 {
 	const struct object *o = &p->objects.items[a->object];
-	const char *name = modules_name(p->modules, o->module), *params = "";
+	const char *name = modules_name(p->modules, o->module);
 	const char *given = a->top ? p->requests.items[a->request].params : "";
+	int r = 0;
 
-	for (size_t i = 0; i < p->config->rules[RULE_OPTIONS].n; i++) {
+	for (size_t i = 0; !r && i < p->config->rules[RULE_OPTIONS].n; i++) {
 		const struct rule *rule = &p->config->rules[RULE_OPTIONS].items[i];
 
 		if (strcmp(rule->key, name) != 0 && (!o->via || strcmp(rule->key, o->via) != 0))
 			continue;
-		params = *params ? arena_printf(&p->arena, "%s %s", params, rule->value) : rule->value;
-		if (!params)
-			return NULL;
+		r = add_params(t, rule->value, strlen(rule->value)) ?: add_params(t, " ", 1);
+		if (r == -E2BIG)
+			log_warning(p->log, "%s:%u: options of %s are longer than %u bytes in all, the rest is ignored",
+				    rule->origin.file, rule->origin.line, name, LIMIT_PARAMS);
 	}
-	return *params ? arena_printf(&p->arena, "%s %s", params, given) : given;
+	return r == -ENOMEM ? r : add_params(t, given, strlen(given)) == -ENOMEM ? -ENOMEM : 0;
 }
 
-/* The command with $CMDLINE_OPTS replaced by the module's parameters. */
-static const char *fill_command(struct planner *p, const char *command, const char *params)
+const char *planner_params(struct planner *p, const struct action *a)
+{
+	struct params t = {};
+	int r = join_params(p, a, &t);
+	const char *params = r < 0 ? NULL : t.text.n ? arena_strndup(&p->arena, t.text.items, t.text.n) : "";
+
+	array_free(&t.text);
+	return params;
+}
+
+/* The command with $CMDLINE_OPTS replaced by the module's parameters; -E2BIG past LIMIT_COMMAND. */
+static int fill_command(struct planner *p, const char *command, const char *params, const char **ret)
 {
 	static const char mark[] = "$CMDLINE_OPTS";
-	const char *at;
+	size_t n_params = strlen(params), n = 0;
+	char *out = arena_alloc(&p->arena, LIMIT_COMMAND + 1);
 
-	while ((at = strstr(command, mark))) {
-		const char *rest = at + sizeof(mark) - 1;
-		char *filled = arena_printf(&p->arena, "%.*s%s%s", (int)(at - command), command, params, rest);
+	if (!out)
+		return -ENOMEM;
+	while (*command) {
+		bool at_mark = !strncmp(command, mark, sizeof(mark) - 1);
+		size_t add = at_mark ? n_params : 1;
 
-		/* Parameters that contain the mark themselves are not filled again. */
-		if (!filled || strstr(params, mark))
-			return filled;
-		command = filled;
+		if (add > LIMIT_COMMAND - n)
+			return -E2BIG;
+		memcpy(out + n, at_mark ? params : command, add);
+		n += add;
+		command += at_mark ? sizeof(mark) - 1 : 1;
 	}
-	return command;
+	out[n] = '\0';
+	*ret = out;
+	return 0;
 }
 
 /* Below the root: what modules.dep names is below the release's directory, or absolute. */
@@ -428,6 +468,7 @@ static int fill_step(struct planner *p, const struct action *a, struct step *s)
 	uint32_t module = p->objects.items[a->object].module;
 	const struct module *m = modules_get(p->modules, module);
 	size_t n;
+	int r;
 
 	s->name = modules_name(p->modules, module);
 	s->params = planner_params(p, a);
@@ -439,11 +480,14 @@ static int fill_step(struct planner *p, const struct action *a, struct step *s)
 	if (!s->params)
 		return -ENOMEM;
 	if (a->command) {
-		s->kind = STEP_COMMAND;
-		s->command = fill_command(p, a->command->value, s->params);
 		s->origin = arena_printf(&p->arena, "%s:%u", a->command->origin.file,
 					 a->command->origin.line);
-		return s->command && s->origin ? 0 : -ENOMEM;
+		r = s->origin ? fill_command(p, a->command->value, s->params, &s->command) : -ENOMEM;
+		s->kind = r < 0 ? STEP_ABSENT : STEP_COMMAND;
+		if (r == -E2BIG)
+			log_lost(p->log, "%s: install command of %s is longer than %u bytes with its parameters",
+				 s->origin, s->name, LIMIT_COMMAND);
+		return r == -E2BIG ? 0 : r;
 	}
 	s->kind = STEP_ABSENT;
 	if (!m->path)
@@ -471,7 +515,6 @@ static int make_steps(struct planner *p, size_t first_action)
 		if (r < 0)
 			return r;
 		p->step_of.items[module] = step.id + 1;
-		step.priority = 0;
 	}
 	return 0;
 }
@@ -596,7 +639,8 @@ static void set_priorities(struct planner *p)
 		for (uint32_t i = 0; i < s->n_edges; i++) {
 			struct step *on = &p->steps.items[edges[s->edge_first + i].on];
 
-			if (on->priority < s->priority)
+			/* What was handed over earlier keeps what it had. */
+			if (on->id >= p->batch_steps && on->priority < s->priority)
 				on->priority = s->priority;
 		}
 	}

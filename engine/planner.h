@@ -21,6 +21,7 @@ enum request_flag {
 	REQUEST_IGNORE_COMMAND = 2, /* modprobe -i, for the module named */
 	REQUEST_SHOW = 4,	    /* what is built in or planned already gives actions too */
 	REQUEST_IGNORE_LOADED = 8,  /* and what is loaded: modprobe -D is both */
+	REQUEST_EXACT = 32,	    /* text is a module's name, not looked up as an alias */
 	REQUEST_DEVICE = 16,	    /* the alias is a device's: finding nothing is no failure */
 };
 
@@ -37,6 +38,7 @@ struct request {
 	const char *params; /* "" when none */
 	uint32_t flags;
 	uint32_t result; /* enum request_result */
+	struct origin origin; /* where it was asked for; file NULL: by the caller */
 };
 
 enum reason_kind {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/atomic-file.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/tar.h"
@@ -18,8 +19,7 @@
 
 struct record {
 	struct coldplug *c;
-	FILE *f;
-	char *path, *tmp;
+	struct atomic_file file;
 	struct intern seen; /* devices written */
 	ARRAY(char) events; /* "@TIME\nACTION@DEVPATH\nKEY=VALUE\n...\n\n" */
 };
@@ -28,12 +28,7 @@ static void record_free(struct record *r)
 {
 	if (!r)
 		return;
-	if (r->f) {
-		fclose(r->f);
-		unlink(r->tmp);
-	}
-	free(r->path);
-	free(r->tmp);
+	atomic_file_abort(&r->file);
 	intern_free(&r->seen);
 	array_free(&r->events);
 	free(r);
@@ -59,7 +54,7 @@ static int add_file(struct record *r, const char *path, size_t max)
 	e.mtime = !strncmp(path, r->c->dir.path ? r->c->dir.path : "-", strlen(r->c->dir.path ? r->c->dir.path : "-")) ?
 			  file.mtime :
 			  0;
-	return tar_write(r->f, &e);
+	return tar_write(r->file.f, &e);
 }
 
 static int add_link(struct record *r, const char *path)
@@ -71,7 +66,7 @@ static int add_link(struct record *r, const char *path)
 	if (n <= 0)
 		return 0;
 	target[n] = '\0';
-	return tar_write(r->f, &(struct tar_entry){ .name = path, .link = target, .mode = 0777 });
+	return tar_write(r->file.f, &(struct tar_entry){ .name = path, .link = target, .mode = 0777 });
 }
 
 static int add_device(void *userdata, const char *devpath, const char *alias)
@@ -164,22 +159,16 @@ static int add_machine(struct record *r)
 int record_begin(struct record **ret, struct coldplug *c, const char *path)
 {
 	struct record *r = calloc(1, sizeof(*r));
-	int k = -ENOMEM;
+	int k;
 
 	if (!r)
-		return k;
+		return -ENOMEM;
 	r->c = c;
-	r->path = strdup(path);
-	if (!r->path || asprintf(&r->tmp, "%s.tmp", path) < 0)
-		goto fail;
-	r->f = fopen(r->tmp, "we");
-	k = r->f ? add_machine(r) : -errno;
+	k = atomic_file_open(&r->file, path) ?: add_machine(r);
 	if (k < 0)
-		goto fail;
-	*ret = r;
-	return 0;
-fail:
-	record_free(r);
+		record_free(r);
+	else
+		*ret = r;
 	return k;
 }
 
@@ -208,16 +197,12 @@ int record_event(struct record *r, const struct uevent *e, uint64_t time_us)
 int record_end(struct record *r)
 {
 	struct tar_entry e = { .name = EVENTS_FILE, .mode = 0644, .data = r->events.items, .size = r->events.n };
-	int k = r->events.n ? tar_write(r->f, &e) : 0;
+	int k = r->events.n ? tar_write(r->file.f, &e) : 0;
 
 	if (!k)
-		k = tar_finish(r->f);
-	if (!k && (fflush(r->f) == EOF || rename(r->tmp, r->path) < 0))
-		k = -errno;
-	if (!k) {
-		fclose(r->f);
-		r->f = NULL;
-	}
+		k = tar_finish(r->file.f);
+	if (!k)
+		k = atomic_file_commit(&r->file);
 	record_free(r);
 	return k;
 }

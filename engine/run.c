@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/atomic-file.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/context.h"
@@ -43,7 +45,7 @@ static int send_report_head(struct coldplug *c)
 	size_t n;
 	int r;
 
-	if (!c->report_path || c->monitoring)
+	if (!c->report_path || c->report_error || c->monitoring)
 		return 0;
 	r = coldplug_json(c, COLDPLUG_JSON_PLAN, &head);
 	if (r < 0)
@@ -116,6 +118,8 @@ static void take_result(struct coldplug *c, const struct load_result *result)
 		c->end_us = place->end_us;
 	if (place->outcome == LOAD_DONE || place->outcome == LOAD_ALREADY)
 		c->planner.loaded.items[c->planner.step_module.items[result->step]] = 1;
+	if (place->outcome == LOAD_SKIPPED && place->error == ECANCELED)
+		c->n_cancelled++;
 	if (place->outcome <= LOAD_SKIPPED)
 		c->totals[place->outcome]++;
 	c->current_step = result->step;
@@ -137,47 +141,54 @@ int context_take_results(struct coldplug *c)
 	return r < 0 ? r : n;
 }
 
+/* So that a signal is not slept through that comes just before the wait. */
+static void wake(struct coldplug *c)
+{
+	uint64_t one = 1;
+	int saved = errno;
+
+	if (c->wake_fd >= 0)
+		(void)!write(c->wake_fd, &one, sizeof(one));
+	errno = saved;
+}
+
 /* Only notes them: a signal's handler may come in the middle of anything. */
 API void coldplug_cancel(struct coldplug *c)
 {
 	c->cancelled = 1;
+	wake(c);
 }
 
 /* A dry run has no loading process that could write it. */
 static int write_dry_report(struct coldplug *c)
 {
-	_cleanup_free_ char *text = NULL, *tmp = NULL;
-	_cleanup_fclose_ FILE *f = NULL;
+	_cleanup_free_ char *text = NULL;
+	struct atomic_file file;
 	int r = coldplug_json(c, COLDPLUG_JSON_PLAN, &text);
 
+	if (!r)
+		r = atomic_file_open(&file, c->report_path);
 	if (r < 0)
 		return r;
-	if (asprintf(&tmp, "%s.tmp", c->report_path) < 0)
-		return -ENOMEM;
-	f = fopen(tmp, "we");
-	if (!f)
-		return -errno;
-	if (fprintf(f, "%s\n", text) < 0 || fflush(f) || rename(tmp, c->report_path) < 0) {
-		r = -errno;
-		unlink(tmp);
-	}
-	return r;
+	fprintf(file.f, "%s\n", text);
+	return atomic_file_commit(&file);
 }
 
 API void coldplug_reload(struct coldplug *c)
 {
 	c->reload = 1;
+	wake(c);
 }
 
 API int coldplug_finish(struct coldplug *c)
 {
-	int r = 0;
+	int r = c->report_error;
 
 	if (c->loader)
-		r = send_report_head(c) ?: loader_finish(c->loader);
-	else if (c->report_path)
+		r = send_report_head(c) ?: loader_finish(c->loader) ?: r;
+	else if (c->report_path && has_flag(c, COLDPLUG_DRY_RUN))
 		r = write_dry_report(c);
-	if (c->report_path && r < 0)
+	if (c->report_path && !c->report_error && r < 0)
 		log_error(&c->log, "%s: report not written: %s", c->report_path, strerror(-r));
 	context_take_results(c);
 	/* It has ended, and its end of the socket would be readable for ever. The next plan gets another. */

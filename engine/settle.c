@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "engine/context.h"
@@ -58,8 +59,12 @@ int context_watch_loader(struct coldplug *c)
 
 	if (c->epoll_fd < 0) {
 		c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-		if (c->epoll_fd < 0)
+		c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (c->epoll_fd < 0 || c->wake_fd < 0)
 			return -errno;
+		r = watch(c, c->wake_fd);
+		if (r < 0)
+			return r;
 	}
 	r = c->loader ? watch(c, loader_fd(c->loader)) : 0;
 	return r == -EEXIST ? 0 : r;
@@ -90,7 +95,9 @@ void context_stop_listening(struct coldplug *c)
 	c->udev = udev_source_close(c->udev);
 	if (c->epoll_fd >= 0)
 		close(c->epoll_fd);
-	c->epoll_fd = -1;
+	if (c->wake_fd >= 0)
+		close(c->wake_fd);
+	c->epoll_fd = c->wake_fd = -1;
 	c->listening = false;
 }
 
@@ -142,7 +149,8 @@ static int take_event(struct coldplug *c, const struct uevent *e)
 		if (r < 0)
 			return r;
 	}
-	if (!strncmp(e->devpath, "/module/", 8))
+	/* Only then: before 5.11 the event of a module whose init fails comes all the same. */
+	if (c->monitoring && !strncmp(e->devpath, "/module/", 8))
 		take_module_event(c, e);
 	if (!strcmp(e->action, "remove") && e->modalias)
 		context_forget_alias(c, e->modalias);
@@ -208,11 +216,13 @@ static int look_again(struct coldplug *c)
 
 static int wait_for_news(struct coldplug *c, int timeout_ms)
 {
-	struct epoll_event events[2];
-	int n = epoll_wait(c->epoll_fd, events, 2, timeout_ms);
+	struct epoll_event events[3];
+	int n = epoll_wait(c->epoll_fd, events, 3, timeout_ms);
+	uint64_t count;
 
 	if (n < 0 && errno != EINTR)
 		return -errno;
+	(void)!read(c->wake_fd, &count, sizeof(count));
 	if (c->cancelled) {
 		c->cancelled = 0;
 		if (c->loader)
@@ -252,9 +262,11 @@ static bool is_stale(const struct coldplug *c)
 
 API int coldplug_dispatch(struct coldplug *c)
 {
+	uint64_t count;
 	int results = context_take_results(c);
 	int r = results < 0 ? results : 0;
 
+	(void)!read(c->wake_fd, &count, sizeof(count));
 	if (r >= 0 && c->monitoring && !in_flight(c) && is_stale(c))
 		r = start_afresh(c);
 	if (r >= 0)

@@ -3,8 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 
 #include "base/cleanup.h"
 #include "base/limits.h"
@@ -14,6 +16,10 @@
 #include "uevent/walk.h"
 
 #define API __attribute__((visibility("default")))
+
+/* linux/magic.h, which musl's headers lack */
+#define RAMFS_MAGIC 0x858458f6
+#define TMPFS_MAGIC 0x01021994
 
 static int compare_aliases(const void *a, const void *b, void *strings)
 {
@@ -121,10 +127,75 @@ static const char *const result_words[] = {
 	[REQUEST_INVALID] = "not an alias, its '[' and ']' do not match; not looked for in",
 };
 
+static void tell_not_found(struct coldplug *c, const struct request *request)
+{
+	const char *where = c->dir.path ? c->dir.path : "lib/modules";
+
+	c->not_found++;
+	if (request->origin.line)
+		log_error(&c->log, "%s:%u: module '%s': %s %s/%s", request->origin.file, request->origin.line,
+			  request->text, result_words[request->result], c->root.path, where);
+	else
+		log_error(&c->log, "%s%smodule '%s': %s %s/%s", request->origin.file ? request->origin.file : "",
+			  request->origin.file ? ": " : "", request->text, result_words[request->result],
+			  c->root.path, where);
+}
+
+static int want(struct coldplug *c, const char *name, const char *params, uint32_t flags, struct origin origin)
+{
+	int64_t id;
+	struct request *request;
+
+	flags |= has_flag(c, COLDPLUG_BLACKLIST) ? REQUEST_BLACKLIST : 0;
+	flags |= has_flag(c, COLDPLUG_IGNORE_INSTALL) ? REQUEST_IGNORE_COMMAND : 0;
+	flags |= has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
+	flags |= has_flag(c, COLDPLUG_IGNORE_LOADED) ? REQUEST_IGNORE_LOADED : 0;
+	id = planner_request(&c->planner, name, params, flags);
+	if (id < 0)
+		return (int)id;
+	request = &c->planner.requests.items[id];
+	request->origin = origin;
+	if (request->result != REQUEST_NOTHING && request->result != REQUEST_INVALID)
+		return 1;
+	tell_not_found(c, request);
+	return 0;
+}
+
+/* As the user wrote it, but absolute. */
+static char *absolute_path(const char *path)
+{
+	_cleanup_free_ char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
+	char *joined;
+
+	if (!cwd)
+		return path[0] == '/' ? strdup(path) : NULL;
+	return asprintf(&joined, "%s/%s", cwd, path[0] == '.' && path[1] == '/' ? path + 2 : path) < 0 ? NULL : joined;
+}
+
+/* A file given by its path: the module is called like it. Relative paths are the caller's; under another
+ * root a path is one there. */
+static int want_path(struct coldplug *c, const char *path, const char *params)
+{
+	_cleanup_free_ char *real = c->root.path[0] ? strdup(path) : absolute_path(path);
+	_cleanup_close_ int fd = real && real[0] == '/' ? rootfs_openat(&c->root, real, O_PATH) : -1;
+	char name[LIMIT_NAME + 1];
+	uint32_t id;
+	size_t n;
+
+	if (fd < 0) {
+		c->not_found++;
+		log_error(&c->log, "%s: no such file", path);
+		return 0;
+	}
+	n = normalise_name(strrchr(real, '/') + 1, name, sizeof(name));
+	id = n ? modules_id(&c->modules, name, n) : MODULE_NONE;
+	if (id == MODULE_NONE || modules_set_path(&c->modules, id, real) < 0)
+		return n ? -ENOMEM : -EINVAL;
+	return want(c, name, params, REQUEST_EXACT, (struct origin){});
+}
+
 API int coldplug_want(struct coldplug *c, const char *name, const char *params)
 {
-	uint32_t flags = 0;
-	int64_t id;
 	int r = context_open(c);
 
 	if (r < 0)
@@ -133,39 +204,30 @@ API int coldplug_want(struct coldplug *c, const char *name, const char *params)
 		log_error(&c->log, "parameters of %s are longer than %u bytes", name, LIMIT_PARAMS);
 		return -E2BIG;
 	}
-	flags |= has_flag(c, COLDPLUG_BLACKLIST) ? REQUEST_BLACKLIST : 0;
-	flags |= has_flag(c, COLDPLUG_IGNORE_INSTALL) ? REQUEST_IGNORE_COMMAND : 0;
-	flags |= has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
-	flags |= has_flag(c, COLDPLUG_IGNORE_LOADED) ? REQUEST_IGNORE_LOADED : 0;
-	id = planner_request(&c->planner, name, params, flags);
-	if (id < 0)
-		return (int)id;
-	r = (int)c->planner.requests.items[id].result;
-	if (r != REQUEST_NOTHING && r != REQUEST_INVALID)
-		return 1;
-	c->not_found++;
-	log_error(&c->log, "module '%s': %s %s/%s", name, result_words[r], c->root.path,
-		  c->dir.path ? c->dir.path : "lib/modules");
-	return 0;
+	return strchr(name, '/') ? want_path(c, name, params) : want(c, name, params, 0, (struct origin){});
 }
 
-/* A file of modules-load.d: a name a line, '#' and ';' begin comments (modules-load.d(5)). */
+/* A file of modules-load.d: a name a line, '#' and ';' begin comments (modules-load.d(5)). Blacklists
+ * count, as for systemd-modules-load(8). */
 static int want_file(struct coldplug *c, const char *path)
 {
 	_cleanup_file_ struct file_bytes file = {};
+	struct origin origin = { arena_strdup(&c->planner.arena, path), 0 };
 	int r = rootfs_read(&c->root, path, LIMIT_CONFIG_FILE, &file);
 	char *rest = file.data;
 
-	if (r < 0) {
+	if (r == -ENOMEM || !origin.file)
+		return -ENOMEM;
+	if (r < 0 && !config_is_mask(&c->root, path))
 		log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-r));
-		return r == -ENOMEM ? r : 0;
-	}
-	r = 0;
+	if (r < 0)
+		return 0;
 	for (char *line; r >= 0 && (line = strsep(&rest, "\n"));) {
+		origin.line++;
 		line += strspn(line, " \t\r");
 		line[strcspn(line, " \t\r")] = '\0';
 		if (*line && *line != '#' && *line != ';')
-			r = coldplug_want(c, line, NULL);
+			r = want(c, line, NULL, REQUEST_BLACKLIST, origin);
 	}
 	return r < 0 ? r : 0;
 }
@@ -187,8 +249,11 @@ static int list_load_directory(struct coldplug *c, struct load_files *list, cons
 	struct dirent *de;
 	int fd = rootfs_openat(&c->root, path, O_RDONLY | O_DIRECTORY), r = 0;
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (fd != -ENOENT)
+			log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-fd));
 		return 0;
+	}
 	dir = fdopendir(fd);
 	if (!dir) {
 		close(fd);
@@ -233,10 +298,29 @@ static int want_files(struct coldplug *c)
 	return r;
 }
 
+/* '-' and '_' are equal in a parameter's name (kernel/params.c). */
+static bool is_param(const char *param, const char *name)
+{
+	for (; *param && *name; param++, name++)
+		if (*param != *name && !(*param == '-' && *name == '_'))
+			return false;
+	return *param == *name;
+}
+
+/* What begins with "rd." is for an initramfs, as systemd tells one. */
+static bool is_initramfs(const struct rootfs *root)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, "etc/initrd-release", O_PATH);
+	struct statfs fs;
+
+	return fd >= 0 || (!fstatfs(root->fd, &fs) && (fs.f_type == RAMFS_MAGIC || fs.f_type == TMPFS_MAGIC));
+}
+
 /* systemd-modules-load(8): modules_load= and rd.modules_load=, comma-separated. */
 static int want_from_cmdline(struct coldplug *c)
 {
 	_cleanup_file_ struct file_bytes file = {};
+	bool rd = is_initramfs(&c->root);
 	struct cmdline_arg arg;
 	char *rest;
 	int r = rootfs_read(&c->root, "proc/cmdline", LIMIT_CMDLINE, &file);
@@ -248,11 +332,10 @@ static int want_from_cmdline(struct coldplug *c)
 	while (r >= 0 && cmdline_next(&rest, &arg)) {
 		char *list = (char *)arg.value;
 
-		if (!list ||
-		    (strcmp(arg.param, "modules_load") != 0 && strcmp(arg.param, "rd.modules_load") != 0))
+		if (!list || (!is_param(arg.param, "modules_load") && !(rd && is_param(arg.param, "rd.modules_load"))))
 			continue;
 		for (char *name; r >= 0 && (name = strsep(&list, ","));)
-			r = *name ? coldplug_want(c, name, NULL) : 0;
+			r = *name ? want(c, name, NULL, REQUEST_BLACKLIST, (struct origin){ "kernel command line", 0 }) : 0;
 	}
 	return r < 0 ? r : 0;
 }

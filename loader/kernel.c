@@ -3,12 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,9 +17,8 @@
 
 #include "base/cleanup.h"
 
-#ifndef F_ADD_SEALS
-#define F_ADD_SEALS 1033
-#define F_SEAL_GROW 4
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
 #endif
 #define CAP_SYS_MODULE_BIT 16
 
@@ -133,7 +132,7 @@ static char **make_environment(const char *module, char **ret_string)
 	return steal_ptr(env);
 }
 
-static int add_actions(posix_spawn_file_actions_t *actions, int out)
+static int add_actions(posix_spawn_file_actions_t *actions, int in, int out)
 {
 	int r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
 
@@ -141,6 +140,9 @@ static int add_actions(posix_spawn_file_actions_t *actions, int out)
 		r = posix_spawn_file_actions_adddup2(actions, out, 1);
 	if (r == 0 && out >= 0)
 		r = posix_spawn_file_actions_adddup2(actions, out, 2);
+	/* To itself: it stays open over the exec. */
+	if (r == 0 && in >= 0)
+		r = posix_spawn_file_actions_adddup2(actions, in, in);
 	return -r;
 }
 
@@ -163,12 +165,12 @@ static int set_signals(posix_spawnattr_t *attr)
 }
 
 static int spawn_with(pid_t *pid, const char *shell, const char *command, char **env,
-		      posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, int out)
+		      posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, int in, int out)
 {
 	char *argv[] = { (char *)"sh", (char *)"-c", (char *)(uintptr_t)command, NULL };
 	int r;
 
-	r = add_actions(actions, out);
+	r = add_actions(actions, in, out);
 	if (r == 0)
 		r = set_signals(attr);
 	if (r == 0)
@@ -176,7 +178,7 @@ static int spawn_with(pid_t *pid, const char *shell, const char *command, char *
 	return r;
 }
 
-static int spawn_shell(pid_t *pid, const char *shell, const struct kernel_command *c, int out)
+static int spawn_shell(pid_t *pid, const char *shell, const struct kernel_command *c, int in, int out)
 {
 	_cleanup_free_ char *string = NULL;
 	_cleanup_free_ char **env = make_environment(c->module, &string);
@@ -190,32 +192,88 @@ static int spawn_shell(pid_t *pid, const char *shell, const struct kernel_comman
 		posix_spawn_file_actions_destroy(&actions);
 		return -ENOMEM;
 	}
-	r = spawn_with(pid, shell, c->command, env, &actions, &attr, out);
+	r = spawn_with(pid, shell, c->command, env, &actions, &attr, in, out);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
 	return r;
 }
 
-static int wait_for(pid_t pid, int *status)
+/* Takes in what is there, at most a piece of it; false: nothing. */
+static bool take_output(int in, struct kernel_output *o, size_t *kept)
 {
-	int s;
+	char piece[4096];
+	ssize_t n = read(in, piece, sizeof(piece));
+	size_t room = sizeof(o->text) - 1 - *kept;
 
-	while (waitpid(pid, &s, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	*status = WIFSIGNALED(s) ? 128 + WTERMSIG(s) : WEXITSTATUS(s);
-	return 0;
+	if (n <= 0)
+		return false;
+	if ((size_t)n < room)
+		room = (size_t)n;
+	memcpy(o->text + *kept, piece, room);
+	*kept += room;
+	o->text[*kept] = '\0';
+	return true;
 }
 
-/* The output goes to a memfd and not to a pipe: whoever the command leaves behind can neither hold
- * us up nor be killed by SIGPIPE. Sealed at the end, what is left behind cannot fill the memory. */
+/* 1: it has ended; 0: not yet. */
+static int reap(pid_t pid, int *status)
+{
+	int s;
+	pid_t r = waitpid(pid, &s, WNOHANG);
+
+	if (r < 0 && errno != EINTR)
+		return -errno;
+	if (r <= 0)
+		return 0;
+	*status = WIFSIGNALED(s) ? 128 + WTERMSIG(s) : WEXITSTATUS(s);
+	return 1;
+}
+
+/* Reads along, so that a command that says much is not held up; what does not fit is thrown away. in: -1
+ * or where its output comes from, not blocking. */
+static int wait_for(pid_t pid, int in, struct kernel_output *o)
+{
+	/* Without it (before 5.3) we look a hundred times a second. */
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd fds[] = { { .fd = in, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+	size_t kept = 0;
+	int r = 0;
+
+	while (r == 0) {
+		(void)poll(fds, ARRAY_SIZE(fds), pidfd < 0 ? 10 : -1);
+		r = reap(pid, &o->status);
+		if (in >= 0)
+			(void)take_output(in, o, &kept);
+	}
+	/* Who was left behind may go on for ever: only what there is room for. */
+	while (in >= 0 && kept < sizeof(o->text) - 1 && take_output(in, o, &kept))
+		;
+	return r < 0 ? r : 0;
+}
+
+/* in: not blocking. Both -1: there are none to be had, the command then says nothing. */
+static void open_output(int *in, int *out)
+{
+	int ends[2];
+
+	*in = *out = -1;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return;
+	*in = ends[0];
+	*out = ends[1];
+	fcntl(*in, F_SETFL, O_NONBLOCK);
+}
+
+/* The output comes through a pipe that is read until the shell has ended: a memfd would have to be let grow,
+ * or a limit would fail a command that says much. Whoever the command leaves behind can neither hold us up,
+ * since the shell's end counts and not the pipe's, nor be killed by SIGPIPE or stopped by a full pipe: it has
+ * inherited the reading end, and the writing end does not block any more. */
 static int real_run_command(void *data, const struct rootfs *root, const struct kernel_command *command,
 			    struct kernel_output *output)
 {
-	_cleanup_close_ int out = (int)syscall(SYS_memfd_create, "coldplug-command", 3U);
+	_cleanup_close_ int in = -1, out = -1;
 	_cleanup_free_ char *shell = NULL;
 	struct kernel_output o = {};
-	ssize_t n;
 	pid_t pid;
 	int r;
 
@@ -223,15 +281,14 @@ static int real_run_command(void *data, const struct rootfs *root, const struct 
 		return -ENOENT;
 	if (asprintf(&shell, "%s/bin/sh", root->path ? root->path : "") < 0)
 		return -ENOMEM;
-	r = spawn_shell(&pid, shell, command, out);
+	open_output(&in, &out);
+	r = spawn_shell(&pid, shell, command, in, out);
 	if (r == 0)
-		r = wait_for(pid, &o.status);
+		r = wait_for(pid, in, &o);
+	if (out >= 0)
+		fcntl(out, F_SETFL, O_NONBLOCK);
 	if (r < 0)
 		return r;
-	n = out < 0 ? -1 : pread(out, o.text, sizeof(o.text) - 1, 0);
-	o.text[n > 0 ? n : 0] = '\0';
-	if (out >= 0)
-		fcntl(out, F_ADD_SEALS, F_SEAL_GROW);
 	*output = o;
 	return 0;
 }

@@ -69,6 +69,22 @@ static int fork_child(int sock, const struct loader_options *options)
 	return wait_for_middle(pid);
 }
 
+/* Standard input, output and error may be closed: whoever then writes to "standard error" must not write
+ * into the conversation. */
+static int lift(int *fd)
+{
+	int high = *fd;
+
+	if (*fd <= STDERR_FILENO) {
+		high = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+		if (high < 0)
+			return -errno;
+		close(*fd);
+	}
+	*fd = high;
+	return 0;
+}
+
 int loader_start(struct loader **ret, const struct loader_options *options)
 {
 	_cleanup_free_ struct loader *l = calloc(1, sizeof(*l));
@@ -78,7 +94,9 @@ int loader_start(struct loader **ret, const struct loader_options *options)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	r = fork_child(ends[1], options);
+	r = lift(&ends[0]);
+	if (r == 0)
+		r = fork_child(ends[1], options);
 	close(ends[1]);
 	if (r < 0) {
 		close(ends[0]);

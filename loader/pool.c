@@ -393,11 +393,14 @@ static void *watcher_main(void *arg)
  * decide. */
 static unsigned int choose_jobs(void)
 {
-	cpu_set_t set;
+	/* One has room for 1,024; the kernel wants room for all it could ever have. */
+	cpu_set_t sets[16];
 	int n = 1;
 
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		n = CPU_COUNT(&set);
+	if (sched_getaffinity(0, sizeof(sets), sets) == 0)
+		n = CPU_COUNT_S(sizeof(sets), sets);
+	else if (errno == EINVAL)
+		n = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	return n < 2 ? 4 : n > 32 ? 64 : 2 * (unsigned int)n;
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/json.h"
 
 #define PENDING (LOAD_SKIPPED + 1) /* an outcome of the report only */
 
@@ -20,6 +21,7 @@
 struct out {
 	int fd;
 	int error; /* the first */
+	struct json json; /* one string at a time */
 	size_t n;
 	char buf[32768];
 };
@@ -66,41 +68,14 @@ __attribute__((format(printf, 2, 3))) static void out_format(struct out *o, cons
 		out_bytes(o, buf, (size_t)n < sizeof(buf) ? (size_t)n : sizeof(buf) - 1);
 }
 
-/* Bytes of the UTF-8 character at s, 0 when it is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = *s < 0x80 ? 1 : *s >= 0xc2 && *s < 0xe0 ? 2 : *s >= 0xe0 && *s < 0xf0 ? 3 :
-		   *s >= 0xf0 && *s < 0xf5 ? 4 : 0;
-	uint32_t c = n > 1 ? *s & (0x7fU >> n) : 0;
-
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3f);
-	}
-	if (n > 1 && (c < smallest[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)))
-		return 0;
-	return n;
-}
-
 static void out_string(struct out *o, const char *s)
 {
-	out_bytes(o, "\"", 1);
-	while (*s) {
-		size_t n = utf8_length((const unsigned char *)s);
-
-		if (*s == '"' || *s == '\\')
-			out_format(o, "\\%c", *s);
-		else if (n == 1 && ((unsigned char)*s < ' ' || *s == 0x7f))
-			out_format(o, "\\u%04x", (unsigned int)*s);
-		else if (n)
-			out_bytes(o, s, n);
-		else
-			out_bytes(o, "\\ufffd", 6);
-		s += n ? n : 1;
-	}
-	out_bytes(o, "\"", 1);
+	o->json.text.n = 0;
+	o->json.comma = false;
+	json_string(&o->json, NULL, s);
+	if (o->json.failed && !o->error)
+		o->error = -ENOMEM;
+	out_bytes(o, o->json.text.items, o->json.text.n);
 }
 
 static const char *outcome_name(uint32_t outcome)
@@ -267,6 +242,7 @@ static int fill(int fd, const struct report *report, struct pool *pool)
 		return -ENOMEM;
 	o->fd = fd;
 	r = out_report(o, report, pool);
+	array_free(&o->json.text);
 	if (r < 0)
 		return r;
 	/* EINVAL, ENOSYS: a file system that has nothing to sync. */

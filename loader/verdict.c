@@ -17,9 +17,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 
 void result_set(struct load_result *result, enum load_outcome outcome, int error, const char *fmt, ...)
 {
@@ -111,27 +113,52 @@ static int judge_text_busy(struct verdict *v, struct load_result *result)
 	return VERDICT_GIVEN;
 }
 
-/* Whether module_blacklist= of the kernel command line names the module; compared as the kernel does,
- * byte for byte. */
+/* The kernel's words: a blank between quotes ends none. */
+static size_t word_length(const char *p)
+{
+	bool quoted = false;
+	size_t n = 0;
+
+	for (; p[n] && (quoted || !strchr(" \t\n\v\f\r", p[n])); n++)
+		if (p[n] == '"')
+			quoted = !quoted;
+	return n;
+}
+
+/* Whether the comma-separated list of n bytes has the name; compared as the kernel does, byte for byte. */
+static bool list_has(const char *list, size_t n, const char *name)
+{
+	size_t n_name = strlen(name), piece;
+
+	for (size_t at = 0; at < n; at += piece + 1) {
+		for (piece = 0; at + piece < n && !strchr(",\"", list[at + piece]);)
+			piece++;
+		if (piece == n_name && !memcmp(list + at, name, piece))
+			return true;
+	}
+	return false;
+}
+
+/* Whether module_blacklist= of the kernel command line names the module. What follows "--" is init's. */
 static bool blacklisted(const struct verdict *v)
 {
 	static const char key[] = "module_blacklist=";
-	size_t n_name = strlen(v->name), n;
-	char line[16384];
-	const char *p = line;
+	_cleanup_free_ char *line = malloc(LIMIT_CMDLINE + 1);
+	size_t n_key = sizeof(key) - 1, n;
 
-	if (v->kernel->ops->read(v->kernel->data, &v->kernel->root, "proc/cmdline", line, sizeof(line)) < 0)
+	if (!line || v->kernel->ops->read(v->kernel->data, &v->kernel->root, "proc/cmdline", line,
+					  LIMIT_CMDLINE + 1) < 0)
 		return false;
-	while ((p = strstr(p, key))) {
-		bool starts = p == line || p[-1] == ' ' || p[-1] == '"';
+	for (const char *p = line; *p; p += n) {
+		size_t quote = *p == '"';
 
-		p += sizeof(key) - 1;
-		while (starts && *p && *p != ' ') {
-			n = strcspn(p, ", \"");
-			if (n == n_name && !memcmp(p, v->name, n))
-				return true;
-			p += n + (p[n] == ',' || p[n] == '"');
-		}
+		n = word_length(p);
+		if ((n == 2 && !memcmp(p, "--", n)) || (n == 4 && !memcmp(p, "\"--\"", n)))
+			return false;
+		if (n > quote + n_key && !memcmp(p + quote, key, n_key) &&
+		    list_has(p + quote + n_key, n - quote - n_key, v->name))
+			return true;
+		n += !n;
 	}
 	return false;
 }

@@ -31,6 +31,7 @@ struct cli {
 	int waits;	     /* how many --wait-for */
 	char *wait_specs[16];
 	unsigned int n_errors; /* that the library told */
+	bool not_found;	     /* why: a name that is no module's */
 	int notify_fd;	     /* -1: none */
 	bool progress_shown; /* a progress line stands on the terminal */
 	char **args;	     /* NULL-terminated, behind the options */

@@ -27,22 +27,34 @@ static int resolve_one(struct cli *cli, const char *alias, size_t len)
 	return 0;
 }
 
+/* The next line into buf, cut at its size; its length, or -1 at the end. */
+static ssize_t read_line(char *buf, size_t size)
+{
+	size_t n = 0;
+	int c;
+
+	while ((c = getc_unlocked(stdin)) != EOF && c != '\n')
+		if (n < size - 1)
+			buf[n++] = (char)c;
+	buf[n] = '\0';
+	return c == EOF && !n ? -1 : (ssize_t)n;
+}
+
+/* Longer than any alias, which is cut at 4095 bytes. */
+#define LINE_MAX_BYTES 65536
+
 static int resolve_stdin(struct cli *cli)
 {
-	char *line = NULL;
-	size_t size = 0;
+	static char line[LINE_MAX_BYTES];
 	ssize_t n;
 	int r = 0;
 
-	while (r >= 0 && (n = getline(&line, &size, stdin)) >= 0) {
-		if (n && line[n - 1] == '\n')
-			line[--n] = '\0';
+	while (r >= 0 && (n = read_line(line, sizeof(line))) >= 0) {
+		if (n == sizeof(line) - 1)
+			fprintf(stderr, "coldplug: warning: a line of standard input is cut at %d bytes\n", LINE_MAX_BYTES - 1);
 		r = resolve_one(cli, line, strlen(line));
 	}
-	if (r >= 0 && ferror(stdin))
-		r = -EIO;
-	free(line);
-	return r;
+	return r >= 0 && ferror(stdin) ? -EIO : r;
 }
 
 int command_resolve(struct cli *cli)

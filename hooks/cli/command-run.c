@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hooks/cli/cli.h"
 
@@ -11,7 +12,10 @@ static struct coldplug *interrupted;
 
 static void on_signal(int signal)
 {
+	static const char text[] = "coldplug: interrupted: waiting for the loads in flight, again to leave\n";
+
 	coldplug_cancel(interrupted);
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
 }
 
 static void catch_signals(struct coldplug *c)

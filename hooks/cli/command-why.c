@@ -43,6 +43,9 @@ static void print_reason(const struct coldplug_reason *r)
 	case COLDPLUG_WHY_BLACKLIST:
 		printf("withheld by a blacklist");
 		break;
+	case COLDPLUG_WHY_OFF:
+		printf("withheld by 'alias %s off'", r->alias);
+		break;
 	case COLDPLUG_WHY_FORBIDDEN:
 		printf("withheld: the kernel is told to refuse %s", r->by);
 		break;
@@ -54,6 +57,8 @@ static void print_reason(const struct coldplug_reason *r)
 		break;
 	}
 	print_origin(r);
+	if (r->why == COLDPLUG_WHY_OFF && r->device)
+		printf("\n      device  %s", r->device);
 	if (r->why == COLDPLUG_WHY_BLACKLIST || r->why == COLDPLUG_WHY_FORBIDDEN) {
 		if (r->device)
 			printf("\n      device  %s", r->device);
@@ -65,13 +70,18 @@ static void print_reason(const struct coldplug_reason *r)
 static int64_t print_reasons(struct cli *cli, const char *module)
 {
 	const struct coldplug_reason *list;
+	const char *const *names;
 	int64_t n = coldplug_why(cli->c, module, &list);
 
 	if (n < 0)
 		return n;
 	printf("%s\n", module);
-	if (!n)
+	if (!n && !coldplug_resolve(cli->c, module, &names)) {
+		printf("  there is no such module\n");
+		cli->not_found = true;
+	} else if (!n) {
 		printf("  nothing asks for it\n");
+	}
 	for (int64_t i = 0; i < n; i++)
 		print_reason(&list[i]);
 	return n;
@@ -89,11 +99,15 @@ int command_why(struct cli *cli)
 	coldplug_set_flag(cli->c, COLDPLUG_DRY_RUN, true);
 	coldplug_set_flag(cli->c, COLDPLUG_IGNORE_LOADED, true);
 	r = coldplug_want_configured(cli->c);
-	if (r >= 0 && coldplug_walk(cli->c) >= 0)
+	/* Without /sys (told by then) there is still what is named by configuration. */
+	if (r >= 0)
+		coldplug_walk(cli->c);
+	if (r >= 0)
 		r = coldplug_plan(cli->c);
 	for (int i = 0; r >= 0 && i < cli->n_args; i++)
 		r = print_reasons(cli, cli->args[i]);
 	if (r < 0)
 		return cli_fail(cli, (int)r, "explaining");
-	return coldplug_exit_code(cli->c);
+	r = coldplug_exit_code(cli->c);
+	return r || !cli->not_found ? (int)r : 1;
 }

@@ -245,7 +245,7 @@ static void every_reason_is_told(void **state)
 	assert_int_equal(coldplug_want(c, "none", NULL), 1);
 	assert_int_equal(coldplug_plan(c), 0);
 	assert_int_equal(coldplug_why(c, "none", &list), 1);
-	assert_int_equal(list[0].why, COLDPLUG_WHY_BLACKLIST);
+	assert_int_equal(list[0].why, COLDPLUG_WHY_OFF);
 	assert_int_equal(list[0].line, 4);
 	assert_string_equal(list[0].file, "/etc/modprobe.d/x.conf");
 	coldplug_free(c);

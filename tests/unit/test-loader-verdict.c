@@ -2,6 +2,7 @@
 /* What an errno means, and the steps that are no module's file. */
 #include "tests/unit/test-loader-fake.h"
 
+#include "base/limits.h"
 #include "loader/verdict.h"
 #include "loader/work.h"
 
@@ -115,6 +116,11 @@ static const struct {
 	{ false, "proc/cmdline", "module_blacklist=mod_m2,mod,mod-m", "refused by" },
 	{ false, "proc/cmdline", "x.module_blacklist=mod_m", "refused by" },
 	{ false, "proc/cmdline", "module_blacklist=", "refused by" },
+	{ false, "proc/cmdline", "\"module_blacklist=b,mod_m\" ro", "module_blacklist=" },
+	{ false, "proc/cmdline", "x=\"a module_blacklist=mod_m\"", "refused by" },
+	{ false, "proc/cmdline", "quiet -- module_blacklist=mod_m", "refused by" },
+	{ false, "proc/cmdline", "\"--\" module_blacklist=mod_m", "refused by" },
+	{ false, "proc/cmdline", "--x x=-- \"--\"y module_blacklist=mod_m", "module_blacklist=" },
 	{ false, NULL, NULL, "seccomp" },
 };
 
@@ -135,6 +141,26 @@ static void a_load_not_permitted_says_by_what(void **state)
 		assert_non_null(strstr(result.message, causes[i].words));
 		teardown(&w);
 	}
+}
+
+static void all_of_a_long_command_line_counts(void **state)
+{
+	static const char word[] = "module_blacklist=mod_m";
+	_cleanup_free_ char *line = malloc(LIMIT_CMDLINE + 1);
+	size_t at = LIMIT_CMDLINE - strlen(word);
+	struct load_result result;
+	struct world w;
+
+	memset(line, 'x', at);
+	line[at - 1] = ' ';
+	strcpy(line + at, word);
+	setup(&w);
+	w.fake->finit_answers[0] = -EPERM;
+	w.fake->files[0].path = "proc/cmdline";
+	w.fake->files[0].text = line;
+	result = load(&w);
+	assert_non_null(strstr(result.message, "module_blacklist="));
+	teardown(&w);
 }
 
 static const struct {
@@ -224,6 +250,46 @@ static void a_real_command_runs_in_a_shell_of_its_own(void **state)
 	assert_string_equal(o.text, "141\n");
 }
 
+static void a_command_that_says_much_is_not_held_up_and_takes_no_memory(void **state)
+{
+	struct kernel_output o;
+
+	o = run_really("echo first; head -c 200000000 /dev/zero || exit 3; echo last >&2 || exit 4; exit 5");
+	assert_int_equal(o.status, 5);
+	assert_string_equal(o.text, "first\n");
+	/* What is written when nobody was looking yet is not lost. */
+	for (int i = 0; i < 50; i++) {
+		o = run_really("echo said >/dev/stderr");
+		assert_int_equal(o.status, 0);
+		assert_string_equal(o.text, "said\n");
+	}
+}
+
+static void who_stays_behind_is_not_killed_for_what_it_says(void **state)
+{
+	_cleanup_free_ char *command = NULL;
+	char path[] = "/tmp/test-behind-XXXXXX", text[32] = "";
+	struct kernel_output o;
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_true(asprintf(&command,
+			     "(sleep 0.2; echo a; a=$?; head -c 200000 /dev/zero 2>/dev/null; echo $a $? >%s) & echo done",
+			     path) > 0);
+	o = run_really(command);
+	assert_int_equal(o.status, 0);
+	assert_string_equal(o.text, "done\n");
+	for (int i = 0; i < 1000 && pread(fd, text, sizeof(text) - 1, 0) <= 0; i++)
+		fake_really_sleep(10);
+	/* The second does not fit into the pipe. */
+	assert_string_equal(text, "0 1\n");
+	/* One that never stops. */
+	o = run_really("yes & p=$!; (sleep 1; kill $p) & exit 6");
+	assert_int_equal(o.status, 6);
+	unlink(path);
+	close(fd);
+}
+
 static void a_root_without_a_shell_is_found_out(void **state)
 {
 	struct kernel_command c = { .command = "true", .module = "m" };
@@ -266,9 +332,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_errno_is_judged_by_the_modules_state),
 		cmocka_unit_test(a_load_not_permitted_says_by_what),
+		cmocka_unit_test(all_of_a_long_command_line_counts),
 		cmocka_unit_test(a_command_is_judged_by_its_exit),
 		cmocka_unit_test(what_has_no_file_fails_by_name),
 		cmocka_unit_test(a_real_command_runs_in_a_shell_of_its_own),
+		cmocka_unit_test(a_command_that_says_much_is_not_held_up_and_takes_no_memory),
+		cmocka_unit_test(who_stays_behind_is_not_killed_for_what_it_says),
 		cmocka_unit_test(a_root_without_a_shell_is_found_out),
 		cmocka_unit_test(a_state_is_read_from_sysfs),
 	};

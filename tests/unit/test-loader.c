@@ -301,7 +301,7 @@ static void the_report_has_the_head_every_load_and_a_summary(void **state)
 	assert_int_equal(count(text, "\"old\""), 0);
 	assert_non_null(strstr(text, "{\"module\":\"good\",\"outcome\":\"loaded\",\"error\":null,\"message\":\"\","));
 	assert_non_null(strstr(text, "{\"module\":\"bad\",\"outcome\":\"failed\",\"error\":\"ENOEXEC\","));
-	assert_non_null(strstr(text, "\"odd\\\"\\\\\\u000a\\ufffd\xc3\xa4\\ufffd\\ufffd\\ufffd\",\"outcome\":\"skipped\""));
+	assert_non_null(strstr(text, "\"odd\\\"\\\\\\u000a\\u0080\xc3\xa4\\u00ed\\u00a0\\u0080\",\"outcome\":\"skipped\""));
 	assert_non_null(strstr(text, "{\"module\":\"cmd\",\"outcome\":\"failed\",\"error\":\"exit 3\","));
 	assert_non_null(strstr(text, "\"summary\":{\"loaded\":1,\"already\":0,\"declined\":0,\"failed\":2,\"skipped\":1,"));
 	/* m.ko and the report: no temporary file is left. */
@@ -522,6 +522,45 @@ static void starting_leaves_the_caller_no_child(void **state)
 	setup(&w);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
+	teardown(&w);
+}
+
+/* Runs where a failure can only be told by the exit code. */
+static int load_without_standard_descriptors(struct world *w)
+{
+	struct plan plan = built(&w->b);
+
+	for (int fd = 0; fd <= 2; fd++)
+		close(fd);
+	if (loader_start(&w->loader, &w->options) < 0)
+		return 1;
+	if (loader_fd(w->loader) <= 2)
+		return 2;
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			return 3;
+	(void)!write(2, "coldplug: error: no message to the loader\n", 42);
+	if (loader_submit(w->loader, &plan) < 0 || loader_finish(w->loader) < 0)
+		return 4;
+	loader_free(w->loader);
+	return 0;
+}
+
+static void closed_standard_descriptors_are_not_taken(void **state)
+{
+	struct world w;
+	int status;
+	pid_t pid;
+
+	prepare(&w);
+	build_step(&w.b, (struct step){ .params = params("id=%d", 1) });
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(load_without_standard_descriptors(&w));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(w.fake->n_loads, 1);
 	teardown(&w);
 }
 
@@ -787,6 +826,7 @@ int main(void)
 		cmocka_unit_test(the_front_may_end_in_any_way_and_the_report_is_whole),
 		cmocka_unit_test(a_load_that_never_returns_does_not_keep_the_report),
 		cmocka_unit_test(starting_leaves_the_caller_no_child),
+		cmocka_unit_test(closed_standard_descriptors_are_not_taken),
 		cmocka_unit_test(a_loader_that_died_is_an_error_and_no_hang),
 		cmocka_unit_test(messages_that_are_none_end_the_conversation),
 		cmocka_unit_test(an_annotation_need_not_be_text_that_ends),
