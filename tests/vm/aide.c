@@ -41,7 +41,7 @@
 #include <unistd.h>
 
 /* More than 16 MiB of receive buffer can hold. */
-#define OVERFLOW_EVENTS 60000
+#define OVERFLOW_EVENTS 52000
 #define NOTIFY_SOCKET "/tmp/notify"
 
 static double now(void)
