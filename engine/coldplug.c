@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 
@@ -275,6 +276,13 @@ API void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, si
 	c->progress_data = userdata;
 }
 
+static bool is_directory(int fd, const char *name)
+{
+	struct stat st;
+
+	return !fstatat(fd, name, &st, 0) && S_ISDIR(st.st_mode);
+}
+
 /* The only release under another root; its name, or NULL and a message. */
 static char *only_release(struct coldplug *c)
 {
@@ -290,7 +298,7 @@ static char *only_release(struct coldplug *c)
 		return NULL;
 	}
 	while ((de = readdir(dir))) {
-		if (de->d_name[0] == '.')
+		if (de->d_name[0] == '.' || !is_directory(dirfd(dir), de->d_name))
 			continue;
 		if (found) {
 			log_lost(&c->log, "%s/lib/modules: holds %s and %s: say which with --release", c->root.path,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/index.h"
 
@@ -138,13 +139,14 @@ static int write_node(struct image *im, const struct index_entry *e, size_t n, s
 {
 	size_t prefix = root ? 0 : shared_prefix(&e[0], &e[n - 1], depth);
 	size_t values = 0;
-	uint32_t refs[256] = {};
+	/* Not on the stack: a trie can be as deep as an alias is long. */
+	_cleanup_free_ uint32_t *refs = calloc(256, sizeof(*refs));
 	uint32_t offset;
 	int r;
 
 	while (values < n && !e[values].key[depth + prefix])
 		values++;
-	r = write_children(im, e + values, n - values, depth + prefix, refs);
+	r = refs ? write_children(im, e + values, n - values, depth + prefix, refs) : -ENOMEM;
 	if (r < 0)
 		return r;
 	offset = (uint32_t)im->bytes.n;
