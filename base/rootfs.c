@@ -63,6 +63,19 @@ int rootfs_openat(const struct rootfs *root, const char *path, int flags)
 	return fd < 0 ? -errno : (int)fd;
 }
 
+int rootfs_opendir(const struct rootfs *root, const char *path, DIR **ret)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+
+	if (fd < 0)
+		return fd;
+	*ret = fdopendir(fd);
+	if (!*ret)
+		return -errno;
+	steal_fd(&fd);
+	return 0;
+}
+
 static int read_to_end(int fd, size_t guess, size_t max, struct file_bytes *ret)
 {
 	_cleanup_free_ char *buf = NULL;

@@ -4,6 +4,7 @@
  * stay inside the root (openat2's RESOLVE_IN_ROOT, where the kernel has it: 5.6). */
 #pragma once
 
+#include <dirent.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -21,6 +22,9 @@ void rootfs_close(struct rootfs *root);
 
 /* Opens path (a leading slash is taken as the root's) with O_CLOEXEC; a descriptor or -errno. */
 int rootfs_openat(const struct rootfs *root, const char *path, int flags);
+
+/* A directory to be listed. 0 or -errno. */
+int rootfs_opendir(const struct rootfs *root, const char *path, DIR **ret);
 
 /* Bytes read or mapped, freed by file_release(). data is NUL-terminated one byte past size when it
  * was read (not when it is mapped). */

@@ -289,12 +289,12 @@ static char *only_release(struct coldplug *c)
 	_cleanup_closedir_ DIR *dir = NULL;
 	char *found = NULL;
 	struct dirent *de;
-	int fd = rootfs_openat(&c->root, "lib/modules", O_RDONLY | O_DIRECTORY);
+	int r = rootfs_opendir(&c->root, "lib/modules", &dir);
 
-	if (fd < 0)
-		fd = rootfs_openat(&c->root, "usr/lib/modules", O_RDONLY | O_DIRECTORY);
-	if (fd < 0 || !(dir = fdopendir(fd))) {
-		log_lost(&c->log, "%s/lib/modules: %s", c->root.path, strerror(ENOENT));
+	if (r < 0)
+		r = rootfs_opendir(&c->root, "usr/lib/modules", &dir);
+	if (r < 0) {
+		log_lost(&c->log, "%s/lib/modules: %s", c->root.path, strerror(-r));
 		return NULL;
 	}
 	while ((de = readdir(dir))) {

@@ -282,17 +282,12 @@ static bool is_conf_name(const char *name)
 	return name[0] != '.' && n >= 6 && !strcmp(name + n - 5, ".conf");
 }
 
-static int add_directory(struct config *c, struct conf_files *list, const char *path, int fd)
+static int add_directory(struct config *c, struct conf_files *list, const char *path, DIR *dir)
 {
-	_cleanup_closedir_ DIR *dir = fdopendir(fd);
 	struct dirent *de;
 	struct stat st;
 	int r = 0;
 
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
 	while (!r && (de = readdir(dir))) {
 		if (!is_conf_name(de->d_name))
 			continue;
@@ -308,14 +303,15 @@ static int add_directory(struct config *c, struct conf_files *list, const char *
 
 static int add_path(struct config *c, const struct rootfs *root, struct conf_files *list, const char *path)
 {
-	int fd = rootfs_openat(root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK);
+	_cleanup_closedir_ DIR *dir = NULL;
+	int r = rootfs_opendir(root, path, &dir);
 
-	if (fd >= 0)
-		return add_directory(c, list, path, fd);
-	if (fd == -ENOTDIR)
+	if (!r)
+		return add_directory(c, list, path, dir);
+	if (r == -ENOTDIR)
 		return add_file(list, path, NULL);
-	if (fd != -ENOENT)
-		log_lost(c->log, "%s: cannot be read: %s", path, strerror(-fd));
+	if (r != -ENOENT)
+		log_lost(c->log, "%s: cannot be read: %s", path, strerror(-r));
 	return 0;
 }
 

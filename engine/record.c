@@ -103,15 +103,10 @@ static int add_directory(struct record *r, const char *path, const char *prefix,
 	_cleanup_arena_ struct arena arena = {};
 	ARRAY(char *) names = {};
 	struct dirent *de;
-	int k = 0, fd = rootfs_openat(&r->c->root, path, O_RDONLY | O_DIRECTORY);
+	int k = rootfs_opendir(&r->c->root, path, &dir);
 
-	if (fd < 0)
+	if (k < 0)
 		return 0;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
 	while (!k && (de = readdir(dir))) {
 		size_t n = strlen(de->d_name), m = strlen(suffix);
 

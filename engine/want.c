@@ -247,17 +247,12 @@ static int list_load_directory(struct coldplug *c, struct load_files *list, cons
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *de;
-	int fd = rootfs_openat(&c->root, path, O_RDONLY | O_DIRECTORY), r = 0;
+	int r = rootfs_opendir(&c->root, path, &dir);
 
-	if (fd < 0) {
-		if (fd != -ENOENT)
-			log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-fd));
+	if (r < 0) {
+		if (r != -ENOENT)
+			log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-r));
 		return 0;
-	}
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
 	}
 	while (!r && (de = readdir(dir))) {
 		size_t n = strlen(de->d_name);

@@ -75,17 +75,10 @@ static int read_holders(struct loaded_list *list, const struct rootfs *root, str
 	char path[512];
 	struct dirent *de;
 	const char *holders = "";
-	int fd;
 
 	snprintf(path, sizeof(path), "sys/module/%.255s/holders", m->name);
-	fd = rootfs_openat(root, path, O_RDONLY | O_DIRECTORY);
-	if (fd < 0)
+	if (rootfs_opendir(root, path, &dir) < 0)
 		return 0;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return -ENOMEM;
-	}
 	while ((de = readdir(dir))) {
 		if (de->d_name[0] == '.')
 			continue;

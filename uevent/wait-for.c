@@ -162,16 +162,10 @@ void wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct 
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *de;
-	int fd = rootfs_openat(root, "sys/class/block", O_RDONLY | O_DIRECTORY);
 
 	wait_list_check_paths(l, root);
-	if (fd < 0)
+	if (rootfs_opendir(root, "sys/class/block", &dir) < 0)
 		return;
-	dir = fdopendir(fd);
-	if (!dir) {
-		close(fd);
-		return;
-	}
 	while (needs_probe(l) && (de = readdir(dir))) {
 		if (de->d_name[0] == '.')
 			continue;
