@@ -161,7 +161,7 @@ static int take_event(struct coldplug *c, const struct uevent *e)
 	return context_add_event(c, e);
 }
 
-/* The events that are there, but not for ever: loads have their turn too. */
+/* The events that are there, but not for ever: loads have their turn too. 1: there may be more. */
 static int take_events(struct coldplug *c)
 {
 	struct uevent e;
@@ -170,7 +170,7 @@ static int take_events(struct coldplug *c)
 	for (int i = 0; c->listening && r >= 0 && i < EVENTS_AT_ONCE; i++) {
 		r = c->udev ? udev_source_receive(c->udev, &e) : netlink_receive(&c->netlink, &e);
 		if (r == NETLINK_NOTHING)
-			break;
+			return 0;
 		if (r == NETLINK_LOST) {
 			c->rescan = true;
 			c->barrier[0] = '\0'; /* perhaps it was among what is lost */
@@ -178,7 +178,7 @@ static int take_events(struct coldplug *c)
 			r = take_event(c, &e);
 		}
 	}
-	return r < 0 ? r : 0;
+	return r < 0 ? r : c->listening;
 }
 
 /* Plans and hands over what was wanted since the last time; how many new steps. */
@@ -260,6 +260,22 @@ static bool is_stale(const struct coldplug *c)
 	       c->devices.aliases.n > REQUESTS_AT_ONCE;
 }
 
+/*
+ * Only when nothing is queued any more: from the first message that did not fit until then the kernel
+ * drops all others too, and does not say so again. The removal of a module can be among what is lost:
+ * who knew it as loaded forgets that, or would not want it for a device that had it before.
+ */
+static int make_up_for_lost(struct coldplug *c)
+{
+	int r = 0;
+
+	if (c->monitoring && in_flight(c))
+		return 0; /* the next result brings us here again */
+	if (c->monitoring)
+		r = start_afresh(c);
+	return r < 0 ? r : look_again(c);
+}
+
 API int coldplug_dispatch(struct coldplug *c)
 {
 	uint64_t count;
@@ -271,8 +287,8 @@ API int coldplug_dispatch(struct coldplug *c)
 		r = start_afresh(c);
 	if (r >= 0)
 		r = take_events(c);
-	if (r >= 0 && c->rescan)
-		r = look_again(c);
+	if (r == 0 && c->rescan)
+		r = make_up_for_lost(c);
 	if (r >= 0) {
 		int64_t n = load_wanted(c);
 
@@ -453,7 +469,6 @@ API int coldplug_run(struct coldplug *c)
 		r = (int)load_wanted(c);
 	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
 		return end_record(c, r < 0 ? r : 0);
-	wait_list_check_all(&c->waits, &c->root, &c->log);
 	c->deadline_us = c->timeout_ms ? c->start_us + (uint64_t)c->timeout_ms * 1000 : 0;
 	c->settled = c->drained = false;
 	c->gap_excused = false;

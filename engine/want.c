@@ -70,7 +70,7 @@ static int add_alias(struct coldplug *c, const char *alias)
 
 void context_forget_alias(struct coldplug *c, const char *alias)
 {
-	uint32_t id = intern_find(&c->devices.aliases, alias, strlen(alias));
+	uint32_t id = intern_find(&c->devices.aliases, alias, strcspn(alias, "\n"));
 
 	if (id != INTERN_NONE && id < c->alias_seen.n)
 		c->alias_seen.items[id] = 0;
@@ -95,10 +95,17 @@ static const char *event_key(void *userdata, const char *key, size_t *len)
 	return value;
 }
 
+/* The alias without the newline that some have. */
+static const char *event_alias(const struct uevent *e, char alias[LIMIT_ALIAS + 1])
+{
+	snprintf(alias, LIMIT_ALIAS + 1, "%.*s", (int)strcspn(e->modalias, "\n"), e->modalias);
+	return alias;
+}
+
 int context_add_event(struct coldplug *c, const struct uevent *e)
 {
-	char of[LIMIT_ALIAS + 1];
-	int r = e->modalias ? context_add_device(c, e->devpath, e->modalias) : 0;
+	char alias[LIMIT_ALIAS + 1], of[LIMIT_ALIAS + 1];
+	int r = e->modalias ? context_add_device(c, e->devpath, event_alias(e, alias)) : 0;
 
 	if (!r && has_flag(c, COLDPLUG_DEVICETREE) && devicetree_alias(event_key, (void *)e, of))
 		r = context_add_device(c, e->devpath, of);

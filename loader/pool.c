@@ -26,6 +26,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ struct worker {
 	bool slow; /* has given up its place */
 	bool late; /* and is too slow to be waited for */
 	uint32_t step;
+	unsigned long switches; /* voluntary, at the last look */
 	uint64_t start_us;
 };
 
@@ -245,6 +247,7 @@ static bool take(struct worker *w, uint32_t *id)
 	*id = queue_start(&p->queue);
 	w->busy = true;
 	w->slow = w->late = false;
+	w->switches = ULONG_MAX;
 	w->step = *id;
 	w->start_us = now_us();
 	/* It may be asleep until an older load is late: this one's nap is over before that. */
@@ -302,25 +305,42 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* proc_pid_stat(5): "TID (NAME) STATE ..."; R runs or would like to. */
-static bool is_asleep(const struct worker *w)
+/* A number in the text of proc_pid_status(5); 0 when it is not there. */
+static unsigned long status_number(const char *text, const char *key)
+{
+	const char *p = strstr(text, key);
+
+	return p ? strtoul(p + strlen(key), NULL, 10) : 0;
+}
+
+/* Whether a load slept all the time since the last look: it is asleep (R: it runs or would like to), and
+ * has not been awake in between, for each sleep is a voluntary switch. One look would not do: on a busy
+ * machine everybody sleeps for a moment now and then, and without its place would crowd out what is
+ * more urgent. */
+static bool has_slept(struct worker *w)
 {
 	_cleanup_close_ int fd = -1;
-	char path[64], buf[128], *p;
+	char path[64], buf[8192];
+	unsigned long switches;
+	const char *state;
 	ssize_t n;
+	bool same;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)w->tid);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/status", (int)w->tid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
 	if (n <= 0)
 		return false;
 	buf[n] = '\0';
-	p = strrchr(buf, ')');
-	return p && p[1] == ' ' && p[2] != 'R';
+	state = strstr(buf, "\nState:\t");
+	switches = status_number(buf, "\nvoluntary_ctxt_switches:\t");
+	same = switches == w->switches;
+	w->switches = switches;
+	return same && state && state[8] != 'R';
 }
 
 /* When to look at a load again, or 0: it gives up its place now. */
-static uint64_t patience(const struct pool *p, const struct worker *w, uint64_t now)
+static uint64_t patience(const struct pool *p, struct worker *w, uint64_t now)
 {
 	uint64_t end = w->start_us + p->slow_us, nap = w->start_us + POOL_NAP_MS * 1000;
 
@@ -331,7 +351,7 @@ static uint64_t patience(const struct pool *p, const struct worker *w, uint64_t 
 	if (now < nap)
 		return nap;
 	/* Whether it sleeps matters only while somebody waits for the place. */
-	if (queue_pick(&p->queue) != STEP_NONE && is_asleep(w))
+	if (queue_pick(&p->queue) != STEP_NONE && has_slept(w))
 		return 0;
 	return now + POOL_NAP_MS * 1000;
 }

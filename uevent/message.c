@@ -18,10 +18,11 @@ const char *uevent_find(const struct uevent *e, const char *key)
 	return NULL;
 }
 
+/* A processor's alias ends in a newline (drivers/base/cpu.c cpu_uevent()). */
 static bool is_text(const char *s)
 {
 	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
+		if (((unsigned char)*s < ' ' || *s == 0x7f) && (*s != '\n' || s[1]))
 			return false;
 	return true;
 }

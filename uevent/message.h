@@ -14,7 +14,7 @@ struct uevent {
 	const char *devpath; /* "/devices/..." */
 	/* NULL when the message has none: */
 	const char *subsystem;
-	const char *modalias;
+	const char *modalias; /* perhaps with a newline at its end */
 	const char *devname; /* without "/dev/" */
 	const char *devtype;
 	const char *partname;

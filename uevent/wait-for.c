@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 #include "uevent/blockdev.h"
 
 static const struct {
@@ -137,13 +138,26 @@ static bool needs_probe(const struct wait_list *l)
 	return false;
 }
 
+/* A drive without a medium says so only after seconds of trying; sysfs knows it at once. */
+static bool is_empty(const struct rootfs *root, const char *name)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	char path[300], *p;
+
+	snprintf(path, sizeof(path), "sys/class/block/%.255s/size", name);
+	for (p = path + strlen("sys/class/block/"); p < strrchr(path, '/'); p++)
+		if (*p == '/')
+			*p = '!';
+	return rootfs_read(root, path, LIMIT_ATTRIBUTE, &file) == 0 && !strcmp(file.data, "0\n");
+}
+
 void wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct log *log, const char *name)
 {
 	struct blockdev dev;
 	char node[300], path[600];
 	int r;
 
-	if (!needs_probe(l))
+	if (!needs_probe(l) || is_empty(root, name))
 		return;
 	snprintf(node, sizeof(node), "/dev/%.255s", name);
 	snprintf(path, sizeof(path), "%.290s%s", root->path, node);
