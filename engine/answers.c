@@ -71,17 +71,14 @@ API size_t coldplug_steps(struct coldplug *c)
 	return c->results.n;
 }
 
-static const struct {
-	enum coldplug_state state;
-} states[] = {
-	[LOAD_DONE] = { COLDPLUG_DONE },	 [LOAD_ALREADY] = { COLDPLUG_ALREADY },
-	[LOAD_DECLINED] = { COLDPLUG_DECLINED }, [LOAD_FAILED] = { COLDPLUG_FAILED },
-	[LOAD_SKIPPED] = { COLDPLUG_SKIPPED },
+static const enum coldplug_state states[] = {
+	[LOAD_DONE] = COLDPLUG_DONE,	 [LOAD_ALREADY] = COLDPLUG_ALREADY, [LOAD_DECLINED] = COLDPLUG_DECLINED,
+	[LOAD_FAILED] = COLDPLUG_FAILED, [LOAD_SKIPPED] = COLDPLUG_SKIPPED,
 };
 
 static enum coldplug_state state_of(const struct load_result *result)
 {
-	return result->outcome < ARRAY_SIZE(states) ? states[result->outcome].state : COLDPLUG_PLANNED;
+	return result->outcome < ARRAY_SIZE(states) ? states[result->outcome] : COLDPLUG_PLANNED;
 }
 
 API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)

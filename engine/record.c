@@ -38,6 +38,7 @@ static void record_free(struct record *r)
 static int add_file(struct record *r, const char *path, size_t max)
 {
 	_cleanup_file_ struct file_bytes file = {};
+	const char *moddir = r->c->dir.path;
 	struct tar_entry e = { .mode = 0644 };
 	int k = rootfs_read(&r->c->root, path, max, &file);
 
@@ -51,9 +52,8 @@ static int add_file(struct record *r, const char *path, size_t max)
 	e.data = file.data;
 	e.size = file.size;
 	/* The indexes' ages decide which is used; of all else the time is of no interest. */
-	e.mtime = !strncmp(path, r->c->dir.path ? r->c->dir.path : "-", strlen(r->c->dir.path ? r->c->dir.path : "-")) ?
-			  file.mtime :
-			  0;
+	if (moddir && !strncmp(path, moddir, strlen(moddir)))
+		e.mtime = file.mtime;
 	return tar_write(r->file.f, &e);
 }
 
