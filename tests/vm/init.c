@@ -7,6 +7,9 @@
  *	PROGRAM ARG...		run it, its output kept in /tmp/out.N (N counts the lines)
  *	@file PATH		send a file; "@wait SECONDS" does just that
  *
+ * It is /init of an initramfs, or /sbin/init of a root file system (root-image): what is mounted by
+ * then stays, and the arguments it was given stand in /tmp/args, one a line.
+ *
  * What goes over the line: "@start N COMMAND", "@end N STATUS START END" (seconds of
  * CLOCK_MONOTONIC; status 128 + signal, or "timeout"), "@file PATH SIZE" and so many bytes,
  * "@done". A job may take JOB_LIMIT seconds: a thread inside finit_module cannot be
@@ -40,6 +43,23 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static bool is_mounted(const char *dir)
+{
+	struct stat here, above;
+
+	return !stat(dir, &here) && !stat("/", &above) && here.st_dev != above.st_dev;
+}
+
+static void keep_args(char **argv)
+{
+	FILE *f = fopen("/tmp/args", "we");
+
+	for (; f && *argv; argv++)
+		fprintf(f, "%s\n", *argv);
+	if (f)
+		fclose(f);
+}
+
 static void prepare(void)
 {
 	static const char *const fs[][2] = {
@@ -51,6 +71,8 @@ static void prepare(void)
 	int fd;
 
 	for (size_t i = 0; i < sizeof fs / sizeof *fs; i++) {
+		if (is_mounted(fs[i][1]))
+			continue;
 		mkdir(fs[i][1], 0755);
 		mount(fs[i][0], fs[i][1], fs[i][0], 0, NULL);
 	}
@@ -176,7 +198,7 @@ static void note_power_off(void)
 	}
 }
 
-int main(void)
+int main(int argc __attribute__((unused)), char **argv)
 {
 	char line[4096];
 	sigset_t set;
@@ -186,6 +208,7 @@ int main(void)
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	prepare();
+	keep_args(argv);
 	setenv("PATH", "/sbin:/usr/sbin:/bin:/usr/bin", 1);
 	job = fopen("/job", "re");
 	for (int n = 1; job && fgets(line, sizeof line, job); n++) {
