@@ -47,19 +47,35 @@ struct openat2_how {
 #define OPENAT2_IN_ROOT 0x10
 #define SYS_OPENAT2 437 /* the same on all architectures but alpha */
 
+/* The directory that path is relative to; what of the path that names is skipped. */
+static int starting_point(const struct rootfs *root, const char **path)
+{
+	size_t n;
+
+	*path += strspn(*path, "/");
+	n = strcspn(*path, "/");
+	for (const struct rootfs_pin *pin = root->pins; pin && pin->name; pin++) {
+		if (strlen(pin->name) != n || strncmp(pin->name, *path, n) != 0)
+			continue;
+		*path += n;
+		*path += strspn(*path, "/");
+		return pin->fd;
+	}
+	return root->fd;
+}
+
 int rootfs_openat(const struct rootfs *root, const char *path, int flags)
 {
 	struct openat2_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = OPENAT2_IN_ROOT };
+	int from = starting_point(root, &path);
 	long fd;
 
-	while (*path == '/')
-		path++;
 	if (!*path)
 		path = ".";
-	fd = syscall(SYS_OPENAT2, root->fd, path, &how, sizeof(how));
+	fd = syscall(SYS_OPENAT2, from, path, &how, sizeof(how));
 	/* ENOSYS before 5.6; EPERM from a seccomp filter that does not know the call. */
 	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-		fd = openat(root->fd, path, flags | O_CLOEXEC);
+		fd = openat(from, path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : (int)fd;
 }
 

@@ -9,9 +9,17 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* A directory that is reached by a descriptor, not by its name: a file system that has been moved away
+ * is still there. */
+struct rootfs_pin {
+	const char *name; /* the first component of a path, "sys" */
+	int fd;
+};
+
 struct rootfs {
-	int fd;     /* O_PATH of the root directory */
-	char *path; /* absolute, without a trailing slash: "" for "/" */
+	int fd;			       /* O_PATH of the root directory */
+	char *path;		       /* absolute, without a trailing slash: "" for "/" */
+	const struct rootfs_pin *pins; /* NULL, or up to one whose name is NULL; borrowed */
 };
 
 #define ROOTFS_NONE ((struct rootfs){ .fd = -1 })

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "engine/cmdline.h"
 #include "engine/context.h"
 
 #define API __attribute__((visibility("default")))
@@ -18,6 +19,22 @@ static bool is_listed(struct coldplug *c, const char *name)
 		if (c->names.items[i] == name)
 			return true;
 	return false;
+}
+
+API int coldplug_parameters(struct coldplug *c, int (*fn)(void *userdata, const char *name, const char *value),
+			    void *userdata)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int r = context_open_root(c) ?: rootfs_read(&c->root, "proc/cmdline", LIMIT_CMDLINE, &file);
+	struct cmdline_arg arg;
+	char *rest;
+
+	if (r < 0)
+		return r;
+	rest = file.data;
+	while (!r && cmdline_next(&rest, &arg))
+		r = fn(userdata, arg.param, arg.value);
+	return r;
 }
 
 API int coldplug_resolve(struct coldplug *c, const char *alias, const char *const **names)

@@ -36,6 +36,13 @@ int coldplug_new(struct coldplug **ret);
 /** Frees the context; loads in flight go on by themselves. NULL is fine; returns NULL. Since 0.1. */
 struct coldplug *coldplug_free(struct coldplug *c);
 
+/** Calls fn for each parameter of the kernel's command line (proc/cmdline below the root), by the kernel's
+ * own rules: quotes, and the end at "--" (lib/cmdline.c, kernel/params.c). value is NULL where there is
+ * no '='; both are valid only meanwhile. fn's answer: 0 go on, anything else ends it and is passed on.
+ * -ENOENT and such: the command line cannot be read. Since 0.1. */
+int coldplug_parameters(struct coldplug *c, int (*fn)(void *userdata, const char *name, const char *value),
+			void *userdata);
+
 /* ---- settings: before the first call of any other kind, -EBUSY afterwards ---- */
 
 /** The directory in which sys/, proc/, lib/modules/ and etc/ are looked for. Anything but NULL or "/"
@@ -269,6 +276,11 @@ int coldplug_set_record(struct coldplug *c, const char *path);
  * after the other. Since 0.1. */
 int coldplug_set_recording(struct coldplug *c, const char *path);
 int coldplug_replay(struct coldplug *c);
+
+/** For whom the files below the root will go away (an initramfs at switch_root): the loading process opens
+ * what it has still to load, and goes on. How many steps need those files all the same: install
+ * commands that have not ended; who can waits for them (coldplug_dispatch()) and asks again. Since 0.1. */
+int coldplug_leave(struct coldplug *c);
 
 /** Waits until the report is written. Since 0.1. */
 int coldplug_finish(struct coldplug *c);

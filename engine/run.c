@@ -174,6 +174,14 @@ static int write_dry_report(struct coldplug *c)
 	return atomic_file_commit(&file);
 }
 
+API int coldplug_leave(struct coldplug *c)
+{
+	int n = c->loader ? loader_leave(c->loader) : 0;
+	int r = context_take_results(c);
+
+	return n < 0 ? n : r < 0 ? r : n;
+}
+
 API void coldplug_reload(struct coldplug *c)
 {
 	c->reload = 1;

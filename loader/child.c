@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ struct child {
 	size_t n_out; /* bytes of out still to be sent stand at its end */
 	size_t out_size;
 	size_t pending_reported; /* results there were in the last report with pending steps, plus 1 */
+	unsigned int n_leaves;	 /* asked to leave and not answered yet */
 	bool finishing;
 	bool reported;
 	bool done_queued;
@@ -137,6 +139,9 @@ static int take_message(struct child *c, uint32_t type, const char *data, size_t
 		return take_report_head(c, data, size);
 	case WIRE_FINISH:
 		c->finishing = true;
+		return 0;
+	case WIRE_LEAVE:
+		c->n_leaves++;
 		return 0;
 	case WIRE_MESSAGE:
 		return take_annotation(c, data, size);
@@ -230,6 +235,11 @@ static bool next_out(struct child *c)
 	if (pool_next(c->pool, &c->cursor, &c->out.result)) {
 		c->out.header.type = WIRE_RESULT;
 		size = sizeof(c->out.result);
+	} else if (c->n_leaves) {
+		c->n_leaves--;
+		c->out.header.type = WIRE_LEFT;
+		c->out.error = (int32_t)pool_open_ahead(c->pool);
+		size = sizeof(c->out.error);
 	} else if (c->finishing && c->reported && !c->done_queued) {
 		c->done_queued = true;
 		c->out.header.type = WIRE_REPORT_DONE;
@@ -324,19 +334,40 @@ static void release(struct child *c)
 	array_free(&c->in);
 }
 
+/* When an initramfs is left, its sys and proc are moved to the new root, where names here lead no
+ * longer. What cannot be opened is looked for by its name. */
+static void pin_file_systems(struct rootfs *root, struct rootfs_pin pins[3])
+{
+	static const char *const names[] = { "sys", "proc" };
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		int fd = rootfs_openat(root, names[i], O_PATH | O_DIRECTORY);
+
+		if (fd >= 0)
+			pins[n++] = (struct rootfs_pin){ .name = names[i], .fd = fd };
+	}
+	pins[n] = (struct rootfs_pin){};
+	root->pins = pins;
+}
+
 int child_serve(int sock, const struct loader_options *options)
 {
 	struct rootfs root = { .fd = options->rootfd, .path = (char *)(uintptr_t)options->root };
 	struct pool_options pool = { .jobs = options->jobs };
+	struct rootfs_pin pins[3];
 	struct child c = { .sock = sock, .report = { .dirfd = -1 } };
 	int r;
 
+	pin_file_systems(&root, pins);
 	kernel_setup(&c.kernel, &root, options->ops, options->ops_data);
 	c.kernel.async_probe = options->async_probe;
 	r = pool_start(&c.pool, &c.kernel, &pool);
 	if (r == 0)
 		serve(&c);
 	release(&c);
+	for (const struct rootfs_pin *pin = pins; pin->name; pin++)
+		close(pin->fd);
 	return r < 0 ? 1 : 0;
 }
 
@@ -398,12 +429,50 @@ static int set_descriptors(int *sock, int *rootfd)
 	return 0;
 }
 
+/* systemd, when it leaves an initramfs, kills every process but those whose command line begins with
+ * '@' (https://systemd.io/ROOT_STORAGE_DAEMONS/). proc_pid_stat(5): where the kernel looks for it. */
+static void set_command_line(void)
+{
+	static const char name[] = "@coldplug-loader";
+	unsigned long start = 0, end = 0;
+	char buf[2048];
+	ssize_t n = read_attribute(AT_FDCWD, "/proc/self/stat", buf, sizeof(buf));
+	char *p = n > 0 ? strrchr(buf, ')') : NULL;
+
+	/* arg_start and arg_end are fields 48 and 49; the third follows the name's parenthesis. */
+	for (int field = 3; p && field <= 49; field++) {
+		p = strchr(p + 1, ' ');
+		if (p && field == 48)
+			start = strtoul(p, NULL, 10);
+		if (p && field == 49)
+			end = strtoul(p, NULL, 10);
+	}
+	if (!start || end <= start)
+		return;
+	memset((void *)(uintptr_t)start, 0, end - start);
+	memcpy((void *)(uintptr_t)start, name,
+	       end - start - 1 < sizeof(name) ? end - start - 1 : sizeof(name));
+}
+
+/* Everything that waits may have to be open at once when an initramfs is left. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int child_main(int sock, const struct loader_options *options)
 {
 	struct loader_options o = *options;
 
 	set_signals();
 	prctl(PR_SET_NAME, "coldplug-loader");
+	set_command_line();
+	raise_descriptor_limit();
 	if (set_descriptors(&sock, &o.rootfd) < 0)
 		return 1;
 	/* No file system is kept busy. */

@@ -22,7 +22,7 @@ struct loader {
 	uint32_t n_submitted;
 	uint32_t n_given; /* results the caller has */
 	struct wire_answer in;
-	size_t n_in; /* bytes of it read */
+	size_t n_in;			/* bytes of it read */
 	ARRAY(struct load_result) kept; /* read while finishing */
 	size_t n_kept_given;
 	bool dead;
@@ -115,7 +115,9 @@ static void attach(struct msghdr *msg, void *control, size_t size, int fd)
 	msg->msg_controllen = size;
 	h = CMSG_FIRSTHDR(msg);
 	*h = (struct cmsghdr){
-		.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(fd)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+		.cmsg_len = CMSG_LEN(sizeof(fd)),
 	};
 	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
 }
@@ -222,7 +224,7 @@ static int receive_until(struct loader *l, size_t size)
 static bool header_is_good(const struct wire_header *h)
 {
 	return (h->type == WIRE_RESULT && h->size == sizeof(struct load_result)) ||
-	       (h->type == WIRE_REPORT_DONE && h->size == sizeof(int32_t));
+	       ((h->type == WIRE_REPORT_DONE || h->type == WIRE_LEFT) && h->size == sizeof(int32_t));
 }
 
 /* Reads one message, no byte more, so that loader_fd() is readable as long as there is another.
@@ -335,25 +337,32 @@ static int wait_readable(const struct loader *l)
 	return poll(&fd, 1, -1) < 0 && errno != EINTR ? -errno : 0;
 }
 
-/* Takes in what comes until the report is done. */
-static int receive_rest(struct loader *l)
+/* Takes in what comes until it is an answer of this type: 0, and the answer is in l->in. */
+static int receive_answer(struct loader *l, enum wire_type type)
 {
 	int r;
 
-	while (!l->finished) {
+	for (;;) {
 		r = receive(l);
 		if (r == 0)
 			r = wait_readable(l);
+		else if (r > 0 && l->in.header.type == type)
+			return 0;
 		else if (r > 0 && l->in.header.type == WIRE_RESULT)
 			r = array_push(&l->kept, l->in.result);
-		else if (r > 0) {
-			l->report_error = l->in.error;
-			l->finished = true;
-		}
 		if (r < 0)
 			return r;
 	}
-	return l->report_error;
+}
+
+int loader_leave(struct loader *l)
+{
+	int r;
+
+	if (l->finished)
+		return 0;
+	r = send_message(l, WIRE_LEAVE, NULL, 0, -1) ?: receive_answer(l, WIRE_LEFT);
+	return r < 0 ? r : l->in.error;
 }
 
 int loader_finish(struct loader *l)
@@ -366,7 +375,12 @@ int loader_finish(struct loader *l)
 	/* A loader that is gone may have left results in the socket. */
 	if (r < 0 && r != -EPIPE)
 		return r;
-	return receive_rest(l);
+	r = receive_answer(l, WIRE_REPORT_DONE);
+	if (r < 0)
+		return r;
+	l->finished = true;
+	l->report_error = l->in.error;
+	return l->report_error;
 }
 
 void loader_free(struct loader *l)

@@ -20,30 +20,30 @@ struct loader;
 struct kernel_ops; /* loader/kernel.h */
 
 enum load_outcome {
-	LOAD_DONE,	/* loaded, or the command succeeded */
-	LOAD_ALREADY,	/* somebody else had loaded it: EEXIST and live */
-	LOAD_DECLINED,	/* its init found nothing to drive: ENODEV */
-	LOAD_FAILED,	/* error says why, message in words */
-	LOAD_SKIPPED,	/* not tried: a hard dependency failed, or a post softdep whose module failed,
+	LOAD_DONE,     /* loaded, or the command succeeded */
+	LOAD_ALREADY,  /* somebody else had loaded it: EEXIST and live */
+	LOAD_DECLINED, /* its init found nothing to drive: ENODEV */
+	LOAD_FAILED,   /* error says why, message in words */
+	LOAD_SKIPPED,  /* not tried: a hard dependency failed, or a post softdep whose module failed,
 			 * or loader_cancel() */
 };
 
 struct load_result {
-	uint32_t step;	       /* step.id */
-	uint32_t outcome;      /* enum load_outcome */
-	int32_t error;	       /* positive errno; for a command its exit status or 128 + signal; 0 */
-	uint32_t worker;       /* which worker, from 0 */
-	uint64_t start_us;     /* CLOCK_MONOTONIC microseconds; 0 when not tried */
+	uint32_t step;	   /* step.id */
+	uint32_t outcome;  /* enum load_outcome */
+	int32_t error;	   /* positive errno; for a command its exit status or 128 + signal; 0 */
+	uint32_t worker;   /* which worker, from 0 */
+	uint64_t start_us; /* CLOCK_MONOTONIC microseconds; 0 when not tried */
 	uint64_t end_us;
-	char message[512];     /* why it failed, one line, with file and value; with LOAD_DONE "" or a
+	char message[512]; /* why it failed, one line, with file and value; with LOAD_DONE "" or a
 				* remark: that the kernel refused to decompress it and we did */
 };
 
 struct loader_options {
-	const char *root;      /* absolute path of the root, "" for the running system */
-	int rootfd;	       /* O_PATH descriptor of it; the loader dups it */
-	unsigned int jobs;     /* loads in flight; 0: chosen by the number of processors */
-	bool async_probe;      /* modules that begin no probe are given async_probe (image.c) */
+	const char *root;  /* absolute path of the root, "" for the running system */
+	int rootfd;	   /* O_PATH descriptor of it; the loader dups it */
+	unsigned int jobs; /* loads in flight; 0: chosen by the number of processors */
+	bool async_probe;  /* modules that begin no probe are given async_probe (image.c) */
 	/* Tests: NULL for the running kernel's system calls (loader/kernel.h). */
 	const struct kernel_ops *ops;
 	void *ops_data;
@@ -67,6 +67,11 @@ size_t loader_pending(const struct loader *l);
 
 /* Replaces the message of a result that was read: the front may know more. 0 or -errno. */
 int loader_annotate(struct loader *l, uint32_t step, const char *message);
+
+/* For whom the files below the root will go away (switch_root): the loader's process opens what it has
+ * still to load. Answers how many steps need them all the same (commands that have not ended), or
+ * -errno. Waits for the answer, not for loads. */
+int loader_leave(struct loader *l);
 
 /* Nothing more is started; what is in flight finishes, the rest is LOAD_SKIPPED. */
 int loader_cancel(struct loader *l);

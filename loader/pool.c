@@ -77,15 +77,19 @@ struct pool {
 	uint64_t slow_us;
 	bool adaptive; /* sleepers give up their place */
 	int event;
+	int tasks; /* /proc/self/task, wherever /proc is moved to; -1 */
 	pthread_t watcher;
 
 	pthread_mutex_t lock;
-	pthread_cond_t work;  /* something may be started, or quit */
-	pthread_cond_t watch; /* a load was started while the watcher had nothing to watch */
+	pthread_cond_t work;   /* something may be started, or quit */
+	pthread_cond_t watch;  /* a load was started while the watcher had nothing to watch */
+	pthread_cond_t opened; /* n_opening is 0 */
 	struct queue queue;
 	struct arena arena;
 	ARRAY(struct step) steps;
 	ARRAY(struct record) records;
+	ARRAY(struct work_image) ahead; /* by step: opened before its turn; shorter than steps, or empty */
+	unsigned int n_opening;		/* workers that have taken a step and not opened it yet */
 	struct worker *workers[POOL_WORKERS_MAX];
 	unsigned int n_workers;
 	unsigned int n_idle; /* wait, or have not looked yet */
@@ -216,8 +220,8 @@ static void explain_skip(struct pool *p, const struct queue_skip *skip, struct l
 	else if (on == root)
 		result_set(result, LOAD_SKIPPED, 0, "needs %s, which %s", on->name, what);
 	else
-		result_set(result, LOAD_SKIPPED, 0, "needs %s, which was not tried: %s %s", on->name, root->name,
-			   what);
+		result_set(result, LOAD_SKIPPED, 0, "needs %s, which was not tried: %s %s", on->name,
+			   root->name, what);
 }
 
 static void record_skipped(struct pool *p)
@@ -246,6 +250,7 @@ static bool take(struct worker *w, uint32_t *id)
 		return false;
 	*id = queue_start(&p->queue);
 	w->busy = true;
+	p->n_opening++;
 	w->slow = w->late = false;
 	w->switches = ULONG_MAX;
 	w->step = *id;
@@ -269,15 +274,40 @@ static void put(struct worker *w, const struct load_result *result)
 	tell(p);
 }
 
+/* What was opened ahead, handed over to the caller. */
+static struct work_image take_ahead(struct pool *p, uint32_t id)
+{
+	struct work_image image = WORK_IMAGE_NONE;
+
+	if (id < p->ahead.n) {
+		image = p->ahead.items[id];
+		p->ahead.items[id] = WORK_IMAGE_NONE;
+	}
+	return image;
+}
+
+static void has_opened(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	if (!--p->n_opening)
+		pthread_cond_broadcast(&p->opened);
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* Called and returns with the lock held. */
 static void carry_out(struct worker *w, uint32_t id)
 {
 	struct load_result result = { .step = id, .worker = w->index, .start_us = w->start_us };
 	struct pool *p = w->pool;
 	struct step step = p->steps.items[id];
+	struct work_image image = take_ahead(p, id);
 
 	pthread_mutex_unlock(&p->lock);
-	work_on(p->kernel, &step, &result);
+	if (image.image.fd < 0)
+		work_open(p->kernel, &step, &image);
+	has_opened(p);
+	work_on(p->kernel, &step, &image, &result);
+	work_close(&image);
 	result.end_us = now_us();
 	pthread_mutex_lock(&p->lock);
 	put(w, &result);
@@ -326,8 +356,8 @@ static bool has_slept(struct worker *w)
 	ssize_t n;
 	bool same;
 
-	snprintf(path, sizeof(path), "/proc/self/task/%d/status", (int)w->tid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%d/status", (int)w->tid);
+	fd = openat(w->pool->tasks, path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
 	if (n <= 0)
 		return false;
@@ -437,6 +467,8 @@ static int init_locks(struct pool *p)
 	if (!r)
 		r = pthread_cond_init(&p->work, NULL);
 	if (!r)
+		r = pthread_cond_init(&p->opened, NULL);
+	if (!r)
 		r = pthread_mutex_init(&p->lock, NULL);
 	pthread_condattr_destroy(&attr);
 	return -r;
@@ -472,12 +504,18 @@ static void release(struct pool *p)
 {
 	pthread_cond_destroy(&p->work);
 	pthread_cond_destroy(&p->watch);
+	pthread_cond_destroy(&p->opened);
 	pthread_mutex_destroy(&p->lock);
 	queue_free(&p->queue);
+	for (size_t i = 0; i < p->ahead.n; i++)
+		work_close(&p->ahead.items[i]);
+	array_free(&p->ahead);
 	array_free(&p->steps);
 	array_free(&p->records);
 	arena_free(&p->arena);
 	close(p->event);
+	if (p->tasks >= 0)
+		close(p->tasks);
 	free(p);
 }
 
@@ -492,11 +530,14 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 	p->jobs = options->jobs ? options->jobs : choose_jobs();
 	p->slow_us = (options->slow_ms ? options->slow_ms : POOL_SLOW_MS) * UINT64_C(1000);
 	p->adaptive = !options->jobs;
+	p->tasks = open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	p->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = p->event < 0 ? -errno : init_locks(p);
 	if (r < 0) {
 		if (p->event >= 0)
 			close(p->event);
+		if (p->tasks >= 0)
+			close(p->tasks);
 		free(p);
 		return r;
 	}
@@ -579,6 +620,39 @@ int pool_submit(struct pool *p, const struct plan *plan)
 		enqueue(p, plan);
 	pthread_mutex_unlock(&p->lock);
 	return r;
+}
+
+/* Whether the step can do without the tree from now on. */
+static bool open_ahead(struct pool *p, uint32_t id)
+{
+	struct work_image *image = &p->ahead.items[id];
+
+	if (queue_has_ended(&p->queue, id))
+		return true;
+	if (p->steps.items[id].kind == STEP_COMMAND)
+		return false;
+	if (!queue_has_started(&p->queue, id) && image->image.fd < 0)
+		work_open(p->kernel, &p->steps.items[id], image);
+	/* What is not there cannot be lost. */
+	return image->error != -EMFILE && image->error != -ENFILE && image->error != -ENOMEM;
+}
+
+size_t pool_open_ahead(struct pool *p)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&p->lock);
+	while (p->n_opening)
+		pthread_cond_wait(&p->opened, &p->lock);
+	if (array_make_room(&p->ahead, p->steps.n - p->ahead.n) < 0)
+		n = p->steps.n - p->ahead.n;
+	else
+		while (p->ahead.n < p->steps.n)
+			p->ahead.items[p->ahead.n++] = WORK_IMAGE_NONE;
+	for (uint32_t id = 0; id < p->ahead.n; id++)
+		n += !open_ahead(p, id);
+	pthread_mutex_unlock(&p->lock);
+	return n;
 }
 
 void pool_cancel(struct pool *p)

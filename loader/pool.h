@@ -25,6 +25,9 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 /* Copies the plan, whose ids must go on where the last ended: 0, -EINVAL or -ENOMEM, and then nothing
  * of it is taken. */
 int pool_submit(struct pool *p, const struct plan *plan);
+/* Opens what has still to be loaded, so that nothing below the root is needed any more: how many steps
+ * it is needed for all the same, commands that have not ended and files there was no descriptor for. */
+size_t pool_open_ahead(struct pool *p);
 /* Nothing more is started, now or later. */
 void pool_cancel(struct pool *p);
 /* An eventfd, readable when there are results since it was read last. */

@@ -208,7 +208,9 @@ static void add_link(struct queue *q, uint32_t id, const struct step_edge *edge)
 	struct queue_node *on = &q->nodes.items[edge->on];
 
 	q->links.items[q->links.n] = (struct queue_link){
-		.dependent = id, .kind = edge->kind, .next = on->first_link,
+		.dependent = id,
+		.kind = edge->kind,
+		.next = on->first_link,
 	};
 	on->first_link = (uint32_t)q->links.n++;
 }
@@ -224,8 +226,7 @@ static void add_edges(struct queue *q, uint32_t id, const struct step_edge *edge
 			add_link(q, id, &edges[i]);
 }
 
-int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges,
-	      size_t n_edges)
+int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges, size_t n_edges)
 {
 	uint32_t id = (uint32_t)q->nodes.n;
 	int r;
@@ -294,6 +295,16 @@ bool queue_skipped(struct queue *q, struct queue_skip *ret)
 		return false;
 	*ret = q->skips.items[q->n_taken++];
 	return true;
+}
+
+bool queue_has_started(const struct queue *q, uint32_t id)
+{
+	return q->nodes.items[id].state >= NODE_RUNNING;
+}
+
+bool queue_has_ended(const struct queue *q, uint32_t id)
+{
+	return q->nodes.items[id].state == NODE_DONE;
 }
 
 enum load_outcome queue_outcome(const struct queue *q, uint32_t id)

@@ -16,8 +16,8 @@ struct queue_step {
 };
 
 enum skip_reason {
-	SKIP_NEEDS,  /* a hard dependency is not live */
-	SKIP_POST,   /* everything it is a post softdep of failed */
+	SKIP_NEEDS, /* a hard dependency is not live */
+	SKIP_POST,  /* everything it is a post softdep of failed */
 	SKIP_CANCEL,
 };
 
@@ -46,8 +46,7 @@ struct queue {
 /* Room for that many more: the next queue_add() then cannot fail for want of memory. */
 int queue_reserve(struct queue *q, size_t n_steps, size_t n_edges);
 /* Appends a step, its id is the number of steps before. -EINVAL: an edge on itself or a later one. */
-int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges,
-	      size_t n_edges);
+int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges, size_t n_edges);
 
 /* Patient steps may start now if nothing urgent is left, or in any case with all. To be called when a
  * whole plan has been added; queue_complete() and queue_forgive() do it by themselves. */
@@ -64,6 +63,10 @@ void queue_complete(struct queue *q, uint32_t id, enum load_outcome outcome);
 void queue_cancel(struct queue *q);
 /* The next step that was skipped; false: no more. */
 bool queue_skipped(struct queue *q, struct queue_skip *ret);
+
+/* Whether it was taken by queue_start(), skipped or ended; whether it was skipped or ended. */
+bool queue_has_started(const struct queue *q, uint32_t id);
+bool queue_has_ended(const struct queue *q, uint32_t id);
 
 /* Of a step that has ended. */
 enum load_outcome queue_outcome(const struct queue *q, uint32_t id);

@@ -13,13 +13,15 @@
 #define WIRE_MAX (256U * 1024 * 1024) /* bytes of one message: a plan with all its strings */
 
 enum wire_type {
-	WIRE_PLAN = 1,	  /* to the loader: struct wire_plan and what follows it */
+	WIRE_PLAN = 1, /* to the loader: struct wire_plan and what follows it */
 	WIRE_CANCEL,
 	WIRE_REPORT_PATH, /* a file's name; with it, as SCM_RIGHTS, its directory */
 	WIRE_REPORT_HEAD, /* bytes */
 	WIRE_FINISH,
+	WIRE_LEAVE,	  /* answered by WIRE_LEFT */
 	WIRE_MESSAGE,	  /* uint32_t step, and the text that replaces its result's message */
 	WIRE_RESULT,	  /* to the front: struct load_result */
+	WIRE_LEFT,	  /* int32_t: for how many steps the files below the root are still needed */
 	WIRE_REPORT_DONE, /* int32_t: 0 or -errno; the last message */
 };
 

@@ -13,8 +13,9 @@
 static void cannot_open(const struct step *step, int error, struct load_result *result)
 {
 	if (error == EFBIG)
-		result_set(result, LOAD_FAILED, error, "%s: larger than the limit of a module (LIMIT_IMAGE, %u MiB)",
-			   step->path, LIMIT_IMAGE >> 20);
+		result_set(result, LOAD_FAILED, error,
+			   "%s: larger than the limit of a module (LIMIT_IMAGE, %u MiB)", step->path,
+			   LIMIT_IMAGE >> 20);
 	else if (error == EINVAL)
 		result_set(result, LOAD_FAILED, error, "%s: neither a file nor a link to one", step->path);
 	else
@@ -48,27 +49,37 @@ static char *with_async_probe(const char *params)
 	return asprintf(&s, "async_probe%s%s", *params ? " " : "", params) < 0 ? NULL : s;
 }
 
-static void load_module(const struct kernel *k, const struct step *step, struct load_result *result)
+void work_open(const struct kernel *k, const struct step *step, struct work_image *ret)
+{
+	*ret = WORK_IMAGE_NONE;
+	if (step->kind == STEP_MODULE)
+		ret->error = image_open(&ret->image, &k->root, step->path);
+}
+
+void work_close(struct work_image *image)
+{
+	image_close(&image->image);
+}
+
+static void load_module(const struct kernel *k, const struct step *step, const struct work_image *image,
+			struct load_result *result)
 {
 	_cleanup_free_ char *with_async = NULL, *path = NULL;
 	const char *params = step->params ? step->params : "";
 	struct step shown = *step;
-	struct image image;
-	int r = image_open(&image, &k->root, step->path);
 
 	/* Messages name the file as the user knows it. */
 	if (asprintf(&path, "%s/%s", k->root.path ? k->root.path : "", step->path) < 0)
 		path = NULL;
 	else
 		shown.path = path;
-	if (r < 0) {
-		cannot_open(&shown, -r, result);
+	if (image->error < 0) {
+		cannot_open(&shown, -image->error, result);
 		return;
 	}
-	if (k->async_probe && !image_probes(&image))
+	if (k->async_probe && !image_probes(&image->image))
 		with_async = with_async_probe(params);
-	load_until_judged(k, &image, &shown, with_async ? with_async : params, result);
-	image_close(&image);
+	load_until_judged(k, &image->image, &shown, with_async ? with_async : params, result);
 }
 
 static void judge_status(const struct step *step, const char *origin, struct kernel_output *output,
@@ -95,8 +106,8 @@ static void run_command(const struct kernel *k, const struct step *step, struct 
 
 	r = k->ops->run_command(k->data, &k->root, &command, &output);
 	if (r == -ENOENT)
-		result_set(result, LOAD_FAILED, 127, "%s: install command for %s: no /bin/sh under %s", origin,
-			   step->name, root);
+		result_set(result, LOAD_FAILED, 127, "%s: install command for %s: no /bin/sh under %s",
+			   origin, step->name, root);
 	else if (r < 0)
 		result_set(result, LOAD_FAILED, 126, "%s: install command for %s: cannot be run: %s", origin,
 			   step->name, strerror(-r));
@@ -104,11 +115,12 @@ static void run_command(const struct kernel *k, const struct step *step, struct 
 		judge_status(step, origin, &output, result);
 }
 
-void work_on(const struct kernel *k, const struct step *step, struct load_result *result)
+void work_on(const struct kernel *k, const struct step *step, const struct work_image *image,
+	     struct load_result *result)
 {
 	switch (step->kind) {
 	case STEP_MODULE:
-		load_module(k, step, result);
+		load_module(k, step, image, result);
 		break;
 	case STEP_COMMAND:
 		run_command(k, step, result);

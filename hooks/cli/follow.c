@@ -148,6 +148,9 @@ int cli_end(struct cli *cli, int r)
 	/* What is waited for is there: the rest goes on, and its report is the loading process's. */
 	if (!cli->waits || cli->dry_run)
 		finished = coldplug_finish(cli->c);
+	/* Who waits in an initramfs may be about to empty it. */
+	else
+		(void)coldplug_leave(cli->c);
 	if (cli->dry_run && cli->verbosity > 0 && !coldplug_plan_text(cli->c, &text)) {
 		fputs(text, stdout);
 		free(text);

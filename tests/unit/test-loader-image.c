@@ -41,7 +41,7 @@ static struct load_result load(struct world *w, const char *path, const char *pa
 	struct step step = { .kind = STEP_MODULE, .name = "m", .path = path, .params = params };
 	struct load_result result = {};
 
-	work_on(&w->kernel, &step, &result);
+	work_on_step(&w->kernel, &step, &result);
 	return result;
 }
 

@@ -31,7 +31,7 @@ static struct load_result load(struct world *w)
 	struct step step = { .kind = STEP_MODULE, .name = "mod_m", .path = "m.ko", .params = "" };
 	struct load_result result = {};
 
-	work_on(&w->kernel, &step, &result);
+	work_on_step(&w->kernel, &step, &result);
 	return result;
 }
 
@@ -192,7 +192,7 @@ static void a_command_is_judged_by_its_exit(void **state)
 		setup(&w);
 		w.fake->command_answer = commands[i].answer;
 		w.fake->output = commands[i].output;
-		work_on(&w.kernel, &step, &result);
+		work_on_step(&w.kernel, &step, &result);
 		assert_int_equal(result.outcome, commands[i].outcome);
 		assert_int_equal(result.error, commands[i].error);
 		assert_memory_equal(result.message, commands[i].message, strlen(commands[i].message));
@@ -209,7 +209,7 @@ static void what_has_no_file_fails_by_name(void **state)
 	struct world w;
 
 	setup(&w);
-	work_on(&w.kernel, &step, &result);
+	work_on_step(&w.kernel, &step, &result);
 	assert_int_equal(result.outcome, LOAD_FAILED);
 	assert_int_equal(result.error, ENOENT);
 	assert_string_equal(result.message, "module mod_m: no such file");

@@ -193,6 +193,75 @@ static void a_load_that_never_returns_holds_up_only_its_dependents(void **state)
 	teardown(&w);
 }
 
+static void who_leaves_can_delete_the_files(void **state)
+{
+	struct world w;
+	char path[128];
+
+	prepare(&w);
+	w.options.jobs = 1;
+	assert_int_equal(loader_start(&w.loader, &w.options), 0);
+	build_step(&w.b, (struct step){ .params = "forever" });
+	for (int i = 0; i < 20; i++) {
+		build_step(&w.b, (struct step){});
+		build_edge(&w.b, 0, EDGE_HARD);
+	}
+	build_step(&w.b, (struct step){ .path = "absent.ko" });
+	build_edge(&w.b, 0, EDGE_SOFT);
+	submit(&w);
+	assert_int_equal(loader_leave(w.loader), 0);
+	snprintf(path, sizeof(path), "%s/m.ko", w.dir);
+	assert_int_equal(unlink(path), 0);
+	atomic_store(&w.fake->release, true);
+	for (int i = 0; i < 21; i++)
+		assert_int_equal(next(&w).outcome, LOAD_DONE);
+	assert_int_equal(next(&w).outcome, LOAD_FAILED);
+	/* Nothing is left that needs them. */
+	assert_int_equal(loader_leave(w.loader), 0);
+	teardown(&w);
+}
+
+static void who_leaves_is_told_of_commands(void **state)
+{
+	struct world w;
+
+	setup(&w);
+	build_step(&w.b, (struct step){ .params = "forever" });
+	build_step(&w.b, (struct step){ .kind = STEP_COMMAND, .command = "true" });
+	build_edge(&w.b, 0, EDGE_SOFT);
+	submit(&w);
+	assert_int_equal(loader_leave(w.loader), 1);
+	atomic_store(&w.fake->release, true);
+	next(&w);
+	next(&w);
+	assert_int_equal(loader_leave(w.loader), 0);
+	assert_int_equal(loader_finish(w.loader), 0);
+	assert_int_equal(loader_leave(w.loader), 0);
+	teardown(&w);
+}
+
+/* What of systemd's manager would kill us does not when the command line begins with '@'. */
+static void its_command_line_begins_with_an_at(void **state)
+{
+	static const char command[] = "for f in /proc/[0-9]*/cmdline; do tr '\\0' '\\n' <$f; echo; done 2>/dev/null";
+	struct world w;
+	char buf[256];
+	bool seen = false;
+	FILE *f;
+
+	setup(&w);
+	build_step(&w.b, (struct step){});
+	submit(&w);
+	next(&w);
+	f = popen(command, "re");
+	assert_non_null(f);
+	while (fgets(buf, sizeof(buf), f))
+		seen |= !strncmp(buf, "@coldplug-loader", 16);
+	pclose(f);
+	assert_true(seen);
+	teardown(&w);
+}
+
 static void async_probe_reaches_the_loads_that_are_to_have_it(void **state)
 {
 	for (int wanted = 0; wanted < 2; wanted++) {
@@ -812,6 +881,9 @@ int main(void)
 		cmocka_unit_test(any_byte_of_a_plans_message_may_be_anything),
 		cmocka_unit_test(results_arrive_and_pending_counts_down),
 		cmocka_unit_test(finishing_keeps_the_results),
+		cmocka_unit_test(who_leaves_can_delete_the_files),
+		cmocka_unit_test(who_leaves_is_told_of_commands),
+		cmocka_unit_test(its_command_line_begins_with_an_at),
 		cmocka_unit_test(a_load_that_never_returns_holds_up_only_its_dependents),
 		cmocka_unit_test(async_probe_reaches_the_loads_that_are_to_have_it),
 		cmocka_unit_test(submitting_never_waits_for_a_load_or_a_reader),
