@@ -17,6 +17,7 @@
 #include "base/limits.h"
 #include "engine/context.h"
 #include "engine/record.h"
+#include "uevent/walk.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -31,6 +32,8 @@ API int coldplug_new(struct coldplug **ret)
 	c->epoll_fd = -1;
 	c->wake_fd = -1;
 	c->netlink.fd = -1;
+	asker_init(&c->devices_asker, walk_answer, &c->root, &c->log);
+	asker_init(&c->disks_asker, wait_list_answer, &c->root, &c->log);
 	c->flags = 1u << COLDPLUG_ASYNC_PROBE;
 	c->start_us = context_now_us();
 	*ret = c;
@@ -93,6 +96,8 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 	if (!c)
 		return NULL;
 	context_stop_listening(c);
+	asker_free(&c->devices_asker);
+	asker_free(&c->disks_asker);
 	free_contents(c);
 	wait_list_free(&c->waits);
 	free_list(c->config_paths);
@@ -239,6 +244,11 @@ API const char *coldplug_found(const struct coldplug *c, size_t i)
 	return i < c->waits.specs.n ? c->waits.specs.items[i].node : NULL;
 }
 
+API const char *coldplug_found_type(const struct coldplug *c, size_t i)
+{
+	return i < c->waits.specs.n ? c->waits.specs.items[i].type : NULL;
+}
+
 API int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on)
 {
 	if (c->opened)
@@ -268,6 +278,18 @@ API void coldplug_set_event(struct coldplug *c, void (*fn)(void *userdata, const
 {
 	c->event = fn;
 	c->event_data = userdata;
+}
+
+API void coldplug_set_found(struct coldplug *c, void (*fn)(void *userdata, size_t i), void *userdata)
+{
+	c->found = fn;
+	c->found_data = userdata;
+}
+
+API void coldplug_set_idle(struct coldplug *c, int (*fn)(void *userdata), void *userdata)
+{
+	c->idle = fn;
+	c->idle_data = userdata;
 }
 
 API void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t step), void *userdata)

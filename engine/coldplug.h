@@ -114,8 +114,9 @@ int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list)
 
 /* ---- wanting ---- */
 
-/** Walks sys/devices and wants what was not seen before; how many new aliases. -ENOENT: there is no
- * sys/devices under the root. Since 0.1. */
+/** Walks sys/devices and wants what was not seen before; how many new aliases. Waits for devices that are
+ * slow to answer, 10 seconds at most (coldplug_run() goes on meanwhile). -ENOENT: there is no sys/devices
+ * under the root. Since 0.1. */
 int64_t coldplug_walk(struct coldplug *c);
 
 /** Wants a module or alias by name, or a module's file by a path with a '/' in it (its dependencies are
@@ -231,9 +232,10 @@ int coldplug_wait(struct coldplug *c);
 int coldplug_run(struct coldplug *c);
 
 /** Makes coldplug_run() return as soon as a device is there, instead of when all is done: "/dev/...",
- * "UUID=...", "LABEL=...", "PARTUUID=...", "PARTLABEL=..." or "/dev/disk/by-{uuid,label,partuuid,
- * partlabel}/..." (udev's links are not needed for these; by-id and by-path only udev can make). Several
- * calls: until all of them are there. Other loads go on. -EINVAL: none of these; -EOPNOTSUPP: built
+ * "MAJOR:MINOR" of a block device, "UUID=...", "LABEL=...", "PARTUUID=...", "PARTUUID=.../PARTNROFF=N" (the
+ * partition N behind that one), "PARTLABEL=..." or "/dev/disk/by-{uuid,label,partuuid,partlabel}/..." (udev's
+ * links are not needed for these; by-id and by-path only udev can make). A disk is there when it has said
+ * what is on it, or has not for 10 seconds. Several calls: until all of them are there. Other loads go on. -EINVAL: none of these; -EOPNOTSUPP: built
  * without libblkid. Since 0.1. */
 int coldplug_wait_for(struct coldplug *c, const char *spec);
 
@@ -243,6 +245,18 @@ int coldplug_set_timeout(struct coldplug *c, unsigned int milliseconds);
 
 /** The device node ("/dev/...") of the i-th thing waited for, or NULL while it is not there. Since 0.1. */
 const char *coldplug_found(const struct coldplug *c, size_t i);
+
+/** The type of the file system on it, as libblkid calls it ("ext4"); NULL when it is not there, has none, did
+ * not answer, or without libblkid. Since 0.1. */
+const char *coldplug_found_type(const struct coldplug *c, size_t i);
+
+/** Called inside coldplug_run() when the i-th thing waited for is there, with what is on it. Since 0.1. */
+void coldplug_set_found(struct coldplug *c, void (*fn)(void *userdata, size_t i), void *userdata);
+
+/** Called inside coldplug_run() when everything has settled (nothing is in flight, the kernel has said all)
+ * and something waited for is still missing: once, and again after each time that more was loaded. When it
+ * answers 1, coldplug_run() returns 0; with 0 it goes on waiting. Since 0.1. */
+void coldplug_set_idle(struct coldplug *c, int (*fn)(void *userdata), void *userdata);
 
 /** The devices with an alias and without a driver ("/devices/..."): *list, an array valid until the next
  * call. Returns how many. Since 0.1. */

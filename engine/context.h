@@ -10,6 +10,7 @@
 #include "engine/planner.h"
 #include "loader/loaded.h"
 #include "loader/loader.h"
+#include "uevent/ask.h"
 #include "uevent/device.h"
 #include "uevent/netlink.h"
 #include "uevent/udev.h"
@@ -50,7 +51,7 @@ struct coldplug {
 	size_t n_results;
 
 	/* what is heard */
-	int epoll_fd; /* the loader and the source below it; -1 */
+	int epoll_fd; /* the loader, the askers and the source below it; -1 */
 	bool listening;
 	struct netlink netlink;
 	struct udev_source *udev; /* instead of netlink */
@@ -63,6 +64,7 @@ struct coldplug {
 	bool drained;	      /* and then there was nothing more to take */
 	uint64_t n_events;
 	uint64_t walked_us;   /* when the last walk ended */
+	struct asker devices_asker; /* for the "uevent" files of devices */
 	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */
 	struct record *record; /* of the run that is under way */
 	volatile sig_atomic_t reload;
@@ -73,6 +75,13 @@ struct coldplug {
 
 	/* what is waited for */
 	struct wait_list waits;
+	struct asker disks_asker; /* what is on them */
+	bool look_for_waits;	  /* at all devices there are */
+	bool idle_told;		  /* in this settling */
+	void (*found)(void *userdata, size_t i);
+	void *found_data;
+	int (*idle)(void *userdata);
+	void *idle_data;
 	unsigned int timeout_ms;
 	uint64_t deadline_us; /* 0: none */
 	volatile sig_atomic_t cancelled;
@@ -115,6 +124,11 @@ int context_add_device(struct coldplug *c, const char *devpath, const char *alia
 int64_t context_request_devices(struct coldplug *c);
 /* The same for what an event says. */
 int context_add_event(struct coldplug *c, const struct uevent *e);
+
+/* A walk, whose slow half is asked: context_take_devices() takes the answers that are there. Both as
+ * coldplug_walk(), but nothing is a request yet. */
+int context_walk(struct coldplug *c);
+int context_take_devices(struct coldplug *c);
 
 /* Takes the results that are there; how many. */
 int context_take_results(struct coldplug *c);

@@ -15,6 +15,9 @@
  *
  * Where there are no events (containers, another root) walks alone must do: done is when a walk made
  * while nothing was in flight finds nothing new.
+ *
+ * Nothing here waits for a device. What may block is asked (uevent/ask.c) once all that is known by then has
+ * been handed over to be loaded; it is done only when all answers are there, or nobody waits for them.
  */
 #include <errno.h>
 #include <string.h>
@@ -70,9 +73,20 @@ int context_watch_loader(struct coldplug *c)
 	return r == -EEXIST ? 0 : r;
 }
 
+static int watch_asker(struct coldplug *c, struct asker *a)
+{
+	int r = asker_fd(a);
+
+	if (r >= 0)
+		r = watch(c, r);
+	return r == -EEXIST ? 0 : r;
+}
+
 int context_listen(struct coldplug *c)
 {
-	int r = context_watch_loader(c);
+	int r = context_watch_loader(c)			  ?:
+			watch_asker(c, &c->devices_asker) ?:
+							    watch_asker(c, &c->disks_asker);
 
 	if (r < 0 || c->listening)
 		return r;
@@ -81,8 +95,10 @@ int context_listen(struct coldplug *c)
 	else
 		r = netlink_open(&c->netlink, RECEIVE_BUFFER);
 	if (r < 0) {
-		log_lost(&c->log, "%s uevents cannot be had (%s): devices that appear late are found by walking /sys only",
-			 has_flag(c, COLDPLUG_UDEV) ? "udev's" : "the kernel's", strerror(-r));
+		log_lost(
+			&c->log,
+			"%s uevents cannot be had (%s): devices that appear late are found by walking /sys only",
+			has_flag(c, COLDPLUG_UDEV) ? "udev's" : "the kernel's", strerror(-r));
 		return 0;
 	}
 	c->listening = true;
@@ -126,7 +142,8 @@ static void take_module_event(struct coldplug *c, const struct uevent *e)
 
 static void tell_event(struct coldplug *c, const struct uevent *e)
 {
-	struct coldplug_event event = { e->action, e->devpath, e->subsystem, e->modalias, e->devname, e->seqnum };
+	struct coldplug_event event = { e->action,   e->devpath, e->subsystem,
+					e->modalias, e->devname, e->seqnum };
 
 	c->current_event = e;
 	if (c->event)
@@ -156,8 +173,12 @@ static int take_event(struct coldplug *c, const struct uevent *e)
 		context_forget_alias(c, e->modalias);
 	if (!brings_device(e))
 		return 0;
-	if (e->devname && e->subsystem && !strcmp(e->subsystem, "block") && wait_list_pending(&c->waits))
-		wait_list_check_block(&c->waits, &c->root, &c->log, e->devname);
+	if (e->devname && e->subsystem && !strcmp(e->subsystem, "block") && wait_list_pending(&c->waits)) {
+		int r = wait_list_check_block(&c->waits, &c->root, &c->disks_asker, e->devname);
+
+		if (r < 0)
+			return r;
+	}
 	return context_add_event(c, e);
 }
 
@@ -195,23 +216,65 @@ static int64_t load_wanted(struct coldplug *c)
 	if (n > 0) {
 		/* A barrier sent before says nothing about what these loads will bring. */
 		c->barrier[0] = '\0';
-		c->settled = c->drained = false;
+		c->settled = c->drained = c->idle_told = false;
 	}
 	r = n < 0 ? (int)n : coldplug_load(c);
 	return r < 0 ? r : n;
 }
 
 /* A walk, whose failure is told and counted by itself: what is asked for by name is loaded all the
- * same. */
+ * same. Who only plans wants all of it at once. */
 static int look_again(struct coldplug *c)
 {
-	int64_t n = coldplug_walk(c);
+	int64_t n = has_flag(c, COLDPLUG_DRY_RUN) ? coldplug_walk(c) : context_walk(c);
 
 	c->rescan = false;
+	c->look_for_waits = true;
 	c->walked_us = context_now_us();
-	if (wait_list_pending(&c->waits))
-		wait_list_check_all(&c->waits, &c->root, &c->log);
 	return n == -ENOMEM ? -ENOMEM : 0;
+}
+
+static int take_disks(struct coldplug *c)
+{
+	struct ask_answer answer;
+	int r;
+
+	while ((r = asker_next(&c->disks_asker, &answer)) > 0) {
+		r = wait_list_take_answer(&c->waits, &c->root, &c->disks_asker, &c->log, &answer);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+/* After what is known has been handed over: loading comes first. */
+static int ask_slow_ones(struct coldplug *c)
+{
+	int r = 0;
+
+	if (c->look_for_waits && wait_list_pending(&c->waits))
+		r = wait_list_check_all(&c->waits, &c->root, &c->disks_asker);
+	c->look_for_waits = false;
+	return r ?: asker_go(&c->disks_asker) ?: asker_go(&c->devices_asker);
+}
+
+static bool is_asking(const struct coldplug *c)
+{
+	return asker_busy(&c->devices_asker) || asker_busy(&c->disks_asker);
+}
+
+/* Each thing waited for once. */
+static void tell_found(struct coldplug *c)
+{
+	for (size_t i = 0; i < c->waits.specs.n; i++) {
+		struct wait_spec *spec = &c->waits.specs.items[i];
+
+		if (!spec->node || spec->told)
+			continue;
+		spec->told = true;
+		if (c->found)
+			c->found(c->found_data, i);
+	}
 }
 
 static int wait_for_news(struct coldplug *c, int timeout_ms)
@@ -286,13 +349,15 @@ API int coldplug_dispatch(struct coldplug *c)
 	if (r >= 0 && c->monitoring && !in_flight(c) && is_stale(c))
 		r = start_afresh(c);
 	if (r >= 0)
+		r = context_take_devices(c) ?: take_disks(c);
+	if (r >= 0)
 		r = take_events(c);
 	if (r == 0 && c->rescan)
 		r = make_up_for_lost(c);
 	if (r >= 0) {
 		int64_t n = load_wanted(c);
 
-		r = n < 0 ? (int)n : 0;
+		r = n < 0 ? (int)n : ask_slow_ones(c);
 	}
 	return r < 0 ? r : results;
 }
@@ -311,7 +376,8 @@ API int coldplug_wait(struct coldplug *c)
 
 static void give_up_barriers(struct coldplug *c, const char *why)
 {
-	log_lost(&c->log, "/sys/module/printk/uevent: %s: devices that appear late are found by walking only", why);
+	log_lost(&c->log, "/sys/module/printk/uevent: %s: devices that appear late are found by walking only",
+		 why);
 	c->barrier[0] = '\0';
 	c->no_barrier = true;
 }
@@ -383,7 +449,9 @@ static int wait_a_while(struct coldplug *c)
 		return r;
 	if (c->barrier[0] && context_now_us() > c->barrier_us)
 		give_up_barriers(c, "its event does not come back");
-	wait_list_check_paths(&c->waits, &c->root);
+	r = wait_list_check_paths(&c->waits, &c->root, &c->disks_asker) ?: ask_slow_ones(c);
+	if (r < 0)
+		return r;
 	/* Without events, a result or the passing of time is a reason to look again. */
 	if (!has_events(c) && (c->n_results > results || wait_list_pending(&c->waits)) &&
 	    context_now_us() >= c->walked_us + WALK_INTERVAL_MS * 1000)
@@ -391,33 +459,59 @@ static int wait_a_while(struct coldplug *c)
 	return 0;
 }
 
+/* Nothing is in flight, nobody is asked, and the kernel has said all. */
+static bool is_quiet(struct coldplug *c)
+{
+	return c->settled && !in_flight(c) && !c->barrier[0] && !c->rescan && !is_asking(c) &&
+	       is_source_idle(c);
+}
+
+static int go_on(struct coldplug *c)
+{
+	int r = 0;
+
+	if (!in_flight(c) && !c->barrier[0] && !c->rescan && !c->settled)
+		r = ask(c);
+	if (r < 0)
+		return r;
+	if (is_quiet(c) && !c->drained) {
+		/* What was sent until then is there to be taken. */
+		c->drained = true;
+		return coldplug_dispatch(c);
+	}
+	return c->rescan ? coldplug_dispatch(c) : wait_a_while(c);
+}
+
+/* Everything has settled, and something is still missing: once, who waits may have had enough. */
+static bool has_enough(struct coldplug *c)
+{
+	if (!c->idle || c->idle_told)
+		return false;
+	c->idle_told = true;
+	return c->idle(c->idle_data) > 0;
+}
+
 /* Until everything is done, or what is waited for is there. */
 static int settle(struct coldplug *c)
 {
 	for (;;) {
-		bool waiting = wait_list_pending(&c->waits);
-		int r = 0;
+		bool waiting;
+		int r;
 
+		tell_found(c);
+		waiting = wait_list_pending(&c->waits);
 		if (c->waits.specs.n && !waiting)
 			return 0;
-		if (!in_flight(c) && !c->barrier[0] && !c->rescan) {
-			if (c->settled && !waiting && is_source_idle(c) && c->drained)
-				return 0;
-			if (!c->settled)
-				r = ask(c);
-		}
-		if (!r && c->settled && !waiting && is_source_idle(c)) {
-			/* What was sent until then is there to be taken. */
-			c->drained = true;
-			r = coldplug_dispatch(c);
-		} else if (!r && c->rescan)
-			r = coldplug_dispatch(c);
-		else if (!r)
-			r = wait_a_while(c);
+		if (is_quiet(c) && c->drained && (!waiting || has_enough(c)))
+			return 0;
+		r = go_on(c);
 		if (r < 0)
 			return r;
-		if (waiting && c->deadline_us && context_now_us() >= c->deadline_us)
-			return wait_list_pending(&c->waits) ? -ETIMEDOUT : 0;
+		if (!waiting || !c->deadline_us || context_now_us() < c->deadline_us)
+			continue;
+		wait_list_take_named(&c->waits);
+		tell_found(c);
+		return wait_list_pending(&c->waits) ? -ETIMEDOUT : 0;
 	}
 }
 
@@ -470,9 +564,10 @@ API int coldplug_run(struct coldplug *c)
 	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
 		return end_record(c, r < 0 ? r : 0);
 	c->deadline_us = c->timeout_ms ? c->start_us + (uint64_t)c->timeout_ms * 1000 : 0;
-	c->settled = c->drained = false;
+	c->settled = c->drained = c->idle_told = false;
 	c->gap_excused = false;
-	r = end_record(c, settle(c));
+	r = ask_slow_ones(c);
+	r = end_record(c, r < 0 ? r : settle(c));
 	if (!r && has_flag(c, COLDPLUG_MONITOR))
 		c->monitoring = true;
 	return r;

@@ -117,15 +117,51 @@ static int found_device(void *userdata, const char *devpath, const char *alias)
 	return context_add_device(userdata, devpath, alias);
 }
 
-API int64_t coldplug_walk(struct coldplug *c)
+static int ask_device(void *userdata, const char *question)
+{
+	struct coldplug *c = userdata;
+
+	return asker_add(&c->devices_asker, question);
+}
+
+int context_walk(struct coldplug *c)
 {
 	int r = context_open(c);
 
 	if (r < 0)
 		return r;
-	r = walk_devices(&c->root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device, c);
+	r = walk_devices(&c->root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device, ask_device, c);
 	if (r < 0 && r != -ENOMEM)
 		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->root.path, strerror(-r));
+	return r;
+}
+
+static int take_device(void *userdata, const struct ask_answer *answer)
+{
+	struct coldplug *c = userdata;
+
+	return walk_take_answer(answer->question, answer->error, answer->data, &c->log, found_device, c);
+}
+
+int context_take_devices(struct coldplug *c)
+{
+	struct ask_answer answer;
+	int r;
+
+	while ((r = asker_next(&c->devices_asker, &answer)) > 0) {
+		r = take_device(c, &answer);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+API int64_t coldplug_walk(struct coldplug *c)
+{
+	int r = context_walk(c);
+
+	if (!r)
+		r = asker_wait(&c->devices_asker, take_device, c);
 	return r < 0 ? r : context_request_devices(c);
 }
 
@@ -143,12 +179,13 @@ static void tell_not_found(struct coldplug *c, const struct request *request)
 		log_error(&c->log, "%s:%u: module '%s': %s %s/%s", request->origin.file, request->origin.line,
 			  request->text, result_words[request->result], c->root.path, where);
 	else
-		log_error(&c->log, "%s%smodule '%s': %s %s/%s", request->origin.file ? request->origin.file : "",
-			  request->origin.file ? ": " : "", request->text, result_words[request->result],
-			  c->root.path, where);
+		log_error(&c->log, "%s%smodule '%s': %s %s/%s",
+			  request->origin.file ? request->origin.file : "", request->origin.file ? ": " : "",
+			  request->text, result_words[request->result], c->root.path, where);
 }
 
-static int want(struct coldplug *c, const char *name, const char *params, uint32_t flags, struct origin origin)
+static int want(struct coldplug *c, const char *name, const char *params, uint32_t flags,
+		struct origin origin)
 {
 	int64_t id;
 	struct request *request;
@@ -176,7 +213,9 @@ static char *absolute_path(const char *path)
 
 	if (!cwd)
 		return path[0] == '/' ? strdup(path) : NULL;
-	return asprintf(&joined, "%s/%s", cwd, path[0] == '.' && path[1] == '/' ? path + 2 : path) < 0 ? NULL : joined;
+	return asprintf(&joined, "%s/%s", cwd, path[0] == '.' && path[1] == '/' ? path + 2 : path) < 0 ?
+		       NULL :
+		       joined;
 }
 
 /* A file given by its path: the module is called like it. Relative paths are the caller's; under another
@@ -334,10 +373,13 @@ static int want_from_cmdline(struct coldplug *c)
 	while (r >= 0 && cmdline_next(&rest, &arg)) {
 		char *list = (char *)arg.value;
 
-		if (!list || (!is_param(arg.param, "modules_load") && !(rd && is_param(arg.param, "rd.modules_load"))))
+		if (!list ||
+		    (!is_param(arg.param, "modules_load") && !(rd && is_param(arg.param, "rd.modules_load"))))
 			continue;
 		for (char *name; r >= 0 && (name = strsep(&list, ","));)
-			r = *name ? want(c, name, NULL, REQUEST_BLACKLIST, (struct origin){ "kernel command line", 0 }) : 0;
+			r = *name ? want(c, name, NULL, REQUEST_BLACKLIST,
+					 (struct origin){ "kernel command line", 0 }) :
+				    0;
 	}
 	return r < 0 ? r : 0;
 }
