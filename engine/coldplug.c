@@ -67,6 +67,8 @@ static void free_contents(struct coldplug *c)
 	c->step_path = NULL;
 	array_free(&c->names);
 	array_free(&c->undriven);
+	array_free(&c->withheld);
+	array_free(&c->not_found_names);
 	array_free(&c->reasons);
 	array_free(&c->loaded_answer);
 	array_free(&c->matches.items);

@@ -201,6 +201,16 @@ struct coldplug_reason {
  * array valid until the next call. Returns how many, 0 when nothing asked for it. Since 0.1. */
 int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list);
 
+/** What rules withhold of what was wanted so far: modules, and names that are "off", each once, without any
+ * order; coldplug_why() says by which rule. *names: an array valid until the next call. Returns how many. Since
+ * 0.1. */
+int64_t coldplug_withheld(struct coldplug *c, const char *const **names);
+
+/** The names that were wanted (coldplug_want(), coldplug_want_configured()) and nothing has: *names, an array
+ * valid until the next call. Returns how many. What has a name but no file is a step, COLDPLUG_ABSENT. Since
+ * 0.1. */
+int64_t coldplug_not_found(struct coldplug *c, const char *const **names);
+
 /* ---- loading ---- */
 
 /** Starts the process that loads (loader(7) in ARCHITECTURE.md): call it, or coldplug_run(), before

@@ -100,6 +100,8 @@ struct coldplug {
 	char *step_path; /* its path */
 	ARRAY(const char *) names;
 	ARRAY(const char *) undriven;
+	ARRAY(const char *) withheld;
+	ARRAY(const char *) not_found_names;
 	ARRAY(struct coldplug_reason) reasons;
 	ARRAY(struct coldplug_loaded) loaded_answer;
 	struct loaded_list loaded_now;
