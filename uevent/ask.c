@@ -125,6 +125,7 @@ static int answer_all(void *userdata)
 void asker_init(struct asker *a, ask_fn *fn, const struct rootfs *root, struct log *log)
 {
 	*a = (struct asker){ .fn = fn, .root = root, .log = log, .epoll_fd = -1, .timer_fd = -1 };
+	a->slow_ms = ASK_SLOW_MS;
 	a->give_up_ms = ASK_GIVE_UP_MS;
 	a->max_children = ASK_MAX_CHILDREN;
 }
@@ -187,7 +188,7 @@ int asker_fd(struct asker *a)
 /* The timer need only run while somebody is waited for. */
 static void set_timer(struct asker *a)
 {
-	struct timespec tick = { .tv_nsec = ASK_SLOW_MS * 1000000L }, none = {};
+	struct timespec tick = { a->slow_ms / 1000, a->slow_ms % 1000 * 1000000L }, none = {};
 	bool busy = asker_busy(a);
 
 	if (busy == a->timer_runs)
@@ -348,7 +349,7 @@ static int look_for_stuck(struct asker *a)
 	if (!atomic_compare_exchange_strong(&c->shared->at, &at, STOPPED))
 		return 0;
 	c->stuck = stuck;
-	c->stuck_ms = now_ms() - ASK_SLOW_MS;
+	c->stuck_ms = now_ms() - a->slow_ms;
 	return take_back(a, c, stuck + 1) ?: asker_go(a);
 }
 

@@ -46,9 +46,9 @@ struct asker {
 	struct intern waiting; /* questions nobody is at yet */
 	struct intern lost;    /* nobody can be */
 	uint32_t n_lost_told;
-	ARRAY(struct ask_child *) children; /* the last one is at work unless it is stuck */
-	unsigned int give_up_ms, max_children; /* ASK_GIVE_UP_MS, ASK_MAX_CHILDREN; tests have less time */
-	int epoll_fd; /* all children and the timer */
+	ARRAY(struct ask_child *) children;		/* the last one is at work unless it is stuck */
+	unsigned int slow_ms, give_up_ms, max_children; /* ASK_...; tests choose others */
+	int epoll_fd;					/* all children and the timer */
 	int timer_fd;
 	bool timer_runs;
 	char *buf; /* the last answer */

@@ -86,16 +86,22 @@ static int push_name(struct walker *w, const char *name)
 	return 0;
 }
 
+/* A device has dozens of files, and few begin like these. */
+static inline bool is_called(const char *name, const char *what)
+{
+	return *name == *what && !strcmp(name, what);
+}
+
 static int take_entry(struct walker *w, int fd, const struct linux_dirent *de, struct listing *l)
 {
 	const char *name = de->name;
 
-	if (!strcmp(name, "uevent"))
+	if (is_called(name, "uevent"))
 		l->uevent = true;
-	else if (!strcmp(name, "modalias"))
+	else if (is_called(name, "modalias"))
 		l->modalias = true;
-	else if (is_directory(fd, de) && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-		 strcmp(name, "power") != 0)
+	else if (is_directory(fd, de) && !is_called(name, ".") && !is_called(name, "..") &&
+		 !is_called(name, "power"))
 		return push_name(w, name);
 	return 0;
 }
@@ -216,7 +222,11 @@ static int ask_uevent(struct walker *w, unsigned int wanted)
 {
 	char question[sizeof(w->path) + 16];
 
-	snprintf(question, sizeof(question), "%c/sys%s/uevent", '0' + (int)wanted, w->path);
+	/* Most directories have one, so this is not left to snprintf(). */
+	question[0] = (char)('0' + wanted);
+	memcpy(question + 1, "/sys", 4);
+	memcpy(question + 5, w->path, w->path_len);
+	memcpy(question + 5 + w->path_len, "/uevent", sizeof("/uevent"));
 	return w->sink.ask(w->sink.userdata, question);
 }
 

@@ -46,6 +46,8 @@ static void world_init(struct world *w)
 	*w = (struct world){ .t = tree_new() };
 	messages_init(&w->m);
 	asker_init(&w->a, answer, &w->t.root, &w->m.log);
+	/* However slow this machine is. */
+	w->a.slow_ms = 100000;
 }
 
 static void world_free(struct world *w)
@@ -200,6 +202,7 @@ static void who_is_stuck_holds_up_nobody(void **state)
 	_cleanup_world_ struct world w;
 
 	world_init(&w);
+	w.a.slow_ms = 700;
 	make_fifo(&w, "one");
 	make_fifo(&w, "two");
 	ask(&w, "ea");
@@ -227,13 +230,14 @@ static void who_never_answers_is_given_up_with_a_word_and_may_answer_yet(void **
 	_cleanup_world_ struct world w;
 
 	world_init(&w);
-	w.a.give_up_ms = 800;
+	w.a.slow_ms = 700;
+	w.a.give_up_ms = 1500;
 	make_fifo(&w, "hub");
 	ask(&w, "f/hub");
 	ask(&w, "ea");
 	wait_for_all(&w);
 	assert_string_equal(w.said, "ea=a f/hub=(ETIMEDOUT) ");
-	assert_string_equal(messages_text(&w.m), "/hub: no answer for 0.800 s, not waited for any longer\n");
+	assert_string_equal(messages_text(&w.m), "/hub: no answer for 1.500 s, not waited for any longer\n");
 	assert_int_equal(w.m.log.lost, 1);
 	assert_false(asker_busy(&w.a));
 	/* Nobody is stuck with it twice. */
@@ -290,8 +294,9 @@ static void not_all_processes_of_a_machine_get_stuck(void **state)
 	char name[32];
 
 	world_init(&w);
+	w.a.slow_ms = 700;
 	w.a.max_children = 2;
-	w.a.give_up_ms = 3000;
+	w.a.give_up_ms = 5000;
 	for (int i = 0; i < 3; i++) {
 		snprintf(name, sizeof(name), "%d", i);
 		make_fifo(&w, name);
@@ -372,6 +377,7 @@ static void nobody_is_left_when_it_is_over(void **state)
 	int done, stuck, working;
 
 	world_init(&w);
+	w.a.slow_ms = 700;
 	make_fifo(&w, "hub");
 	make_fifo(&w, "disk");
 	ask(&w, "pdone");
