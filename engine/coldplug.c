@@ -34,7 +34,7 @@ API int coldplug_new(struct coldplug **ret)
 	c->netlink.fd = -1;
 	asker_init(&c->devices_asker, walk_answer, &c->root, &c->log);
 	asker_init(&c->disks_asker, wait_list_answer, &c->root, &c->log);
-	c->flags = 1u << COLDPLUG_ASYNC_PROBE;
+	c->flags = 1u << COLDPLUG_ASYNC_PROBE | 1u << COLDPLUG_FOUND_TYPE;
 	c->start_us = context_now_us();
 	*ret = c;
 	return 0;

@@ -63,6 +63,7 @@ enum coldplug_flag {
 	COLDPLUG_IGNORE_LOADED,	 /**< plan as if nothing were loaded, modprobe -D (off) */
 	COLDPLUG_UDEV,		 /**< events come from udevd, after its rules, instead of the kernel (off) */
 	COLDPLUG_MONITOR,	 /**< after coldplug_run(), coldplug_dispatch() goes on for days (off) */
+	COLDPLUG_FOUND_TYPE,	 /**< a path or number waited for is there when its type is known too (on) */
 };
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);
 
@@ -244,8 +245,8 @@ int coldplug_run(struct coldplug *c);
 /** Makes coldplug_run() return as soon as a device is there, instead of when all is done: "/dev/...",
  * "MAJOR:MINOR" of a block device, "UUID=...", "LABEL=...", "PARTUUID=...", "PARTUUID=.../PARTNROFF=N" (the
  * partition N behind that one), "PARTLABEL=..." or "/dev/disk/by-{uuid,label,partuuid,partlabel}/..." (udev's
- * links are not needed for these; by-id and by-path only udev can make). A disk is there when it has said
- * what is on it, or has not for 10 seconds. Several calls: until all of them are there. Other loads go on. -EINVAL: none of these; -EOPNOTSUPP: built
+ * links are not needed for these; by-id and by-path only udev can make). With COLDPLUG_FOUND_TYPE
+ * a disk is there when it has said what is on it, or has not for 10 seconds. Several calls: until all of them are there. Other loads go on. -EINVAL: none of these; -EOPNOTSUPP: built
  * without libblkid. Since 0.1. */
 int coldplug_wait_for(struct coldplug *c, const char *spec);
 
@@ -257,7 +258,7 @@ int coldplug_set_timeout(struct coldplug *c, unsigned int milliseconds);
 const char *coldplug_found(const struct coldplug *c, size_t i);
 
 /** The type of the file system on it, as libblkid calls it ("ext4"); NULL when it is not there, has none, did
- * not answer, or without libblkid. Since 0.1. */
+ * not answer, or without libblkid; of paths and numbers also without COLDPLUG_FOUND_TYPE. Since 0.1. */
 const char *coldplug_found_type(const struct coldplug *c, size_t i);
 
 /** Called inside coldplug_run() when the i-th thing waited for is there, with what is on it. Since 0.1. */

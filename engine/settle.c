@@ -551,6 +551,7 @@ API int coldplug_run(struct coldplug *c)
 {
 	int r = coldplug_start(c);
 
+	c->waits.types = has_flag(c, COLDPLUG_FOUND_TYPE);
 	if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
 		r = context_listen(c);
 	if (!r && c->record_path)

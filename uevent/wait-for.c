@@ -151,7 +151,7 @@ static int set_named(struct wait_list *l, struct wait_spec *spec, struct asker *
 {
 	char question[4096];
 
-	if (!blockdev_available())
+	if (!l->types || !blockdev_available())
 		return set_found(l, spec, node, "");
 	snprintf(question, sizeof(question), "b%.4000s", node);
 	spec->named = strdup(node);

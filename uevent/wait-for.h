@@ -34,6 +34,7 @@ struct wait_spec {
 struct wait_list {
 	ARRAY(struct wait_spec) specs;
 	size_t n_found;
+	bool types; /* a path or a number is there only when it is known what is on it */
 };
 
 /* "/dev/...", "MAJOR:MINOR", "UUID=", "LABEL=", "PARTUUID=", also with "/PARTNROFF=N" behind, "PARTLABEL=", or

@@ -34,6 +34,8 @@ int command_run(struct cli *cli)
 		return EXIT_USAGE;
 	}
 	cli->dry_run = coldplug_is_dry_run(cli->c);
+	/* Who waits for a path wants no more than that. */
+	coldplug_set_flag(cli->c, COLDPLUG_FOUND_TYPE, false);
 	cli_follow(cli);
 	catch_signals(cli->c);
 	return cli_end(cli, coldplug_run(cli->c));
@@ -54,8 +56,8 @@ static int append_param(char **params, const char *word)
 	const char *quote = strpbrk(value, " \t\n") && *value != '"' ? "\"" : "";
 	char *joined;
 
-	if (asprintf(&joined, "%s%s%.*s%s%s%s", *params ? *params : "", *params ? " " : "", (int)(value - word), word,
-		     quote, value, quote) < 0)
+	if (asprintf(&joined, "%s%s%.*s%s%s%s", *params ? *params : "", *params ? " " : "",
+		     (int)(value - word), word, quote, value, quote) < 0)
 		return -1;
 	free(*params);
 	*params = joined;
@@ -82,7 +84,8 @@ int command_load(struct cli *cli)
 
 	if (!cli->n_args || is_param(cli->args[0])) {
 		if (cli->n_args)
-			fprintf(stderr, "coldplug load: '%s' is a parameter, its module must come before it\n",
+			fprintf(stderr,
+				"coldplug load: '%s' is a parameter, its module must come before it\n",
 				cli->args[0]);
 		else
 			fprintf(stderr, "coldplug load: say what to load; see coldplug load --help\n");

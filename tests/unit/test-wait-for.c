@@ -145,6 +145,7 @@ static void machine_init(struct machine *m)
 	*m = (struct machine){ .t = tree_new() };
 	messages_init(&m->m);
 	asker_init(&m->disks, wait_list_answer, &m->t.root, &m->m.log);
+	m->l.types = true;
 }
 
 static void machine_free(struct machine *m)
@@ -253,6 +254,24 @@ static void a_disk_that_cannot_be_read_is_there_all_the_same(void **state)
 	check_paths(&m);
 	assert_string_equal(node_of(&m, 0), "/dev/x");
 	assert_null(m.l.specs.items[0].type);
+}
+
+static void who_wants_no_type_asks_no_disk(void **state)
+{
+	_cleanup_machine_ struct machine m;
+
+	machine_init(&m);
+	m.l.types = false;
+	want(&m, "/dev/x");
+	want(&m, "8:1");
+	tree_mkdir(&m.t, "dev/");
+	tree_link(&m.t, "sys/dev/block/8:1", "../../devices/x/block/sda/sda1");
+	if (!make_node(&m, "dev/x", S_IFBLK, 240))
+		return;
+	assert_int_equal(wait_list_check_all(&m.l, &m.t.root, &m.disks), 0);
+	assert_string_equal(node_of(&m, 0), "/dev/x");
+	assert_string_equal(node_of(&m, 1), "/dev/sda1");
+	assert_false(asker_busy(&m.disks));
 }
 
 static void a_number_is_found_by_sysfs(void **state)
@@ -473,6 +492,7 @@ int main(void)
 		cmocka_unit_test(what_names_nothing_is_refused),
 		cmocka_unit_test(a_path_is_there_when_it_is_a_device),
 		cmocka_unit_test(a_disk_that_cannot_be_read_is_there_all_the_same),
+		cmocka_unit_test(who_wants_no_type_asks_no_disk),
 		cmocka_unit_test(a_number_is_found_by_sysfs),
 		cmocka_unit_test(a_file_system_is_found_by_what_it_is_called),
 		cmocka_unit_test(all_that_is_waited_for_must_come),
