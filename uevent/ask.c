@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Some reads can take for ever. Since Linux 6.1.98 (and 6.6.39, 6.9.8; "Fix uevent_show() vs driver detach
- * race" and its like; reverted in 6.15) reading a device's "uevent" takes its lock, which is held for as long
- * as its probe takes, or for a hub all that its port is busy with; a disk that does not answer holds up who
- * looks for a file system on it until the command's time is up, half a minute and more. Such a read cannot
- * be interrupted, not even by SIGKILL. So whoever must not wait does not read: it asks.
+ * Some reads can take for ever. Since 2024 (uevent_show() in drivers/base/core.c, "Synchronize with
+ * really_probe()", also in stable kernels such as 6.1.98; taking it back was proposed in 2025) reading a device's
+ * "uevent" takes its lock, which is held for as long as its probe takes, or for a hub all that its port is
+ * busy with; a disk that does not answer holds up who looks for a file system on it until the command's time
+ * is up, half a minute and more. Such a read cannot be interrupted, not even by SIGKILL. So whoever must not
+ * wait does not read: it asks.
  *
  * An asker has a list of questions. A child, forked with it, answers one after the other and writes what
  * there is to tell to its socket; how far it is stands in a page that both see. Most questions have no
