@@ -417,7 +417,7 @@ static bool kernel_synchronizes(void)
 
 API int coldplug_start(struct coldplug *c)
 {
-	struct loader_options options = { .jobs = c->jobs };
+	struct loader_options options = { .jobs = c->jobs, .ops = c->kernel_ops, .ops_data = c->kernel_data };
 	int r = context_open(c);
 
 	if (r < 0 || c->loader || has_flag(c, COLDPLUG_DRY_RUN))

@@ -46,6 +46,8 @@ struct coldplug {
 	size_t n_aliases;	       /* that became requests, ever */
 	struct plan batch;	       /* made, not handed over yet */
 	struct loader *loader;
+	const struct kernel_ops *kernel_ops; /* a test's; NULL: the running kernel's */
+	void *kernel_data;
 	ARRAY(struct load_result) results; /* by step; outcome RESULT_NONE until it comes */
 	size_t n_results;
 
