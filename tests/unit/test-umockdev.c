@@ -51,8 +51,8 @@ static char *plug(struct bed *b, const char *name)
 	char alias[64];
 
 	snprintf(alias, sizeof(alias), ALIAS_OF("%s"), name);
-	return umockdev_testbed_add_device(b->mock, "mock", name, NULL, "modalias", alias, NULL, "MODALIAS", alias,
-					   NULL);
+	return umockdev_testbed_add_device(b->mock, "mock", name, NULL, "modalias", alias, NULL, "MODALIAS",
+					   alias, NULL);
 }
 
 static void wait_readable(int fd)
