@@ -13,6 +13,9 @@
  *	await SECONDS WHAT... [-- ...]	until all is so: +MODULE is live, -MODULE is not there,
  *					PATH exists, !PATH does not, PATH:TEXT is in that file.
  *					The words after "--" are for the host (see qmp)
+ *	bound SECONDS DEVICE DRIVER [-- ...]
+ *					until DEVICE and then DRIVER (patterns) exist: how long the one
+ *					and the other took
  *	rmmod MODULE...			one after the other
  *	again N MODULE,... PROGRAM ARG...
  *					N times: rmmod, run the program, all must be back
@@ -27,6 +30,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -304,6 +308,32 @@ static int await(int argc, char **argv)
 	return missing != 0;
 }
 
+static bool exists(const char *pattern)
+{
+	glob_t found;
+	bool yes = !glob(pattern, GLOB_NOSORT, NULL, &found);
+
+	if (yes)
+		globfree(&found);
+	return yes;
+}
+
+static double until_exists(const char *pattern, double end)
+{
+	while (!exists(pattern) && now() < end)
+		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+	return now();
+}
+
+static int bound(const char *seconds, const char *device, const char *driver)
+{
+	double begin = now(), end = begin + atof(seconds);
+	double there = until_exists(device, end), driven = until_exists(driver, end);
+
+	printf("there after %.3f s, bound %.3f s later\n", there - begin, driven - there);
+	return driven >= end;
+}
+
 /* Somebody may look at it just now: not for long. */
 static int remove_module(const char *name)
 {
@@ -466,6 +496,8 @@ int main(int argc, char **argv)
 		return expect(argv);
 	if (!strcmp(what, "await") && argc > 2)
 		return await(argc, argv);
+	if (!strcmp(what, "bound") && argc > 3)
+		return bound(argv[1], argv[2], argv[3]);
 	if (!strcmp(what, "again") && argc > 3)
 		return again(atoi(argv[1]), argv[2], argv + 3);
 	if (!strcmp(what, "changes") && argc == 2)
