@@ -107,7 +107,7 @@ static int spell(struct udev_source *u, struct udev_device *d)
 	return r;
 }
 
-/* No device is also libudev's answer to a message that it drops (not root's, too short): not the end. */
+/* No device is also libudev's answer to a message that it drops (not root's, not udevd's): not the end. */
 static bool has_more(const struct udev_source *u)
 {
 	struct pollfd pfd = { .fd = udev_source_fd(u), .events = POLLIN };

@@ -107,29 +107,36 @@ static void a_device_node_is_relative_to_dev(void **state)
 	udev_source_close(u);
 }
 
-/* What libudev drops (here: too short) is no end of the queue: systemd's and eudev's answer alike to both. */
-static void what_libudev_drops_hides_nothing_behind_it(void **state)
+/* To libudev's socket, as umockdev sends. */
+static void send_bytes(struct bed *b, const void *data, size_t size)
 {
-	_cleanup_bed_ struct bed b = bed_new();
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct udev_source *u;
-	struct uevent e;
 	glob_t found;
 
-	assert_int_equal(udev_source_open(&u, 0), 0);
-	assert_int_equal(glob(tree_path(&b.t, "event[0-9]*"), 0, NULL, &found), 0);
+	assert_int_equal(glob(tree_path(&b->t, "event[0-9]*"), 0, NULL, &found), 0);
 	assert_int_equal(found.gl_pathc, 1);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", found.gl_pathv[0]);
+	assert_int_equal(sendto(fd, data, size, 0, (struct sockaddr *)&address, sizeof(address)), size);
+	globfree(&found);
+	close(fd);
+}
+
+static void what_libudev_drops_hides_nothing_behind_it(void **state)
+{
+	static const char not_udevds[64] = "libudev\0no magic";
+	_cleanup_bed_ struct bed b = bed_new();
+	struct udev_source *u;
+	struct uevent e;
+
+	assert_int_equal(udev_source_open(&u, 0), 0);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(sendto(fd, "junk", 4, 0, (struct sockaddr *)&address, sizeof(address)), 4);
+		send_bytes(&b, not_udevds, sizeof(not_udevds));
 	g_free(plug(&b, "one"));
 	assert_int_equal(udev_source_receive(u, &e), NETLINK_EVENT);
 	assert_string_equal(e.modalias, "mock:one");
 	assert_int_equal(udev_source_receive(u, &e), NETLINK_NOTHING);
 	udev_source_close(u);
-	globfree(&found);
-	close(fd);
 }
 
 static void udevds_messages_are_none_of_the_kernels(void **state)
