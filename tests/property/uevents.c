@@ -35,7 +35,7 @@ size_t __sanitizer_get_current_allocated_bytes(void);
 
 #define N_DEVICES 3000
 #define BUSES 60
-/* Events between two of these, on average. */
+/* Events between two of these, on average: a check, a time in which coldplug cannot read, a message cut. */
 #define CHECK_EVERY 700
 #define SILENCE_EVERY 4000
 #define TRUNCATED_EVERY 20000
@@ -239,7 +239,7 @@ static void add(struct model *m, int i)
 	say(m, "add", i);
 }
 
-/* Before 6.x as after: the event comes first, the directory goes then; or nearly so. */
+/* The kernel says it first and takes the directory away then; a reader may be later than both. */
 static void remove_device(struct model *m, int i)
 {
 	bool early = dice_roll(&m->dice, 2);
