@@ -62,6 +62,11 @@ void cli_print_step(struct cli *cli, const struct coldplug_step *s);
 /* The summary line, failures, and the exit code of what was done; r is the library's last answer. */
 int cli_end(struct cli *cli, int r);
 
+/* Wants all names among the arguments, with the parameters that follow each. */
+int cli_want(struct cli *cli);
+/* A parameter before any name: then that is told. */
+bool cli_begins_with_param(struct cli *cli);
+
 int command_run(struct cli *cli);
 int command_load(struct cli *cli);
 int command_plan(struct cli *cli);

@@ -7,8 +7,10 @@
 #include "hooks/cli/cli.h"
 
 static const struct command commands[] = {
-	{ "run", COMMAND_RUN, command_run, "", "load what this machine's devices and modules-load.d ask for" },
-	{ "monitor", COMMAND_MONITOR, command_monitor, "", "run, then stay and load what is plugged in" },
+	{ "run", COMMAND_RUN, command_run, "[NAME [PARAM=VALUE]...]...",
+	  "load what this machine's devices and modules-load.d ask for, and what is named" },
+	{ "monitor", COMMAND_MONITOR, command_monitor, "[NAME [PARAM=VALUE]...]...",
+	  "run, then stay and load what is plugged in" },
 	{ "load", COMMAND_LOAD, command_load, "NAME|ALIAS... [PARAM=VALUE...]",
 	  "load modules, with what they need" },
 	{ "plan", COMMAND_PLAN, command_plan, "[NAME|ALIAS...]", "show what would be loaded, in modprobe's words" },

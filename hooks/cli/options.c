@@ -173,7 +173,7 @@ static const struct option_row {
 	  "take device-tree compatibles as aliases too (kmod and udev do not)" },
 	{ "udev", 0, COMMAND_RUN | COMMAND_MONITOR, set_udev, NULL,
 	  "take events from udevd, after its rules, not from the kernel" },
-	{ "use-blacklist", 'b', COMMAND_LOAD | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
+	{ "use-blacklist", 'b', LOADING | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
 	  "blacklists count for module names too" },
 	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN, set_ignore_install, NULL,
 	  "ignore install commands and softdeps of the modules named" },
