@@ -43,6 +43,10 @@ struct coldplug *coldplug_free(struct coldplug *c);
  * flag is then cleared. Since 0.1. */
 int coldplug_set_root(struct coldplug *c, const char *dir);
 
+/** The directory in which lib/modules/ is looked for, as modprobe -d: everything else stays where it is,
+ * and what is there is loaded. Not together with coldplug_set_root(). Since 0.1. */
+int coldplug_set_module_root(struct coldplug *c, const char *dir);
+
 /** The kernel release to use; NULL: the running one (uname(2)), or under another root the only one
  * there is. Since 0.1. */
 int coldplug_set_release(struct coldplug *c, const char *release);
@@ -63,6 +67,12 @@ enum coldplug_flag {
 	COLDPLUG_IGNORE_LOADED,	 /**< plan as if nothing were loaded, modprobe -D (off) */
 	COLDPLUG_UDEV,		 /**< events come from udevd, after its rules, instead of the kernel (off) */
 	COLDPLUG_MONITOR,	 /**< after coldplug_run(), coldplug_dispatch() goes on for days (off) */
+	/* of coldplug_insert() and coldplug_remove() only: */
+	COLDPLUG_FIRST_TIME,	    /**< what is there, or gone, already is an error (off) */
+	COLDPLUG_REMOVE_HOLDERS,    /**< the modules that use it go too (off) */
+	COLDPLUG_FORCE_MODVERSION,  /**< symbol versions are not compared (off) */
+	COLDPLUG_FORCE_VERMAGIC,    /**< nor the version magic (off) */
+	COLDPLUG_FORCE_REMOVE,	    /**< removed although it is in use: the kernel may crash (off) */
 };
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);
 
@@ -272,6 +282,61 @@ int coldplug_replay(struct coldplug *c);
 
 /** Waits until the report is written. Since 0.1. */
 int coldplug_finish(struct coldplug *c);
+
+/* ---- one name at a time, as modprobe(8) does it ---- */
+
+/** What coldplug_insert() and coldplug_remove() are about to do, or could not. */
+enum coldplug_act_kind {
+	COLDPLUG_ACT_MATCH,	/**< insert: the name asked for means this module */
+	COLDPLUG_ACT_INSMOD,	/**< its file goes to the kernel: path, params */
+	COLDPLUG_ACT_INSTALL,	/**< an install command is run instead: command, params */
+	COLDPLUG_ACT_BUILTIN,	/**< nothing to do (told under COLDPLUG_IGNORE_LOADED only) */
+	COLDPLUG_ACT_RMMOD,	/**< it is taken out of the kernel */
+	COLDPLUG_ACT_REMOVE,	/**< a remove command is run instead: command */
+	/* what went wrong */
+	COLDPLUG_ACT_NO_FILE,	     /**< there is no file of that name */
+	COLDPLUG_ACT_COMMAND_FAILED, /**< command, error: its exit status */
+	COLDPLUG_ACT_FAILED,	     /**< insert: the module asked for is not in the kernel: error, message */
+	COLDPLUG_ACT_THERE,	     /**< insert, COLDPLUG_FIRST_TIME: it was loaded before */
+	COLDPLUG_ACT_NOT_THERE,	     /**< remove, COLDPLUG_FIRST_TIME: it is not loaded */
+	COLDPLUG_ACT_NOT_REMOVABLE,  /**< remove: it is built in */
+	COLDPLUG_ACT_IN_USE,	     /**< remove: its reference count is not 0 */
+	COLDPLUG_ACT_KEPT,	     /**< remove: the kernel refused: error */
+};
+
+/** Unused strings are NULL. Valid only inside the function. Fields are only ever added at the end. */
+struct coldplug_act {
+	enum coldplug_act_kind kind;
+	const char *module;
+	const char *path;
+	const char *params; /**< as modprobe -v prints them: a blank behind those of the configuration */
+	const char *command;
+	int error;	     /**< positive errno, or an exit status */
+	const char *message; /**< why, in one line, or NULL */
+};
+
+/** Called before each act, and for each that failed; COLDPLUG_DRY_RUN: only called. Anything but 0 ends
+ * the call in progress with -ECANCELED. Since 0.1. */
+void coldplug_set_act(struct coldplug *c, int (*fn)(void *userdata, const struct coldplug_act *act),
+		      void *userdata);
+
+/** Loads what a name or alias (or a path that begins with '/' or './') means, with what it needs, in this
+ * process, one after the other, in modprobe's order; returns when it is done. Nothing is shared with a loading
+ * process, so it may run while another one's module waits for it (request_module). 0; -ENOENT: nothing
+ * has this name, and no act told so; else -errno of the last match that failed. Since 0.1. */
+int coldplug_insert(struct coldplug *c, const char *name, const char *params);
+
+/** The matches only (COLDPLUG_ACT_MATCH), not filtered. 0 or -ENOENT. Since 0.1. */
+int coldplug_match(struct coldplug *c, const char *name);
+
+/** Removes what a name or alias means, as modprobe -r: its post softdeps, itself, then what it needed and
+ * nobody else uses, and its pre softdeps. wait_ms: how long to wait for its reference count to become 0.
+ * 0 (also when it was not loaded); -ENOENT: nothing has this name, or it is built in; -EBUSY; -errno of the
+ * kernel. Since 0.1. */
+int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_ms);
+
+/** The directory in which coldplug_insert() looks, as modprobe names it. NULL: no memory. Since 0.1. */
+const char *coldplug_module_directory(struct coldplug *c);
 
 enum coldplug_json {
 	COLDPLUG_JSON_PLAN,   /**< devices, aliases, steps with reasons, what is withheld */

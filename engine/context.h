@@ -19,6 +19,7 @@ struct coldplug {
 	/* settings */
 	struct log log;
 	char *root_path;
+	char *module_root;	/* below "/", without a leading slash, or NULL */
 	char *release;
 	char **config_paths;
 	unsigned int jobs;
@@ -26,11 +27,16 @@ struct coldplug {
 	char *report_path;
 	char *record_path;
 	char *unpacked; /* a temporary directory to be removed, or NULL */
+	int (*act)(void *userdata, const struct coldplug_act *act);
+	void *act_data;
+	const struct kernel_ops *ops; /* tests: NULL for the running kernel */
+	void *ops_data;
 	void (*progress)(void *userdata, size_t step);
 	void *progress_data;
 
 	/* what is read */
 	bool opened;
+	bool loaded_known; /* proc/modules was read */
 	struct rootfs root;
 	struct moddir dir;
 	struct modules modules;
@@ -95,6 +101,7 @@ struct coldplug {
 	ARRAY(struct coldplug_loaded) loaded_answer;
 	struct loaded_list loaded_now;
 	struct lookup_matches matches;
+	char *module_directory;
 };
 
 #define RESULT_NONE UINT32_MAX
@@ -106,6 +113,18 @@ static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 
 /* Reads what everything else needs, at the first call; 0 or -errno. */
 int context_open(struct coldplug *c);
+/* The same without what is loaded, for who asks the kernel module by module; that there is no directory of
+ * modules is not told. */
+int context_open_for_one(struct coldplug *c);
+/* Whether modules without drivers are to be given async_probe. */
+bool context_async_probe(const struct coldplug *c);
+/* The kernel as this process sees it. */
+struct kernel;
+void context_kernel(struct coldplug *c, struct kernel *ret);
+/* Tells an act: 0, or -ECANCELED. */
+int context_tell(struct coldplug *c, const struct coldplug_act *act);
+/* A module's file given by its path: its name into name (LIMIT_NAME + 1 bytes). 1; 0: there is none; -errno. */
+int context_name_of_path(struct coldplug *c, const char *path, char *name);
 /* The root alone. */
 int context_open_root(struct coldplug *c);
 

@@ -179,26 +179,36 @@ static char *absolute_path(const char *path)
 	return asprintf(&joined, "%s/%s", cwd, path[0] == '.' && path[1] == '/' ? path + 2 : path) < 0 ? NULL : joined;
 }
 
-/* A file given by its path: the module is called like it. Relative paths are the caller's; under another
- * root a path is one there. */
-static int want_path(struct coldplug *c, const char *path, const char *params)
+/* The module is called like its file. Relative paths are the caller's; under another root a path is one
+ * there. */
+int context_name_of_path(struct coldplug *c, const char *path, char *name)
 {
 	_cleanup_free_ char *real = c->root.path[0] ? strdup(path) : absolute_path(path);
 	_cleanup_close_ int fd = real && real[0] == '/' ? rootfs_openat(&c->root, real, O_PATH) : -1;
-	char name[LIMIT_NAME + 1];
 	uint32_t id;
 	size_t n;
 
-	if (fd < 0) {
-		c->not_found++;
-		log_error(&c->log, "%s: no such file", path);
+	if (fd < 0)
 		return 0;
-	}
-	n = normalise_name(strrchr(real, '/') + 1, name, sizeof(name));
+	n = normalise_name(strrchr(real, '/') + 1, name, LIMIT_NAME + 1);
 	id = n ? modules_id(&c->modules, name, n) : MODULE_NONE;
 	if (id == MODULE_NONE || modules_set_path(&c->modules, id, real) < 0)
 		return n ? -ENOMEM : -EINVAL;
-	return want(c, name, params, REQUEST_EXACT, (struct origin){});
+	return 1;
+}
+
+static int want_path(struct coldplug *c, const char *path, const char *params)
+{
+	char name[LIMIT_NAME + 1];
+	int r = context_name_of_path(c, path, name);
+
+	if (r > 0)
+		return want(c, name, params, REQUEST_EXACT, (struct origin){});
+	if (r < 0)
+		return r;
+	c->not_found++;
+	log_error(&c->log, "%s: no such file", path);
+	return 0;
 }
 
 API int coldplug_want(struct coldplug *c, const char *name, const char *params)

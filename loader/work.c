@@ -87,7 +87,8 @@ static void judge_status(const struct step *step, const char *origin, struct ker
 
 static void run_command(const struct kernel *k, const struct step *step, struct load_result *result)
 {
-	struct kernel_command command = { .command = step->command, .module = step->name };
+	struct kernel_command command = { .command = step->command, .module = step->name,
+					  .foreground = k->foreground };
 	const char *origin = step->origin ? step->origin : "?";
 	const char *root = k->root.path && *k->root.path ? k->root.path : "/";
 	struct kernel_output output = {};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hooks/cli/cli.h"
+#include "hooks/descriptors.h"
+#include "hooks/kmod/faces.h"
 
 static const struct command commands[] = {
 	{ "run", COMMAND_RUN, command_run, "", "load what this machine's devices and modules-load.d ask for" },
@@ -53,26 +53,14 @@ static int run_command(const struct command *command, int argc, char **argv)
 	return r;
 }
 
-/* A descriptor of our own must not become 0, 1 or 2, where messages go. */
-static void open_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= 2);
-	if (fd > 2)
-		close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	const struct command *command;
+	const struct face *face = find_face(argv[0]);
 
-	/* Without /dev, as in an initramfs before it is mounted, whoever started us has left them open. */
-	if (fcntl(0, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 || fcntl(2, F_GETFD) < 0)
-		open_standard_descriptors();
-
+	if (face)
+		return face->fn(argc, argv);
+	standard_descriptors();
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;
