@@ -281,10 +281,12 @@ char *modprobe_params(char **words, int n)
 		const char *value = strchr(words[i], '=');
 		bool quote = value && value[1] != '"' && value[1] != '\'' && strchr(value, ' ');
 
+		if (ftell(f) > 0)
+			fputc(' ', f);
 		if (quote)
-			fprintf(f, "%s%.*s\"%s\"", i ? " " : "", (int)(value + 1 - words[i]), words[i], value + 1);
+			fprintf(f, "%.*s\"%s\"", (int)(value + 1 - words[i]), words[i], value + 1);
 		else
-			fprintf(f, "%s%s", i ? " " : "", words[i]);
+			fputs(words[i], f);
 	}
 	if (!f || fclose(f) == EOF) {
 		free(text);
