@@ -331,8 +331,8 @@ int coldplug_match(struct coldplug *c, const char *name);
 
 /** Removes what a name or alias means, as modprobe -r: its post softdeps, itself, then what it needed and
  * nobody else uses, and its pre softdeps. wait_ms: how long to wait for its reference count to become 0.
- * 0 (also when it was not loaded); -ENOENT: nothing has this name, or it is built in; -EBUSY; -errno of the
- * kernel. Since 0.1. */
+ * 0 (also when it was not loaded); -ENOENT: nothing has this name, or it is built in; -EBUSY; -EINVAL: not an
+ * alias; -ELOOP: its softdeps have no end; -errno of the kernel. Since 0.1. */
 int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_ms);
 
 /** The directory in which coldplug_insert() looks, as modprobe names it. NULL: no memory. Since 0.1. */

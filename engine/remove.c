@@ -23,7 +23,7 @@ struct removal {
 	struct coldplug *c;
 	struct kernel kernel;
 	unsigned int wait_ms;
-	ARRAY(uint8_t) under_way; /* by object: softdeps may name each other */
+	unsigned int depth, visits; /* softdeps may name each other */
 };
 
 static int tell(struct removal *rm, enum coldplug_act_kind kind, uint32_t module, int error)
@@ -107,13 +107,18 @@ static int run_command(struct removal *rm, uint32_t module, const struct rule *r
 
 static int remove_object(struct removal *rm, uint32_t object, bool holders, bool asked);
 
+static bool ends_all(int r)
+{
+	return r == -ENOMEM || r == -ECANCELED || r == -ELOOP;
+}
+
 /* Only what makes going on senseless counts, unless the others are in the way of what comes next. */
 static int remove_list(struct removal *rm, const uint32_t *objects, uint32_t n, bool in_the_way)
 {
 	while (n-- > 0) {
 		int r = remove_object(rm, objects[n], false, false);
 
-		if (r < 0 && (in_the_way || r == -ENOMEM || r == -ECANCELED))
+		if (r < 0 && (in_the_way || ends_all(r)))
 			return r;
 	}
 	return 0;
@@ -164,9 +169,9 @@ static int remove_unused(struct removal *rm, uint32_t module)
 	uint32_t n = m ? m->n_deps : 0;
 	int r = m ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; r != -ENOMEM && r != -ECANCELED && i < n; i++)
+	for (uint32_t i = 0; !ends_all(r) && i < n; i++)
 		r = refcount(rm, deps[i]) == 0 ? remove_itself(rm, deps[i]) : 0;
-	return r == -ENOMEM || r == -ECANCELED ? r : 0;
+	return ends_all(r) ? r : 0;
 }
 
 /* 1: it is there and may go; 0: there is nothing to do; -errno. */
@@ -218,15 +223,14 @@ static int remove_with_softdeps(struct removal *rm, uint32_t module, const struc
 	return r ?: remove_list(rm, s.pre, s.n_pre, false);
 }
 
-static int mark(struct removal *rm, uint32_t object)
+/* What is not removed at once (a dry run, a command, a module in use) can come up for ever. */
+static int check_depth(struct removal *rm, uint32_t module)
 {
-	int r = 0;
-
-	while (!r && rm->under_way.n <= object)
-		r = array_push(&rm->under_way, 0);
-	if (!r)
-		rm->under_way.items[object] = 1;
-	return r;
+	if (rm->depth < LIMIT_SOFTDEP_DEPTH && rm->visits++ < LIMIT_STEPS)
+		return 0;
+	log_error(&rm->c->log, "%s: softdeps lead from one to the next without end",
+		  modules_name(&rm->c->modules, module));
+	return -ELOOP;
 }
 
 static int remove_object(struct removal *rm, uint32_t object, bool holders, bool asked)
@@ -234,19 +238,17 @@ static int remove_object(struct removal *rm, uint32_t object, bool holders, bool
 	const struct object *o = &rm->c->planner.objects.items[object];
 	uint32_t module = o->module;
 	const struct rule *command = NULL;
-	int r;
+	int r = check_depth(rm, module);
 
-	if (object < rm->under_way.n && rm->under_way.items[object])
-		return 0;
-	if (!has_flag(rm->c, COLDPLUG_IGNORE_INSTALL))
-		command = o->remove ?:
-				      config_match(&rm->c->config, RULE_REMOVE,
-						   modules_name(&rm->c->modules, module));
-	r = mark(rm, object);
 	if (r < 0)
 		return r;
+	if (!has_flag(rm->c, COLDPLUG_IGNORE_INSTALL))
+		command = o->remove;
+	if (!has_flag(rm->c, COLDPLUG_IGNORE_INSTALL) && !command)
+		command = config_match(&rm->c->config, RULE_REMOVE, modules_name(&rm->c->modules, module));
+	rm->depth++;
 	r = remove_with_softdeps(rm, module, command, holders, asked);
-	rm->under_way.items[object] = 0;
+	rm->depth--;
 	return r;
 }
 
@@ -270,6 +272,5 @@ API int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_
 		r = id < 0 ? (int)id :
 			     remove_object(&rm, (uint32_t)id, has_flag(c, COLDPLUG_REMOVE_HOLDERS), true);
 	}
-	array_free(&rm.under_way);
 	return r;
 }
