@@ -276,17 +276,18 @@ char *modprobe_params(char **words, int n)
 	char *text = NULL;
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
+	const char *blank = "";
 
 	for (int i = 0; f && i < n; i++) {
 		const char *value = strchr(words[i], '=');
 		bool quote = value && value[1] != '"' && value[1] != '\'' && strchr(value, ' ');
 
-		if (ftell(f) > 0)
-			fputc(' ', f);
 		if (quote)
-			fprintf(f, "%.*s\"%s\"", (int)(value + 1 - words[i]), words[i], value + 1);
+			fprintf(f, "%s%.*s\"%s\"", blank, (int)(value + 1 - words[i]), words[i], value + 1);
 		else
-			fputs(words[i], f);
+			fprintf(f, "%s%s", blank, words[i]);
+		if (*words[i])
+			blank = " ";
 	}
 	if (!f || fclose(f) == EOF) {
 		free(text);
