@@ -38,10 +38,17 @@ static int open_syslog(int *facility)
 static void tell_syslog(int level, const char *word, const char *text)
 {
 	int facility, fd = open_syslog(&facility);
+	char *line;
+	int n;
 
 	if (fd < 0)
 		return;
-	dprintf(fd, "<%d>%s: %s: %s\n", facility | level, program_invocation_short_name, word, text);
+	n = asprintf(&line, "<%d>%s: %s: %s\n", facility | level, program_invocation_short_name, word, text);
+	if (n >= 0) {
+		/* There is nobody left to be told that it failed. */
+		(void)!write(fd, line, (size_t)n);
+		free(line);
+	}
 	close(fd);
 }
 
