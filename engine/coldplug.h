@@ -335,6 +335,10 @@ int coldplug_match(struct coldplug *c, const char *name);
  * alias; -ELOOP: its softdeps have no end; -errno of the kernel. Since 0.1. */
 int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_ms);
 
+/** The configuration, and all aliases that modules have, as modprobe -c prints them: megabytes, NUL-terminated, for
+ * the caller to free(). Since 0.1. */
+int coldplug_config_text(struct coldplug *c, char **ret);
+
 /** The directory in which coldplug_insert() looks, as modprobe names it. NULL: no memory. Since 0.1. */
 const char *coldplug_module_directory(struct coldplug *c);
 

@@ -57,7 +57,8 @@ static void help(void)
 {
 	fputs("Usage: modprobe [OPTION...] [-i] [-b] MODULE [PARAM=VALUE...]\n"
 	      "       modprobe [OPTION...] -a [-i] [-b] MODULE...\n"
-	      "       modprobe [OPTION...] -r [-a] [-i] MODULE...\n\n"
+	      "       modprobe [OPTION...] -r [-a] [-i] MODULE...\n"
+	      "       modprobe [OPTION...] -c\n\n"
 	      "  -a, --all             each word names a module\n"
 	      "  -r, --remove          remove modules instead\n"
 	      "      --remove-holders  and what uses them (with -r)\n"
@@ -71,6 +72,7 @@ static void help(void)
 	      "                        do not look at the versions a module was built for\n"
 	      "  -R, --show-alias      print the modules that a name means\n"
 	      "  -D, --show-depends    print what would be loaded if nothing were\n"
+	      "  -c, --show-config     print the configuration and the indexes of aliases\n"
 	      "  -n, --dry-run         do nothing; with -v print it\n"
 	      "  -C, --config FILE     instead of the modprobe.d directories; repeatable\n"
 	      "  -d, --dirname DIR     look for lib/modules in DIR\n"
@@ -140,6 +142,7 @@ static bool take_flag(struct modprobe *m, int option)
 	case 'a': m->all = true; break;
 	case 'r': m->remove = true; break;
 	case 'R': m->match_only = true; break;
+	case 'c': m->show_config = true; break;
 	case 'i': add_flag(m, COLDPLUG_IGNORE_INSTALL); break;
 	case 'b': add_flag(m, COLDPLUG_BLACKLIST); break;
 	case 'f': m->flags |= ALL_FORCE; break;

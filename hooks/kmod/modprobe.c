@@ -151,6 +151,20 @@ static int first_name(struct run *run)
 	return r;
 }
 
+static int show_config(struct run *run)
+{
+	char *text;
+	int r = coldplug_config_text(run->c, &text);
+
+	if (r < 0) {
+		tell(LOG_ERR, "%s", strerror(-r));
+		return r;
+	}
+	fputs(text, stdout);
+	free(text);
+	return 0;
+}
+
 /* A file that is not there is no error to kmod: those that are there count. */
 static int set_config_paths(struct coldplug *c, const char **paths)
 {
@@ -194,14 +208,16 @@ static int run_modprobe(const struct modprobe *m)
 	struct run run = { .m = m };
 	int r;
 
-	if (!m->n_args) {
+	if (!m->n_args && !m->show_config) {
 		tell(LOG_ERR, "missing parameters. See -h.");
 		return 1;
 	}
 	r = setup(&run);
 	tell_level(m->verbosity);
 	if (!r)
-		r = m->all || m->remove ? all_names(&run) : first_name(&run);
+		r = m->show_config	   ? show_config(&run) :
+		    m->all || m->remove ? all_names(&run) :
+					  first_name(&run);
 	coldplug_free(run.c);
 	return r < 0;
 }

@@ -11,6 +11,7 @@ struct modprobe {
 	bool remove;
 	bool match_only;	   /* -R */
 	bool show;		   /* -D */
+	bool show_config;	   /* -c */
 	bool to_syslog;
 	uint32_t flags;		   /* bits of enum coldplug_flag */
 	unsigned int wait_ms;

@@ -130,3 +130,4 @@ commands
 kernel_asks
 in_use_for_a_second
 bad_files
+echo the end
