@@ -123,7 +123,7 @@ static int one_name(struct run *run, const char *name, const char *params)
 		r = coldplug_insert(run->c, name, params);
 	if (r == -ENOENT && !run->told)
 		tell_not_found(run, name);
-	else if (r < 0 && r != -EINVAL && r != -ELOOP && !run->told)
+	else if (r == -ENOMEM) /* the library tells all others but this */
 		tell(LOG_ERR, "%s: %s", name, strerror(-r));
 	return r;
 }
