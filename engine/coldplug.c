@@ -31,7 +31,7 @@ API int coldplug_new(struct coldplug **ret)
 	c->epoll_fd = -1;
 	c->wake_fd = -1;
 	c->netlink.fd = -1;
-	c->flags = 1u << COLDPLUG_ASYNC_PROBE;
+	c->flags = 1u << COLDPLUG_ASYNC_PROBE | 1u << COLDPLUG_FIRMWARE | 1u << COLDPLUG_COMPANIONS;
 	c->start_us = context_now_us();
 	*ret = c;
 	return 0;
@@ -67,6 +67,7 @@ static void free_contents(struct coldplug *c)
 	array_free(&c->reasons);
 	array_free(&c->loaded_answer);
 	array_free(&c->matches.items);
+	array_free(&c->files);
 }
 
 void context_reset(struct coldplug *c)

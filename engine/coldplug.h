@@ -63,6 +63,8 @@ enum coldplug_flag {
 	COLDPLUG_IGNORE_LOADED,	 /**< plan as if nothing were loaded, modprobe -D (off) */
 	COLDPLUG_UDEV,		 /**< events come from udevd, after its rules, instead of the kernel (off) */
 	COLDPLUG_MONITOR,	 /**< after coldplug_run(), coldplug_dispatch() goes on for days (off) */
+	COLDPLUG_FIRMWARE,	 /**< coldplug_closure() lists firmware too (on) */
+	COLDPLUG_COMPANIONS,	 /**< coldplug_closure() adds what engine/companions.c says (on) */
 };
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);
 
@@ -127,6 +129,10 @@ int coldplug_want(struct coldplug *c, const char *name, const char *params);
 /** Wants what modules-load.d(5) and modules_load= (rd.modules_load=) of the kernel command line name.
  * Since 0.1. */
 int coldplug_want_configured(struct coldplug *c);
+
+/** Wants the modules that are loaded, by name: some of them no device names, for instance what the kernel
+ * asked for itself. One that has no file here is told and left out. Since 0.1. */
+int coldplug_want_loaded(struct coldplug *c);
 
 /* ---- the plan ---- */
 
@@ -199,6 +205,30 @@ struct coldplug_reason {
 /** All reasons known for a module (any spelling of its name), of what was wanted so far: *list, an
  * array valid until the next call. Returns how many, 0 when nothing asked for it. Since 0.1. */
 int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list);
+
+/* ---- an image ---- */
+
+enum coldplug_file_kind {
+	COLDPLUG_FILE_MODULE,
+	COLDPLUG_FILE_FIRMWARE,
+};
+
+/** A file that an image needs. Fields are only ever added at the end. */
+struct coldplug_file {
+	enum coldplug_file_kind kind;
+	const char *path; /**< absolute, with the root (or from) in front */
+	const char *name; /**< the module's; firmware: the name by which the kernel asks for it */
+	const char *by;	  /**< the module that brought it in; NULL: it was wanted, or is a dependency of such */
+};
+
+/** The files that an image needs for all that was wanted so far: modules with their hard dependencies,
+ * softdeps, weakdeps and companions (engine/companions.c), and firmware. For an image nothing counts as
+ * loaded: needs COLDPLUG_DRY_RUN and COLDPLUG_IGNORE_LOADED, else -EINVAL. from: the directory whose
+ * lib/modules/ and lib/firmware/ have the files, when the root has only the indexes (a recording); NULL:
+ * the root. *list: an array, modules first, each sorted by path, valid until the next call. Returns how
+ * many. A module that cannot be read is input lost; firmware that is not there is told at level 6. Since
+ * 0.1. */
+int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list);
 
 /* ---- loading ---- */
 

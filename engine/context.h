@@ -95,6 +95,7 @@ struct coldplug {
 	ARRAY(struct coldplug_loaded) loaded_answer;
 	struct loaded_list loaded_now;
 	struct lookup_matches matches;
+	ARRAY(struct coldplug_file) files;
 };
 
 #define RESULT_NONE UINT32_MAX

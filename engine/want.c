@@ -348,3 +348,23 @@ API int coldplug_want_configured(struct coldplug *c)
 
 	return r ?: want_from_cmdline(c) ?: want_files(c);
 }
+
+API int coldplug_want_loaded(struct coldplug *c)
+{
+	int r = context_open(c);
+
+	for (size_t i = 0; r >= 0 && i < c->loaded.items.n; i++) {
+		const char *name = c->loaded.items.items[i].name;
+		uint32_t id = modules_id(&c->modules, name, strlen(name));
+		const struct module *m = id == MODULE_NONE ? NULL : modules_get(&c->modules, id);
+
+		if (!m)
+			return -ENOMEM;
+		if (m->path)
+			r = want(c, name, NULL, REQUEST_EXACT, (struct origin){});
+		else
+			log_warning(&c->log, "%s is loaded, but %s/%s has no such module", name, c->root.path,
+				    c->dir.path ? c->dir.path : "lib/modules");
+	}
+	return r < 0 ? r : 0;
+}

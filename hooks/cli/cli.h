@@ -19,6 +19,7 @@ enum command_id {
 	COMMAND_MONITOR = 64,
 	COMMAND_RECORD = 128,
 	COMMAND_REPLAY = 256,
+	COMMAND_CLOSURE = 512,
 };
 
 /* One invocation: the context made ready by the options, and what only the program cares about. */
@@ -33,6 +34,8 @@ struct cli {
 	unsigned int n_errors; /* that the library told */
 	bool not_found;	     /* why: a name that is no module's */
 	int notify_fd;	     /* -1: none */
+	bool machine;	     /* closure: the names come in addition to the machine's modules */
+	char *files_root;    /* closure: where modules and firmware are, or NULL */
 	bool progress_shown; /* a progress line stands on the terminal */
 	char **args;	     /* NULL-terminated, behind the options */
 	int n_args;
@@ -71,3 +74,4 @@ int command_list(struct cli *cli);
 int command_monitor(struct cli *cli);
 int command_record(struct cli *cli);
 int command_replay(struct cli *cli);
+int command_closure(struct cli *cli);

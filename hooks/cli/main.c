@@ -16,6 +16,8 @@ static const struct command commands[] = {
 	{ "why", COMMAND_WHY, command_why, "MODULE...", "show what asks for a module, and what withholds it" },
 	{ "record", COMMAND_RECORD, command_record, "FILE", "save what this machine shows, to plan from it elsewhere" },
 	{ "replay", COMMAND_REPLAY, command_replay, "FILE", "plan from what was recorded" },
+	{ "closure", COMMAND_CLOSURE, command_closure, "[NAME|ALIAS...]",
+	  "show the files an initramfs needs: modules with all that belongs to them, firmware" },
 	{ "list", COMMAND_LIST, command_list, "", "show the loaded modules, as lsmod does" },
 };
 

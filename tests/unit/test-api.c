@@ -404,6 +404,37 @@ static void json_and_reports_are_whole(void **state)
 	coldplug_free(c);
 }
 
+/* Its modules are no ELF files here: told as lost, and listed all the same. */
+static void an_image_needs_files(void **state)
+{
+	const struct coldplug_file *files;
+	struct coldplug *c = open_it();
+
+	assert_int_equal(coldplug_want(c, "a", NULL), 1);
+	assert_int_equal(coldplug_closure(c, NULL, &files), -EINVAL);
+	coldplug_free(c);
+
+	c = open_it();
+	assert_int_equal(coldplug_set_flag(c, COLDPLUG_IGNORE_LOADED, true), 0);
+	assert_int_equal(coldplug_set_flag(c, COLDPLUG_FIRMWARE, false), 0);
+	assert_int_equal(coldplug_set_flag(c, COLDPLUG_COMPANIONS, false), 0);
+	assert_int_equal(coldplug_closure(c, NULL, &files), 0);
+	assert_int_equal(coldplug_want(c, "black", NULL), 1);
+	assert_int_equal(coldplug_want_loaded(c), 0);
+	assert_int_equal(coldplug_closure(c, NULL, &files), 2); /* b is loaded */
+	assert_string_equal(files[0].name, "b");
+	assert_int_equal(coldplug_want(c, "a", NULL), 1);
+	assert_int_equal(coldplug_closure(c, NULL, &files), 4);
+	assert_int_equal(files[3].kind, COLDPLUG_FILE_MODULE);
+	assert_string_equal(files[3].name, "s");
+	assert_non_null(strstr(files[3].path, "/lib/modules/1.0/kernel/s.ko"));
+	assert_null(files[3].by);
+	assert_int_equal(coldplug_closure(c, "/nowhere", &files), -ENOENT);
+	assert_int_equal(coldplug_exit_code(c), 2);
+	assert_non_null(strstr(messages, "kernel/s.ko: No such file"));
+	coldplug_free(c);
+}
+
 static void contexts_are_independent(void **state)
 {
 	struct coldplug *a = open_it(), *b = open_it();
@@ -435,6 +466,7 @@ int main(void)
 		cmocka_unit_test(parameters_have_a_limit),
 		cmocka_unit_test(loaded_modules_are_listed),
 		cmocka_unit_test(json_and_reports_are_whole),
+		cmocka_unit_test(an_image_needs_files),
 		cmocka_unit_test(contexts_are_independent),
 	};
 
