@@ -6,8 +6,8 @@
  *
  *  - the device that names the driver appears only after the driver of another one was loaded, so an
  *    image made from today's list of devices (of a build host, or with the stick unplugged) lacks it;
- *  - the kernel asks for it by request_module() under a name that stands in a file system's header, in a mount
- *    option or a table of device mapper.
+ *  - the kernel asks for it by request_module() under a name that stands in a driver, a file system's header, a
+ *    mount option or a table of device mapper.
  *
  * What a hard dependency or a softdep says already is not repeated, unless kernels differ in it.
  */
@@ -34,6 +34,10 @@ const char companions_text[] =
 	"weakdep usbhid hid_generic\n"
 	"weakdep i2c_hid hid_generic hid_multitouch\n"
 	"weakdep i8042 atkbd\n"
+	/* what drivers ask for when they start */
+	"weakdep crc64_rocksoft crc64_rocksoft_generic\n"
+	"weakdep ipmi_si acpi_ipmi\n"
+	"weakdep snd_hda_intel snd_hda_codec_generic\n"
 	/* file systems: checksums, character sets, compressors */
 	"weakdep ext4 crc32c\n"
 	"weakdep xfs crc32c\n"
