@@ -93,8 +93,8 @@ static int add_rules(struct closure *x, const struct config *config, enum rule_k
 	return r;
 }
 
-/* The words of softdep= and weakdep= of a .modinfo. Some modules forget the "pre:" (cifs): what they need all the
- * same is no harm in an image. */
+/* The words of softdep= and weakdep= of a .modinfo. Some modules forget the "pre:" (cifs): modprobe then ignores
+ * them, and they are needed all the same. */
 static int add_words(struct closure *x, const char *words, uint32_t module, const char *why)
 {
 	_cleanup_free_ char *copy = strdup(words);
