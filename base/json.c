@@ -6,6 +6,8 @@
 
 static void put(struct json *j, const char *s, size_t n)
 {
+	if (!n)
+		return;
 	if (j->failed || array_make_room(&j->text, n) < 0) {
 		j->failed = true;
 		return;
@@ -28,27 +30,32 @@ static size_t utf8_length(const unsigned char *s)
 	return n;
 }
 
+/* How many bytes at s stand for themselves. */
+static size_t plain_length(const unsigned char *s)
+{
+	size_t n = 0, length;
+
+	while (s[n] >= ' ' && s[n] != '"' && s[n] != '\\' && s[n] != 0x7f && (length = utf8_length(s + n)))
+		n += length;
+	return n;
+}
+
 static void put_string(struct json *j, const char *value)
 {
 	const unsigned char *s = (const unsigned char *)value;
 	char escape[8];
 
 	put(j, "\"", 1);
-	while (*s) {
-		size_t n = utf8_length(s);
+	for (;;) {
+		size_t n = plain_length(s);
 
-		if (*s == '"' || *s == '\\') {
-			snprintf(escape, sizeof(escape), "\\%c", *s);
-			put(j, escape, 2);
-			s++;
-		} else if (*s < ' ' || *s == 0x7f || !n) {
-			snprintf(escape, sizeof(escape), "\\u%04x", *s);
-			put(j, escape, 6);
-			s++;
-		} else {
-			put(j, (const char *)s, n);
-			s += n;
-		}
+		put(j, (const char *)s, n);
+		s += n;
+		if (!*s)
+			break;
+		n = (size_t)snprintf(escape, sizeof(escape), *s == '"' || *s == '\\' ? "\\%c" : "\\u%04x", *s);
+		put(j, escape, n);
+		s++;
 	}
 	put(j, "\"", 1);
 }

@@ -32,8 +32,28 @@ int rootfs_open(struct rootfs *ret, const char *dir)
 	return 0;
 }
 
+void rootfs_pin(struct rootfs *root)
+{
+	static const char *const names[ROOTFS_PINS] = { "sys", "proc" };
+
+	rootfs_unpin(root);
+	for (size_t i = 0; i < ROOTFS_PINS; i++) {
+		int fd = rootfs_openat(root, names[i], O_PATH | O_DIRECTORY);
+
+		if (fd >= 0)
+			root->pins[root->n_pins++] = (struct rootfs_pin){ .name = names[i], .fd = fd };
+	}
+}
+
+void rootfs_unpin(struct rootfs *root)
+{
+	while (root->n_pins)
+		close(root->pins[--root->n_pins].fd);
+}
+
 void rootfs_close(struct rootfs *root)
 {
+	rootfs_unpin(root);
 	if (root->fd >= 0)
 		close(root->fd);
 	free(root->path);
@@ -54,7 +74,7 @@ static int starting_point(const struct rootfs *root, const char **path)
 
 	*path += strspn(*path, "/");
 	n = strcspn(*path, "/");
-	for (const struct rootfs_pin *pin = root->pins; pin && pin->name; pin++) {
+	for (const struct rootfs_pin *pin = root->pins; pin < root->pins + root->n_pins; pin++) {
 		if (strlen(pin->name) != n || strncmp(pin->name, *path, n) != 0)
 			continue;
 		*path += n;

@@ -9,17 +9,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* A directory that is reached by a descriptor, not by its name: a file system that has been moved away
- * is still there. */
+/* A directory that is reached by a descriptor, not by its name. */
 struct rootfs_pin {
-	const char *name; /* the first component of a path, "sys" */
+	const char *name; /* the first component of a path */
 	int fd;
 };
+
+#define ROOTFS_PINS 2
 
 struct rootfs {
 	int fd;			       /* O_PATH of the root directory */
 	char *path;		       /* absolute, without a trailing slash: "" for "/" */
-	const struct rootfs_pin *pins; /* NULL, or up to one whose name is NULL; borrowed */
+	struct rootfs_pin pins[ROOTFS_PINS];
+	unsigned int n_pins;
 };
 
 #define ROOTFS_NONE ((struct rootfs){ .fd = -1 })
@@ -27,6 +29,11 @@ struct rootfs {
 /* dir: NULL or "/" for the running system. Negative errno when it cannot be opened. */
 int rootfs_open(struct rootfs *ret, const char *dir);
 void rootfs_close(struct rootfs *root);
+
+/* Holds sys and proc as they are now: when an initramfs is left these are moved to the new root, and names
+ * lead there no longer. What cannot be opened is looked for by its name. rootfs_close() ends it. */
+void rootfs_pin(struct rootfs *root);
+void rootfs_unpin(struct rootfs *root);
 
 /* Opens path (a leading slash is taken as the root's) with O_CLOEXEC; a descriptor or -errno. */
 int rootfs_openat(const struct rootfs *root, const char *path, int flags);

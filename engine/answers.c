@@ -89,8 +89,9 @@ API size_t coldplug_steps(struct coldplug *c)
 }
 
 static const enum coldplug_state states[] = {
-	[LOAD_DONE] = COLDPLUG_DONE,	 [LOAD_ALREADY] = COLDPLUG_ALREADY, [LOAD_DECLINED] = COLDPLUG_DECLINED,
-	[LOAD_FAILED] = COLDPLUG_FAILED, [LOAD_SKIPPED] = COLDPLUG_SKIPPED,
+	[LOAD_DONE] = COLDPLUG_DONE,	     [LOAD_ALREADY] = COLDPLUG_ALREADY,
+	[LOAD_DECLINED] = COLDPLUG_DECLINED, [LOAD_FAILED] = COLDPLUG_FAILED,
+	[LOAD_SKIPPED] = COLDPLUG_SKIPPED,
 };
 
 static enum coldplug_state state_of(const struct load_result *result)
@@ -149,7 +150,8 @@ static const char *action_line(struct coldplug *c, struct arena *arena, const st
 	if (m->path && m->path[0] == '/')
 		return arena_printf(arena, "insmod %s%s %s\n", c->root.path, m->path, params);
 	if (m->path)
-		return arena_printf(arena, "insmod %s/%s/%s %s\n", c->root.path, c->dir.path, m->path, params);
+		return arena_printf(arena, "insmod %s/%s/%s %s\n", c->root.path, c->dir.path, m->path,
+				    params);
 	return a->builtin ? arena_printf(arena, "builtin %s\n", name) : "";
 }
 
@@ -277,13 +279,15 @@ static int push_rules(struct coldplug *c, uint32_t id)
 	int r = 0;
 
 	if (rule)
-		r = push_reason(c, (struct coldplug_reason){ .why = COLDPLUG_WHY_INSTALL, .pattern = rule->value },
-				rule);
+		r = push_reason(
+			c, (struct coldplug_reason){ .why = COLDPLUG_WHY_INSTALL, .pattern = rule->value },
+			rule);
 	for (size_t i = 0; !r && i < c->config.rules[RULE_OPTIONS].n; i++) {
 		rule = &c->config.rules[RULE_OPTIONS].items[i];
 		if (option_counts(c, id, rule->key))
-			r = push_reason(c, (struct coldplug_reason){ .why = COLDPLUG_WHY_OPTION,
-								     .pattern = rule->value },
+			r = push_reason(c,
+					(struct coldplug_reason){ .why = COLDPLUG_WHY_OPTION,
+								  .pattern = rule->value },
 					rule);
 	}
 	return r;
@@ -353,23 +357,61 @@ static bool is_same_withheld(const struct coldplug *c, const struct withheld *a,
 {
 	if (a->module != MODULE_NONE || b->module != MODULE_NONE)
 		return a->module == b->module;
-	return !strcmp(c->planner.requests.items[a->request].text, c->planner.requests.items[b->request].text);
+	return !strcmp(c->planner.requests.items[a->request].text,
+		       c->planner.requests.items[b->request].text);
 }
 
 /* Modules, and the names that are off: each once. */
-static size_t count_withheld(const struct coldplug *c)
+static bool is_first_withheld(const struct coldplug *c, size_t i)
 {
 	const struct withheld *list = c->planner.withheld.items;
+
+	for (size_t k = 0; k < i; k++)
+		if (is_same_withheld(c, &list[k], &list[i]))
+			return false;
+	return true;
+}
+
+static size_t count_withheld(const struct coldplug *c)
+{
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->planner.withheld.n; i++) {
-		size_t k = 0;
-
-		while (k < i && !is_same_withheld(c, &list[k], &list[i]))
-			k++;
-		n += k == i;
-	}
+	for (size_t i = 0; i < c->planner.withheld.n; i++)
+		n += is_first_withheld(c, i);
 	return n;
+}
+
+API int64_t coldplug_withheld(struct coldplug *c, const char *const **names)
+{
+	int r = context_open(c);
+
+	c->withheld.n = 0;
+	for (size_t i = 0; !r && i < c->planner.withheld.n; i++) {
+		const struct withheld *w = &c->planner.withheld.items[i];
+		const char *name = w->module != MODULE_NONE ? modules_name(&c->modules, w->module) :
+							      c->planner.requests.items[w->request].text;
+
+		if (is_first_withheld(c, i))
+			r = array_push(&c->withheld, name);
+	}
+	*names = c->withheld.items;
+	return r < 0 ? r : (int64_t)c->withheld.n;
+}
+
+API int64_t coldplug_not_found(struct coldplug *c, const char *const **names)
+{
+	int r = context_open(c);
+
+	c->not_found_names.n = 0;
+	for (size_t i = 0; !r && i < c->planner.requests.n; i++) {
+		const struct request *x = &c->planner.requests.items[i];
+
+		if (!(x->flags & REQUEST_DEVICE) &&
+		    (x->result == REQUEST_NOTHING || x->result == REQUEST_INVALID))
+			r = array_push(&c->not_found_names, x->text);
+	}
+	*names = c->not_found_names.items;
+	return r < 0 ? r : (int64_t)c->not_found_names.n;
 }
 
 API void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret)

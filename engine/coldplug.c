@@ -12,11 +12,13 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/context.h"
 #include "engine/record.h"
+#include "uevent/walk.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -31,7 +33,10 @@ API int coldplug_new(struct coldplug **ret)
 	c->epoll_fd = -1;
 	c->wake_fd = -1;
 	c->netlink.fd = -1;
-	c->flags = 1u << COLDPLUG_ASYNC_PROBE;
+	asker_init(&c->devices_asker, walk_answer, &c->root, &c->log);
+	asker_init(&c->disks_asker, wait_list_answer, &c->root, &c->log);
+	c->flags = 1u << COLDPLUG_ASYNC_PROBE | 1u << COLDPLUG_FOUND_TYPE |
+		   1u << COLDPLUG_FIRMWARE | 1u << COLDPLUG_COMPANIONS;
 	c->start_us = context_now_us();
 	*ret = c;
 	return 0;
@@ -64,9 +69,14 @@ static void free_contents(struct coldplug *c)
 	c->step_path = NULL;
 	array_free(&c->names);
 	array_free(&c->undriven);
+	array_free(&c->withheld);
+	array_free(&c->not_found_names);
 	array_free(&c->reasons);
 	array_free(&c->loaded_answer);
 	array_free(&c->matches.items);
+	free(c->module_directory);
+	c->module_directory = NULL;
+	array_free(&c->files);
 }
 
 void context_reset(struct coldplug *c)
@@ -80,7 +90,7 @@ void context_reset(struct coldplug *c)
 	c->dir = (struct moddir){};
 	c->batch = (struct plan){};
 	c->n_results = c->handed = 0;
-	c->opened = false;
+	c->opened = c->loaded_known = false;
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -93,6 +103,8 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 	if (!c)
 		return NULL;
 	context_stop_listening(c);
+	asker_free(&c->devices_asker);
+	asker_free(&c->disks_asker);
 	free_contents(c);
 	wait_list_free(&c->waits);
 	free_list(c->config_paths);
@@ -100,6 +112,7 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 		nftw(c->unpacked, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 	free(c->unpacked);
 	free(c->root_path);
+	free(c->module_root);
 	free(c->release);
 	free(c->report_path);
 	free(c->record_path);
@@ -138,6 +151,20 @@ API int coldplug_set_root(struct coldplug *c, const char *dir)
 	if (!r && dir && strcmp(dir, "/") != 0)
 		c->flags |= 1u << COLDPLUG_DRY_RUN;
 	return r;
+}
+
+API int coldplug_set_module_root(struct coldplug *c, const char *dir)
+{
+	_cleanup_free_ char *cwd = dir && dir[0] != '/' ? getcwd(NULL, 0) : NULL;
+	_cleanup_free_ char *path = NULL;
+
+	if (!dir)
+		return set_string(c, &c->module_root, NULL);
+	if (dir[0] != '/' && !cwd)
+		return -errno;
+	if (asprintf(&path, "%s%s%s", cwd ? cwd + 1 : "", cwd ? "/" : "", cwd ? dir : dir + 1) < 0)
+		return -ENOMEM;
+	return set_string(c, &c->module_root, path);
 }
 
 API int coldplug_set_release(struct coldplug *c, const char *release)
@@ -239,6 +266,11 @@ API const char *coldplug_found(const struct coldplug *c, size_t i)
 	return i < c->waits.specs.n ? c->waits.specs.items[i].node : NULL;
 }
 
+API const char *coldplug_found_type(const struct coldplug *c, size_t i)
+{
+	return i < c->waits.specs.n ? c->waits.specs.items[i].type : NULL;
+}
+
 API int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on)
 {
 	if (c->opened)
@@ -268,6 +300,13 @@ API void coldplug_set_event(struct coldplug *c, void (*fn)(void *userdata, const
 {
 	c->event = fn;
 	c->event_data = userdata;
+}
+
+API void coldplug_set_act(struct coldplug *c, int (*fn)(void *userdata, const struct coldplug_act *act),
+			  void *userdata)
+{
+	c->act = fn;
+	c->act_data = userdata;
 }
 
 API void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t step), void *userdata)
@@ -362,16 +401,50 @@ static int read_loaded(struct coldplug *c)
 
 int context_open_root(struct coldplug *c)
 {
-	int r = c->root.fd >= 0 ? 0 : rootfs_open(&c->root, c->root_path);
+	int r;
 
-	if (r < 0)
+	if (c->root.fd >= 0)
+		return 0;
+	r = rootfs_open(&c->root, c->root_path);
+	if (!r)
+		rootfs_pin(&c->root);
+	else
 		log_error(&c->log, "%s: %s", c->root_path ? c->root_path : "/", strerror(-r));
 	return r;
 }
 
-int context_open(struct coldplug *c)
+/* -d takes modules and modules.softdep from elsewhere, and the rest from here. */
+static int open_elsewhere(struct coldplug *c)
 {
-	char *moddir;
+	_cleanup_free_ char *parent = NULL;
+	int r;
+
+	if (c->root.path[0]) {
+		log_error(&c->log, "a root and another one for the modules: only one of them can be had");
+		return -EINVAL;
+	}
+	if (asprintf(&parent, "%s/lib/modules", c->module_root) < 0)
+		return -ENOMEM;
+	r = moddir_open_in(&c->dir, &c->root, parent, c->release, &c->log);
+	if (!r && asprintf(&c->module_directory, "/%s/%s", parent, c->release) < 0)
+		return -ENOMEM;
+	return r;
+}
+
+static int open_moddir(struct coldplug *c, bool tell)
+{
+	int r;
+
+	if (c->module_root)
+		return open_elsewhere(c);
+	if (tell)
+		return moddir_open(&c->dir, &c->root, c->release, &c->log);
+	r = moddir_open_in(&c->dir, &c->root, "lib/modules", c->release, &c->log);
+	return r ?: moddir_open_in(&c->dir, &c->root, "usr/lib/modules", c->release, &c->log);
+}
+
+static int open_contents(struct coldplug *c, bool tell)
+{
 	int r;
 
 	if (c->opened)
@@ -387,12 +460,26 @@ int context_open(struct coldplug *c)
 	c->planner.lookup = &c->lookup;
 	c->planner.config = &c->config;
 	c->config.log = &c->log;
-	r = moddir_open(&c->dir, &c->root, c->release, &c->log);
+	r = open_moddir(c, tell);
 	if (r < 0)
 		return r;
-	moddir = c->dir.path;
-	r = config_load(&c->config, &c->root, (const char *const *)c->config_paths, moddir);
-	return r ?: read_cmdline(c) ?: read_loaded(c);
+	r = config_load(&c->config, &c->root, (const char *const *)c->config_paths, c->dir.path);
+	return r ?: read_cmdline(c);
+}
+
+int context_open_for_one(struct coldplug *c)
+{
+	return open_contents(c, false);
+}
+
+int context_open(struct coldplug *c)
+{
+	int r = open_contents(c, true);
+
+	if (r < 0 || c->loaded_known)
+		return r;
+	c->loaded_known = true;
+	return read_loaded(c);
 }
 
 const char *context_path(struct coldplug *c, struct arena *arena, const char *path)
@@ -415,16 +502,21 @@ static bool kernel_synchronizes(void)
 	return major > 5 || (major == 5 && minor >= 17);
 }
 
+bool context_async_probe(const struct coldplug *c)
+{
+	return has_flag(c, COLDPLUG_ASYNC_PROBE) && kernel_synchronizes();
+}
+
 API int coldplug_start(struct coldplug *c)
 {
-	struct loader_options options = { .jobs = c->jobs };
+	struct loader_options options = { .jobs = c->jobs, .ops = c->kernel_ops, .ops_data = c->kernel_data };
 	int r = context_open(c);
 
 	if (r < 0 || c->loader || has_flag(c, COLDPLUG_DRY_RUN))
 		return r;
 	options.root = c->root.path;
 	options.rootfd = c->root.fd;
-	options.async_probe = has_flag(c, COLDPLUG_ASYNC_PROBE) && kernel_synchronizes();
+	options.async_probe = context_async_probe(c);
 	r = loader_start(&c->loader, &options);
 	if (r < 0) {
 		log_error(&c->log, "the process that loads cannot be started: %s", strerror(-r));

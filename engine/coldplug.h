@@ -50,6 +50,10 @@ int coldplug_parameters(struct coldplug *c, int (*fn)(void *userdata, const char
  * flag is then cleared. Since 0.1. */
 int coldplug_set_root(struct coldplug *c, const char *dir);
 
+/** The directory in which lib/modules/ is looked for, as modprobe -d: everything else stays where it is,
+ * and what is there is loaded. Not together with coldplug_set_root(). Since 0.1. */
+int coldplug_set_module_root(struct coldplug *c, const char *dir);
+
 /** The kernel release to use; NULL: the running one (uname(2)), or under another root the only one
  * there is. Since 0.1. */
 int coldplug_set_release(struct coldplug *c, const char *release);
@@ -70,6 +74,15 @@ enum coldplug_flag {
 	COLDPLUG_IGNORE_LOADED,	 /**< plan as if nothing were loaded, modprobe -D (off) */
 	COLDPLUG_UDEV,		 /**< events come from udevd, after its rules, instead of the kernel (off) */
 	COLDPLUG_MONITOR,	 /**< after coldplug_run(), coldplug_dispatch() goes on for days (off) */
+	COLDPLUG_FOUND_TYPE,	 /**< a path or number waited for is there when its type is known too (on) */
+	/* of coldplug_insert() and coldplug_remove() only: */
+	COLDPLUG_FIRST_TIME,	    /**< what is there, or gone, already is an error (off) */
+	COLDPLUG_REMOVE_HOLDERS,    /**< the modules that use it go too (off) */
+	COLDPLUG_FORCE_MODVERSION,  /**< symbol versions are not compared (off) */
+	COLDPLUG_FORCE_VERMAGIC,    /**< nor the version magic (off) */
+	COLDPLUG_FORCE_REMOVE,	    /**< removed although it is in use: the kernel may crash (off) */
+	COLDPLUG_FIRMWARE,	 /**< coldplug_closure() lists firmware too (on) */
+	COLDPLUG_COMPANIONS,	 /**< coldplug_closure() adds what engine/companions.c says (on) */
 };
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);
 
@@ -121,8 +134,9 @@ int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list)
 
 /* ---- wanting ---- */
 
-/** Walks sys/devices and wants what was not seen before; how many new aliases. -ENOENT: there is no
- * sys/devices under the root. Since 0.1. */
+/** Walks sys/devices and wants what was not seen before; how many new aliases. Waits for devices that are
+ * slow to answer, 10 seconds at most (coldplug_run() goes on meanwhile). -ENOENT: there is no sys/devices
+ * under the root. Since 0.1. */
 int64_t coldplug_walk(struct coldplug *c);
 
 /** Wants a module or alias by name, or a module's file by a path with a '/' in it (its dependencies are
@@ -134,6 +148,10 @@ int coldplug_want(struct coldplug *c, const char *name, const char *params);
 /** Wants what modules-load.d(5) and modules_load= (rd.modules_load=) of the kernel command line name.
  * Since 0.1. */
 int coldplug_want_configured(struct coldplug *c);
+
+/** Wants the modules that are loaded, by name: some of them no device names, for instance what the kernel
+ * asked for itself. One that has no file here is told and left out. Since 0.1. */
+int coldplug_want_loaded(struct coldplug *c);
 
 /* ---- the plan ---- */
 
@@ -207,6 +225,39 @@ struct coldplug_reason {
  * array valid until the next call. Returns how many, 0 when nothing asked for it. Since 0.1. */
 int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list);
 
+/** What rules withhold of what was wanted so far: modules, and names that are "off", each once, without any
+ * order; coldplug_why() says by which rule. *names: an array valid until the next call. Returns how many. Since
+ * 0.1. */
+int64_t coldplug_withheld(struct coldplug *c, const char *const **names);
+
+/** The names that were wanted (coldplug_want(), coldplug_want_configured()) and nothing has: *names, an array
+ * valid until the next call. Returns how many. What has a name but no file is a step, COLDPLUG_ABSENT. Since
+ * 0.1. */
+int64_t coldplug_not_found(struct coldplug *c, const char *const **names);
+/* ---- an image ---- */
+
+enum coldplug_file_kind {
+	COLDPLUG_FILE_MODULE,
+	COLDPLUG_FILE_FIRMWARE,
+};
+
+/** A file that an image needs. Fields are only ever added at the end. */
+struct coldplug_file {
+	enum coldplug_file_kind kind;
+	const char *path; /**< absolute, with the root (or from) in front */
+	const char *name; /**< the module's; firmware: the name by which the kernel asks for it */
+	const char *by;	  /**< the module that brought it in; NULL: it was wanted, or is a dependency of such */
+};
+
+/** The files that an image needs for all that was wanted so far: modules with their hard dependencies,
+ * softdeps, weakdeps and companions (engine/companions.c), and firmware. For an image nothing counts as
+ * loaded: needs COLDPLUG_DRY_RUN and COLDPLUG_IGNORE_LOADED, else -EINVAL. from: the directory whose
+ * lib/modules/ and lib/firmware/ have the files, when the root has only the indexes (a recording); NULL:
+ * the root. *list: an array, modules first, each sorted by path, valid until the next call. Returns how
+ * many. A module that cannot be read is input lost; firmware that is not there is told at level 6. Since
+ * 0.1. */
+int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list);
+
 /* ---- loading ---- */
 
 /** Starts the process that loads (loader(7) in ARCHITECTURE.md): call it, or coldplug_run(), before
@@ -237,10 +288,24 @@ int coldplug_wait(struct coldplug *c);
  * meanwhile until nothing new comes. Since 0.1. */
 int coldplug_run(struct coldplug *c);
 
+/** The same in steps, for who has a loop of its own: coldplug_begin() does all that need not be waited for.
+ * Then, until coldplug_advance() answers 1 (done: all has settled, or what is waited for is there) or a
+ * negative errno (-ETIMEDOUT among them): wait with poll(2) until coldplug_fd() is readable, *timeout_ms at
+ * most (-1: no limit), and call it again. It does not block. Who goes on calling it after that has the rest
+ * settle too (coldplug_is_settled()). A later coldplug_begin() looks at everything
+ * anew. Not with COLDPLUG_DRY_RUN: there coldplug_begin() is all. Since 0.1. */
+int coldplug_begin(struct coldplug *c);
+int coldplug_advance(struct coldplug *c, int *timeout_ms);
+
+/** Whether at this moment nothing is in flight and the kernel has said all: what is still waited for does not
+ * come by itself. Since 0.1. */
+bool coldplug_is_settled(struct coldplug *c);
+
 /** Makes coldplug_run() return as soon as a device is there, instead of when all is done: "/dev/...",
- * "UUID=...", "LABEL=...", "PARTUUID=...", "PARTLABEL=..." or "/dev/disk/by-{uuid,label,partuuid,
- * partlabel}/..." (udev's links are not needed for these; by-id and by-path only udev can make). Several
- * calls: until all of them are there. Other loads go on. -EINVAL: none of these; -EOPNOTSUPP: built
+ * "MAJOR:MINOR" of a block device, "UUID=...", "LABEL=...", "PARTUUID=...", "PARTUUID=.../PARTNROFF=N" (the
+ * partition N behind that one), "PARTLABEL=..." or "/dev/disk/by-{uuid,label,partuuid,partlabel}/..." (udev's
+ * links are not needed for these; by-id and by-path only udev can make). With COLDPLUG_FOUND_TYPE
+ * a disk is there when it has said what is on it, or has not for 10 seconds. Several calls: until all of them are there. Other loads go on. -EINVAL: none of these; -EOPNOTSUPP: built
  * without libblkid. Since 0.1. */
 int coldplug_wait_for(struct coldplug *c, const char *spec);
 
@@ -250,6 +315,10 @@ int coldplug_set_timeout(struct coldplug *c, unsigned int milliseconds);
 
 /** The device node ("/dev/...") of the i-th thing waited for, or NULL while it is not there. Since 0.1. */
 const char *coldplug_found(const struct coldplug *c, size_t i);
+
+/** The type of the file system on it, as libblkid calls it ("ext4"); NULL when it is not there, has none, did
+ * not answer, or without libblkid; of paths and numbers also without COLDPLUG_FOUND_TYPE. Since 0.1. */
+const char *coldplug_found_type(const struct coldplug *c, size_t i);
 
 /** The devices with an alias and without a driver ("/devices/..."): *list, an array valid until the next
  * call. Returns how many. Since 0.1. */
@@ -284,6 +353,65 @@ int coldplug_leave(struct coldplug *c);
 
 /** Waits until the report is written. Since 0.1. */
 int coldplug_finish(struct coldplug *c);
+
+/* ---- one name at a time, as modprobe(8) does it ---- */
+
+/** What coldplug_insert() and coldplug_remove() are about to do, or could not. */
+enum coldplug_act_kind {
+	COLDPLUG_ACT_MATCH,	/**< insert: the name asked for means this module */
+	COLDPLUG_ACT_INSMOD,	/**< its file goes to the kernel: path, params */
+	COLDPLUG_ACT_INSTALL,	/**< an install command is run instead: command, params */
+	COLDPLUG_ACT_BUILTIN,	/**< nothing to do (told under COLDPLUG_IGNORE_LOADED only) */
+	COLDPLUG_ACT_RMMOD,	/**< it is taken out of the kernel */
+	COLDPLUG_ACT_REMOVE,	/**< a remove command is run instead: command */
+	/* what went wrong */
+	COLDPLUG_ACT_NO_FILE,	     /**< there is no file of that name */
+	COLDPLUG_ACT_COMMAND_FAILED, /**< command, error: its exit status */
+	COLDPLUG_ACT_FAILED,	     /**< insert: the module asked for is not in the kernel: error, message */
+	COLDPLUG_ACT_THERE,	     /**< insert, COLDPLUG_FIRST_TIME: it was loaded before */
+	COLDPLUG_ACT_NOT_THERE,	     /**< remove, COLDPLUG_FIRST_TIME: it is not loaded */
+	COLDPLUG_ACT_NOT_REMOVABLE,  /**< remove: it is built in */
+	COLDPLUG_ACT_IN_USE,	     /**< remove: its reference count is not 0 */
+	COLDPLUG_ACT_KEPT,	     /**< remove: the kernel refused: error */
+};
+
+/** Unused strings are NULL. Valid only inside the function. Fields are only ever added at the end. */
+struct coldplug_act {
+	enum coldplug_act_kind kind;
+	const char *module;
+	const char *path;
+	const char *params; /**< as modprobe -v prints them: a blank behind those of the configuration */
+	const char *command;
+	int error;	     /**< positive errno, or an exit status */
+	const char *message; /**< why, in one line, or NULL */
+};
+
+/** Called before each act, and for each that failed; COLDPLUG_DRY_RUN: only called. Anything but 0 ends
+ * the call in progress with -ECANCELED. Since 0.1. */
+void coldplug_set_act(struct coldplug *c, int (*fn)(void *userdata, const struct coldplug_act *act),
+		      void *userdata);
+
+/** Loads what a name or alias (or a path that begins with '/' or './') means, with what it needs, in this
+ * process, one after the other, in modprobe's order; returns when it is done. Nothing is shared with a loading
+ * process, so it may run while another one's module waits for it (request_module). 0; -ENOENT: nothing
+ * has this name, and no act told so; else -errno of the last match that failed. Since 0.1. */
+int coldplug_insert(struct coldplug *c, const char *name, const char *params);
+
+/** The matches only (COLDPLUG_ACT_MATCH), not filtered. 0 or -ENOENT. Since 0.1. */
+int coldplug_match(struct coldplug *c, const char *name);
+
+/** Removes what a name or alias means, as modprobe -r: its post softdeps, itself, then what it needed and
+ * nobody else uses, and its pre softdeps. wait_ms: how long to wait for its reference count to become 0.
+ * 0 (also when it was not loaded); -ENOENT: nothing has this name, or it is built in; -EBUSY; -EINVAL: not an
+ * alias; -ELOOP: its softdeps have no end; -errno of the kernel. Since 0.1. */
+int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_ms);
+
+/** The configuration, and all aliases that modules have, as modprobe -c prints them: megabytes, NUL-terminated, for
+ * the caller to free(). Since 0.1. */
+int coldplug_config_text(struct coldplug *c, char **ret);
+
+/** The directory in which coldplug_insert() looks, as modprobe names it. NULL: no memory. Since 0.1. */
+const char *coldplug_module_directory(struct coldplug *c);
 
 enum coldplug_json {
 	COLDPLUG_JSON_PLAN,   /**< devices, aliases, steps with reasons, what is withheld */

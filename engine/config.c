@@ -14,7 +14,7 @@
 #include "base/limits.h"
 #include "engine/cmdline.h"
 
-static const char *const default_paths[] = {
+const char *const config_default_paths[] = {
 	"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d",
 	"/usr/lib/modprobe.d", "/lib/modprobe.d", NULL,
 };
@@ -364,7 +364,7 @@ int config_load(struct config *c, const struct rootfs *root, const char *const *
 
 	if (paths)
 		r = read_named(c, paths, &list, &host);
-	for (paths = paths ? NULL : default_paths; !r && paths && *paths; paths++)
+	for (paths = paths ? NULL : config_default_paths; !r && paths && *paths; paths++)
 		r = add_path(c, root, &list, *paths);
 	if (!r && moddir) {
 		softdep = arena_printf(&list.arena, "/%s/modules.softdep", moddir);

@@ -45,6 +45,9 @@ struct config {
 	uint32_t bad_lines; /* of the file being read */
 };
 
+/* Where modprobe.d(5) is, NULL-terminated. */
+extern const char *const config_default_paths[];
+
 /* Reads the directories (or files) in paths, NULL-terminated, wherever they are; when NULL the default
  * ones under root: /etc, /run, /usr/local/lib, /usr/lib, /lib, each modprobe.d. moddir (may be NULL): the release's
  * directory, whose modules.softdep and modules.weakdep are sorted in among them. Bad lines and

@@ -10,6 +10,7 @@
 #include "engine/planner.h"
 #include "loader/loaded.h"
 #include "loader/loader.h"
+#include "uevent/ask.h"
 #include "uevent/device.h"
 #include "uevent/netlink.h"
 #include "uevent/udev.h"
@@ -19,6 +20,7 @@ struct coldplug {
 	/* settings */
 	struct log log;
 	char *root_path;
+	char *module_root;	/* below "/", without a leading slash, or NULL */
 	char *release;
 	char **config_paths;
 	unsigned int jobs;
@@ -26,11 +28,16 @@ struct coldplug {
 	char *report_path;
 	char *record_path;
 	char *unpacked; /* a temporary directory to be removed, or NULL */
+	int (*act)(void *userdata, const struct coldplug_act *act);
+	void *act_data;
+	const struct kernel_ops *ops; /* tests: NULL for the running kernel */
+	void *ops_data;
 	void (*progress)(void *userdata, size_t step);
 	void *progress_data;
 
 	/* what is read */
 	bool opened;
+	bool loaded_known; /* proc/modules was read */
 	struct rootfs root;
 	struct moddir dir;
 	struct modules modules;
@@ -46,11 +53,13 @@ struct coldplug {
 	size_t n_aliases;	       /* that became requests, ever */
 	struct plan batch;	       /* made, not handed over yet */
 	struct loader *loader;
+	const struct kernel_ops *kernel_ops; /* a test's; NULL: the running kernel's */
+	void *kernel_data;
 	ARRAY(struct load_result) results; /* by step; outcome RESULT_NONE until it comes */
 	size_t n_results;
 
 	/* what is heard */
-	int epoll_fd; /* the loader and the source below it; -1 */
+	int epoll_fd; /* the loader, the askers and the source below it; -1 */
 	bool listening;
 	struct netlink netlink;
 	struct udev_source *udev; /* instead of netlink */
@@ -61,8 +70,10 @@ struct coldplug {
 	bool no_barrier;      /* it cannot be had here */
 	bool settled;	      /* the barrier has come back, or a walk has found nothing */
 	bool drained;	      /* and then there was nothing more to take */
+	bool done;	      /* coldplug_advance() has said so */
 	uint64_t n_events;
 	uint64_t walked_us;   /* when the last walk ended */
+	struct asker devices_asker; /* for the "uevent" files of devices */
 	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */
 	struct record *record; /* of the run that is under way */
 	volatile sig_atomic_t reload;
@@ -73,6 +84,8 @@ struct coldplug {
 
 	/* what is waited for */
 	struct wait_list waits;
+	struct asker disks_asker; /* what is on them */
+	bool look_for_waits;	  /* at all devices there are */
 	unsigned int timeout_ms;
 	uint64_t deadline_us; /* 0: none */
 	volatile sig_atomic_t cancelled;
@@ -91,10 +104,14 @@ struct coldplug {
 	char *step_path; /* its path */
 	ARRAY(const char *) names;
 	ARRAY(const char *) undriven;
+	ARRAY(const char *) withheld;
+	ARRAY(const char *) not_found_names;
 	ARRAY(struct coldplug_reason) reasons;
 	ARRAY(struct coldplug_loaded) loaded_answer;
 	struct loaded_list loaded_now;
 	struct lookup_matches matches;
+	char *module_directory;
+	ARRAY(struct coldplug_file) files;
 };
 
 #define RESULT_NONE UINT32_MAX
@@ -106,6 +123,18 @@ static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 
 /* Reads what everything else needs, at the first call; 0 or -errno. */
 int context_open(struct coldplug *c);
+/* The same without what is loaded, for who asks the kernel module by module; that there is no directory of
+ * modules is not told. */
+int context_open_for_one(struct coldplug *c);
+/* Whether modules without drivers are to be given async_probe. */
+bool context_async_probe(const struct coldplug *c);
+/* The kernel as this process sees it. */
+struct kernel;
+void context_kernel(struct coldplug *c, struct kernel *ret);
+/* Tells an act: 0, or -ECANCELED. */
+int context_tell(struct coldplug *c, const struct coldplug_act *act);
+/* A module's file given by its path: its name into name (LIMIT_NAME + 1 bytes). 1; 0: there is none; -errno. */
+int context_name_of_path(struct coldplug *c, const char *path, char *name);
 /* The root alone. */
 int context_open_root(struct coldplug *c);
 
@@ -115,6 +144,11 @@ int context_add_device(struct coldplug *c, const char *devpath, const char *alia
 int64_t context_request_devices(struct coldplug *c);
 /* The same for what an event says. */
 int context_add_event(struct coldplug *c, const struct uevent *e);
+
+/* A walk, whose slow half is asked: context_take_devices() takes the answers that are there. Both as
+ * coldplug_walk(), but nothing is a request yet. */
+int context_walk(struct coldplug *c);
+int context_take_devices(struct coldplug *c);
 
 /* Takes the results that are there; how many. */
 int context_take_results(struct coldplug *c);

@@ -555,6 +555,7 @@ static int each_node(struct each *e, uint32_t ref)
 		return broken(e->index, n.offset, "a pattern longer than 4095 bytes");
 	memcpy(e->path + e->path_len, n.prefix, n.prefix_len);
 	e->path_len += n.prefix_len;
+	r = each_value(e, &n);
 	for (unsigned int c = n.first; !r && c <= n.last; c++) {
 		uint32_t child = node_child(&n, (unsigned char)c);
 
@@ -566,8 +567,6 @@ static int each_node(struct each *e, uint32_t ref)
 		r = each_node(e, child);
 		e->path_len--;
 	}
-	if (!r)
-		r = each_value(e, &n);
 	e->path_len = mark;
 	return r;
 }

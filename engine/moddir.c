@@ -315,25 +315,31 @@ static bool is_directory(const struct rootfs *root, const char *path)
 	return fd >= 0;
 }
 
-int moddir_open(struct moddir *d, const struct rootfs *root, const char *release, struct log *log)
+int moddir_open_in(struct moddir *d, const struct rootfs *root, const char *parent, const char *release,
+		   struct log *log)
 {
-	static const char *const parents[] = { "lib/modules", "usr/lib/modules" };
+	_cleanup_free_ char *path = NULL;
 
 	*d = (struct moddir){ .root = root, .log = log };
 	if (!release)
 		return 0;
-	for (size_t i = 0; i < ARRAY_SIZE(parents); i++) {
-		_cleanup_free_ char *path = NULL;
+	if (asprintf(&path, "%s/%s", parent, release) < 0)
+		return -ENOMEM;
+	if (!is_directory(root, path))
+		return 0;
+	d->path = steal_ptr(path);
+	return 1;
+}
 
-		if (asprintf(&path, "%s/%s", parents[i], release) < 0)
-			return -ENOMEM;
-		if (!is_directory(root, path))
-			continue;
-		d->path = steal_ptr(path);
-		return 1;
-	}
-	log_lost(log, "%s/lib/modules/%s: no modules for this kernel here", root->path, release);
-	return 0;
+int moddir_open(struct moddir *d, const struct rootfs *root, const char *release, struct log *log)
+{
+	int r = moddir_open_in(d, root, "lib/modules", release, log);
+
+	if (!r)
+		r = moddir_open_in(d, root, "usr/lib/modules", release, log);
+	if (!r && release)
+		log_lost(log, "%s/lib/modules/%s: no modules for this kernel here", root->path, release);
+	return r;
 }
 
 void moddir_close(struct moddir *d)

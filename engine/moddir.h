@@ -35,6 +35,10 @@ struct moddir {
  * there, 0 when not (logged as input lost; lookups then find nothing), -ENOMEM. release NULL: there is
  * none, and that was told. */
 int moddir_open(struct moddir *d, const struct rootfs *root, const char *release, struct log *log);
+/* The same for parent/RELEASE alone (parent is below the root, without a leading slash), and nothing is
+ * logged. */
+int moddir_open_in(struct moddir *d, const struct rootfs *root, const char *parent, const char *release,
+		   struct log *log);
 void moddir_close(struct moddir *d);
 
 /* index_find(), index_match() and index_each() over a source, which is opened when first used. A

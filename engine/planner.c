@@ -67,7 +67,7 @@ static int64_t object_id(struct planner *p, uint32_t module, const char *via)
 	return r < 0 ? (int64_t)r : id;
 }
 
-static int64_t object_of_match(struct planner *p, const struct lookup_match *match)
+int64_t planner_object(struct planner *p, const struct lookup_match *match)
 {
 	int64_t id = object_id(p, match->module, match->via);
 	struct object *o;
@@ -75,10 +75,13 @@ static int64_t object_of_match(struct planner *p, const struct lookup_match *mat
 	if (id < 0)
 		return id;
 	o = &p->objects.items[id];
-	/* Or by a remove line, which loads nothing. */
-	if (match->source == LOOKUP_COMMAND &&
-	    match->rule == config_find(p->config, RULE_INSTALL, match->rule->key))
-		o->command = match->rule;
+	/* A remove line loads nothing. */
+	if (match->source == LOOKUP_COMMAND) {
+		if (match->rule == config_find(p->config, RULE_INSTALL, match->rule->key))
+			o->command = match->rule;
+		else
+			o->remove = match->rule;
+	}
 	if (match->source == LOOKUP_BUILTIN || match->source == LOOKUP_BUILTIN_ALIAS)
 		o->builtin = true;
 	return id;
@@ -101,7 +104,7 @@ static int resolve_list(struct planner *p, const struct rule *rule, const char *
 			r = 0;
 		}
 		for (size_t k = 0; r > 0 && k < matches.items.n; k++) {
-			int64_t id = object_of_match(p, &matches.items.items[k]);
+			int64_t id = planner_object(p, &matches.items.items[k]);
 
 			r = id < 0 ? (int)id : array_push(&ids, (uint32_t)id) ?: 1;
 		}
@@ -119,7 +122,7 @@ static int resolve_list(struct planner *p, const struct rule *rule, const char *
 }
 
 /* Only the first line whose pattern matches counts. */
-static int get_softdeps(struct planner *p, uint32_t module, struct softdeps *ret)
+int planner_softdeps(struct planner *p, uint32_t module, struct softdeps *ret)
 {
 	struct softdeps s = p->softdeps.items[module];
 	int r;
@@ -182,6 +185,17 @@ static int is_forbidden(struct planner *p, uint32_t module, uint32_t request)
 	return 0;
 }
 
+/* Of the module asked for. */
+static bool is_dependency(const struct expansion *e, uint32_t module)
+{
+	const struct module *top = modules_get(e->p->modules, e->p->objects.items[e->top].module);
+
+	for (uint32_t i = 0; top && i < top->n_deps; i++)
+		if (top->deps[i] == module)
+			return true;
+	return false;
+}
+
 static int add_action(struct expansion *e, uint32_t object, bool ignore_command)
 {
 	struct planner *p = e->p;
@@ -191,6 +205,7 @@ static int add_action(struct expansion *e, uint32_t object, bool ignore_command)
 
 	if (r < 0)
 		return r;
+	a.required = a.top || (!o->via && is_dependency(e, o->module));
 	a.builtin = r > 0 || o->builtin;
 	/* -i counts wherever the module that was named comes up, a soft cycle included. */
 	if (!ignore_command && !(a.top && p->requests.items[e->request].flags & REQUEST_IGNORE_COMMAND))
@@ -214,7 +229,7 @@ static int expand_list(struct expansion *e, const uint32_t *objects, uint32_t n)
 static int add_with_softdeps(struct expansion *e, uint32_t object)
 {
 	struct softdeps s;
-	int r = get_softdeps(e->p, e->p->objects.items[object].module, &s);
+	int r = planner_softdeps(e->p, e->p->objects.items[object].module, &s);
 
 	if (!r)
 		r = expand_list(e, s.pre, s.n_pre);
@@ -308,10 +323,10 @@ static int judge_match(struct planner *p, uint32_t request, const struct lookup_
 	return 0;
 }
 
-static int request_match(struct planner *p, uint32_t request, const struct lookup_match *match,
-			 enum request_result *result)
+int planner_expand(struct planner *p, uint32_t request, const struct lookup_match *match,
+		   enum request_result *result)
 {
-	int64_t object = object_of_match(p, match);
+	int64_t object = planner_object(p, match);
 	struct expansion e = { .p = p, .request = request };
 	bool show = p->requests.items[request].flags & REQUEST_SHOW;
 	size_t before = p->actions.n, refused = p->withheld.n;
@@ -342,7 +357,7 @@ static int request_match(struct planner *p, uint32_t request, const struct looku
 
 static int make_steps(struct planner *p, size_t first_action);
 
-int64_t planner_request(struct planner *p, const char *text, const char *params, uint32_t flags)
+int64_t planner_look_up(struct planner *p, const char *text, const char *params, uint32_t flags)
 {
 	struct request request = { .flags = flags, .result = REQUEST_NOTHING };
 	uint32_t id = (uint32_t)p->requests.n;
@@ -356,20 +371,26 @@ int64_t planner_request(struct planner *p, const char *text, const char *params,
 	if (!r)
 		r = flags & REQUEST_EXACT ? lookup_module(p->lookup, text, &p->matches) :
 					    lookup_alias(p->lookup, text, &p->matches);
-	if (r == -EINVAL) {
+	if (r == -EINVAL)
 		p->requests.items[id].result = REQUEST_INVALID;
-		return id;
-	}
-	if (r < 0)
+	else if (r < 0)
 		return r;
-	if (p->matches.items.n)
+	else if (p->matches.items.n)
 		p->requests.items[id].result = REQUEST_PRESENT;
-	for (size_t i = 0; i < p->matches.items.n; i++) {
+	return id;
+}
+
+int64_t planner_request(struct planner *p, const char *text, const char *params, uint32_t flags)
+{
+	int64_t id = planner_look_up(p, text, params, flags);
+	int r;
+
+	for (size_t i = 0; id >= 0 && i < p->matches.items.n; i++) {
 		struct lookup_match match = p->matches.items.items[i];
 		enum request_result result = REQUEST_PRESENT, *best = (enum request_result *)&p->requests.items[id].result;
 		size_t first = p->actions.n;
 
-		r = request_match(p, id, &match, &result);
+		r = planner_expand(p, (uint32_t)id, &match, &result);
 		if (!r)
 			r = make_steps(p, first);
 		if (r < 0)
@@ -431,8 +452,7 @@ const char *planner_params(struct planner *p, const struct action *a)
 	return params;
 }
 
-/* The command with $CMDLINE_OPTS replaced by the module's parameters; -E2BIG past LIMIT_COMMAND. */
-static int fill_command(struct planner *p, const char *command, const char *params, const char **ret)
+int planner_fill_command(struct planner *p, const char *command, const char *params, const char **ret)
 {
 	static const char mark[] = "$CMDLINE_OPTS";
 	size_t n_params = strlen(params), n = 0;
@@ -463,7 +483,7 @@ static const char *step_path(struct planner *p, const char *path)
 	return arena_printf(&p->arena, "%s/%s", p->lookup->dir->path, path);
 }
 
-static int fill_step(struct planner *p, const struct action *a, struct step *s)
+int planner_fill_step(struct planner *p, const struct action *a, struct step *s)
 {
 	uint32_t module = p->objects.items[a->object].module;
 	const struct module *m = modules_get(p->modules, module);
@@ -482,7 +502,7 @@ static int fill_step(struct planner *p, const struct action *a, struct step *s)
 	if (a->command) {
 		s->origin = arena_printf(&p->arena, "%s:%u", a->command->origin.file,
 					 a->command->origin.line);
-		r = s->origin ? fill_command(p, a->command->value, s->params, &s->command) : -ENOMEM;
+		r = s->origin ? planner_fill_command(p, a->command->value, s->params, &s->command) : -ENOMEM;
 		s->kind = r < 0 ? STEP_ABSENT : STEP_COMMAND;
 		if (r == -E2BIG)
 			log_lost(p->log, "%s: install command of %s is longer than %u bytes with its parameters",
@@ -510,7 +530,7 @@ static int make_steps(struct planner *p, size_t first_action)
 			continue;
 		if (p->steps.n == LIMIT_STEPS)
 			return -E2BIG;
-		r = fill_step(p, a, &step) ?: array_push(&p->steps, step) ?:
+		r = planner_fill_step(p, a, &step) ?: array_push(&p->steps, step) ?:
 		    array_push(&p->step_module, module) ?: array_push(&p->step_object, a->object);
 		if (r < 0)
 			return r;
@@ -551,7 +571,7 @@ static int add_hard_edges(struct planner *p, uint32_t id, uint32_t module)
 static int add_pre_edges(struct planner *p, uint32_t id, uint32_t module)
 {
 	struct softdeps s;
-	int r = get_softdeps(p, module, &s);
+	int r = planner_softdeps(p, module, &s);
 
 	for (uint32_t i = 0; !r && i < s.n_pre; i++) {
 		uint32_t pre = p->objects.items[s.pre[i]].module;
@@ -574,7 +594,7 @@ struct post_edges {
 static int note_post_edges(struct planner *p, uint32_t id, uint32_t module, struct post_edges *list)
 {
 	struct softdeps s;
-	int r = get_softdeps(p, module, &s);
+	int r = planner_softdeps(p, module, &s);
 
 	for (uint32_t i = 0; !r && i < s.n_post; i++) {
 		uint32_t post = p->objects.items[s.post[i]].module;

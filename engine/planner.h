@@ -78,6 +78,7 @@ struct action {
 	const struct rule *command; /* the install line that is run instead, or NULL */
 	bool builtin;
 	bool top; /* the module asked for: gets the request's parameters */
+	bool required; /* asked for, or a hard dependency of that: its failure is the request's */
 };
 
 struct softdeps {
@@ -93,6 +94,7 @@ struct object {
 	uint32_t visited; /* the last expansion that came here */
 	const char *via;
 	const struct rule *command; /* found by exactly this name */
+	const struct rule *remove;  /* the same for a remove line */
 	bool builtin;
 };
 
@@ -129,6 +131,21 @@ bool planner_is_loaded(const struct planner *p, uint32_t module);
 
 /* Resolves and expands one request; text and params are copied. The id of the request, or -ENOMEM. */
 int64_t planner_request(struct planner *p, const char *text, const char *params, uint32_t flags);
+
+/* The same in parts, for who carries out one match after the other and makes no plan. First the request,
+ * its matches left in p->matches: the id, or -ENOMEM; requests.items[id].result says when there are none.
+ * Then a match, of which the caller keeps a copy: its actions are added to p->actions. */
+int64_t planner_look_up(struct planner *p, const char *text, const char *params, uint32_t flags);
+int planner_expand(struct planner *p, uint32_t request, const struct lookup_match *match,
+		   enum request_result *result);
+/* An action as a step, without id and edges. 0 or -ENOMEM. */
+int planner_fill_step(struct planner *p, const struct action *a, struct step *ret);
+/* A command with $CMDLINE_OPTS replaced by params. 0, -ENOMEM, -E2BIG past LIMIT_COMMAND. */
+int planner_fill_command(struct planner *p, const char *command, const char *params, const char **ret);
+/* The object a match means; -ENOMEM. */
+int64_t planner_object(struct planner *p, const struct lookup_match *match);
+/* A module's softdeps, as objects. 0 or -ENOMEM. */
+int planner_softdeps(struct planner *p, uint32_t module, struct softdeps *ret);
 
 /* Makes the steps and edges of all requests since the last call. The plan points into the planner and
  * is valid until the next call. 0, -ENOMEM, -E2BIG (more than LIMIT_STEPS). */

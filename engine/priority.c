@@ -12,6 +12,7 @@ static const struct {
 	const char *pattern;
 	uint32_t priority;
 } classes[] = {
+	{ "fs-*", 450 }, /* a file system that is about to be mounted (fs/filesystems.c asks by this name) */
 	{ "pci:*bc01sc08*", 400 }, /* NVMe */
 	{ "virtio:d00000002v*", 390 }, /* block */
 	{ "pci:v00001AF4d0000100[18]*", 385 }, /* the PCI half of virtio block and SCSI */

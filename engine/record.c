@@ -20,8 +20,10 @@
 struct record {
 	struct coldplug *c;
 	struct atomic_file file;
-	struct intern seen; /* devices written */
-	ARRAY(char) events; /* "@TIME\nACTION@DEVPATH\nKEY=VALUE\n...\n\n" */
+	struct intern devices; /* with an alias */
+	struct intern seen;    /* devices written */
+	struct asker asker;    /* for their "uevent" files */
+	ARRAY(char) events;    /* "@TIME\nACTION@DEVPATH\nKEY=VALUE\n...\n\n" */
 };
 
 static void record_free(struct record *r)
@@ -29,6 +31,8 @@ static void record_free(struct record *r)
 	if (!r)
 		return;
 	atomic_file_abort(&r->file);
+	asker_free(&r->asker);
+	intern_free(&r->devices);
 	intern_free(&r->seen);
 	array_free(&r->events);
 	free(r);
@@ -69,25 +73,81 @@ static int add_link(struct record *r, const char *path)
 	return tar_write(r->file.f, &(struct tar_entry){ .name = path, .link = target, .mode = 0777 });
 }
 
-static int add_device(void *userdata, const char *devpath, const char *alias)
+/* The device's own files; uevent is the text of that file, which only the asker reads, or NULL. */
+static int write_device(struct record *r, const char *devpath, const char *uevent)
 {
-	static const char *const files[] = { "uevent", "modalias" };
 	static const char *const links[] = { "driver", "subsystem" };
-	struct record *r = userdata;
 	char path[PATH_MAX];
-	uint32_t known = r->seen.n;
-	int k = intern_add(&r->seen, devpath, strlen(devpath)) == INTERN_NONE ? -ENOMEM : 0;
+	_cleanup_free_ char *text = NULL;
+	int k = 0;
 
-	if (k < 0 || r->seen.n == known)
-		return k;
-	for (size_t i = 0; !k && i < ARRAY_SIZE(files); i++) {
-		snprintf(path, sizeof(path), "sys%s/%s", devpath, files[i]);
+	snprintf(path, sizeof(path), "sys%s/uevent", devpath);
+	if (uevent && asprintf(&text, "%s%s", uevent, *uevent ? "\n" : "") < 0)
+		return -ENOMEM;
+	if (text)
+		k = tar_write(r->file.f, &(struct tar_entry){ .name = path,
+							      .mode = 0644,
+							      .data = text,
+							      .size = strlen(text) });
+	snprintf(path, sizeof(path), "sys%s/modalias", devpath);
+	if (!k)
 		k = add_file(r, path, LIMIT_ATTRIBUTE);
-	}
 	for (size_t i = 0; !k && i < ARRAY_SIZE(links); i++) {
 		snprintf(path, sizeof(path), "sys%s/%s", devpath, links[i]);
 		k = add_link(r, path);
 	}
+	return k;
+}
+
+/* Each device once. */
+static int add_device(struct record *r, const char *devpath, const char *uevent)
+{
+	uint32_t known = r->seen.n;
+
+	if (intern_add(&r->seen, devpath, strlen(devpath)) == INTERN_NONE)
+		return -ENOMEM;
+	return r->seen.n == known ? 0 : write_device(r, devpath, uevent);
+}
+
+static int note_device(void *userdata, const char *devpath, const char *alias)
+{
+	struct record *r = userdata;
+
+	return intern_add(&r->devices, devpath, strlen(devpath)) == INTERN_NONE ? -ENOMEM : 0;
+}
+
+/* Of each device the whole file is wanted. */
+static int ask_device(void *userdata, const char *question)
+{
+	struct record *r = userdata;
+	char whole[PATH_MAX + 16];
+
+	snprintf(whole, sizeof(whole), "%c%s", question[0] | WALK_TEXT, question + 1);
+	return asker_add(&r->asker, whole);
+}
+
+static int take_uevent(void *userdata, const struct ask_answer *answer)
+{
+	struct record *r = userdata;
+	char devpath[PATH_MAX];
+	int k = walk_take_answer(answer->question, answer->error, answer->data, &r->c->log, note_device, r);
+
+	if (k < 0 || answer->error || walk_devpath(answer->question, devpath, sizeof(devpath)) < 0 ||
+	    intern_find(&r->devices, devpath, strlen(devpath)) == INTERN_NONE)
+		return k;
+	return add_device(r, devpath, answer->data);
+}
+
+static int add_devices(struct record *r)
+{
+	int k = walk_devices(&r->c->root, true, &r->c->log, note_device, ask_device, r);
+
+	if (!k)
+		k = asker_wait(&r->asker, take_uevent, r);
+	asker_free(&r->asker);
+	/* Those without a "uevent" file, or one that nobody can read. */
+	for (uint32_t i = 0; !k && i < r->devices.n; i++)
+		k = add_device(r, intern_string(&r->devices, i), NULL);
 	return k;
 }
 
@@ -110,7 +170,8 @@ static int add_directory(struct record *r, const char *path, const char *prefix,
 	while (!k && (de = readdir(dir))) {
 		size_t n = strlen(de->d_name), m = strlen(suffix);
 
-		if (strncmp(de->d_name, prefix, strlen(prefix)) != 0 || n < m || strcmp(de->d_name + n - m, suffix) != 0)
+		if (strncmp(de->d_name, prefix, strlen(prefix)) != 0 || n < m ||
+		    strcmp(de->d_name + n - m, suffix) != 0)
 			continue;
 		k = array_push(&names, arena_printf(&arena, "%s/%s", path, de->d_name));
 	}
@@ -141,13 +202,14 @@ static int add_configuration(struct record *r)
 static int add_machine(struct record *r)
 {
 	struct coldplug *c = r->c;
-	int k = add_file(r, "proc/cmdline", LIMIT_CMDLINE) ?: add_file(r, "proc/modules", LIMIT_PROC_MODULES) ?:
-		add_configuration(r);
+	int k = add_file(r, "proc/cmdline", LIMIT_CMDLINE)		?:
+			add_file(r, "proc/modules", LIMIT_PROC_MODULES) ?:
+									  add_configuration(r);
 
 	if (!k && c->dir.path)
 		k = add_directory(r, c->dir.path, "modules.", "");
 	if (!k)
-		k = walk_devices(&c->root, true, &c->log, add_device, r);
+		k = add_devices(r);
 	return k;
 }
 
@@ -159,6 +221,7 @@ int record_begin(struct record **ret, struct coldplug *c, const char *path)
 	if (!r)
 		return -ENOMEM;
 	r->c = c;
+	asker_init(&r->asker, walk_answer, &c->root, &c->log);
 	k = atomic_file_open(&r->file, path) ?: add_machine(r);
 	if (k < 0)
 		record_free(r);
@@ -181,7 +244,8 @@ static int append(struct record *r, const char *s, size_t n)
 int record_event(struct record *r, const struct uevent *e, uint64_t time_us)
 {
 	char head[4096];
-	int n = snprintf(head, sizeof(head), "@%llu\n%s@%s\n", (unsigned long long)time_us, e->action, e->devpath);
+	int n = snprintf(head, sizeof(head), "@%llu\n%s@%s\n", (unsigned long long)time_us, e->action,
+			 e->devpath);
 	int k = n < (int)sizeof(head) ? append(r, head, (size_t)n) : 0;
 
 	for (const char *p = e->variables; !k && p < e->variables + e->size; p += strlen(p) + 1)
@@ -191,7 +255,10 @@ int record_event(struct record *r, const struct uevent *e, uint64_t time_us)
 
 int record_end(struct record *r)
 {
-	struct tar_entry e = { .name = EVENTS_FILE, .mode = 0644, .data = r->events.items, .size = r->events.n };
+	struct tar_entry e = { .name = EVENTS_FILE,
+			       .mode = 0644,
+			       .data = r->events.items,
+			       .size = r->events.n };
 	int k = r->events.n ? tar_write(r->file.f, &e) : 0;
 
 	if (!k)

@@ -61,14 +61,15 @@ API int coldplug_load(struct coldplug *c)
 
 	if (has_flag(c, COLDPLUG_DRY_RUN))
 		return 0;
-	r = coldplug_start(c) ?: context_watch_loader(c) ?: send_report_head(c);
+	r = coldplug_start(c) ?: context_watch_loader(c);
 	if (!r && c->batch.n_steps)
 		r = loader_submit(c->loader, &c->batch);
 	if (r < 0)
 		return r;
 	c->handed += c->batch.n_steps;
 	c->batch = (struct plan){};
-	return 0;
+	/* While the loads begin: it takes its time to write down. */
+	return send_report_head(c);
 }
 
 /* Whether a module is in the kernel, as far as results tell. */

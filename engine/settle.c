@@ -15,6 +15,9 @@
  *
  * Where there are no events (containers, another root) walks alone must do: done is when a walk made
  * while nothing was in flight finds nothing new.
+ *
+ * Nothing here waits for a device. What may block is asked (uevent/ask.c) once all that is known by then has
+ * been handed over to be loaded; it is done only when all answers are there, or nobody waits for them.
  */
 #include <errno.h>
 #include <string.h>
@@ -70,9 +73,20 @@ int context_watch_loader(struct coldplug *c)
 	return r == -EEXIST ? 0 : r;
 }
 
+static int watch_asker(struct coldplug *c, struct asker *a)
+{
+	int r = asker_fd(a);
+
+	if (r >= 0)
+		r = watch(c, r);
+	return r == -EEXIST ? 0 : r;
+}
+
 int context_listen(struct coldplug *c)
 {
-	int r = context_watch_loader(c);
+	int r = context_watch_loader(c)			  ?:
+			watch_asker(c, &c->devices_asker) ?:
+							    watch_asker(c, &c->disks_asker);
 
 	if (r < 0 || c->listening)
 		return r;
@@ -81,8 +95,10 @@ int context_listen(struct coldplug *c)
 	else
 		r = netlink_open(&c->netlink, RECEIVE_BUFFER);
 	if (r < 0) {
-		log_lost(&c->log, "%s uevents cannot be had (%s): devices that appear late are found by walking /sys only",
-			 has_flag(c, COLDPLUG_UDEV) ? "udev's" : "the kernel's", strerror(-r));
+		log_lost(
+			&c->log,
+			"%s uevents cannot be had (%s): devices that appear late are found by walking /sys only",
+			has_flag(c, COLDPLUG_UDEV) ? "udev's" : "the kernel's", strerror(-r));
 		return 0;
 	}
 	c->listening = true;
@@ -126,7 +142,8 @@ static void take_module_event(struct coldplug *c, const struct uevent *e)
 
 static void tell_event(struct coldplug *c, const struct uevent *e)
 {
-	struct coldplug_event event = { e->action, e->devpath, e->subsystem, e->modalias, e->devname, e->seqnum };
+	struct coldplug_event event = { e->action,   e->devpath, e->subsystem,
+					e->modalias, e->devname, e->seqnum };
 
 	c->current_event = e;
 	if (c->event)
@@ -156,8 +173,12 @@ static int take_event(struct coldplug *c, const struct uevent *e)
 		context_forget_alias(c, e->modalias);
 	if (!brings_device(e))
 		return 0;
-	if (e->devname && e->subsystem && !strcmp(e->subsystem, "block") && wait_list_pending(&c->waits))
-		wait_list_check_block(&c->waits, &c->root, &c->log, e->devname);
+	if (e->devname && e->subsystem && !strcmp(e->subsystem, "block") && c->waits.specs.n) {
+		int r = wait_list_check_block(&c->waits, &c->root, &c->disks_asker, e->devname);
+
+		if (r < 0)
+			return r;
+	}
 	return context_add_event(c, e);
 }
 
@@ -202,33 +223,65 @@ static int64_t load_wanted(struct coldplug *c)
 }
 
 /* A walk, whose failure is told and counted by itself: what is asked for by name is loaded all the
- * same. */
+ * same. Who only plans wants all of it at once. */
 static int look_again(struct coldplug *c)
 {
-	int64_t n = coldplug_walk(c);
+	int64_t n = has_flag(c, COLDPLUG_DRY_RUN) ? coldplug_walk(c) : context_walk(c);
 
 	c->rescan = false;
+	c->look_for_waits = true;
 	c->walked_us = context_now_us();
-	if (wait_list_pending(&c->waits))
-		wait_list_check_all(&c->waits, &c->root, &c->log);
 	return n == -ENOMEM ? -ENOMEM : 0;
+}
+
+static int take_disks(struct coldplug *c)
+{
+	struct ask_answer answer;
+	int r;
+
+	while ((r = asker_next(&c->disks_asker, &answer)) > 0) {
+		r = wait_list_take_answer(&c->waits, &c->root, &c->disks_asker, &c->log, &answer);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+/* After what is known has been handed over: loading comes first. */
+static int ask_slow_ones(struct coldplug *c)
+{
+	int r = 0;
+
+	if (c->look_for_waits && wait_list_pending(&c->waits))
+		r = wait_list_check_all(&c->waits, &c->root, &c->disks_asker);
+	c->look_for_waits = false;
+	return r ?: asker_go(&c->disks_asker) ?: asker_go(&c->devices_asker);
+}
+
+static bool is_asking(const struct coldplug *c)
+{
+	return asker_busy(&c->devices_asker) || asker_busy(&c->disks_asker);
 }
 
 static int wait_for_news(struct coldplug *c, int timeout_ms)
 {
-	struct epoll_event events[3];
-	int n = epoll_wait(c->epoll_fd, events, 3, timeout_ms);
+	struct epoll_event event;
+	int n = epoll_wait(c->epoll_fd, &event, 1, timeout_ms);
+
+	return n < 0 && errno != EINTR ? -errno : 0;
+}
+
+/* What signal handlers have noted. */
+static void heed_signals(struct coldplug *c)
+{
 	uint64_t count;
 
-	if (n < 0 && errno != EINTR)
-		return -errno;
 	(void)!read(c->wake_fd, &count, sizeof(count));
-	if (c->cancelled) {
-		c->cancelled = 0;
-		if (c->loader)
-			loader_cancel(c->loader);
-	}
-	return n > 0 ? n : 0;
+	if (!c->cancelled)
+		return;
+	c->cancelled = 0;
+	if (c->loader)
+		loader_cancel(c->loader);
 }
 
 API int coldplug_fd(struct coldplug *c)
@@ -278,13 +331,14 @@ static int make_up_for_lost(struct coldplug *c)
 
 API int coldplug_dispatch(struct coldplug *c)
 {
-	uint64_t count;
 	int results = context_take_results(c);
 	int r = results < 0 ? results : 0;
 
-	(void)!read(c->wake_fd, &count, sizeof(count));
+	heed_signals(c);
 	if (r >= 0 && c->monitoring && !in_flight(c) && is_stale(c))
 		r = start_afresh(c);
+	if (r >= 0)
+		r = context_take_devices(c) ?: take_disks(c);
 	if (r >= 0)
 		r = take_events(c);
 	if (r == 0 && c->rescan)
@@ -292,7 +346,7 @@ API int coldplug_dispatch(struct coldplug *c)
 	if (r >= 0) {
 		int64_t n = load_wanted(c);
 
-		r = n < 0 ? (int)n : 0;
+		r = n < 0 ? (int)n : ask_slow_ones(c);
 	}
 	return r < 0 ? r : results;
 }
@@ -303,6 +357,7 @@ API int coldplug_wait(struct coldplug *c)
 
 	while (r >= 0 && c->loader && in_flight(c)) {
 		r = wait_for_news(c, -1);
+		heed_signals(c);
 		if (r >= 0)
 			r = context_take_results(c);
 	}
@@ -311,7 +366,8 @@ API int coldplug_wait(struct coldplug *c)
 
 static void give_up_barriers(struct coldplug *c, const char *why)
 {
-	log_lost(&c->log, "/sys/module/printk/uevent: %s: devices that appear late are found by walking only", why);
+	log_lost(&c->log, "/sys/module/printk/uevent: %s: devices that appear late are found by walking only",
+		 why);
 	c->barrier[0] = '\0';
 	c->no_barrier = true;
 }
@@ -370,20 +426,26 @@ static uint64_t wait_until(const struct coldplug *c)
 	return until;
 }
 
-static int wait_a_while(struct coldplug *c)
+/* For poll(2). */
+static int timeout_until(uint64_t until)
 {
-	uint64_t until = wait_until(c), now = context_now_us();
-	size_t results = c->n_results;
-	int r = wait_for_news(c, !until ? -1 : until <= now ? 0 : (int)((until - now + 999) / 1000));
+	uint64_t now = context_now_us();
 
-	if (r < 0)
-		return r;
-	r = coldplug_dispatch(c);
+	return !until ? -1 : until <= now ? 0 : (int)((until - now + 999) / 1000);
+}
+
+static int take_news(struct coldplug *c)
+{
+	size_t results = c->n_results;
+	int r = coldplug_dispatch(c);
+
 	if (r < 0)
 		return r;
 	if (c->barrier[0] && context_now_us() > c->barrier_us)
 		give_up_barriers(c, "its event does not come back");
-	wait_list_check_paths(&c->waits, &c->root);
+	r = wait_list_check_paths(&c->waits, &c->root, &c->disks_asker) ?: ask_slow_ones(c);
+	if (r < 0)
+		return r;
 	/* Without events, a result or the passing of time is a reason to look again. */
 	if (!has_events(c) && (c->n_results > results || wait_list_pending(&c->waits)) &&
 	    context_now_us() >= c->walked_us + WALK_INTERVAL_MS * 1000)
@@ -391,34 +453,11 @@ static int wait_a_while(struct coldplug *c)
 	return 0;
 }
 
-/* Until everything is done, or what is waited for is there. */
-static int settle(struct coldplug *c)
+/* Nothing is in flight, nobody is asked, and the kernel has said all. */
+static bool is_quiet(struct coldplug *c)
 {
-	for (;;) {
-		bool waiting = wait_list_pending(&c->waits);
-		int r = 0;
-
-		if (c->waits.specs.n && !waiting)
-			return 0;
-		if (!in_flight(c) && !c->barrier[0] && !c->rescan) {
-			if (c->settled && !waiting && is_source_idle(c) && c->drained)
-				return 0;
-			if (!c->settled)
-				r = ask(c);
-		}
-		if (!r && c->settled && !waiting && is_source_idle(c)) {
-			/* What was sent until then is there to be taken. */
-			c->drained = true;
-			r = coldplug_dispatch(c);
-		} else if (!r && c->rescan)
-			r = coldplug_dispatch(c);
-		else if (!r)
-			r = wait_a_while(c);
-		if (r < 0)
-			return r;
-		if (waiting && c->deadline_us && context_now_us() >= c->deadline_us)
-			return wait_list_pending(&c->waits) ? -ETIMEDOUT : 0;
-	}
+	return c->settled && !in_flight(c) && !c->barrier[0] && !c->rescan && !is_asking(c) &&
+	       is_source_idle(c);
 }
 
 static int begin_record(struct coldplug *c)
@@ -441,6 +480,66 @@ static int end_record(struct coldplug *c, int answer)
 	return answer < 0 ? answer : r < 0 ? r : answer;
 }
 
+/* 1: something was done, and there may be more to do; 0: nothing can be done but to wait. */
+static int go_on(struct coldplug *c)
+{
+	int r;
+
+	if (!in_flight(c) && !c->barrier[0] && !c->rescan && !c->settled) {
+		r = ask(c);
+	} else if (is_quiet(c) && !c->drained) {
+		/* What was sent until then is there to be taken. */
+		c->drained = true;
+		r = coldplug_dispatch(c);
+	} else if (c->rescan) {
+		r = coldplug_dispatch(c);
+	} else {
+		return 0;
+	}
+	return r < 0 ? r : 1;
+}
+
+API bool coldplug_is_settled(struct coldplug *c)
+{
+	return is_quiet(c) && c->drained;
+}
+
+/* What does not answer in time is found all the same if its name will do. */
+static int time_is_up(struct coldplug *c)
+{
+	wait_list_take_named(&c->waits);
+	return wait_list_pending(&c->waits) ? -ETIMEDOUT : 1;
+}
+
+/* 1: everything is done, or what is waited for is there. */
+static int is_done(struct coldplug *c)
+{
+	bool waiting = wait_list_pending(&c->waits);
+
+	if (c->waits.specs.n && !waiting)
+		return 1;
+	if (coldplug_is_settled(c) && !waiting)
+		return 1;
+	return waiting && c->deadline_us && context_now_us() >= c->deadline_us ? time_is_up(c) : 0;
+}
+
+API int coldplug_advance(struct coldplug *c, int *timeout_ms)
+{
+	int r = take_news(c), done = 0;
+
+	/* Who has what it waited for is told at once, and may then let it go on settling. */
+	while (r >= 0 && (!(done = is_done(c)) || c->done) && (r = go_on(c)) > 0)
+		;
+	*timeout_ms = timeout_until(wait_until(c));
+	if (r >= 0 && !done)
+		return 0;
+	c->done = true;
+	r = end_record(c, r < 0 ? r : done);
+	if (r > 0 && has_flag(c, COLDPLUG_MONITOR))
+		c->monitoring = true;
+	return r;
+}
+
 API int coldplug_record(struct coldplug *c, const char *path)
 {
 	struct record *record;
@@ -453,13 +552,14 @@ API int coldplug_record(struct coldplug *c, const char *path)
 	return r;
 }
 
-API int coldplug_run(struct coldplug *c)
+API int coldplug_begin(struct coldplug *c)
 {
 	int r = coldplug_start(c);
 
+	c->waits.types = has_flag(c, COLDPLUG_FOUND_TYPE);
 	if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
 		r = context_listen(c);
-	if (!r && c->record_path)
+	if (!r && c->record_path && !c->record)
 		r = begin_record(c);
 	if (!r)
 		r = coldplug_want_configured(c);
@@ -470,12 +570,24 @@ API int coldplug_run(struct coldplug *c)
 	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
 		return end_record(c, r < 0 ? r : 0);
 	c->deadline_us = c->timeout_ms ? c->start_us + (uint64_t)c->timeout_ms * 1000 : 0;
-	c->settled = c->drained = false;
+	c->settled = c->drained = c->done = false;
 	c->gap_excused = false;
-	r = end_record(c, settle(c));
-	if (!r && has_flag(c, COLDPLUG_MONITOR))
-		c->monitoring = true;
-	return r;
+	r = ask_slow_ones(c);
+	return r < 0 ? end_record(c, r) : 0;
+}
+
+API int coldplug_run(struct coldplug *c)
+{
+	int timeout, r = coldplug_begin(c);
+
+	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
+		return r;
+	while ((r = coldplug_advance(c, &timeout)) == 0) {
+		r = wait_for_news(c, timeout);
+		if (r < 0)
+			return end_record(c, r);
+	}
+	return r < 0 ? r : 0;
 }
 
 static int replay_event(void *userdata, const struct uevent *e, uint64_t time_us)

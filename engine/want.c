@@ -117,15 +117,51 @@ static int found_device(void *userdata, const char *devpath, const char *alias)
 	return context_add_device(userdata, devpath, alias);
 }
 
-API int64_t coldplug_walk(struct coldplug *c)
+static int ask_device(void *userdata, const char *question)
+{
+	struct coldplug *c = userdata;
+
+	return asker_add(&c->devices_asker, question);
+}
+
+int context_walk(struct coldplug *c)
 {
 	int r = context_open(c);
 
 	if (r < 0)
 		return r;
-	r = walk_devices(&c->root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device, c);
+	r = walk_devices(&c->root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device, ask_device, c);
 	if (r < 0 && r != -ENOMEM)
 		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->root.path, strerror(-r));
+	return r;
+}
+
+static int take_device(void *userdata, const struct ask_answer *answer)
+{
+	struct coldplug *c = userdata;
+
+	return walk_take_answer(answer->question, answer->error, answer->data, &c->log, found_device, c);
+}
+
+int context_take_devices(struct coldplug *c)
+{
+	struct ask_answer answer;
+	int r;
+
+	while ((r = asker_next(&c->devices_asker, &answer)) > 0) {
+		r = take_device(c, &answer);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+API int64_t coldplug_walk(struct coldplug *c)
+{
+	int r = context_walk(c);
+
+	if (!r)
+		r = asker_wait(&c->devices_asker, take_device, c);
 	return r < 0 ? r : context_request_devices(c);
 }
 
@@ -143,12 +179,13 @@ static void tell_not_found(struct coldplug *c, const struct request *request)
 		log_error(&c->log, "%s:%u: module '%s': %s %s/%s", request->origin.file, request->origin.line,
 			  request->text, result_words[request->result], c->root.path, where);
 	else
-		log_error(&c->log, "%s%smodule '%s': %s %s/%s", request->origin.file ? request->origin.file : "",
-			  request->origin.file ? ": " : "", request->text, result_words[request->result],
-			  c->root.path, where);
+		log_error(&c->log, "%s%smodule '%s': %s %s/%s",
+			  request->origin.file ? request->origin.file : "", request->origin.file ? ": " : "",
+			  request->text, result_words[request->result], c->root.path, where);
 }
 
-static int want(struct coldplug *c, const char *name, const char *params, uint32_t flags, struct origin origin)
+static int want(struct coldplug *c, const char *name, const char *params, uint32_t flags,
+		struct origin origin)
 {
 	int64_t id;
 	struct request *request;
@@ -176,29 +213,41 @@ static char *absolute_path(const char *path)
 
 	if (!cwd)
 		return path[0] == '/' ? strdup(path) : NULL;
-	return asprintf(&joined, "%s/%s", cwd, path[0] == '.' && path[1] == '/' ? path + 2 : path) < 0 ? NULL : joined;
+	return asprintf(&joined, "%s/%s", cwd, path[0] == '.' && path[1] == '/' ? path + 2 : path) < 0 ?
+		       NULL :
+		       joined;
 }
 
-/* A file given by its path: the module is called like it. Relative paths are the caller's; under another
- * root a path is one there. */
-static int want_path(struct coldplug *c, const char *path, const char *params)
+/* The module is called like its file. Relative paths are the caller's; under another root a path is one
+ * there. */
+int context_name_of_path(struct coldplug *c, const char *path, char *name)
 {
 	_cleanup_free_ char *real = c->root.path[0] ? strdup(path) : absolute_path(path);
 	_cleanup_close_ int fd = real && real[0] == '/' ? rootfs_openat(&c->root, real, O_PATH) : -1;
-	char name[LIMIT_NAME + 1];
 	uint32_t id;
 	size_t n;
 
-	if (fd < 0) {
-		c->not_found++;
-		log_error(&c->log, "%s: no such file", path);
+	if (fd < 0)
 		return 0;
-	}
-	n = normalise_name(strrchr(real, '/') + 1, name, sizeof(name));
+	n = normalise_name(strrchr(real, '/') + 1, name, LIMIT_NAME + 1);
 	id = n ? modules_id(&c->modules, name, n) : MODULE_NONE;
 	if (id == MODULE_NONE || modules_set_path(&c->modules, id, real) < 0)
 		return n ? -ENOMEM : -EINVAL;
-	return want(c, name, params, REQUEST_EXACT, (struct origin){});
+	return 1;
+}
+
+static int want_path(struct coldplug *c, const char *path, const char *params)
+{
+	char name[LIMIT_NAME + 1];
+	int r = context_name_of_path(c, path, name);
+
+	if (r > 0)
+		return want(c, name, params, REQUEST_EXACT, (struct origin){});
+	if (r < 0)
+		return r;
+	c->not_found++;
+	log_error(&c->log, "%s: no such file", path);
+	return 0;
 }
 
 API int coldplug_want(struct coldplug *c, const char *name, const char *params)
@@ -334,10 +383,13 @@ static int want_from_cmdline(struct coldplug *c)
 	while (r >= 0 && cmdline_next(&rest, &arg)) {
 		char *list = (char *)arg.value;
 
-		if (!list || (!is_param(arg.param, "modules_load") && !(rd && is_param(arg.param, "rd.modules_load"))))
+		if (!list ||
+		    (!is_param(arg.param, "modules_load") && !(rd && is_param(arg.param, "rd.modules_load"))))
 			continue;
 		for (char *name; r >= 0 && (name = strsep(&list, ","));)
-			r = *name ? want(c, name, NULL, REQUEST_BLACKLIST, (struct origin){ "kernel command line", 0 }) : 0;
+			r = *name ? want(c, name, NULL, REQUEST_BLACKLIST,
+					 (struct origin){ "kernel command line", 0 }) :
+				    0;
 	}
 	return r < 0 ? r : 0;
 }
@@ -347,4 +399,24 @@ API int coldplug_want_configured(struct coldplug *c)
 	int r = context_open(c);
 
 	return r ?: want_from_cmdline(c) ?: want_files(c);
+}
+
+API int coldplug_want_loaded(struct coldplug *c)
+{
+	int r = context_open(c);
+
+	for (size_t i = 0; r >= 0 && i < c->loaded.items.n; i++) {
+		const char *name = c->loaded.items.items[i].name;
+		uint32_t id = modules_id(&c->modules, name, strlen(name));
+		const struct module *m = id == MODULE_NONE ? NULL : modules_get(&c->modules, id);
+
+		if (!m)
+			return -ENOMEM;
+		if (m->path)
+			r = want(c, name, NULL, REQUEST_EXACT, (struct origin){});
+		else
+			log_warning(&c->log, "%s is loaded, but %s/%s has no such module", name, c->root.path,
+				    c->dir.path ? c->dir.path : "lib/modules");
+	}
+	return r < 0 ? r : 0;
 }

@@ -23,14 +23,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/detach.h"
 #include "loader/pool.h"
 #include "loader/report.h"
 #include "loader/wire.h"
@@ -334,99 +333,32 @@ static void release(struct child *c)
 	array_free(&c->in);
 }
 
-/* When an initramfs is left, its sys and proc are moved to the new root, where names here lead no
- * longer. What cannot be opened is looked for by its name. */
-static void pin_file_systems(struct rootfs *root, struct rootfs_pin pins[3])
-{
-	static const char *const names[] = { "sys", "proc" };
-	size_t n = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		int fd = rootfs_openat(root, names[i], O_PATH | O_DIRECTORY);
-
-		if (fd >= 0)
-			pins[n++] = (struct rootfs_pin){ .name = names[i], .fd = fd };
-	}
-	pins[n] = (struct rootfs_pin){};
-	root->pins = pins;
-}
-
 int child_serve(int sock, const struct loader_options *options)
 {
 	struct rootfs root = { .fd = options->rootfd, .path = (char *)(uintptr_t)options->root };
 	struct pool_options pool = { .jobs = options->jobs };
-	struct rootfs_pin pins[3];
 	struct child c = { .sock = sock, .report = { .dirfd = -1 } };
 	int r;
 
-	pin_file_systems(&root, pins);
+	rootfs_pin(&root);
 	kernel_setup(&c.kernel, &root, options->ops, options->ops_data);
 	c.kernel.async_probe = options->async_probe;
 	r = pool_start(&c.pool, &c.kernel, &pool);
 	if (r == 0)
 		serve(&c);
 	release(&c);
-	for (const struct rootfs_pin *pin = pins; pin->name; pin++)
-		close(pin->fd);
+	rootfs_unpin(&root);
 	return r < 0 ? 1 : 0;
 }
 
 /* Those that say "stop" are not for us: half a set of modules helps nobody, and a load cannot be
- * interrupted anyway. What a sanitizer or a crash handler wants stays. */
-static void set_signals(void)
+ * interrupted anyway. */
+static void ignore_signals(void)
 {
 	static const int ignored[] = { SIGINT, SIGHUP, SIGPIPE, SIGTERM, SIGQUIT };
-	static const int kept[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
-	sigset_t none;
 
-	for (int s = 1; s < NSIG; s++) {
-		bool keep = false;
-
-		for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-			keep |= s == kept[i];
-		if (!keep)
-			signal(s, SIG_DFL);
-	}
 	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
 		signal(ignored[i], SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static void close_range_of(unsigned int first, unsigned int last)
-{
-	if (first > last)
-		return;
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, first, last, 0) == 0)
-		return;
-#endif
-	long max = sysconf(_SC_OPEN_MAX);
-
-	for (unsigned int fd = first; fd <= last && fd < (max > 0 ? max : 1024); fd++)
-		close((int)fd);
-}
-
-/* Nothing of the caller's stays open, least of all a pipe that somebody reads to its end. */
-static int set_descriptors(int *sock, int *rootfd)
-{
-	unsigned int low, high;
-	int null;
-
-	*sock = fcntl(*sock, F_DUPFD_CLOEXEC, 3);
-	*rootfd = fcntl(*rootfd, F_DUPFD_CLOEXEC, 3);
-	if (*sock < 0 || *rootfd < 0)
-		return -errno;
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	/* Without /dev any descriptor does that keeps the three numbers taken. */
-	for (int fd = 0; fd <= 2; fd++)
-		dup2(null < 0 ? *rootfd : null, fd);
-	low = (unsigned int)(*sock < *rootfd ? *sock : *rootfd);
-	high = (unsigned int)(*sock < *rootfd ? *rootfd : *sock);
-	close_range_of(3, low - 1);
-	close_range_of(low + 1, high - 1);
-	close_range_of(high + 1, ~0U);
-	return 0;
 }
 
 /* systemd, when it leaves an initramfs, kills every process but those whose command line begins with
@@ -468,15 +400,12 @@ static void raise_descriptor_limit(void)
 int child_main(int sock, const struct loader_options *options)
 {
 	struct loader_options o = *options;
+	int *fds[] = { &sock, &o.rootfd };
 
-	set_signals();
-	prctl(PR_SET_NAME, "coldplug-loader");
+	if (detach_settle("coldplug-loader", fds, ARRAY_SIZE(fds)) < 0)
+		return 1;
+	ignore_signals();
 	set_command_line();
 	raise_descriptor_limit();
-	if (set_descriptors(&sock, &o.rootfd) < 0)
-		return 1;
-	/* No file system is kept busy. */
-	if (chdir("/") < 0)
-		return 1;
 	return child_serve(sock, &o);
 }

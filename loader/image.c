@@ -28,6 +28,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -104,6 +105,43 @@ static int image_bytes(const struct image *image, struct blob *store, const void
 	return 0;
 }
 
+/* Read-only: the kernel takes no file that somebody may write to. */
+static int reopen(int fd)
+{
+	char path[32];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = open(path, O_RDONLY | O_CLOEXEC);
+	return r < 0 ? -errno : r;
+}
+
+static int make_file(const void *data, size_t size)
+{
+	_cleanup_close_ int fd = memfd_create("module", MFD_CLOEXEC);
+	const char *p = data;
+
+	if (fd < 0)
+		return -errno;
+	while (size) {
+		ssize_t n = write(fd, p, size);
+
+		if (n < 0)
+			return -errno;
+		p += n;
+		size -= (size_t)n;
+	}
+	return reopen(fd);
+}
+
+/* init_module(2) has no flags. */
+static int load_with_flags(const struct kernel *k, const void *data, size_t size, const char *params)
+{
+	_cleanup_close_ int fd = make_file(data, size);
+
+	return fd < 0 ? fd : k->ops->finit_module(k->data, fd, params, k->finit_flags);
+}
+
 static int load_plain_bytes(const struct kernel *k, const void *data, size_t size, const char *params,
 			    struct image_load *how)
 {
@@ -111,6 +149,8 @@ static int load_plain_bytes(const struct kernel *k, const void *data, size_t siz
 
 	if (wrong)
 		return complain(how, -ENOEXEC, wrong);
+	if (k->finit_flags)
+		return load_with_flags(k, data, size, params);
 	return k->ops->init_module(k->data, data, size, params);
 }
 
@@ -126,7 +166,7 @@ static int load_plain(const struct kernel *k, const struct image *image, const c
 	if (wrong)
 		return complain(how, -ENOEXEC, wrong);
 	if (image->fd >= 0) {
-		r = k->ops->finit_module(k->data, image->fd, params, 0);
+		r = k->ops->finit_module(k->data, image->fd, params, k->finit_flags);
 		if (r != -ENOSYS)
 			return r;
 	}
@@ -161,7 +201,7 @@ static int load_compressed(const struct kernel *k, const struct image *image, en
 	int r;
 
 	if (image->fd >= 0 && c == k->compression) {
-		r = k->ops->finit_module(k->data, image->fd, params, FINIT_COMPRESSED_FILE);
+		r = k->ops->finit_module(k->data, image->fd, params, FINIT_COMPRESSED_FILE | k->finit_flags);
 		if (r != -EINVAL && r != -ENOSYS && r != -EOPNOTSUPP)
 			return r;
 		how->refused = -r;

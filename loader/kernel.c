@@ -132,9 +132,9 @@ static char **make_environment(const char *module, char **ret_string)
 	return steal_ptr(env);
 }
 
-static int add_actions(posix_spawn_file_actions_t *actions, int in, int out)
+static int add_actions(posix_spawn_file_actions_t *actions, bool foreground, int in, int out)
 {
-	int r = posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
+	int r = foreground ? 0 : posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
 
 	if (r == 0 && out >= 0)
 		r = posix_spawn_file_actions_adddup2(actions, out, 1);
@@ -164,13 +164,13 @@ static int set_signals(posix_spawnattr_t *attr)
 	return -r;
 }
 
-static int spawn_with(pid_t *pid, const char *shell, const char *command, char **env,
+static int spawn_with(pid_t *pid, const char *shell, const struct kernel_command *c, char **env,
 		      posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr, int in, int out)
 {
-	char *argv[] = { (char *)"sh", (char *)"-c", (char *)(uintptr_t)command, NULL };
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)(uintptr_t)c->command, NULL };
 	int r;
 
-	r = add_actions(actions, in, out);
+	r = add_actions(actions, c->foreground, in, out);
 	if (r == 0)
 		r = set_signals(attr);
 	if (r == 0)
@@ -192,7 +192,7 @@ static int spawn_shell(pid_t *pid, const char *shell, const struct kernel_comman
 		posix_spawn_file_actions_destroy(&actions);
 		return -ENOMEM;
 	}
-	r = spawn_with(pid, shell, c->command, env, &actions, &attr, in, out);
+	r = spawn_with(pid, shell, c, env, &actions, &attr, in, out);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&actions);
 	return r;
@@ -251,7 +251,7 @@ static int wait_for(pid_t pid, int in, struct kernel_output *o)
 	return r < 0 ? r : 0;
 }
 
-/* in: not blocking. Both -1: there are none to be had, the command then says nothing. */
+/* in: not blocking. Both -1: there are none to be had; the command then says what it says where we do. */
 static void open_output(int *in, int *out)
 {
 	int ends[2];
@@ -281,7 +281,8 @@ static int real_run_command(void *data, const struct rootfs *root, const struct 
 		return -ENOENT;
 	if (asprintf(&shell, "%s/bin/sh", root->path ? root->path : "") < 0)
 		return -ENOMEM;
-	open_output(&in, &out);
+	if (!command->foreground)
+		open_output(&in, &out);
 	r = spawn_shell(&pid, shell, command, in, out);
 	if (r == 0)
 		r = wait_for(pid, in, &o);

@@ -23,6 +23,7 @@ enum initstate {
 struct kernel_command {
 	const char *command; /* for /bin/sh -c */
 	const char *module;  /* MODPROBE_MODULE */
+	bool foreground;     /* as system(3): the caller's input and output are its own */
 };
 
 struct kernel_output {
@@ -56,6 +57,8 @@ struct kernel {
 	struct rootfs root;	      /* borrowed */
 	enum compression compression; /* what it decompresses itself: /sys/module/compression */
 	bool async_probe;	      /* modules that begin no probe are loaded with async_probe */
+	bool foreground;	      /* of commands */
+	unsigned int finit_flags;     /* what finit_module(2) is not to look at */
 };
 
 /* ops: NULL for the running kernel. */

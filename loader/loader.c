@@ -9,11 +9,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/detach.h"
 #include "loader/child.h"
 #include "loader/wire.h"
 
@@ -30,59 +30,16 @@ struct loader {
 	int report_error;
 };
 
-/* Runs between the two forks: the caller waits for this process only. */
-static void fork_again(int sock, const struct loader_options *options)
+struct start {
+	int sock;
+	const struct loader_options *options;
+};
+
+static int run_child(void *userdata)
 {
-	pid_t pid;
+	const struct start *start = userdata;
 
-	setsid();
-	pid = fork();
-	if (pid == 0)
-		_exit(child_main(sock, options));
-	_exit(pid < 0 ? errno : 0);
-}
-
-static int wait_for_middle(pid_t pid)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0) {
-		/* ECHILD: the caller ignores SIGCHLD. A loader that is not there answers EPIPE later. */
-		if (errno == ECHILD)
-			return 0;
-		if (errno != EINTR)
-			return -errno;
-	}
-	if (!WIFEXITED(status))
-		return -ECHILD;
-	return -WEXITSTATUS(status);
-}
-
-static int fork_child(int sock, const struct loader_options *options)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		fork_again(sock, options);
-	return wait_for_middle(pid);
-}
-
-/* Standard input, output and error may be closed: whoever then writes to "standard error" must not write
- * into the conversation. */
-static int lift(int *fd)
-{
-	int high = *fd;
-
-	if (*fd <= STDERR_FILENO) {
-		high = fcntl(*fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-		if (high < 0)
-			return -errno;
-		close(*fd);
-	}
-	*fd = high;
-	return 0;
+	return child_main(start->sock, start->options);
 }
 
 int loader_start(struct loader **ret, const struct loader_options *options)
@@ -94,9 +51,9 @@ int loader_start(struct loader **ret, const struct loader_options *options)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return -errno;
-	r = lift(&ends[0]);
+	r = detach_lift(&ends[0]);
 	if (r == 0)
-		r = fork_child(ends[1], options);
+		r = detach_fork(run_child, &(struct start){ ends[1], options });
 	close(ends[1]);
 	if (r < 0) {
 		close(ends[0]);

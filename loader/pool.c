@@ -602,6 +602,7 @@ static void enqueue(struct pool *p, const struct plan *plan)
 
 		queue_add(&p->queue, &step, plan->edges + s->edge_first, s->n_edges);
 	}
+	queue_inherit(&p->queue);
 	queue_release(&p->queue, false);
 	if (p->cancelled)
 		queue_cancel(&p->queue);

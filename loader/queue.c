@@ -83,6 +83,47 @@ void queue_release(struct queue *q, bool all)
 		push_heap(q, q->held.items[--q->held.n]);
 }
 
+/* The highest priority of those who wait for a node. That of a module's post softdep is not the module's. */
+static uint32_t priority_of_waiting(const struct queue *q, uint32_t id)
+{
+	uint32_t most = 0;
+
+	for (uint32_t l = q->nodes.items[id].first_link; l != LINK_NONE; l = q->links.items[l].next) {
+		const struct queue_node *dependent = &q->nodes.items[q->links.items[l].dependent];
+
+		if (q->links.items[l].kind != EDGE_POST && dependent->state != NODE_DONE &&
+		    dependent->priority > most)
+			most = dependent->priority;
+	}
+	return most;
+}
+
+static void rebuild_heap(struct queue *q)
+{
+	size_t n = q->ready.n;
+
+	for (q->ready.n = 0; q->ready.n < n;)
+		push_heap(q, q->ready.items[q->ready.n]);
+}
+
+void queue_inherit(struct queue *q)
+{
+	bool raised = false;
+
+	/* Who waits for a node comes after it. */
+	for (uint32_t id = (uint32_t)q->nodes.n; id-- > 0;) {
+		struct queue_node *node = &q->nodes.items[id];
+		uint32_t priority = node->state < NODE_RUNNING ? priority_of_waiting(q, id) : 0;
+
+		if (priority <= node->priority)
+			continue;
+		node->priority = priority;
+		raised = true;
+	}
+	if (raised)
+		rebuild_heap(q);
+}
+
 static void end_urgency(struct queue *q, uint32_t id)
 {
 	q->n_urgent -= q->nodes.items[id].urgent;

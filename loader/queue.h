@@ -48,6 +48,9 @@ int queue_reserve(struct queue *q, size_t n_steps, size_t n_edges);
 /* Appends a step, its id is the number of steps before. -EINVAL: an edge on itself or a later one. */
 int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges, size_t n_edges);
 
+/* A step that others wait for is as urgent as they are, also if it was added with an earlier plan. To be
+ * called when a whole plan has been added. */
+void queue_inherit(struct queue *q);
 /* Patient steps may start now if nothing urgent is left, or in any case with all. To be called when a
  * whole plan has been added; queue_complete() and queue_forgive() do it by themselves. */
 void queue_release(struct queue *q, bool all);

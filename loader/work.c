@@ -98,7 +98,8 @@ static void judge_status(const struct step *step, const char *origin, struct ker
 
 static void run_command(const struct kernel *k, const struct step *step, struct load_result *result)
 {
-	struct kernel_command command = { .command = step->command, .module = step->name };
+	struct kernel_command command = { .command = step->command, .module = step->name,
+					  .foreground = k->foreground };
 	const char *origin = step->origin ? step->origin : "?";
 	const char *root = k->root.path && *k->root.path ? k->root.path : "/";
 	struct kernel_output output = {};
@@ -129,4 +130,13 @@ void work_on(const struct kernel *k, const struct step *step, const struct work_
 		result_set(result, LOAD_FAILED, ENOENT, "module %s: no such file", step->name);
 		break;
 	}
+}
+
+void work_on_step(const struct kernel *k, const struct step *step, struct load_result *result)
+{
+	struct work_image image;
+
+	work_open(k, step, &image);
+	work_on(k, step, &image, result);
+	work_close(&image);
 }

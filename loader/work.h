@@ -21,3 +21,5 @@ void work_close(struct work_image *image);
 /* Blocks as long as the kernel or the command does. Writes outcome, error and message of result. */
 void work_on(const struct kernel *k, const struct step *step, const struct work_image *image,
 	     struct load_result *result);
+/* The three in turn, for who opens nothing ahead. */
+void work_on_step(const struct kernel *k, const struct step *step, struct load_result *result);

@@ -23,7 +23,7 @@ static void set_buffer(int fd, int rcvbuf)
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &rcvbuf, sizeof(rcvbuf));
 }
 
-int netlink_open(struct netlink *n, int rcvbuf)
+static int open_socket(void *data, int rcvbuf)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = GROUP_KERNEL };
 	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
@@ -36,7 +36,30 @@ int netlink_open(struct netlink *n, int rcvbuf)
 	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
-	n->fd = steal_fd(&fd);
+	return steal_fd(&fd);
+}
+
+static ssize_t receive_message(void *data, int fd, struct msghdr *msg)
+{
+	ssize_t n = recvmsg(fd, msg, MSG_DONTWAIT);
+
+	return n < 0 ? -errno : n;
+}
+
+static const struct netlink_ops netlink_ops_real = { .open = open_socket, .receive = receive_message };
+
+static const struct netlink_ops *ops_of(const struct netlink *n)
+{
+	return n->ops ? n->ops : &netlink_ops_real;
+}
+
+int netlink_open(struct netlink *n, int rcvbuf)
+{
+	int fd = ops_of(n)->open(n->ops_data, rcvbuf);
+
+	if (fd < 0)
+		return fd;
+	n->fd = fd;
 	n->last_seqnum = 0;
 	n->gap = false;
 	n->ignored = 0;
@@ -88,12 +111,12 @@ int netlink_receive(struct netlink *n, struct uevent *ret)
 				      .msg_control = control,
 				      .msg_controllen = sizeof(control) };
 		const char *why;
-		ssize_t size = recvmsg(n->fd, &msg, MSG_DONTWAIT);
+		ssize_t size = ops_of(n)->receive(n->ops_data, n->fd, &msg);
 
-		if (size < 0 && errno == EINTR)
+		if (size == -EINTR)
 			continue;
 		if (size < 0)
-			return errno == EAGAIN ? NETLINK_NOTHING : errno == ENOBUFS ? NETLINK_LOST : -errno;
+			return size == -EAGAIN ? NETLINK_NOTHING : size == -ENOBUFS ? NETLINK_LOST : (int)size;
 		if (!is_from_kernel(&msg, &sender)) {
 			n->ignored++;
 			continue;

@@ -4,11 +4,24 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/rootfs.h"
 #include "uevent/message.h"
 
+struct msghdr;
+
+/* The two calls that listening is made of, in one table: a test hands in its own. */
+struct netlink_ops {
+	/* A descriptor that polls readable when there is a message, or -errno. */
+	int (*open)(void *data, int rcvbuf);
+	/* As recvmsg(2) with MSG_DONTWAIT: a size or -errno. */
+	ssize_t (*receive)(void *data, int fd, struct msghdr *msg);
+};
+
 struct netlink {
+	const struct netlink_ops *ops; /* NULL: the running kernel's */
+	void *ops_data;
 	int fd;
 	uint64_t last_seqnum;
 	bool gap;	  /* a number was skipped: perhaps something was lost, see SEMANTICS in docs */
@@ -23,7 +36,7 @@ enum netlink_answer {
 };
 
 /* Opens the socket with a receive buffer of rcvbuf bytes (SO_RCVBUFFORCE, or what is allowed); 0
- * leaves it as it is. -errno: netlink is refused here (containers). */
+ * leaves it as it is. *n is all zero but for ops. -errno: netlink is refused here (containers). */
 int netlink_open(struct netlink *n, int rcvbuf);
 void netlink_close(struct netlink *n);
 

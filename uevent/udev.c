@@ -10,6 +10,7 @@
 
 #ifdef HAVE_UDEV
 #include <libudev.h>
+#include <poll.h>
 
 struct udev_source {
 	struct udev *udev;
@@ -106,6 +107,14 @@ static int spell(struct udev_source *u, struct udev_device *d)
 	return r;
 }
 
+/* No device is also libudev's answer to a message that it drops (not root's, not udevd's): not the end. */
+static bool has_more(const struct udev_source *u)
+{
+	struct pollfd pfd = { .fd = udev_source_fd(u), .events = POLLIN };
+
+	return poll(&pfd, 1, 0) == 1 && pfd.revents == POLLIN;
+}
+
 int udev_source_receive(struct udev_source *u, struct uevent *ret)
 {
 	struct udev_device *d;
@@ -115,8 +124,12 @@ int udev_source_receive(struct udev_source *u, struct uevent *ret)
 	for (;;) {
 		errno = 0;
 		d = udev_monitor_receive_device(u->monitor);
+		if (!d && errno == ENOBUFS)
+			return NETLINK_LOST;
+		if (!d && !has_more(u))
+			return NETLINK_NOTHING;
 		if (!d)
-			return errno == ENOBUFS ? NETLINK_LOST : NETLINK_NOTHING;
+			continue;
 		r = spell(u, d);
 		udev_device_unref(d);
 		if (r == -ENOMEM)

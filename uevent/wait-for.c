@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,8 @@ static void decode_link(char *s)
 	char *out = s;
 
 	while (*s) {
-		if (s[0] == '\\' && s[1] == 'x' && isxdigit((unsigned char)s[2]) && isxdigit((unsigned char)s[3])) {
+		if (s[0] == '\\' && s[1] == 'x' && isxdigit((unsigned char)s[2]) &&
+		    isxdigit((unsigned char)s[3])) {
 			char hex[3] = { s[2], s[3], '\0' };
 
 			*out++ = (char)strtoul(hex, NULL, 16);
@@ -58,25 +60,67 @@ static char *copy_value(const char *value)
 	return strdup(value);
 }
 
+/* MAJOR:MINOR, both decimal, and nothing else. */
+static bool is_number(const char *text)
+{
+	size_t major = strspn(text, "0123456789");
+	size_t minor = text[major] == ':' ? strspn(text + major + 1, "0123456789") : 0;
+
+	return major && major < 10 && minor && minor < 10 && !text[major + 1 + minor];
+}
+
+/* The kernel's "PARTUUID=.../PARTNROFF=N" (init/do_mounts.c): cuts it off. False: it is no number. */
+static bool take_offset(struct wait_spec *spec)
+{
+	static const char word[] = "/PARTNROFF=";
+	char *at = strstr(spec->value, word), *end;
+
+	if (!at)
+		return true;
+	errno = 0;
+	spec->offset = strtol(at + strlen(word), &end, 10);
+	*at = '\0';
+	return end > at + strlen(word) && !*end && !errno && labs(spec->offset) < 4096;
+}
+
+/* 0, -EINVAL, -ENOMEM. */
+static int fill_spec(struct wait_spec *spec, const char *text, const char *value)
+{
+	bool literal = spec->kind == WAIT_PATH || spec->kind == WAIT_NUMBER;
+
+	spec->text = strdup(text);
+	spec->value = literal ? strdup(text) : copy_value(value);
+	if (!spec->text || !spec->value)
+		return -ENOMEM;
+	if (!literal && text[0] == '/')
+		decode_link(spec->value);
+	if (spec->kind == WAIT_PARTUUID && !take_offset(spec))
+		return -EINVAL;
+	/* An empty label is that of all that have none. */
+	return *spec->value ? 0 : -EINVAL;
+}
+
 int wait_list_add(struct wait_list *l, const char *text)
 {
 	struct wait_spec spec = {};
-	size_t i = 0;
+	size_t i = 0, n = 0;
 	int r;
 
 	while (i < ARRAY_SIZE(prefixes) && strncmp(text, prefixes[i].prefix, strlen(prefixes[i].prefix)) != 0)
 		i++;
-	if (i == ARRAY_SIZE(prefixes) || !text[strlen(prefixes[i].prefix)])
+	if (i < ARRAY_SIZE(prefixes)) {
+		spec.kind = prefixes[i].kind;
+		n = strlen(prefixes[i].prefix);
+	} else if (is_number(text)) {
+		spec.kind = WAIT_NUMBER;
+	} else {
 		return -EINVAL;
-	spec.kind = prefixes[i].kind;
-	if (spec.kind != WAIT_PATH && !blockdev_available())
+	}
+	if (!text[n])
+		return -EINVAL;
+	if (spec.kind > WAIT_NUMBER && !blockdev_available())
 		return -EOPNOTSUPP;
-	spec.text = strdup(text);
-	spec.value = spec.kind == WAIT_PATH ? strdup(text) : copy_value(text + strlen(prefixes[i].prefix));
-	if (spec.value && spec.kind != WAIT_PATH && text[0] == '/')
-		decode_link(spec.value);
-	/* An empty label is that of all that have none. */
-	r = !spec.text || !spec.value ? -ENOMEM : !*spec.value ? -EINVAL : array_push(&l->specs, spec);
+	r = fill_spec(&spec, text, text + n) ?: array_push(&l->specs, spec);
 	if (r < 0) {
 		free(spec.text);
 		free(spec.value);
@@ -88,30 +132,171 @@ int wait_list_add(struct wait_list *l, const char *text)
 bool wait_list_needs_polling(const struct wait_list *l)
 {
 	for (size_t i = 0; i < l->specs.n; i++)
-		if (l->specs.items[i].kind == WAIT_PATH && !l->specs.items[i].node)
+		if (l->specs.items[i].kind == WAIT_PATH && !l->specs.items[i].node &&
+		    !l->specs.items[i].named)
 			return true;
 	return false;
 }
 
-static void set_found(struct wait_list *l, struct wait_spec *spec, const char *node)
+static int set_found(struct wait_list *l, struct wait_spec *spec, const char *node, const char *type)
 {
 	spec->node = strdup(node);
+	spec->type = *type ? strdup(type) : NULL;
 	l->n_found += spec->node != NULL;
+	return spec->node && (spec->type || !*type) ? 0 : -ENOMEM;
 }
 
-void wait_list_check_paths(struct wait_list *l, const struct rootfs *root)
+/* The node is there: what is on it? */
+static int set_named(struct wait_list *l, struct wait_spec *spec, struct asker *disks, const char *node)
 {
-	for (size_t i = 0; i < l->specs.n; i++) {
-		struct wait_spec *spec = &l->specs.items[i];
-		_cleanup_close_ int fd = -1;
-		struct stat st;
+	char question[4096];
 
-		if (spec->kind != WAIT_PATH || spec->node)
-			continue;
-		fd = rootfs_openat(root, spec->value, O_PATH);
-		if (fd >= 0 && !fstat(fd, &st) && (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode)))
-			set_found(l, spec, spec->value);
+	if (!l->types || !blockdev_available())
+		return set_found(l, spec, node, "");
+	snprintf(question, sizeof(question), "b%.4000s", node);
+	spec->named = strdup(node);
+	return spec->named ? asker_add(disks, question) : -ENOMEM;
+}
+
+static int check_path(struct wait_list *l, struct wait_spec *spec, const struct rootfs *root,
+		      struct asker *disks)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, spec->value, O_PATH);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return 0;
+	if (S_ISCHR(st.st_mode))
+		return set_found(l, spec, spec->value, "");
+	return S_ISBLK(st.st_mode) ? set_named(l, spec, disks, spec->value) : 0;
+}
+
+int wait_list_check_paths(struct wait_list *l, const struct rootfs *root, struct asker *disks)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < l->specs.n; i++) {
+		struct wait_spec *spec = &l->specs.items[i];
+
+		if (spec->kind == WAIT_PATH && !spec->node && !spec->named)
+			r = check_path(l, spec, root, disks);
 	}
+	return r;
+}
+
+/* Where a link of /sys leads, without the "../" in front. False: there is none. */
+static bool read_link(const struct rootfs *root, const char *path, char target[PATH_MAX])
+{
+	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH | O_NOFOLLOW);
+	ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", target, PATH_MAX - 1);
+	char *start = target;
+
+	if (n <= 0)
+		return false;
+	target[n] = '\0';
+	while (!strncmp(start, "../", 3))
+		start += 3;
+	memmove(target, start, strlen(start) + 1);
+	return strchr(target, '/') != NULL;
+}
+
+/* sysfs writes '!' for the '/' of a node in a directory. */
+static void exchange(char *s, char from, char to)
+{
+	for (; *s; s++)
+		if (*s == from)
+			*s = to;
+}
+
+static int set_named_by_sysfs(struct wait_list *l, struct wait_spec *spec, struct asker *disks, char *name)
+{
+	char node[300];
+
+	exchange(name, '!', '/');
+	snprintf(node, sizeof(node), "/dev/%.255s", name);
+	return set_named(l, spec, disks, node);
+}
+
+static int check_number(struct wait_list *l, struct wait_spec *spec, const struct rootfs *root,
+			struct asker *disks)
+{
+	char path[64], target[PATH_MAX];
+
+	snprintf(path, sizeof(path), "sys/dev/block/%.20s", spec->value);
+	if (!read_link(root, path, target))
+		return 0;
+	return set_named_by_sysfs(l, spec, disks, strrchr(target, '/') + 1);
+}
+
+/* The number of a partition; 0: it is none. */
+static long partition_number(const struct rootfs *root, const char *device)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "sys/%s/partition", device) >= (int)sizeof(path) ||
+	    rootfs_read(root, path, LIMIT_ATTRIBUTE, &file) < 0)
+		return 0;
+	return strtol(file.data, NULL, 10);
+}
+
+/* The partition with this number in the directory of its disk; 0 is the disk itself. False: not there. */
+static bool find_partition(const struct rootfs *root, const char *disk, long number, char name[256])
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	char path[PATH_MAX];
+	struct dirent *de;
+
+	if (number == 0)
+		return snprintf(name, 256, "%s", strrchr(disk, '/') + 1) < 256;
+	if (snprintf(path, sizeof(path), "sys/%s", disk) >= (int)sizeof(path) ||
+	    rootfs_opendir(root, path, &dir) < 0)
+		return false;
+	while ((de = readdir(dir))) {
+		if (de->d_name[0] == '.' ||
+		    snprintf(path, sizeof(path), "%s/%s", disk, de->d_name) >= (int)sizeof(path) ||
+		    partition_number(root, path) != number)
+			continue;
+		return snprintf(name, 256, "%s", de->d_name) < 256;
+	}
+	return false;
+}
+
+/* The partition the base is so many in front of, on the same disk. */
+static int check_offset(struct wait_list *l, struct wait_spec *spec, const struct rootfs *root,
+			struct asker *disks)
+{
+	char path[300], target[PATH_MAX], name[256];
+	long number;
+
+	snprintf(path, sizeof(path), "sys/class/block/%.255s", spec->base);
+	exchange(path + strlen("sys/class/block/"), '/', '!');
+	if (!read_link(root, path, target))
+		return 0;
+	number = partition_number(root, target);
+	*strrchr(target, '/') = '\0';
+	if (!number || number + spec->offset < 0 || !strchr(target, '/') ||
+	    !find_partition(root, target, number + spec->offset, name))
+		return 0;
+	return set_named_by_sysfs(l, spec, disks, name);
+}
+
+/* What is found by sysfs alone. */
+static int check_names(struct wait_list *l, const struct rootfs *root, struct asker *disks)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < l->specs.n; i++) {
+		struct wait_spec *spec = &l->specs.items[i];
+
+		if (spec->node || spec->named)
+			continue;
+		if (spec->kind == WAIT_NUMBER)
+			r = check_number(l, spec, root, disks);
+		else if (spec->base)
+			r = check_offset(l, spec, root, disks);
+	}
+	return r;
 }
 
 static bool is_meant(const struct wait_spec *spec, const struct blockdev *dev)
@@ -130,10 +315,12 @@ static bool is_meant(const struct wait_spec *spec, const struct blockdev *dev)
 	}
 }
 
+/* Whether something is meant that only the disks know. Also when it is found: a second disk of that name
+ * is worth a warning. */
 static bool needs_probe(const struct wait_list *l)
 {
 	for (size_t i = 0; i < l->specs.n; i++)
-		if (l->specs.items[i].kind != WAIT_PATH && !l->specs.items[i].node)
+		if (l->specs.items[i].kind > WAIT_NUMBER)
 			return true;
 	return false;
 }
@@ -142,61 +329,149 @@ static bool needs_probe(const struct wait_list *l)
 static bool is_empty(const struct rootfs *root, const char *name)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	char path[300], *p;
+	char flat[256], path[300];
 
-	snprintf(path, sizeof(path), "sys/class/block/%.255s/size", name);
-	for (p = path + strlen("sys/class/block/"); p < strrchr(path, '/'); p++)
-		if (*p == '/')
-			*p = '!';
+	snprintf(flat, sizeof(flat), "%s", name);
+	exchange(flat, '/', '!');
+	snprintf(path, sizeof(path), "sys/class/block/%s/size", flat);
 	return rootfs_read(root, path, LIMIT_ATTRIBUTE, &file) == 0 && !strcmp(file.data, "0\n");
 }
 
-void wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct log *log, const char *name)
+ssize_t wait_list_answer(const struct rootfs *root, const char *question, char *buf, size_t size)
 {
-	struct blockdev dev;
-	char node[300], path[600];
-	int r;
+	const char *node = question + 1;
+	struct blockdev dev = {};
+	char path[PATH_MAX];
+	int r = 0;
 
-	if (!needs_probe(l) || is_empty(root, name))
-		return;
-	snprintf(node, sizeof(node), "/dev/%.255s", name);
-	snprintf(path, sizeof(path), "%.290s%s", root->path, node);
-	r = blockdev_probe(path, &dev);
-	if (r < 0) {
-		/* No medium, gone again, or a root without device nodes. */
-		log_debug(log, "%s: cannot be looked at: %s", node, strerror(-r));
-		return;
-	}
-	for (size_t i = 0; i < l->specs.n; i++)
-		if (!l->specs.items[i].node && is_meant(&l->specs.items[i], &dev))
-			set_found(l, &l->specs.items[i], node);
+	if (!is_empty(root, node + strlen("/dev/")))
+		r = snprintf(path, sizeof(path), "%s%s", root->path, node) < (int)sizeof(path) ?
+			    blockdev_probe(path, &dev) :
+			    -ENAMETOOLONG;
+	if (r < 0)
+		return r;
+	memcpy(buf, &dev, sizeof(dev));
+	return sizeof(dev);
 }
 
-void wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct log *log)
+/* What spans several devices has one UUID on all of them. */
+static bool spans_devices(const char *type)
+{
+	static const char *const types[] = { "btrfs", "LVM2_member", "linux_raid_member", "zfs_member", "bcachefs" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(type, types[i]))
+			return true;
+	return false;
+}
+
+/* A copied disk has its original's UUID: then it is chance which of them is found. */
+static void warn_of_twin(struct wait_spec *spec, struct log *log, const char *node)
+{
+	if (!spec->twin_told && !spec->offset)
+		log_warning(log, "%s is on more than one device: %s is taken, %s is not", spec->text,
+			    spec->node, node);
+	spec->twin_told = true;
+}
+
+static int take_for_spec(struct wait_list *l, struct wait_spec *spec, const struct rootfs *root,
+			 struct asker *disks, struct log *log, const char *node, int error,
+			 const struct blockdev *dev)
+{
+	if (spec->node && !error && is_meant(spec, dev) && strcmp(spec->node, node) != 0 &&
+	    !spans_devices(dev->type))
+		warn_of_twin(spec, log, node);
+	if (spec->node)
+		return 0;
+	if (spec->named) {
+		if (strcmp(spec->named, node) != 0)
+			return 0;
+		free(steal_ptr(spec->named));
+		/* Gone again. */
+		return error == -ENOENT ? 0 : set_found(l, spec, node, dev->type);
+	}
+	if (error || !is_meant(spec, dev))
+		return 0;
+	if (!spec->offset)
+		return set_found(l, spec, node, dev->type);
+	free(spec->base);
+	spec->base = strdup(node + strlen("/dev/"));
+	return spec->base ? check_offset(l, spec, root, disks) : -ENOMEM;
+}
+
+int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct asker *disks,
+			  struct log *log, const struct ask_answer *answer)
+{
+	const char *node = ask_name(answer->question);
+	struct blockdev dev = {};
+	int r = 0;
+
+	if (answer->error)
+		/* No medium, gone again, or a root without device nodes. */
+		log_debug(log, "%s: cannot be looked at: %s", node, strerror(-answer->error));
+	else if (answer->size == sizeof(dev))
+		memcpy(&dev, answer->data, sizeof(dev));
+	for (size_t i = 0; !r && i < l->specs.n; i++)
+		r = take_for_spec(l, &l->specs.items[i], root, disks, log, node, answer->error, &dev);
+	return r;
+}
+
+static int ask_block(struct wait_list *l, struct asker *disks, const char *name)
+{
+	char question[300];
+
+	if (!needs_probe(l))
+		return 0;
+	snprintf(question, sizeof(question), "b/dev/%.255s", name);
+	return asker_add(disks, question);
+}
+
+int wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct asker *disks,
+			  const char *name)
+{
+	return check_names(l, root, disks) ?: ask_block(l, disks, name);
+}
+
+int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct asker *disks)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *de;
+	int r = wait_list_check_paths(l, root, disks) ?: check_names(l, root, disks);
 
-	wait_list_check_paths(l, root);
-	if (rootfs_opendir(root, "sys/class/block", &dir) < 0)
-		return;
-	while (needs_probe(l) && (de = readdir(dir))) {
+	if (r < 0 || rootfs_opendir(root, "sys/class/block", &dir) < 0)
+		return r;
+	while (!r && (de = readdir(dir))) {
 		if (de->d_name[0] == '.')
 			continue;
-		/* sysfs writes '!' for the '/' of a node in a directory. */
-		for (char *p = de->d_name; *p; p++)
-			if (*p == '!')
-				*p = '/';
-		wait_list_check_block(l, root, log, de->d_name);
+		exchange(de->d_name, '!', '/');
+		r = ask_block(l, disks, de->d_name);
+	}
+	return r;
+}
+
+void wait_list_take_named(struct wait_list *l)
+{
+	for (size_t i = 0; i < l->specs.n; i++) {
+		struct wait_spec *spec = &l->specs.items[i];
+
+		if (!spec->named)
+			continue;
+		spec->node = steal_ptr(spec->named);
+		l->n_found++;
 	}
 }
 
 void wait_list_free(struct wait_list *l)
 {
 	for (size_t i = 0; i < l->specs.n; i++) {
-		free(l->specs.items[i].text);
-		free(l->specs.items[i].value);
-		free(l->specs.items[i].node);
+		struct wait_spec *spec = &l->specs.items[i];
+
+		free(spec->text);
+		free(spec->value);
+		free(spec->base);
+		free(spec->named);
+		free(spec->node);
+		free(spec->type);
 	}
 	array_free(&l->specs);
 	l->n_found = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Waiting for a device: what is meant, and whether it is there. */
+/* Waiting for a device: what is meant, and whether it is there. What is on a disk is asked (uevent/ask.h):
+ * it may not answer. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,9 +8,11 @@
 #include "base/array.h"
 #include "base/log.h"
 #include "base/rootfs.h"
+#include "uevent/ask.h"
 
 enum wait_kind {
-	WAIT_PATH, /* a node below /dev */
+	WAIT_PATH,   /* a node below /dev */
+	WAIT_NUMBER, /* MAJOR:MINOR of a block device */
 	WAIT_UUID,
 	WAIT_LABEL,
 	WAIT_PARTUUID,
@@ -19,18 +22,24 @@ enum wait_kind {
 struct wait_spec {
 	enum wait_kind kind;
 	char *text;  /* as given */
-	char *value; /* the path, the UUID, the label */
+	char *value; /* the path, the numbers, the UUID, the label */
+	long offset; /* WAIT_PARTUUID: the partition so many behind that one */
+	char *base;  /* with an offset: the name of that one, once it is known */
+	char *named; /* the node, while it is asked what is on it */
 	char *node;  /* "/dev/..." once it is there */
+	char *type;  /* of its file system; NULL: not known */
+	bool twin_told; /* that another device has the same name */
 };
 
 struct wait_list {
 	ARRAY(struct wait_spec) specs;
 	size_t n_found;
+	bool types; /* a path or a number is there only when it is known what is on it */
 };
 
-/* "/dev/...", "UUID=", "LABEL=", "PARTUUID=", "PARTLABEL=", or the link udev would make,
- * "/dev/disk/by-{uuid,label,partuuid,partlabel}/...". 0; 1: a path that only udev makes (by-id, by-path);
- * -EINVAL: none of these; -EOPNOTSUPP: needs libblkid, which is not built in; -ENOMEM. */
+/* "/dev/...", "MAJOR:MINOR", "UUID=", "LABEL=", "PARTUUID=", also with "/PARTNROFF=N" behind, "PARTLABEL=", or
+ * the link udev would make, "/dev/disk/by-{uuid,label,partuuid,partlabel}/...". 0; 1: a path that only udev
+ * makes (by-id, by-path); -EINVAL: none of these; -EOPNOTSUPP: needs libblkid, which is not built in; -ENOMEM. */
 int wait_list_add(struct wait_list *l, const char *text);
 
 static inline bool wait_list_pending(const struct wait_list *l)
@@ -41,10 +50,20 @@ static inline bool wait_list_pending(const struct wait_list *l)
 /* Whether a path is among what is missing: it may appear without an event. */
 bool wait_list_needs_polling(const struct wait_list *l);
 
-/* A block device has come or changed; name as in DEVNAME. */
-void wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct log *log, const char *name);
+/* Answers what the others ask: an ask_fn, which may block. */
+ssize_t wait_list_answer(const struct rootfs *root, const char *question, char *buf, size_t size);
+
+/* A block device has come or changed; name as in DEVNAME. 0 or -ENOMEM, as the next three. */
+int wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct asker *disks,
+			  const char *name);
 /* Looks for the paths. */
-void wait_list_check_paths(struct wait_list *l, const struct rootfs *root);
+int wait_list_check_paths(struct wait_list *l, const struct rootfs *root, struct asker *disks);
 /* Looks at all block devices there are. */
-void wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct log *log);
+int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct asker *disks);
+/* Takes what a disk has answered. */
+int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct asker *disks,
+			  struct log *log, const struct ask_answer *answer);
+
+/* Those that are there but have not answered are found all the same, of no known type. */
+void wait_list_take_named(struct wait_list *l);
 void wait_list_free(struct wait_list *l);

@@ -7,6 +7,10 @@
  * "modalias" can stand alone (/sys/devices/system/cpu). Only one of the two is read, and which is known
  * from the directory's listing, so no file is opened in vain.
  *
+ * Reading "modalias" takes no lock in the kernel, reading "uevent" does and may not return (uevent/ask.c).
+ * So the walk reads only the first. Where the second is wanted it hands out a question, which walk_answer()
+ * answers wherever blocking hurts nobody, and walk_take_answer() makes claims of what comes back.
+ *
  * What is skipped is only "power": the attribute group that the power management core puts under every
  * device (drivers/base/power/sysfs.c), so no device can have that name.
  *
@@ -29,10 +33,16 @@
 #include "base/limits.h"
 #include "uevent/devicetree.h"
 
-struct walker {
+/* Who is told. */
+struct sink {
 	int (*found)(void *userdata, const char *devpath, const char *alias);
+	int (*ask)(void *userdata, const char *question);
 	void *userdata;
 	struct log *log;
+};
+
+struct walker {
+	struct sink sink;
 	bool devicetree;
 	ARRAY(char) names; /* subdirectories still to visit, a stack of strings */
 	size_t path_len;
@@ -76,16 +86,22 @@ static int push_name(struct walker *w, const char *name)
 	return 0;
 }
 
+/* A device has dozens of files, and few begin like these. */
+static inline bool is_called(const char *name, const char *what)
+{
+	return *name == *what && !strcmp(name, what);
+}
+
 static int take_entry(struct walker *w, int fd, const struct linux_dirent *de, struct listing *l)
 {
 	const char *name = de->name;
 
-	if (!strcmp(name, "uevent"))
+	if (is_called(name, "uevent"))
 		l->uevent = true;
-	else if (!strcmp(name, "modalias"))
+	else if (is_called(name, "modalias"))
 		l->modalias = true;
-	else if (is_directory(fd, de) && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-		 strcmp(name, "power") != 0)
+	else if (is_directory(fd, de) && !is_called(name, ".") && !is_called(name, "..") &&
+		 !is_called(name, "power"))
 		return push_name(w, name);
 	return 0;
 }
@@ -108,28 +124,27 @@ static int list_directory(struct walker *w, int fd, struct listing *l)
 	return 0; /* an error here is a directory that has just vanished */
 }
 
-static int add_alias(struct walker *w, const char *text, size_t len)
+static int add_alias(const struct sink *sink, const char *devpath, const char *text, size_t len)
 {
 	char alias[LIMIT_ALIAS + 1];
 
 	if (!len)
 		return 0;
 	if (len > LIMIT_ALIAS) {
-		log_warning(w->log, "/sys%s: alias of %zu bytes is cut at %u", w->path, len, LIMIT_ALIAS);
+		log_warning(sink->log, "/sys%s: alias of %zu bytes is cut at %u", devpath, len, LIMIT_ALIAS);
 		len = LIMIT_ALIAS;
 	}
 	memcpy(alias, text, len);
 	alias[len] = '\0';
-	return w->found(w->userdata, w->path, alias);
+	return sink->found(sink->userdata, devpath, alias);
 }
 
 /* The value of KEY in the lines of a uevent file, or NULL. */
 static const char *find_key(void *userdata, const char *key, size_t *len)
 {
-	const struct walker *w = userdata;
 	size_t n = strlen(key);
 
-	for (const char *p = w->attribute; *p; p += *p == '\n') {
+	for (const char *p = userdata; *p; p += *p == '\n') {
 		size_t line = strcspn(p, "\n");
 
 		if (line > n && p[n] == '=' && !memcmp(p, key, n)) {
@@ -141,15 +156,17 @@ static const char *find_key(void *userdata, const char *key, size_t *len)
 	return NULL;
 }
 
-static int add_uevent_aliases(struct walker *w, bool modalias)
+static int add_uevent_aliases(const struct sink *sink, const char *devpath, const char *text,
+			      unsigned int wanted)
 {
 	char of[LIMIT_ALIAS + 1];
+	void *lines = (void *)(uintptr_t)text;
 	size_t len;
-	const char *alias = modalias ? find_key(w, "MODALIAS", &len) : NULL;
-	int r = alias ? add_alias(w, alias, len) : 0;
+	const char *alias = wanted & WALK_MODALIAS ? find_key(lines, "MODALIAS", &len) : NULL;
+	int r = alias ? add_alias(sink, devpath, alias, len) : 0;
 
-	if (!r && w->devicetree && devicetree_alias(find_key, w, of))
-		r = add_alias(w, of, strlen(of));
+	if (!r && wanted & WALK_DEVICETREE && devicetree_alias(find_key, lines, of))
+		r = add_alias(sink, devpath, of, strlen(of));
 	return r;
 }
 
@@ -160,39 +177,65 @@ static int add_modalias_lines(struct walker *w)
 	for (char *p = w->attribute; !r && *p; p += *p == '\n') {
 		size_t len = strcspn(p, "\n");
 
-		r = add_alias(w, p, len);
+		r = add_alias(&w->sink, w->path, p, len);
 		p += len;
 	}
 	return r;
 }
 
-/* 1 when it was read; 0 when there is nothing to say of it: the device has vanished meanwhile. */
-static int read_file(struct walker *w, int fd, const char *name)
+/* Text of a file, without the newline at its end; its length or -errno, -EBADMSG when it is none. */
+static ssize_t check_text(const char *text, ssize_t n)
 {
-	ssize_t n = read_attribute(fd, name, w->attribute, sizeof(w->attribute));
+	return n > 0 && memchr(text, '\0', (size_t)n) ? -EBADMSG : n;
+}
 
-	if (n >= 0 && !memchr(w->attribute, '\0', (size_t)n))
-		return 1;
-	if (n >= 0) {
-		log_lost(w->log, "/sys%s/%s: not text, ignored", w->path, name);
-		return 0;
-	}
-	if (n == -ENOENT || n == -ENODEV || n == -ENXIO || n == -EISDIR || n == -ELOOP)
-		return 0;
-	log_lost(w->log, "/sys%s/%s: cannot be read: %s", w->path, name,
-		 n == -EFBIG ? "larger than 65535 bytes" : strerror((int)-n));
+/* The device has vanished meanwhile: there is nothing to say of it. */
+static bool is_gone(int error)
+{
+	return error == -ENOENT || error == -ENODEV || error == -ENXIO || error == -EISDIR || error == -ELOOP;
+}
+
+static void tell_unreadable(struct log *log, const char *path, int error)
+{
+	if (error == -EBADMSG)
+		log_lost(log, "%s: not text, ignored", path);
+	else
+		log_lost(log, "%s: cannot be read: %s", path,
+			 error == -EFBIG ? "larger than 65535 bytes" : strerror(-error));
+}
+
+static int read_modalias(struct walker *w, int fd)
+{
+	char path[sizeof(w->path) + 16];
+	ssize_t n =
+		check_text(w->attribute, read_attribute(fd, "modalias", w->attribute, sizeof(w->attribute)));
+
+	if (n >= 0)
+		return add_modalias_lines(w);
+	snprintf(path, sizeof(path), "/sys%s/modalias", w->path);
+	if (!is_gone((int)n))
+		tell_unreadable(w->sink.log, path, (int)n);
 	return 0;
+}
+
+static int ask_uevent(struct walker *w, unsigned int wanted)
+{
+	char question[sizeof(w->path) + 16];
+
+	/* Most directories have one, so this is not left to snprintf(). */
+	question[0] = (char)('0' + wanted);
+	memcpy(question + 1, "/sys", 4);
+	memcpy(question + 5, w->path, w->path_len);
+	memcpy(question + 5 + w->path_len, "/uevent", sizeof("/uevent"));
+	return w->sink.ask(w->sink.userdata, question);
 }
 
 static int read_device(struct walker *w, int fd, const struct listing *l)
 {
-	int r = 0;
+	unsigned int wanted = (l->modalias ? 0 : WALK_MODALIAS) | (w->devicetree ? WALK_DEVICETREE : 0);
+	int r = l->modalias ? read_modalias(w, fd) : 0;
 
-	if (l->modalias && read_file(w, fd, "modalias"))
-		r = add_modalias_lines(w);
-	if (!r && l->uevent && (!l->modalias || w->devicetree) && read_file(w, fd, "uevent"))
-		r = add_uevent_aliases(w, !l->modalias);
-	return r;
+	return !r && l->uevent && wanted ? ask_uevent(w, wanted) : r;
 }
 
 static int visit(struct walker *w, int fd, unsigned int depth);
@@ -203,13 +246,14 @@ static int visit_child(struct walker *w, int parent, const char *name, unsigned 
 	int fd, r;
 
 	if (w->path_len + n + 2 > sizeof(w->path) || depth == LIMIT_WALK_DEPTH) {
-		log_lost(w->log, "/sys%s/%s: too deep to walk, not read", w->path, name);
+		log_lost(w->sink.log, "/sys%s/%s: too deep to walk, not read", w->path, name);
 		return 0;
 	}
 	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
 		if (errno != ENOENT && errno != ENODEV && errno != ENOTDIR)
-			log_lost(w->log, "/sys%s/%s: cannot be opened: %s", w->path, name, strerror(errno));
+			log_lost(w->sink.log, "/sys%s/%s: cannot be opened: %s", w->path, name,
+				 strerror(errno));
 		return 0;
 	}
 	w->path[w->path_len++] = '/';
@@ -243,7 +287,8 @@ static int visit(struct walker *w, int fd, unsigned int depth)
 }
 
 int walk_devices(const struct rootfs *root, bool devicetree, struct log *log,
-		 int (*found)(void *userdata, const char *devpath, const char *alias), void *userdata)
+		 int (*found)(void *userdata, const char *devpath, const char *alias),
+		 int (*ask)(void *userdata, const char *question), void *userdata)
 {
 	_cleanup_close_ int fd = rootfs_openat(root, "sys/devices", O_RDONLY | O_DIRECTORY);
 	_cleanup_free_ struct walker *w = NULL;
@@ -254,12 +299,78 @@ int walk_devices(const struct rootfs *root, bool devicetree, struct log *log,
 	w = calloc(1, sizeof(*w));
 	if (!w)
 		return -ENOMEM;
-	w->found = found;
-	w->userdata = userdata;
-	w->log = log;
+	w->sink = (struct sink){ found, ask, userdata, log };
 	w->devicetree = devicetree;
 	w->path_len = (size_t)snprintf(w->path, sizeof(w->path), "/devices");
 	r = visit(w, fd, 0);
 	array_free(&w->names);
 	return r;
+}
+
+static unsigned int wanted_of(const char *question)
+{
+	return (unsigned int)(question[0] - '0');
+}
+
+/* Without O_NONBLOCK, unlike read_attribute(): whoever is here may wait. */
+static ssize_t read_slowly(const struct rootfs *root, const char *path, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, path, O_RDONLY | O_NOFOLLOW);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	do
+		n = read(fd, buf, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n == size)
+		return -EFBIG;
+	while (n > 0 && buf[n - 1] == '\n')
+		n--;
+	buf[n] = '\0';
+	return check_text(buf, n);
+}
+
+ssize_t walk_answer(const struct rootfs *root, const char *question, char *buf, size_t size)
+{
+	unsigned int wanted = wanted_of(question);
+	ssize_t n = read_slowly(root, question + 1, buf, size);
+	size_t len;
+
+	if (n < 0)
+		return is_gone((int)n) ? 0 : n;
+	if (wanted & WALK_TEXT || (wanted & WALK_MODALIAS && find_key(buf, "MODALIAS", &len)) ||
+	    (wanted & WALK_DEVICETREE && find_key(buf, "OF_NAME", &len)))
+		return n + 1;
+	return 0;
+}
+
+int walk_devpath(const char *question, char *devpath, size_t size)
+{
+	size_t n = strlen(question);
+	const size_t head = strlen("0/sys"), tail = strlen("/uevent");
+
+	if (n <= head + tail || n - head - tail >= size)
+		return -EINVAL;
+	memcpy(devpath, question + head, n - head - tail);
+	devpath[n - head - tail] = '\0';
+	return 0;
+}
+
+int walk_take_answer(const char *question, int error, const char *text, struct log *log,
+		     int (*found)(void *userdata, const char *devpath, const char *alias), void *userdata)
+{
+	struct sink sink = { .found = found, .userdata = userdata, .log = log };
+	char devpath[4096];
+
+	/* Who did not answer, or died of it, has been named by the asker. */
+	if (error == -ETIMEDOUT || error == -EIO)
+		return 0;
+	if (error)
+		tell_unreadable(log, question + 1, error);
+	if (error || walk_devpath(question, devpath, sizeof(devpath)) < 0)
+		return 0;
+	return add_uevent_aliases(&sink, devpath, text, wanted_of(question));
 }

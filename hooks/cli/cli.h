@@ -19,6 +19,7 @@ enum command_id {
 	COMMAND_MONITOR = 64,
 	COMMAND_RECORD = 128,
 	COMMAND_REPLAY = 256,
+	COMMAND_CLOSURE = 512,
 };
 
 /* One invocation: the context made ready by the options, and what only the program cares about. */
@@ -33,6 +34,8 @@ struct cli {
 	unsigned int n_errors; /* that the library told */
 	bool not_found;	     /* why: a name that is no module's */
 	int notify_fd;	     /* -1: none */
+	bool machine;	     /* closure: the names come in addition to the machine's modules */
+	char *files_root;    /* closure: where modules and firmware are, or NULL */
 	bool progress_shown; /* a progress line stands on the terminal */
 	char **args;	     /* NULL-terminated, behind the options */
 	int n_args;
@@ -62,6 +65,11 @@ void cli_print_step(struct cli *cli, const struct coldplug_step *s);
 /* The summary line, failures, and the exit code of what was done; r is the library's last answer. */
 int cli_end(struct cli *cli, int r);
 
+/* Wants all names among the arguments, with the parameters that follow each. */
+int cli_want(struct cli *cli);
+/* A parameter before any name: then that is told. */
+bool cli_begins_with_param(struct cli *cli);
+
 int command_run(struct cli *cli);
 int command_load(struct cli *cli);
 int command_plan(struct cli *cli);
@@ -71,3 +79,4 @@ int command_list(struct cli *cli);
 int command_monitor(struct cli *cli);
 int command_record(struct cli *cli);
 int command_replay(struct cli *cli);
+int command_closure(struct cli *cli);

@@ -149,10 +149,8 @@ int command_monitor(struct cli *cli)
 	sigset_t waiting;
 	int r;
 
-	if (cli->n_args) {
-		fprintf(stderr, "coldplug monitor: takes no names ('%s')\n", cli->args[0]);
+	if (cli_begins_with_param(cli))
 		return EXIT_USAGE;
-	}
 	if (coldplug_is_dry_run(cli->c)) {
 		fprintf(stderr, "coldplug monitor: another root has no events to wait for\n");
 		return EXIT_USAGE;
@@ -162,7 +160,11 @@ int command_monitor(struct cli *cli)
 	if (cli->verbosity > 0 || cli->json)
 		coldplug_set_event(cli->c, print_event, cli);
 	set_signals(cli, &waiting);
-	r = coldplug_run(cli->c);
+	r = coldplug_start(cli->c);
+	if (r >= 0)
+		r = cli_want(cli);
+	if (r >= 0)
+		r = coldplug_run(cli->c);
 	if (r >= 0)
 		r = coldplug_finish(cli->c);
 	if (r >= 0) {

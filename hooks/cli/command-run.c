@@ -27,18 +27,6 @@ static void catch_signals(struct coldplug *c)
 	sigaction(SIGTERM, &sa, NULL);
 }
 
-int command_run(struct cli *cli)
-{
-	if (cli->n_args) {
-		fprintf(stderr, "coldplug run: takes no names ('%s'); see coldplug load\n", cli->args[0]);
-		return EXIT_USAGE;
-	}
-	cli->dry_run = coldplug_is_dry_run(cli->c);
-	cli_follow(cli);
-	catch_signals(cli->c);
-	return cli_end(cli, coldplug_run(cli->c));
-}
-
 /* PARAM=VALUE, and not an alias that has a '=' in it somewhere. */
 static bool is_param(const char *word)
 {
@@ -54,8 +42,8 @@ static int append_param(char **params, const char *word)
 	const char *quote = strpbrk(value, " \t\n") && *value != '"' ? "\"" : "";
 	char *joined;
 
-	if (asprintf(&joined, "%s%s%.*s%s%s%s", *params ? *params : "", *params ? " " : "", (int)(value - word), word,
-		     quote, value, quote) < 0)
+	if (asprintf(&joined, "%s%s%.*s%s%s%s", *params ? *params : "", *params ? " " : "",
+		     (int)(value - word), word, quote, value, quote) < 0)
 		return -1;
 	free(*params);
 	*params = joined;
@@ -76,24 +64,59 @@ static int want_one(struct cli *cli, char **words)
 	return r < 0 ? r : n;
 }
 
-int command_load(struct cli *cli)
+int cli_want(struct cli *cli)
 {
 	int r = 0;
 
-	if (!cli->n_args || is_param(cli->args[0])) {
-		if (cli->n_args)
-			fprintf(stderr, "coldplug load: '%s' is a parameter, its module must come before it\n",
-				cli->args[0]);
-		else
-			fprintf(stderr, "coldplug load: say what to load; see coldplug load --help\n");
+	for (int i = 0; r >= 0 && i < cli->n_args; i += r)
+		r = want_one(cli, cli->args + i);
+	return r;
+}
+
+bool cli_begins_with_param(struct cli *cli)
+{
+	if (!cli->n_args || !is_param(cli->args[0]))
+		return false;
+	fprintf(stderr, "coldplug %s: '%s' is a parameter, its module must come before it\n", cli->command->name,
+		cli->args[0]);
+	return true;
+}
+
+int command_run(struct cli *cli)
+{
+	int r;
+
+	if (cli_begins_with_param(cli))
+		return EXIT_USAGE;
+	cli->dry_run = coldplug_is_dry_run(cli->c);
+	/* Who waits for a path wants no more than that. */
+	coldplug_set_flag(cli->c, COLDPLUG_FOUND_TYPE, false);
+	cli_follow(cli);
+	catch_signals(cli->c);
+	r = coldplug_start(cli->c);
+	if (r >= 0)
+		r = cli_want(cli);
+	if (r >= 0)
+		r = coldplug_run(cli->c);
+	return cli_end(cli, r);
+}
+
+int command_load(struct cli *cli)
+{
+	int r;
+
+	if (cli_begins_with_param(cli))
+		return EXIT_USAGE;
+	if (!cli->n_args) {
+		fprintf(stderr, "coldplug load: say what to load; see coldplug load --help\n");
 		return EXIT_USAGE;
 	}
 	cli->dry_run = coldplug_is_dry_run(cli->c);
 	cli_follow(cli);
 	catch_signals(cli->c);
 	r = coldplug_start(cli->c);
-	for (int i = 0; r >= 0 && i < cli->n_args; i += r)
-		r = want_one(cli, cli->args + i);
+	if (r >= 0)
+		r = cli_want(cli);
 	if (r >= 0)
 		r = (int)coldplug_plan(cli->c);
 	if (r >= 0)

@@ -15,7 +15,8 @@ static const char *const words[] = {
 /* Thousandths without floating point, which would be a tenth of a static program. */
 static void print_thousandths(uint64_t n, int width, const char *unit)
 {
-	printf("%*llu.%03llu %s", width, (unsigned long long)(n / 1000), (unsigned long long)(n % 1000), unit);
+	printf("%*llu.%03llu %s", width, (unsigned long long)(n / 1000), (unsigned long long)(n % 1000),
+	       unit);
 }
 
 /* Since the start, in milliseconds. */
@@ -112,8 +113,59 @@ static void print_state(struct cli *cli, const char *head, enum coldplug_state s
 	const struct coldplug_step *s;
 
 	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
-		if (s->state == state)
-			fprintf(stderr, "coldplug:   %s %s%s%s\n", head, s->module, s->message[0] ? ": " : "", s->message);
+		if (s->state == state && s->kind != COLDPLUG_ABSENT)
+			fprintf(stderr, "coldplug:   %s %s%s%s\n", head, s->module, s->message[0] ? ": " : "",
+				s->message);
+}
+
+/* By which rule: the first that says so. */
+static void print_withheld_one(struct cli *cli, const char *name)
+{
+	const struct coldplug_reason *list;
+	int64_t n = coldplug_why(cli->c, name, &list);
+
+	fprintf(stderr, "coldplug:   withheld: %s", name);
+	for (int64_t i = 0; i < n; i++) {
+		const struct coldplug_reason *r = &list[i];
+
+		if (r->why == COLDPLUG_WHY_BLACKLIST)
+			fputs(", by a blacklist", stderr);
+		else if (r->why == COLDPLUG_WHY_FORBIDDEN)
+			fprintf(stderr, ", the kernel is told to refuse %s", r->by);
+		else if (r->why == COLDPLUG_WHY_OFF)
+			fputs(", by an alias to 'off'", stderr);
+		else
+			continue;
+		if (r->file && r->line)
+			fprintf(stderr, " (%s:%u)", r->file, r->line);
+		else if (r->file)
+			fprintf(stderr, " (%s)", r->file);
+		break;
+	}
+	fputc('\n', stderr);
+}
+
+static void print_withheld(struct cli *cli)
+{
+	const char *const *names;
+	int64_t n = coldplug_withheld(cli->c, &names);
+
+	for (int64_t i = 0; i < n; i++)
+		print_withheld_one(cli, names[i]);
+}
+
+/* What is wanted and cannot be had from this module tree. */
+static void print_absent(struct cli *cli)
+{
+	const struct coldplug_step *s;
+	const char *const *names;
+	int64_t n = coldplug_not_found(cli->c, &names);
+
+	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
+		if (s->kind == COLDPLUG_ABSENT)
+			fprintf(stderr, "coldplug:   no file for module: %s\n", s->module);
+	for (int64_t i = 0; i < n; i++)
+		fprintf(stderr, "coldplug:   no module of this name: %s\n", names[i]);
 }
 
 /* What a tired administrator wants to know when the root does not come. */
@@ -130,6 +182,8 @@ static int explain_timeout(struct cli *cli, char **specs)
 			fprintf(stderr, "coldplug:   not there: %s\n", specs[i]);
 	for (int64_t i = 0; i < n; i++)
 		fprintf(stderr, "coldplug:   no driver: %s\n", list[i]);
+	print_withheld(cli);
+	print_absent(cli);
 	print_state(cli, "failed:", COLDPLUG_FAILED);
 	print_state(cli, "skipped:", COLDPLUG_SKIPPED);
 	print_state(cli, "still loading or waiting:", COLDPLUG_PLANNED);

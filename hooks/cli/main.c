@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hooks/cli/cli.h"
+#include "hooks/descriptors.h"
+#include "hooks/faces.h"
 
 static const struct command commands[] = {
-	{ "run", COMMAND_RUN, command_run, "", "load what this machine's devices and modules-load.d ask for" },
-	{ "monitor", COMMAND_MONITOR, command_monitor, "", "run, then stay and load what is plugged in" },
+	{ "run", COMMAND_RUN, command_run, "[NAME [PARAM=VALUE]...]...",
+	  "load what this machine's devices and modules-load.d ask for, and what is named" },
+	{ "monitor", COMMAND_MONITOR, command_monitor, "[NAME [PARAM=VALUE]...]...",
+	  "run, then stay and load what is plugged in" },
 	{ "load", COMMAND_LOAD, command_load, "NAME|ALIAS... [PARAM=VALUE...]",
 	  "load modules, with what they need" },
-	{ "plan", COMMAND_PLAN, command_plan, "[NAME|ALIAS...]", "show what would be loaded, in modprobe's words" },
+	{ "plan", COMMAND_PLAN, command_plan, "[NAME|ALIAS...]",
+	  "show what would be loaded, in modprobe's words" },
 	{ "resolve", COMMAND_RESOLVE, command_resolve, "ALIAS...|-", "show which modules aliases mean" },
-	{ "why", COMMAND_WHY, command_why, "MODULE...", "show what asks for a module, and what withholds it" },
-	{ "record", COMMAND_RECORD, command_record, "FILE", "save what this machine shows, to plan from it elsewhere" },
+	{ "why", COMMAND_WHY, command_why, "MODULE...",
+	  "show what asks for a module, and what withholds it" },
+	{ "record", COMMAND_RECORD, command_record, "FILE",
+	  "save what this machine shows, to plan from it elsewhere" },
 	{ "replay", COMMAND_REPLAY, command_replay, "FILE", "plan from what was recorded" },
+	{ "closure", COMMAND_CLOSURE, command_closure, "[NAME|ALIAS...]",
+	  "show the files an initramfs needs: modules with all that belongs to them, firmware" },
 	{ "list", COMMAND_LIST, command_list, "", "show the loaded modules, as lsmod does" },
 };
 
@@ -26,7 +33,8 @@ static void help(FILE *to)
 	      to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
-	fputs("\n'coldplug COMMAND --help' shows a command's options; 'coldplug --version' the version.\n"
+	fputs("\nCalled as modprobe (or with that as its command) it is modprobe.\n"
+	      "'coldplug COMMAND --help' shows a command's options; 'coldplug --version' the version.\n"
 	      "Exit codes: 0 done, 1 a module failed or was not found, 2 input was lost, 100 usage, 111 system call failed.\n",
 	      to);
 }
@@ -53,26 +61,16 @@ static int run_command(const struct command *command, int argc, char **argv)
 	return r;
 }
 
-/* A descriptor of our own must not become 0, 1 or 2, where messages go. */
-static void open_standard_descriptors(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= 2);
-	if (fd > 2)
-		close(fd);
-}
-
 int main(int argc, char **argv)
 {
 	const struct command *command;
+	const struct face *face = find_face(argv[0]);
 
-	/* Without /dev, as in an initramfs before it is mounted, whoever started us has left them open. */
-	if (fcntl(0, F_GETFD) < 0 || fcntl(1, F_GETFD) < 0 || fcntl(2, F_GETFD) < 0)
-		open_standard_descriptors();
-
+	if (face)
+		return face->fn(argc, argv);
+	if (argc > 1 && !strchr(argv[1], '/') && (face = find_face(argv[1])))
+		return face->fn(argc - 1, argv + 1);
+	standard_descriptors();
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;

@@ -11,7 +11,7 @@
 
 #define LOADING (COMMAND_RUN | COMMAND_LOAD | COMMAND_MONITOR)
 #define PLANNING (LOADING | COMMAND_PLAN | COMMAND_WHY)
-#define ALL (PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY)
+#define ALL (PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY | COMMAND_CLOSURE)
 
 struct setup {
 	struct cli *cli;
@@ -127,6 +127,28 @@ static int set_ignore_install(struct setup *s, const char *value)
 	return coldplug_set_flag(s->cli->c, COLDPLUG_IGNORE_INSTALL, true);
 }
 
+static int set_machine(struct setup *s, const char *value)
+{
+	s->cli->machine = true;
+	return 0;
+}
+
+static int set_files(struct setup *s, const char *value)
+{
+	s->cli->files_root = (char *)value;
+	return 0;
+}
+
+static int set_no_firmware(struct setup *s, const char *value)
+{
+	return coldplug_set_flag(s->cli->c, COLDPLUG_FIRMWARE, false);
+}
+
+static int set_no_companions(struct setup *s, const char *value)
+{
+	return coldplug_set_flag(s->cli->c, COLDPLUG_COMPANIONS, false);
+}
+
 static int set_json(struct setup *s, const char *value)
 {
 	s->cli->json = true;
@@ -163,20 +185,25 @@ static const struct option_row {
 	{ "dry-run", 'n', COMMAND_RUN | COMMAND_LOAD, set_dry_run, NULL, "change nothing; with -v show what would be done" },
 	{ "jobs", 'j', LOADING, set_jobs, "N", "at most N loads in flight", "wants a number from 1 to 4096" },
 	{ "wait-for", 0, COMMAND_RUN, set_wait_for, "SPEC",
-	  "end once /dev/..., UUID=, LABEL=, PARTUUID= or PARTLABEL= is there",
-	  "wants /dev/..., UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
+	  "end once /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL= is there",
+	  "wants /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
 	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS", "how long to wait for it", "wants seconds, from 0.001 on" },
 	{ "report", 0, LOADING, set_report, "FILE", "write everything as JSON, see coldplug-report(5)" },
 	{ "record", 0, COMMAND_RUN, set_record, "FILE", "save what the machine shows and the events of the run" },
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL, "let modules without drivers wait for others' probes too" },
-	{ "devicetree", 0, COMMAND_RUN | COMMAND_MONITOR | COMMAND_PLAN | COMMAND_WHY | COMMAND_REPLAY, set_devicetree, NULL,
+	{ "devicetree", 0, COMMAND_RUN | COMMAND_MONITOR | COMMAND_PLAN | COMMAND_WHY | COMMAND_REPLAY | COMMAND_CLOSURE, set_devicetree, NULL,
 	  "take device-tree compatibles as aliases too (kmod and udev do not)" },
 	{ "udev", 0, COMMAND_RUN | COMMAND_MONITOR, set_udev, NULL,
 	  "take events from udevd, after its rules, not from the kernel" },
-	{ "use-blacklist", 'b', COMMAND_LOAD | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
+	{ "use-blacklist", 'b', LOADING | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
 	  "blacklists count for module names too" },
 	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN, set_ignore_install, NULL,
 	  "ignore install commands and softdeps of the modules named" },
+	{ "machine", 'm', COMMAND_CLOSURE, set_machine, NULL, "with names: what this machine wants too" },
+	{ "files", 0, COMMAND_CLOSURE, set_files, "DIR", "take modules and firmware from DIR, not from the root" },
+	{ "no-firmware", 0, COMMAND_CLOSURE, set_no_firmware, NULL, "modules only" },
+	{ "no-companions", 0, COMMAND_CLOSURE, set_no_companions, NULL,
+	  "only what indexes, modules and configuration name" },
 	{ "json", 0, COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR | COMMAND_REPLAY, set_json, NULL, "print JSON" },
 	{ "notify-fd", 0, COMMAND_MONITOR, set_notify_fd, "FD", "write a newline to FD when ready (s6)",
 	  "wants a descriptor from 3 on" },

@@ -15,6 +15,15 @@ static int take(void *userdata, const char *devpath, const char *alias)
 	return 0;
 }
 
+static int answer_here(void *userdata, const char *question)
+{
+	static char text[LIMIT_ATTRIBUTE];
+	ssize_t n = walk_answer(scratch_root(), question, text, sizeof(text));
+
+	MUST(n <= 0 || text[n - 1] == '\0');
+	return n ? walk_take_answer(question, n < 0 ? (int)n : 0, text, &fuzz_log, take, NULL) : 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
@@ -26,7 +35,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	scratch_write("sys/devices/d/uevent", flags & 4 ? NULL : "", 0);
 	if (!(flags & 4) && in.n)
 		scratch_write("sys/devices/d/uevent", in.p, in.n);
-	walk_devices(scratch_root(), flags & 1, &fuzz_log, take, NULL);
+	walk_devices(scratch_root(), flags & 1, &fuzz_log, take, answer_here, NULL);
 	free(modalias);
 	return 0;
 }

@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "tests/reference/aliases.h"
+#include "uevent/ask.h"
 #include "uevent/walk.h"
 
 #define SKIP 77
@@ -91,15 +92,46 @@ static int take(void *userdata, const char *devpath, const char *alias)
 	return 0;
 }
 
+struct ours {
+	struct strings *strings;
+	struct asker asker;
+	struct log log;
+};
+
+static int take_ours(void *userdata, const char *devpath, const char *alias)
+{
+	struct ours *o = userdata;
+
+	return take(o->strings, devpath, alias);
+}
+
+static int ask(void *userdata, const char *question)
+{
+	struct ours *o = userdata;
+
+	return asker_add(&o->asker, question);
+}
+
+static int take_answer(void *userdata, const struct ask_answer *answer)
+{
+	struct ours *o = userdata;
+
+	return walk_take_answer(answer->question, answer->error, answer->data, &o->log, take_ours, o);
+}
+
 static int walk(const char *root, struct strings *ret)
 {
+	struct ours o = { .strings = ret };
 	struct rootfs fs;
-	struct log log = {};
 	int r = rootfs_open(&fs, root);
 
 	if (r < 0)
 		return r;
-	r = walk_devices(&fs, false, &log, take, ret);
+	asker_init(&o.asker, walk_answer, &fs, &o.log);
+	r = walk_devices(&fs, false, &o.log, take_ours, ask, &o);
+	if (!r)
+		r = asker_wait(&o.asker, take_answer, &o);
+	asker_free(&o.asker);
 	sort(ret);
 	rootfs_close(&fs);
 	return r;

@@ -404,6 +404,71 @@ static void json_and_reports_are_whole(void **state)
 	coldplug_free(c);
 }
 
+static int take_act(void *userdata, const struct coldplug_act *act)
+{
+	size_t n = strlen(messages);
+
+	assert_ptr_equal(userdata, messages);
+	snprintf(messages + n, sizeof(messages) - n, "%d %s %s; ", (int)act->kind, act->module,
+		 act->params ? act->params : "-");
+	return 0;
+}
+
+static void one_name_at_a_time(void **state)
+{
+	struct coldplug *c = open_it();
+	char *text, want[256];
+
+	coldplug_set_act(c, take_act, messages);
+	assert_int_equal(coldplug_match(c, "pci:v1d2"), 0);
+	assert_int_equal(coldplug_insert(c, "pci:v1d2", "y=2"), 0);
+	assert_int_equal(coldplug_insert(c, "nobody", NULL), -ENOENT);
+	/* Nothing of it is loaded here, and black only when it is asked for by its name. */
+	snprintf(want, sizeof(want), "%d a -; %d black -; %d b ; %d s ; %d a x=1 y=2; ", COLDPLUG_ACT_MATCH,
+		 COLDPLUG_ACT_MATCH, COLDPLUG_ACT_INSMOD, COLDPLUG_ACT_INSMOD, COLDPLUG_ACT_INSMOD);
+	assert_string_equal(messages, want);
+	assert_int_equal(coldplug_remove(c, "a", 0), 0);
+	assert_int_equal(coldplug_remove(c, "]", 0), -EINVAL);
+	assert_int_equal(coldplug_set_module_root(c, "/"), -EBUSY);
+	assert_string_equal(coldplug_module_directory(c) + strlen(dir), "/lib/modules/1.0");
+	assert_int_equal(coldplug_config_text(c, &text), 0);
+	assert_non_null(strstr(text, "softdep a pre: s\n"));
+	assert_non_null(strstr(text, "alias usb:* b\n"));
+	free(text);
+	coldplug_free(c);
+}
+
+/* Its modules are no ELF files here: told as lost, and listed all the same. */
+static void an_image_needs_files(void **state)
+{
+	const struct coldplug_file *files;
+	struct coldplug *c = open_it();
+
+	assert_int_equal(coldplug_want(c, "a", NULL), 1);
+	assert_int_equal(coldplug_closure(c, NULL, &files), -EINVAL);
+	coldplug_free(c);
+
+	c = open_it();
+	assert_int_equal(coldplug_set_flag(c, COLDPLUG_IGNORE_LOADED, true), 0);
+	assert_int_equal(coldplug_set_flag(c, COLDPLUG_FIRMWARE, false), 0);
+	assert_int_equal(coldplug_set_flag(c, COLDPLUG_COMPANIONS, false), 0);
+	assert_int_equal(coldplug_closure(c, NULL, &files), 0);
+	assert_int_equal(coldplug_want(c, "black", NULL), 1);
+	assert_int_equal(coldplug_want_loaded(c), 0);
+	assert_int_equal(coldplug_closure(c, NULL, &files), 2); /* b is loaded */
+	assert_string_equal(files[0].name, "b");
+	assert_int_equal(coldplug_want(c, "a", NULL), 1);
+	assert_int_equal(coldplug_closure(c, NULL, &files), 4);
+	assert_int_equal(files[3].kind, COLDPLUG_FILE_MODULE);
+	assert_string_equal(files[3].name, "s");
+	assert_non_null(strstr(files[3].path, "/lib/modules/1.0/kernel/s.ko"));
+	assert_null(files[3].by);
+	assert_int_equal(coldplug_closure(c, "/nowhere", &files), -ENOENT);
+	assert_int_equal(coldplug_exit_code(c), 2);
+	assert_non_null(strstr(messages, "kernel/s.ko: No such file"));
+	coldplug_free(c);
+}
+
 static void contexts_are_independent(void **state)
 {
 	struct coldplug *a = open_it(), *b = open_it();
@@ -435,6 +500,8 @@ int main(void)
 		cmocka_unit_test(parameters_have_a_limit),
 		cmocka_unit_test(loaded_modules_are_listed),
 		cmocka_unit_test(json_and_reports_are_whole),
+		cmocka_unit_test(one_name_at_a_time),
+		cmocka_unit_test(an_image_needs_files),
 		cmocka_unit_test(contexts_are_independent),
 	};
 

@@ -25,7 +25,6 @@
 
 #include "base/cleanup.h"
 #include "loader/kernel.h"
-#include "loader/work.h"
 
 #define FAKE_LOADS 8192
 
@@ -280,15 +279,6 @@ static inline void fake_root(char dir[64], struct rootfs *root)
 	fake_elf(elf);
 	fake_file(dir, "m.ko", elf, sizeof(elf));
 	assert_int_equal(rootfs_open(root, dir), 0);
-}
-
-static inline void work_on_step(const struct kernel *k, const struct step *step, struct load_result *result)
-{
-	struct work_image image;
-
-	work_open(k, step, &image);
-	work_on(k, step, &image, result);
-	work_close(&image);
 }
 
 static inline void fake_root_remove(const char *dir, struct rootfs *root)

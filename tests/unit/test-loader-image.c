@@ -172,6 +172,26 @@ static void a_compressed_file_goes_the_way_the_kernel_takes(void **state)
 	}
 }
 
+/* modprobe -f: init_module() could not be told, so a descriptor is made for what is in memory. */
+static void what_is_not_to_be_looked_at_is_told_on_every_way(void **state)
+{
+	static const char *const compressions[] = { "gzip", NULL };
+	struct world w;
+
+	for (size_t i = 0; i < ARRAY_SIZE(compressions); i++) {
+		setup(&w, compressions[i]);
+		w.kernel.finit_flags = 3;
+		write_compressed(&w, "m.ko.gz");
+		assert_int_equal(load(&w, "m.ko", "").outcome, LOAD_DONE);
+		assert_int_equal(load(&w, "m.ko.gz", "").outcome, LOAD_DONE);
+		assert_int_equal(w.fake->n_loads, 2);
+		assert_true(w.fake->loads[0].finit && w.fake->loads[1].finit);
+		assert_int_equal(w.fake->loads[0].flags, 3);
+		assert_int_equal(w.fake->loads[1].flags, compressions[i] ? FINIT_COMPRESSED_FILE | 3 : 3);
+		teardown(&w);
+	}
+}
+
 static void the_bytes_decide_and_not_the_suffix(void **state)
 {
 	unsigned char elf[64];
@@ -627,6 +647,7 @@ int main(void)
 		cmocka_unit_test(async_probe_is_given_on_every_way),
 #ifdef HAVE_ZLIB
 		cmocka_unit_test(a_compressed_file_goes_the_way_the_kernel_takes),
+		cmocka_unit_test(what_is_not_to_be_looked_at_is_told_on_every_way),
 		cmocka_unit_test(the_bytes_decide_and_not_the_suffix),
 		cmocka_unit_test(bytes_in_memory_go_without_a_descriptor),
 		cmocka_unit_test(a_file_that_packs_no_module_is_refused_here),

@@ -242,6 +242,30 @@ struct random_graph {
 };
 
 /* What queue_pick() must name, found the slow way. */
+static void what_an_urgent_step_waits_for_is_as_urgent_in_earlier_plans_too(void **state)
+{
+	struct queue q = {};
+
+	add_step(&q, { .priority = 2 });
+	add_step(&q, { .priority = 1 });
+	add_after(&q, 1, EDGE_HARD, { .priority = 1 });
+	add_step(&q, { .priority = 0 });
+	add_after(&q, 3, EDGE_POST, { .priority = 9 });
+	queue_inherit(&q);
+	assert_int_equal(queue_pick(&q), 0);
+	add_after(&q, 2, EDGE_SOFT, { .priority = 9 });
+	queue_inherit(&q);
+	/* A post softdep's priority is not its module's. */
+	run(&q, 1, LOAD_DONE);
+	run(&q, 2, LOAD_DONE);
+	run(&q, 5, LOAD_DONE);
+	run(&q, 0, LOAD_DONE);
+	run(&q, 3, LOAD_DONE);
+	run(&q, 4, LOAD_DONE);
+	assert_true(queue_drained(&q));
+	queue_free(&q);
+}
+
 static uint32_t expected_pick(const struct random_graph *g)
 {
 	uint32_t best = STEP_NONE;
@@ -334,6 +358,7 @@ int main(void)
 		cmocka_unit_test(cancelling_skips_what_has_not_started_and_only_that),
 		cmocka_unit_test(what_is_ready_starts_however_much_runs),
 		cmocka_unit_test(a_step_of_a_later_plan_goes_by_its_priority),
+		cmocka_unit_test(what_an_urgent_step_waits_for_is_as_urgent_in_earlier_plans_too),
 		cmocka_unit_test(random_graphs_drain_in_the_models_order),
 	};
 

@@ -52,7 +52,7 @@ static void receive_all(struct netlink *n)
 
 static void a_socket_is_not_inherited_and_never_blocks(void **state)
 {
-	struct netlink n;
+	struct netlink n = {};
 	struct uevent e;
 
 	open_or_skip(&n);
@@ -69,7 +69,7 @@ static void a_socket_is_not_inherited_and_never_blocks(void **state)
 
 static void the_receive_buffer_is_as_large_as_asked_for_or_allowed(void **state)
 {
-	struct netlink small, large;
+	struct netlink small = {}, large = {};
 	int before, after;
 	socklen_t size = sizeof(int);
 
@@ -86,7 +86,7 @@ static void the_receive_buffer_is_as_large_as_asked_for_or_allowed(void **state)
 
 static void another_processs_unicast_is_ignored(void **state)
 {
-	struct netlink n;
+	struct netlink n = {};
 	int fd, on = 1;
 
 	open_or_skip(&n);
@@ -126,7 +126,7 @@ out:
 static void another_processs_multicast_is_ignored(void **state)
 {
 	struct sockaddr_nl to = { .nl_family = AF_NETLINK, .nl_groups = 1 };
-	struct netlink n;
+	struct netlink n = {};
 	int fd;
 
 	open_or_skip(&n);
@@ -195,7 +195,7 @@ static void a_barrier_is_one_line_with_a_new_uuid(void **state)
 static void a_barrier_comes_back(void **state)
 {
 	struct pollfd pfd = { .events = POLLIN };
-	struct netlink n;
+	struct netlink n = {};
 	struct rootfs root;
 	char uuid[37];
 	bool back = false;

@@ -10,6 +10,7 @@ static void what_the_root_may_be_on_comes_first(void **state)
 		int rank;
 		const char *alias;
 	} rows[] = {
+		{ -1, "fs-ext4" }, /* its disk is there already */
 		{ 0, "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02" }, /* NVMe */
 		{ 1, "virtio:d00000002v00001AF4" },
 		{ 2, "pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00" }, /* virtio block */

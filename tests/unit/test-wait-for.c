@@ -16,9 +16,11 @@ static void a_spec_says_what_is_meant(void **state)
 		int r;
 		enum wait_kind kind;
 		const char *value;
+		long offset;
 	} rows[] = {
 		{ "/dev/sda1", 0, WAIT_PATH, "/dev/sda1" },
-		{ "/dev/mapper/a\\x20b", 0, WAIT_PATH, "/dev/mapper/a\\x20b" }, /* a node's name is as it is */
+		{ "/dev/mapper/a\\x20b", 0, WAIT_PATH,
+		  "/dev/mapper/a\\x20b" }, /* a node's name is as it is */
 		{ "/dev/\"x\"", 0, WAIT_PATH, "/dev/\"x\"" },
 		{ "/dev/disk/by-id/ata-x", 1, WAIT_PATH, "/dev/disk/by-id/ata-x" },
 		{ "/dev/disk/by-path/pci-x", 1, WAIT_PATH, "/dev/disk/by-path/pci-x" },
@@ -47,21 +49,30 @@ static void a_spec_says_what_is_meant(void **state)
 		{ "LABEL=x\"", 0, WAIT_LABEL, "x\"" },
 		{ "LABEL=\"\"x\"\"", 0, WAIT_LABEL, "\"x\"" },
 		{ "LABEL=a=b", 0, WAIT_LABEL, "a=b" },
+		{ "LABEL=a/PARTNROFF=1", 0, WAIT_LABEL, "a/PARTNROFF=1" },
+		/* the kernel's */
+		{ "8:1", 0, WAIT_NUMBER, "8:1" },
+		{ "259:1048575", 0, WAIT_NUMBER, "259:1048575" },
+		{ "PARTUUID=1-2/PARTNROFF=3", 0, WAIT_PARTUUID, "1-2", 3 },
+		{ "PARTUUID=1-2/PARTNROFF=-1", 0, WAIT_PARTUUID, "1-2", -1 },
+		{ "PARTUUID=1-2/PARTNROFF=0", 0, WAIT_PARTUUID, "1-2", 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct wait_list l = {};
 		int r = wait_list_add(&l, rows[i].text);
 
-		if (!blockdev_available() && rows[i].kind != WAIT_PATH) {
+		if (!blockdev_available() && rows[i].kind > WAIT_NUMBER) {
 			assert_row(i, r == -EOPNOTSUPP && !l.specs.n);
 			continue;
 		}
 		assert_row(i, r == rows[i].r && l.specs.n == 1);
 		assert_row(i, l.specs.items[0].kind == rows[i].kind && !l.specs.items[0].node);
+		assert_row(i, l.specs.items[0].offset == rows[i].offset);
 		assert_row_string(i, l.specs.items[0].text, rows[i].text);
 		assert_row_string(i, l.specs.items[0].value, rows[i].value);
-		assert_row(i, wait_list_pending(&l) && wait_list_needs_polling(&l) == (rows[i].kind == WAIT_PATH));
+		assert_row(i, wait_list_pending(&l) &&
+				      wait_list_needs_polling(&l) == (rows[i].kind == WAIT_PATH));
 		wait_list_free(&l);
 	}
 }
@@ -69,10 +80,44 @@ static void a_spec_says_what_is_meant(void **state)
 static void what_names_nothing_is_refused(void **state)
 {
 	static const char *const rows[] = {
-		"", "nonsense", "sda1", "/dev", "/dev/", "dev/sda", "/device", "/etc/fstab", " /dev/sda", "UUID", "UUID=",
-		"uuid=1", "LABEL=", "PARTUUID=", "PARTLABEL=", "ID=x", "/dev/disk/by-uuid/", "/dev/disk/by-label/",
+		"",
+		"nonsense",
+		"sda1",
+		"/dev",
+		"/dev/",
+		"dev/sda",
+		"/device",
+		"/etc/fstab",
+		" /dev/sda",
+		"UUID",
+		"UUID=",
+		"uuid=1",
+		"LABEL=",
+		"PARTUUID=",
+		"PARTLABEL=",
+		"ID=x",
+		"/dev/disk/by-uuid/",
+		"/dev/disk/by-label/",
+		"8",
+		"8:",
+		":1",
+		"8:1x",
+		"8:1:2",
+		"-8:1",
+		"0x8:1",
+		" 8:1",
+		"8: 1",
+		"12345678901:1",
+		"PARTUUID=1/PARTNROFF=",
+		"PARTUUID=1/PARTNROFF=x",
+		"PARTUUID=1/PARTNROFF=1x",
+		"PARTUUID=1/PARTNROFF=99999999999999999999",
+		"PARTUUID=/PARTNROFF=1",
 		/* Everything without a label would be it. */
-		"LABEL=\"\"", "UUID=\"\"", "/dev/disk/by-label/\\x00", "/dev/disk/by-label/\"\"",
+		"LABEL=\"\"",
+		"UUID=\"\"",
+		"/dev/disk/by-label/\\x00",
+		"/dev/disk/by-label/\"\"",
 	};
 	struct wait_list l = {};
 
@@ -86,43 +131,164 @@ static void what_names_nothing_is_refused(void **state)
 	wait_list_free(&l);
 }
 
+/* ---- a machine with its asker ---- */
+
+struct machine {
+	struct tree t;
+	struct messages m;
+	struct asker disks;
+	struct wait_list l;
+};
+
+static void machine_init(struct machine *m)
+{
+	*m = (struct machine){ .t = tree_new() };
+	messages_init(&m->m);
+	asker_init(&m->disks, wait_list_answer, &m->t.root, &m->m.log);
+	m->l.types = true;
+}
+
+static void machine_free(struct machine *m)
+{
+	asker_free(&m->disks);
+	wait_list_free(&m->l);
+	messages_free(&m->m);
+	tree_free(&m->t);
+}
+
+#define _cleanup_machine_ __attribute__((cleanup(machine_free)))
+
+static int take(void *userdata, const struct ask_answer *answer)
+{
+	struct machine *m = userdata;
+
+	return wait_list_take_answer(&m->l, &m->t.root, &m->disks, &m->m.log, answer);
+}
+
+static void all_answer(struct machine *m)
+{
+	assert_int_equal(asker_wait(&m->disks, take, m), 0);
+}
+
+static void want(struct machine *m, const char *spec)
+{
+	assert_true(wait_list_add(&m->l, spec) >= 0);
+}
+
+static void check_paths(struct machine *m)
+{
+	assert_int_equal(wait_list_check_paths(&m->l, &m->t.root, &m->disks), 0);
+	all_answer(m);
+}
+
+static void check_block(struct machine *m, const char *name)
+{
+	assert_int_equal(wait_list_check_block(&m->l, &m->t.root, &m->disks, name), 0);
+	all_answer(m);
+}
+
+static void check_all(struct machine *m)
+{
+	assert_int_equal(wait_list_check_all(&m->l, &m->t.root, &m->disks), 0);
+	all_answer(m);
+}
+
+static const char *node_of(const struct machine *m, size_t i)
+{
+	return m->l.specs.items[i].node;
+}
+
+static bool make_node(const struct machine *m, const char *name, mode_t type, unsigned int major_number)
+{
+	if (mknod(tree_path(&m->t, name), type | 0600, makedev(major_number, 3)) == 0)
+		return true;
+	print_message("no device nodes can be made here\n");
+	return false;
+}
+
 static void a_path_is_there_when_it_is_a_device(void **state)
 {
-	_cleanup_tree_ struct tree t = tree_new();
-	struct wait_list l = {};
+	_cleanup_machine_ struct machine m;
 
-	assert_int_equal(wait_list_add(&l, "/dev/x"), 0);
-	wait_list_check_paths(&l, &t.root);
-	assert_true(wait_list_pending(&l));
+	machine_init(&m);
+	want(&m, "/dev/x");
+	check_paths(&m);
+	assert_true(wait_list_pending(&m.l));
 	/* Somebody's redirection, a directory, a link into nowhere are no devices. */
-	tree_write(&t, "dev/x", "");
-	wait_list_check_paths(&l, &t.root);
-	assert_true(wait_list_pending(&l));
-	unlink(tree_path(&t, "dev/x"));
-	tree_mkdir(&t, "dev/x/");
-	wait_list_check_paths(&l, &t.root);
-	assert_true(wait_list_pending(&l));
-	rmdir(tree_path(&t, "dev/x"));
-	tree_link(&t, "dev/x", "/dev/null");
-	wait_list_check_paths(&l, &t.root);
-	assert_true(wait_list_pending(&l)); /* not this machine's */
-	if (mknod(tree_path(&t, "dev/null"), S_IFCHR | 0600, makedev(1, 3)) < 0) {
-		print_message("no device nodes can be made here\n");
-		wait_list_free(&l);
+	tree_write(&m.t, "dev/x", "");
+	check_paths(&m);
+	assert_true(wait_list_pending(&m.l));
+	unlink(tree_path(&m.t, "dev/x"));
+	tree_mkdir(&m.t, "dev/x/");
+	check_paths(&m);
+	assert_true(wait_list_pending(&m.l));
+	rmdir(tree_path(&m.t, "dev/x"));
+	tree_link(&m.t, "dev/x", "/dev/null");
+	check_paths(&m);
+	assert_true(wait_list_pending(&m.l)); /* not this machine's */
+	if (!make_node(&m, "dev/null", S_IFCHR, 1))
 		return;
-	}
-	assert_int_equal(wait_list_add(&l, "/dev/disk/by-id/y"), 1);
-	wait_list_check_paths(&l, &t.root);
-	assert_string_equal(l.specs.items[0].node, "/dev/x");
-	assert_true(wait_list_pending(&l) && wait_list_needs_polling(&l));
-	tree_link(&t, "dev/disk/by-id/y", "../../null");
-	wait_list_check_paths(&l, &t.root);
-	assert_string_equal(l.specs.items[1].node, "/dev/disk/by-id/y");
-	assert_false(wait_list_pending(&l) || wait_list_needs_polling(&l));
+	want(&m, "/dev/disk/by-id/y");
+	check_paths(&m);
+	assert_string_equal(node_of(&m, 0), "/dev/x");
+	assert_true(wait_list_pending(&m.l) && wait_list_needs_polling(&m.l));
+	tree_link(&m.t, "dev/disk/by-id/y", "../../null");
+	check_paths(&m);
+	assert_string_equal(node_of(&m, 1), "/dev/disk/by-id/y");
+	assert_false(wait_list_pending(&m.l) || wait_list_needs_polling(&m.l));
 	/* What was found is found once. */
-	wait_list_check_paths(&l, &t.root);
-	assert_int_equal(l.n_found, 2);
-	wait_list_free(&l);
+	check_paths(&m);
+	assert_int_equal(m.l.n_found, 2);
+}
+
+/* Nothing can be read of a device that no driver has; that it is there is enough. */
+static void a_disk_that_cannot_be_read_is_there_all_the_same(void **state)
+{
+	_cleanup_machine_ struct machine m;
+
+	machine_init(&m);
+	want(&m, "/dev/x");
+	tree_mkdir(&m.t, "dev/");
+	if (!make_node(&m, "dev/x", S_IFBLK, 240))
+		return;
+	check_paths(&m);
+	assert_string_equal(node_of(&m, 0), "/dev/x");
+	assert_null(m.l.specs.items[0].type);
+}
+
+static void who_wants_no_type_asks_no_disk(void **state)
+{
+	_cleanup_machine_ struct machine m;
+
+	machine_init(&m);
+	m.l.types = false;
+	want(&m, "/dev/x");
+	want(&m, "8:1");
+	tree_mkdir(&m.t, "dev/");
+	tree_link(&m.t, "sys/dev/block/8:1", "../../devices/x/block/sda/sda1");
+	if (!make_node(&m, "dev/x", S_IFBLK, 240))
+		return;
+	assert_int_equal(wait_list_check_all(&m.l, &m.t.root, &m.disks), 0);
+	assert_string_equal(node_of(&m, 0), "/dev/x");
+	assert_string_equal(node_of(&m, 1), "/dev/sda1");
+	assert_false(asker_busy(&m.disks));
+}
+
+static void a_number_is_found_by_sysfs(void **state)
+{
+	_cleanup_machine_ struct machine m;
+
+	machine_init(&m);
+	want(&m, "104:1");
+	tree_mkdir(&m.t, "sys/dev/block/");
+	check_all(&m);
+	check_block(&m, "sda");
+	assert_true(wait_list_pending(&m.l) && !wait_list_needs_polling(&m.l));
+	tree_link(&m.t, "sys/dev/block/104:1", "../../devices/pci0/block/cciss!c0d0/cciss!c0d0p1");
+	tree_write(&m.t, "dev/cciss/c0d0p1", "");
+	check_block(&m, "sda");
+	assert_string_equal(node_of(&m, 0), "/dev/cciss/c0d0p1");
+	assert_null(m.l.specs.items[0].type);
 }
 
 /* A file instead of a disk: libblkid looks into both. */
@@ -132,7 +298,8 @@ static bool make_disk(const struct tree *t, const char *name)
 
 	tree_write(t, name, "");
 	snprintf(command, sizeof(command),
-		 "PATH=$PATH:/usr/sbin:/sbin mke2fs -q -F -t ext4 -U " UUID " -L 'my disk' %s 1M >/dev/null 2>&1",
+		 "PATH=$PATH:/usr/sbin:/sbin mke2fs -q -F -t ext4 -U " UUID
+		 " -L 'my disk' %s 1M >/dev/null 2>&1",
 		 tree_path(t, name));
 	return system(command) == 0;
 }
@@ -170,56 +337,131 @@ static void a_file_system_is_found_by_what_it_is_called(void **state)
 		{ "PARTLABEL=my disk", false },
 		{ "LABEL=" UUID, false },
 	};
-	_cleanup_tree_ struct tree t = { .root = ROOTFS_NONE };
-	_cleanup_messages_ struct messages m;
-
 	skip_without_disks();
-	t = tree_new();
-	messages_init(&m);
-	assert_true(make_disk(&t, "dev/cciss/c0d0"));
-	tree_mkdir(&t, "sys/class/block/sda/");
-	tree_mkdir(&t, "sys/class/block/cciss!c0d0/");
-	tree_write(&t, "dev/sda", "nothing on it");
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct wait_list by_event = {}, by_walk = {};
+	for (size_t i = 0; i < ARRAY_SIZE(rows) * 2; i++) {
+		_cleanup_machine_ struct machine m;
+		bool by_event = i % 2, found = rows[i / 2].found;
 
-		assert_row(i, wait_list_add(&by_event, rows[i].spec) == 0);
-		assert_row(i, wait_list_add(&by_walk, rows[i].spec) == 0);
-		wait_list_check_block(&by_event, &t.root, &m.log, "sda");
-		wait_list_check_block(&by_event, &t.root, &m.log, "gone");
-		assert_row(i, wait_list_pending(&by_event));
-		wait_list_check_block(&by_event, &t.root, &m.log, "cciss/c0d0");
-		wait_list_check_all(&by_walk, &t.root, &m.log);
-		assert_row(i, wait_list_pending(&by_event) == !rows[i].found);
-		assert_row(i, wait_list_pending(&by_walk) == !rows[i].found);
-		assert_row_string(i, by_event.specs.items[0].node, rows[i].found ? "/dev/cciss/c0d0" : NULL);
-		assert_row_string(i, by_walk.specs.items[0].node, rows[i].found ? "/dev/cciss/c0d0" : NULL);
-		wait_list_free(&by_event);
-		wait_list_free(&by_walk);
+		machine_init(&m);
+		assert_true(make_disk(&m.t, "dev/cciss/c0d0"));
+		tree_mkdir(&m.t, "sys/class/block/sda/");
+		tree_mkdir(&m.t, "sys/class/block/cciss!c0d0/");
+		tree_write(&m.t, "dev/sda", "nothing on it");
+		want(&m, rows[i / 2].spec);
+		if (by_event) {
+			check_block(&m, "sda");
+			check_block(&m, "gone");
+			assert_row(i, wait_list_pending(&m.l));
+			check_block(&m, "cciss/c0d0");
+		} else {
+			check_all(&m);
+		}
+		assert_row(i, wait_list_pending(&m.l) == !found);
+		assert_row_string(i, node_of(&m, 0), found ? "/dev/cciss/c0d0" : NULL);
+		assert_row_string(i, m.l.specs.items[0].type, found ? "ext4" : NULL);
+		assert_row_string(i, messages_text(&m.m), "");
 	}
-	assert_string_equal(messages_text(&m), "");
 }
 
 static void all_that_is_waited_for_must_come(void **state)
 {
-	_cleanup_tree_ struct tree t = { .root = ROOTFS_NONE };
-	_cleanup_messages_ struct messages m;
-	struct wait_list l = {};
+	_cleanup_machine_ struct machine m;
 
+	machine_init(&m);
 	skip_without_disks();
-	t = tree_new();
-	messages_init(&m);
-	assert_true(make_disk(&t, "dev/sda"));
-	assert_int_equal(wait_list_add(&l, "LABEL=my disk"), 0);
-	assert_int_equal(wait_list_add(&l, "UUID=" UUID), 0);
-	assert_int_equal(wait_list_add(&l, "LABEL=other"), 0);
-	wait_list_check_block(&l, &t.root, &m.log, "sda");
-	assert_int_equal(l.n_found, 2);
-	assert_true(wait_list_pending(&l));
-	wait_list_check_block(&l, &t.root, &m.log, "sda");
-	assert_int_equal(l.n_found, 2);
-	wait_list_free(&l);
-	assert_false(wait_list_pending(&l));
+	assert_true(make_disk(&m.t, "dev/sda"));
+	want(&m, "LABEL=my disk");
+	want(&m, "UUID=" UUID);
+	want(&m, "LABEL=other");
+	check_block(&m, "sda");
+	assert_int_equal(m.l.n_found, 2);
+	assert_true(wait_list_pending(&m.l));
+	check_block(&m, "sda");
+	assert_int_equal(m.l.n_found, 2);
+}
+
+/* sda does not answer. libblkid opens a FIFO without waiting, so it is waited for here. */
+static ssize_t slow_answer(const struct rootfs *root, const char *question, char *buf, size_t size)
+{
+	if (!strcmp(ask_name(question), "/dev/sda"))
+		close(rootfs_openat(root, "dev/sda", O_RDONLY));
+	return wait_list_answer(root, question, buf, size);
+}
+
+static void a_disk_that_does_not_answer_holds_up_no_other(void **state)
+{
+	_cleanup_machine_ struct machine m;
+	struct ask_answer answer;
+	int r = 0, fd;
+
+	machine_init(&m);
+	skip_without_disks();
+	m.disks.fn = slow_answer;
+	tree_mkdir(&m.t, "dev/");
+	assert_int_equal(mkfifo(tree_path(&m.t, "dev/sda"), 0600), 0);
+	assert_true(make_disk(&m.t, "dev/sdb"));
+	want(&m, "LABEL=my disk");
+	assert_int_equal(wait_list_check_block(&m.l, &m.t.root, &m.disks, "sda"), 0);
+	assert_int_equal(wait_list_check_block(&m.l, &m.t.root, &m.disks, "sdb"), 0);
+	assert_int_equal(asker_go(&m.disks), 0);
+	for (int i = 0; wait_list_pending(&m.l) && i < 1000; i++) {
+		while ((r = asker_next(&m.disks, &answer)) > 0)
+			assert_int_equal(take(&m, &answer), 0);
+		assert_int_equal(r, 0);
+		usleep(10000);
+	}
+	assert_string_equal(node_of(&m, 0), "/dev/sdb");
+	assert_string_equal(m.l.specs.items[0].type, "ext4");
+	assert_true(asker_busy(&m.disks));
+	fd = open(tree_path(&m.t, "dev/sda"), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+/* Two disks' worth of sysfs; which file has which UUID is the partition table's affair, so the answer is ours. */
+static void a_partition_is_found_by_another_one_of_its_disk(void **state)
+{
+	static const struct {
+		const char *spec, *answers, *found;
+	} rows[] = {
+		{ "PARTUUID=p2", "/dev/sda2", "/dev/sda2" },
+		{ "PARTUUID=p2/PARTNROFF=0", "/dev/sda2", "/dev/sda2" },
+		{ "PARTUUID=p2/PARTNROFF=1", "/dev/sda2", "/dev/sda3" },
+		{ "PARTUUID=p2/PARTNROFF=-1", "/dev/sda2", "/dev/sda1" },
+		{ "PARTUUID=p2/PARTNROFF=-2", "/dev/sda2", "/dev/sda" },
+		{ "PARTUUID=p2/PARTNROFF=-3", "/dev/sda2", NULL },
+		{ "PARTUUID=p2/PARTNROFF=9", "/dev/sda2", NULL },
+		{ "PARTUUID=p2/PARTNROFF=1", "/dev/sda", NULL }, /* no partition has it */
+	};
+
+	if (!blockdev_available())
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_machine_ struct machine m;
+		struct blockdev dev = { .partuuid = "p2", .type = "vfat" };
+		char question[32];
+
+		machine_init(&m);
+		for (int k = 1; k <= 3; k++) {
+			char name[64], text[8];
+
+			snprintf(name, sizeof(name), "sys/devices/x/block/sda/sda%d/partition", k);
+			snprintf(text, sizeof(text), "%d\n", k);
+			tree_write(&m.t, name, text);
+			snprintf(name, sizeof(name), "dev/sda%d", k);
+			tree_write(&m.t, name, "");
+		}
+		tree_write(&m.t, "dev/sda", "");
+		tree_link(&m.t, "sys/class/block/sda2", "../../devices/x/block/sda/sda2");
+		tree_link(&m.t, "sys/class/block/sda", "../../devices/x/block/sda");
+		want(&m, rows[i].spec);
+		snprintf(question, sizeof(question), "b%s", rows[i].answers);
+		assert_row(i, !take(&m, &(struct ask_answer){ question, 0, (char *)&dev, sizeof(dev) }));
+		all_answer(&m);
+		/* The one behind may come later. */
+		check_block(&m, "sda9");
+		assert_row_string(i, node_of(&m, 0), rows[i].found);
+	}
 }
 
 static void a_probe_says_what_is_there_and_nothing_else(void **state)
@@ -249,8 +491,13 @@ int main(void)
 		cmocka_unit_test(a_spec_says_what_is_meant),
 		cmocka_unit_test(what_names_nothing_is_refused),
 		cmocka_unit_test(a_path_is_there_when_it_is_a_device),
+		cmocka_unit_test(a_disk_that_cannot_be_read_is_there_all_the_same),
+		cmocka_unit_test(who_wants_no_type_asks_no_disk),
+		cmocka_unit_test(a_number_is_found_by_sysfs),
 		cmocka_unit_test(a_file_system_is_found_by_what_it_is_called),
 		cmocka_unit_test(all_that_is_waited_for_must_come),
+		cmocka_unit_test(a_disk_that_does_not_answer_holds_up_no_other),
+		cmocka_unit_test(a_partition_is_found_by_another_one_of_its_disk),
 		cmocka_unit_test(a_probe_says_what_is_there_and_nothing_else),
 	};
 

@@ -9,6 +9,8 @@ struct seen {
 	ARRAY(char) text; /* "PATH ALIAS\n" */
 	int answer;
 	size_t n;
+	const struct rootfs *root;
+	struct log *log;
 };
 
 static int see(void *userdata, const char *devpath, const char *alias)
@@ -42,10 +44,20 @@ static void sort_lines(char *text, char *out, size_t size)
 		n += (size_t)snprintf(out + n, size - n, "%s\n", lines[i]);
 }
 
+/* What is asked is answered on the spot. */
+static int answer_here(void *userdata, const char *question)
+{
+	static char text[LIMIT_ATTRIBUTE];
+	struct seen *s = userdata;
+	ssize_t n = walk_answer(s->root, question, text, sizeof(text));
+
+	return n ? walk_take_answer(question, n < 0 ? (int)n : 0, text, s->log, see, s) : 0;
+}
+
 static int walk(const struct tree *t, bool devicetree, struct messages *m, char *out, size_t size)
 {
-	struct seen s = {};
-	int r = walk_devices(&t->root, devicetree, &m->log, see, &s);
+	struct seen s = { .root = &t->root, .log = &m->log };
+	int r = walk_devices(&t->root, devicetree, &m->log, see, answer_here, &s);
 
 	array_push(&s.text, '\0');
 	sort_lines(s.text.items, out, size);
@@ -268,9 +280,81 @@ static void a_negative_answer_ends_the_walk(void **state)
 
 	tree_write(&t, "sys/devices/a/modalias", "a:\n");
 	tree_write(&t, "sys/devices/b/modalias", "b:\n");
-	assert_int_equal(walk_devices(&t.root, false, &(struct log){}, see, &s), -ENOMEM);
+	assert_int_equal(walk_devices(&t.root, false, &(struct log){}, see, answer_here, &s), -ENOMEM);
 	assert_int_equal(s.n, 1);
 	array_free(&s.text);
+}
+
+/* ---- what may block ---- */
+
+static int note_question(void *userdata, const char *question)
+{
+	return see(userdata, question, "");
+}
+
+static void what_takes_a_lock_is_asked_and_nothing_else(void **state)
+{
+	static const struct {
+		bool devicetree;
+		const char *questions;
+	} rows[] = {
+		{ false, "1/sys/devices/alone/uevent \n" },
+		{ true, "2/sys/devices/both/uevent \n3/sys/devices/alone/uevent \n" },
+	};
+	_cleanup_tree_ struct tree t = tree_new();
+
+	tree_write(&t, "sys/devices/both/modalias", "");
+	/* A read would wait for ever: nobody writes to it. */
+	assert_int_equal(mkfifo(tree_path(&t, "sys/devices/both/uevent"), 0600), 0);
+	tree_mkdir(&t, "sys/devices/alone/");
+	assert_int_equal(mkfifo(tree_path(&t, "sys/devices/alone/uevent"), 0600), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct seen s = {};
+		char questions[4096];
+
+		assert_row(i, !walk_devices(&t.root, rows[i].devicetree, &(struct log){}, see, note_question,
+					    &s));
+		array_push(&s.text, '\0');
+		sort_lines(s.text.items, questions, sizeof(questions));
+		assert_row_string(i, questions, rows[i].questions);
+		array_free(&s.text);
+	}
+}
+
+static void an_answer_is_sent_only_when_it_holds_what_was_asked(void **state)
+{
+	static const struct {
+		const char *question, *uevent;
+		ssize_t n;
+	} rows[] = {
+		{ "1/u", "MODALIAS=a\n", 11 },
+		{ "1/u", "DRIVER=x\n", 0 },
+		{ "1/u", "OF_NAME=x\n", 0 },
+		{ "2/u", "MODALIAS=a\n", 0 },
+		{ "2/u", "OF_NAME=x\n", 10 },
+		{ "3/u", "A=1\nOF_NAME=x\n", 14 },
+		{ "3/u", "MODALIAS=a", 11 },
+		{ "3/u", "", 0 },
+		{ "5/u", "", 1 },
+		{ "7/u", "DRIVER=x\n", 9 },
+		{ "1/u", "XMODALIAS=\nMODALIA", 0 },
+		{ "1/none", "", 0 },
+	};
+	_cleanup_tree_ struct tree t = tree_new();
+	char text[64], devpath[8];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		tree_write(&t, "u", rows[i].uevent);
+		assert_row(i, walk_answer(&t.root, rows[i].question, text, sizeof(text)) == rows[i].n);
+		assert_row(i, rows[i].n < 1 || text[rows[i].n - 1] == '\0');
+	}
+	tree_write_bytes(&t, "u", "A\0B", 3);
+	assert_int_equal(walk_answer(&t.root, "1/u", text, sizeof(text)), -EBADMSG);
+	assert_int_equal(walk_answer(&t.root, "1/u", text, 3), -EFBIG);
+	assert_int_equal(walk_devpath("1/sys/dev/a/uevent", devpath, sizeof(devpath)), 0);
+	assert_string_equal(devpath, "/dev/a");
+	assert_int_equal(walk_devpath("1/sys/dev/aa/uevent", devpath, 7), -EINVAL);
+	assert_int_equal(walk_devpath("1/sys", devpath, sizeof(devpath)), -EINVAL);
 }
 
 /* ---- this machine: the walk against find(1) in C ---- */
@@ -319,7 +403,9 @@ static void on_this_machine_it_finds_what_a_full_descent_finds(void **state)
 		skip();
 	nftw("/sys/devices", descend, 64, FTW_PHYS);
 	assert_int_equal(rootfs_open(&root, NULL), 0);
-	assert_int_equal(walk_devices(&root, false, &m.log, see, &s), 0);
+	s.root = &root;
+	s.log = &m.log;
+	assert_int_equal(walk_devices(&root, false, &m.log, see, answer_here, &s), 0);
 	rootfs_close(&root);
 	array_push(&s.text, '\0');
 	for (char *save = NULL, *line = strtok_r(expected, "\n", &save); line;
@@ -344,6 +430,8 @@ int main(void)
 		cmocka_unit_test(a_path_too_long_is_cut_with_a_word),
 		cmocka_unit_test(without_sys_devices_there_is_no_walk),
 		cmocka_unit_test(a_negative_answer_ends_the_walk),
+		cmocka_unit_test(what_takes_a_lock_is_asked_and_nothing_else),
+		cmocka_unit_test(an_answer_is_sent_only_when_it_holds_what_was_asked),
 		cmocka_unit_test(on_this_machine_it_finds_what_a_full_descent_finds),
 	};
 

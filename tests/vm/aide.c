@@ -5,19 +5,23 @@
  *
  *	start OUT PROGRAM ARG...	begin it and leave it running. With --notify-fd 3
  *					among the words: return when it says that it is ready
- *	signal OUT NUMBER		send a signal; SIGTERM also waits for its end and
- *					passes its status on
+ *	signal OUT NUMBER [STATUS]	send a signal; SIGTERM also waits for its end, and fails
+ *					when its status is another than 0 or this
  *	memory OUT			print its VmRSS
  *	expect LIST SECONDS PROGRAM ARG...
  *					run it, at most so long: its status must be in LIST ("0,1")
  *	await SECONDS WHAT... [-- ...]	until all is so: +MODULE is live, -MODULE is not there,
  *					PATH exists, !PATH does not, PATH:TEXT is in that file.
  *					The words after "--" are for the host (see qmp)
+ *	bound SECONDS DEVICE DRIVER [-- ...]
+ *					until DEVICE and then DRIVER (patterns) exist: how long the one
+ *					and the other took
  *	rmmod MODULE...			one after the other
  *	again N MODULE,... PROGRAM ARG...
  *					N times: rmmod, run the program, all must be back
  *	changes PATH			"change" for ever, to this uevent file
  *	namespaces			make and drop network namespaces for ever
+ *	hang PATH			whoever reads this file waits for ever, as for a lock that is held
  *	storm N				N synthetic "add" events, round and round all devices
  *	overflow OUT MODULE,... MODULE,...
  *					stop the program, let its receive buffer overflow, and only
@@ -27,13 +31,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <glob.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -185,7 +192,7 @@ static int start(int argc, char **argv)
 	return strcmp(got[0], "\n") || strcmp(got[1], "READY=1");
 }
 
-static int send_signal(const char *out, int number)
+static int send_signal(const char *out, int number, int expected)
 {
 	long pid = number_in(out, ".pid"), status = -1;
 	double end = now() + 30;
@@ -199,7 +206,7 @@ static int send_signal(const char *out, int number)
 	while (now() < end && (status = number_in(out, ".status")) < 0)
 		nap();
 	printf("ended with %ld after %.3f s\n", status, now() - end + 30);
-	return status < 0 ? 124 : (int)status;
+	return status < 0 ? 124 : status == expected ? 0 : status ? (int)status : 1;
 }
 
 static int memory(const char *out)
@@ -304,6 +311,32 @@ static int await(int argc, char **argv)
 	return missing != 0;
 }
 
+static bool exists(const char *pattern)
+{
+	glob_t found;
+	bool yes = !glob(pattern, GLOB_NOSORT, NULL, &found);
+
+	if (yes)
+		globfree(&found);
+	return yes;
+}
+
+static double until_exists(const char *pattern, double end)
+{
+	while (!exists(pattern) && now() < end)
+		nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+	return now();
+}
+
+static int bound(const char *seconds, const char *device, const char *driver)
+{
+	double begin = now(), end = begin + atof(seconds);
+	double there = until_exists(device, end), driven = until_exists(driver, end);
+
+	printf("there after %.3f s, bound %.3f s later\n", there - begin, driven - there);
+	return driven >= end;
+}
+
 /* Somebody may look at it just now: not for long. */
 static int remove_module(const char *name)
 {
@@ -391,6 +424,18 @@ static int namespaces(void)
 		}
 }
 
+/* A FIFO that nobody writes to is laid over it. */
+static int hang(const char *path)
+{
+	static const char fifo[] = "/tmp/hung";
+
+	if ((mkfifo(fifo, 0600) < 0 && errno != EEXIST) || mount(fifo, path, NULL, MS_BIND, NULL) < 0) {
+		fprintf(stderr, "aide: %s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	return 0;
+}
+
 static char *files[8192];
 static int n_files;
 
@@ -458,20 +503,24 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!strcmp(what, "start") && argc > 2)
 		return start(argc, argv);
-	if (!strcmp(what, "signal") && argc == 3)
-		return send_signal(argv[1], atoi(argv[2]));
+	if (!strcmp(what, "signal") && (argc == 3 || argc == 4))
+		return send_signal(argv[1], atoi(argv[2]), argc == 4 ? atoi(argv[3]) : 0);
 	if (!strcmp(what, "memory") && argc == 2)
 		return memory(argv[1]);
 	if (!strcmp(what, "expect") && argc > 3)
 		return expect(argv);
 	if (!strcmp(what, "await") && argc > 2)
 		return await(argc, argv);
+	if (!strcmp(what, "bound") && argc > 3)
+		return bound(argv[1], argv[2], argv[3]);
 	if (!strcmp(what, "again") && argc > 3)
 		return again(atoi(argv[1]), argv[2], argv + 3);
 	if (!strcmp(what, "changes") && argc == 2)
 		changes(argv[1]);
 	if (!strcmp(what, "namespaces"))
 		return namespaces();
+	if (!strcmp(what, "hang") && argc == 2)
+		return hang(argv[1]);
 	if (!strcmp(what, "storm") && argc == 2)
 		return storm(atoi(argv[1]));
 	if (!strcmp(what, "overflow") && argc == 4)

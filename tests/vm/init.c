@@ -66,6 +66,7 @@ static void prepare(void)
 		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" },
 		{ "tmpfs", "/run" }, { "tmpfs", "/tmp" },
 	};
+	bool first = !is_mounted("/proc");
 	struct termios t;
 	FILE *f;
 	int fd;
@@ -86,9 +87,10 @@ static void prepare(void)
 		cfmakeraw(&t);
 		tcsetattr(fileno(out), TCSANOW, &t);
 	}
-	f = fopen("/proc/sys/kernel/printk_devkmsg", "we");
+	/* Who came before, if anybody, is to have left it as it was. */
+	f = first ? fopen("/proc/sys/kernel/printk_devkmsg", "we") : NULL;
 	if (f) {
-		fputs("on", f);
+		fputs("on\n", f);
 		fclose(f);
 	}
 }

@@ -56,8 +56,76 @@ init_binary() {
 	echo "$out"
 }
 
+# The same for what the hotplug tests do inside the machine.
+aide_binary() {
+	local out
+	out=$cache/aide-$(key_of "$vm/aide.c")
+	if [ ! -e "$out" ]; then
+		gcc -O2 -s -static -D_GNU_SOURCE -Wall -Wextra -o "$out.$$" "$vm/aide.c"
+		mv "$out.$$" "$out"
+	fi
+	echo "$out"
+}
+
 # A program and the libraries it needs, as paths: for an initramfs.
 with_libraries() {
 	echo "$1"
 	ldd "$1" | grep -o '/[^ ]*'
+}
+
+# staged TO FUNCTION: the archive TO of what the function puts below $stage.
+staged() {
+	local stage
+	if [ ! -e "$1" ]; then
+		stage=$(mktemp -d)
+		"$2"
+		archive_dir "$stage" "$1"
+		rm -rf "$stage"
+	fi
+	echo "$1"
+}
+
+# into_stage FILE...: with the libraries that they need.
+into_stage() {
+	local program f
+	for f in $(for program; do with_libraries "$program" 2>/dev/null; done | sort -u); do
+		mkdir -p "$stage/$(dirname "$f")"
+		cp -L "$f" "$stage/$f"
+	done
+}
+
+# A shell, its tools, and kmod: what the modprobe way needs and coldplug does not.
+stage_tools() {
+	local f
+	mkdir -p "$stage/bin" "$stage/sbin" "$stage/etc"
+	into_stage /bin/kmod
+	ln -s /bin/kmod "$stage/sbin/modprobe"
+	cp "$(command -v busybox)" "$stage/bin/busybox"
+	for f in sh find xargs sort wc cat sed mdev; do ln -s busybox "$stage/bin/$f"; done
+	cp "$vm/modprobe-way.sh" "$stage/modprobe-way"
+	chmod +x "$stage/modprobe-way"
+	# The line that most who use mdev have.
+	# shellcheck disable=SC2016 # mdev's variable
+	echo '$MODALIAS=.* 0:0 660 @modprobe -b "$MODALIAS"' >"$stage/etc/mdev.conf"
+}
+
+tools_archive() {
+	staged "$cache/tools-$(key_of "$vm/lib.sh" "$vm/modprobe-way.sh" "$(kmod --version)" \
+		"$(busybox | head -1)").cpio" stage_tools
+}
+
+# udevd, all rules, and their helpers. Not hwdb.bin: it names devices, and no rule loads a module by it.
+stage_udev() {
+	into_stage /bin/udevadm /lib/udev/*_id
+	mkdir -p "$stage"/lib/udev/rules.d "$stage/lib/systemd" "$stage/etc"
+	cp -L /lib/udev/rules.d/*.rules "$stage/lib/udev/rules.d/"
+	ln -s /bin/udevadm "$stage/lib/systemd/systemd-udevd"
+	# Rules name users and groups.
+	cp /etc/passwd /etc/group "$stage/etc/"
+}
+
+udev_version() { dpkg-query -W -f '${Version}' udev; }
+
+udev_archive() {
+	staged "$cache/udev-$(key_of "$vm/lib.sh" "$(udev_version)").cpio" stage_udev
 }

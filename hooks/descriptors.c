@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "hooks/descriptors.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+bool standard_descriptors(void)
+{
+	bool had_stderr = fcntl(2, F_GETFD) >= 0;
+	int fd;
+
+	if (had_stderr && fcntl(0, F_GETFD) >= 0 && fcntl(1, F_GETFD) >= 0)
+		return true;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= 2);
+	if (fd > 2)
+		close(fd);
+	return had_stderr;
+}

@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* coldplug_insert() and coldplug_remove() on a kernel of the test's own: what they do and tell, in order. */
+#include "tests/unit/test.h"
+#include "tests/unit/test-loader-fake.h"
+
+#include "base/limits.h"
+
+#include "engine/context.h"
+
+#define MODULES 16
+
+struct fake_state {
+	char name[32];
+	int refcount;
+	bool coming;
+	int answer;	/* of its load; 0 */
+	unsigned int busy_ms; /* its use ends then */
+};
+
+struct machine {
+	struct tree t;
+	struct coldplug *c;
+	struct fake_state modules[MODULES];
+	size_t n;
+	struct fake_state failing;
+	int command_status;
+	int stop_at; /* the act that is answered with "stop"; 0: none */
+	int acts;
+	unsigned int slept;
+	char text[4096];
+};
+
+__attribute__((format(printf, 2, 3))) static void note(struct machine *w, const char *fmt, ...)
+{
+	size_t n = strlen(w->text);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(w->text + n, sizeof(w->text) - n, fmt, ap);
+	va_end(ap);
+}
+
+static struct fake_state *find(struct machine *w, const char *name)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (!strcmp(w->modules[i].name, name))
+			return &w->modules[i];
+	return NULL;
+}
+
+static void add(struct machine *w, const char *name, int refcount)
+{
+	assert_true(w->n < MODULES);
+	w->modules[w->n] = (struct fake_state){ .refcount = refcount };
+	snprintf(w->modules[w->n++].name, sizeof(w->modules[0].name), "%s", name);
+}
+
+/* Which file a descriptor is tells its module. */
+static int do_finit(void *data, int fd, const char *params, unsigned int flags)
+{
+	struct machine *w = data;
+	char link[32], path[256], *name;
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	assert_true(n > 0);
+	path[n] = '\0';
+	name = strrchr(path, '/') + 1;
+	name[strcspn(name, ".")] = '\0';
+	note(w, "+%s%s%s", name, *params ? " " : "", params);
+	if (flags)
+		note(w, " flags %u", flags);
+	if (!strcmp(w->failing.name, name)) {
+		note(w, " (%d); ", w->failing.answer);
+		return w->failing.answer;
+	}
+	note(w, "; ");
+	add(w, name, 0);
+	return 0;
+}
+
+static int do_delete(void *data, const char *name, unsigned int flags)
+{
+	struct machine *w = data;
+	struct fake_state *m = find(w, name);
+
+	note(w, "-%s%s", name, flags & O_TRUNC ? " by force" : "");
+	if (!m || m->refcount > 0 || !strcmp(w->failing.name, name)) {
+		int r = !m ? -ENOENT : m->refcount > 0 ? -EAGAIN : w->failing.answer;
+
+		note(w, " (%d); ", r);
+		return r;
+	}
+	note(w, "; ");
+	m->name[0] = '\0';
+	/* In this world a uses b, and b uses c. */
+	if (!strcmp(name, "a") && find(w, "b"))
+		find(w, "b")->refcount--;
+	if (!strcmp(name, "b") && find(w, "c"))
+		find(w, "c")->refcount--;
+	return 0;
+}
+
+static enum initstate do_initstate(void *data, const struct rootfs *root, const char *name)
+{
+	const struct fake_state *m = find(data, name);
+
+	return !m ? INITSTATE_ABSENT : m->coming ? INITSTATE_COMING : INITSTATE_LIVE;
+}
+
+static int do_read(void *data, const struct rootfs *root, const char *path, char *buf, size_t size)
+{
+	const struct fake_state *m;
+	char name[64];
+
+	if (sscanf(path, "sys/module/%63[^/]/refcnt", name) != 1)
+		return -ENOENT;
+	m = find(data, name);
+	return m ? snprintf(buf, size, "%d", m->refcount) : -ENOENT;
+}
+
+static int do_run_command(void *data, const struct rootfs *root, const struct kernel_command *command,
+			  struct kernel_output *output)
+{
+	struct machine *w = data;
+
+	assert_true(command->foreground);
+	note(w, "$ %s (%s); ", command->command, command->module);
+	output->status = w->command_status;
+	return 0;
+}
+
+static void do_sleep(void *data, unsigned int ms)
+{
+	struct machine *w = data;
+
+	w->slept += ms;
+	for (size_t i = 0; i < w->n; i++)
+		if (w->modules[i].busy_ms && w->slept >= w->modules[i].busy_ms)
+			w->modules[i].refcount = 0;
+}
+
+static bool do_capable(void *data)
+{
+	return true;
+}
+
+static const struct kernel_ops ops = {
+	.finit_module = do_finit,
+	.init_module = fake_init_module,
+	.delete_module = do_delete,
+	.initstate = do_initstate,
+	.read = do_read,
+	.capable = do_capable,
+	.run_command = do_run_command,
+	.sleep = do_sleep,
+};
+
+static int take_act(void *data, const struct coldplug_act *a)
+{
+	static const char *const words[] = {
+		[COLDPLUG_ACT_MATCH] = "match",
+		[COLDPLUG_ACT_INSMOD] = "insmod",
+		[COLDPLUG_ACT_INSTALL] = "install",
+		[COLDPLUG_ACT_BUILTIN] = "builtin",
+		[COLDPLUG_ACT_RMMOD] = "rmmod",
+		[COLDPLUG_ACT_REMOVE] = "remove",
+		[COLDPLUG_ACT_NO_FILE] = "no file",
+		[COLDPLUG_ACT_COMMAND_FAILED] = "command failed",
+		[COLDPLUG_ACT_FAILED] = "failed",
+		[COLDPLUG_ACT_THERE] = "there",
+		[COLDPLUG_ACT_NOT_THERE] = "not there",
+		[COLDPLUG_ACT_NOT_REMOVABLE] = "not removable",
+		[COLDPLUG_ACT_IN_USE] = "in use",
+		[COLDPLUG_ACT_KEPT] = "kept",
+	};
+	struct machine *w = data;
+
+	note(w, "%s %s", words[a->kind], a->module);
+	if (a->params && *a->params)
+		note(w, " [%s]", a->params);
+	if (a->error)
+		note(w, " %d", a->error);
+	note(w, "; ");
+	return ++w->acts == w->stop_at;
+}
+
+static void make_files(struct machine *w, const char *conf)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "s", "t" };
+	unsigned char elf[64];
+
+	fake_elf(elf);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char path[64];
+
+		snprintf(path, sizeof(path), "lib/modules/1/%s.ko", names[i]);
+		tree_write_bytes(&w->t, path, elf, sizeof(elf));
+	}
+	tree_write(&w->t, "lib/modules/1/modules.dep", "a.ko: b.ko c.ko\nb.ko: c.ko\nc.ko:\nd.ko:\ns.ko:\nt.ko:\ngone.ko:\n");
+	tree_write(&w->t, "lib/modules/1/modules.alias", "alias x:* a\nalias y:1 d\nalias y:* s\n");
+	tree_write(&w->t, "lib/modules/1/modules.builtin", "kernel/in.ko\n");
+	tree_write(&w->t, "etc/modprobe.d/x.conf", conf);
+	/* A kernel knows who uses whom; ours says so for the modules that the tests have removed with their users. */
+	tree_mkdir(&w->t, "sys/module/b/holders/a/");
+	tree_mkdir(&w->t, "sys/module/c/holders/b/");
+}
+
+static void machine_new(struct machine *w, const char *conf, const char *loaded, uint32_t flags)
+{
+	*w = (struct machine){ .t = tree_new() };
+	make_files(w, conf);
+	for (const char *p = loaded; *p; p += *p == ' ') {
+		char name[32];
+		int refcount = 0, n = 0;
+
+		assert_int_equal(sscanf(p, "%31[^= ]%n", name, &n), 1);
+		p += n;
+		if (*p == '=')
+			refcount = (int)strtol(p + 1, (char **)&p, 10);
+		add(w, name, refcount);
+	}
+	assert_int_equal(coldplug_new(&w->c), 0);
+	assert_int_equal(coldplug_set_root(w->c, w->t.dir), 0);
+	assert_int_equal(coldplug_set_flag(w->c, COLDPLUG_DRY_RUN, false), 0);
+	assert_int_equal(coldplug_set_flag(w->c, COLDPLUG_ASYNC_PROBE, false), 0);
+	for (int i = 0; i < 32; i++)
+		if (flags & 1u << i)
+			assert_int_equal(coldplug_set_flag(w->c, (enum coldplug_flag)i, true), 0);
+	coldplug_set_act(w->c, take_act, w);
+	w->c->ops = &ops;
+	w->c->ops_data = w;
+}
+
+static void machine_free(struct machine *w)
+{
+	coldplug_free(w->c);
+	tree_free(&w->t);
+}
+
+#define FLAG(name) (1u << COLDPLUG_##name)
+
+static void modules_are_inserted_as_modprobe_does(void **state)
+{
+	static const struct {
+		const char *conf, *loaded, *name, *params;
+		uint32_t flags;
+		const char *failing;
+		int answer, r;
+		const char *text;
+	} rows[] = {
+		{ "", "", "a", NULL, 0, "", 0, 0, "insmod c; +c; insmod b; +b; insmod a; +a; " },
+		{ "", "", "a", "p=1 q", 0, "", 0, 0, "insmod c; +c; insmod b; +b; insmod a [p=1 q]; +a p=1 q; " },
+		{ "options a o=1\noptions c o=2", "", "a", "p", 0, "", 0, 0,
+		  "insmod c [o=2 ]; +c o=2; insmod b; +b; insmod a [o=1 p]; +a o=1 p; " },
+		{ "options x:* no=1\noptions x:1 yes=1", "", "x:1", NULL, 0, "", 0, 0,
+		  "insmod c; +c; insmod b; +b; insmod a [yes=1 ]; +a yes=1; " },
+		/* what is there is left alone; under way is not there */
+		{ "", "c b", "a", NULL, 0, "", 0, 0, "insmod a; +a; " },
+		{ "", "c b a", "a", NULL, 0, "", 0, 0, "" },
+		{ "", "c b a", "a", NULL, FLAG(FIRST_TIME), "", 0, -EEXIST, "there a 17; " },
+		{ "", "c b", "a", NULL, FLAG(FIRST_TIME), "", 0, 0, "insmod a; +a; " },
+		{ "", "", "in", NULL, 0, "", 0, 0, "" },
+		{ "", "", "in", NULL, FLAG(FIRST_TIME), "", 0, -EEXIST, "there in 17; " },
+		{ "", "", "in", NULL, FLAG(IGNORE_LOADED) | FLAG(DRY_RUN), "", 0, 0, "builtin in; " },
+		{ "", "c b a", "a", NULL, FLAG(IGNORE_LOADED) | FLAG(DRY_RUN), "", 0, 0, "insmod c; insmod b; insmod a; " },
+		{ "", "c", "a", NULL, FLAG(DRY_RUN), "", 0, 0, "insmod b; insmod a; " },
+		/* a dependency's failure ends it, a softdep's does not */
+		{ "", "", "a", NULL, 0, "b", -ENOEXEC, -ENOEXEC, "insmod c; +c; insmod b; +b (-8); failed a 8; " },
+		{ "softdep d pre: s post: t", "", "d", NULL, 0, "s", -EIO, 0, "insmod s; +s (-5); insmod d; +d; insmod t; +t; " },
+		{ "softdep d pre: s post: t", "", "d", NULL, 0, "d", -EIO, -EIO, "insmod s; +s; insmod d; +d (-5); failed d 5; " },
+		{ "softdep d post: t", "", "d", NULL, 0, "t", -EIO, 0, "insmod d; +d; insmod t; +t (-5); " },
+		{ "", "", "d", NULL, 0, "d", -ENODEV, -ENODEV, "insmod d; +d (-19); failed d 19; " },
+		{ "", "", "d", NULL, 0, "d", -EEXIST, -EEXIST, "insmod d; +d (-17); failed d 17; " },
+		{ "", "", "gone", NULL, 0, "", 0, -ENOENT, "insmod gone; failed gone 2; " },
+		/* several matches: each is tried, the last one's answer counts */
+		{ "", "", "y:1", NULL, 0, "", 0, 0, "insmod d; +d; insmod s; +s; " },
+		{ "", "", "y:1", NULL, 0, "d", -EIO, 0, "insmod d; +d (-5); failed d 5; insmod s; +s; " },
+		{ "", "", "y:1", NULL, 0, "s", -EIO, -EIO, "insmod d; +d; insmod s; +s (-5); failed s 5; " },
+		/* who is withheld */
+		{ "blacklist d", "", "d", NULL, 0, "", 0, 0, "insmod d; +d; " },
+		{ "blacklist d", "", "d", NULL, FLAG(BLACKLIST), "", 0, 0, "" },
+		{ "blacklist d", "", "y:1", NULL, 0, "", 0, 0, "insmod s; +s; " },
+		{ "alias d off", "", "d", NULL, 0, "", 0, -ENOENT, "failed off 2; " },
+		{ "alias d off", "", "d", NULL, FLAG(DRY_RUN), "", 0, 0, "" },
+		/* commands */
+		{ "install d do $CMDLINE_OPTS", "", "d", "p", 0, "", 0, 0, "install d [p]; $ do p (d); " },
+		{ "install d do it", "", "d", NULL, FLAG(IGNORE_INSTALL), "", 0, 0, "insmod d; +d; " },
+		{ "install b do it", "", "a", NULL, FLAG(IGNORE_INSTALL), "", 0, 0,
+		  "insmod c; +c; install b; $ do it (b); insmod a; +a; " },
+		{ "install n do it", "", "n", NULL, 0, "", 0, 0, "install n; $ do it (n); " },
+		{ "remove n do it", "", "n", NULL, 0, "", 0, -ENOENT, "no file n; failed n 2; " },
+		/* force */
+		{ "", "", "d", NULL, FLAG(FORCE_VERMAGIC), "", 0, 0, "insmod d; +d flags 2; " },
+		{ "", "", "d", NULL, FLAG(FORCE_VERMAGIC) | FLAG(FORCE_MODVERSION), "", 0, 0, "insmod d; +d flags 3; " },
+		/* nothing has this name */
+		{ "", "", "nobody", NULL, 0, "", 0, -ENOENT, "" },
+		{ "", "", "]", NULL, 0, "", 0, -ENOENT, "" },
+		{ "", "", "/no/file.ko", NULL, 0, "", 0, -ENOENT, "" },
+		{ "", "", "/lib/modules/1/d.ko", NULL, 0, "", 0, 0, "insmod d; +d; " },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct machine w;
+
+		machine_new(&w, rows[i].conf, rows[i].loaded, rows[i].flags);
+		snprintf(w.failing.name, sizeof(w.failing.name), "%s", rows[i].failing);
+		w.failing.answer = rows[i].answer;
+		coldplug_set_log(w.c, NULL, NULL, 0);
+		assert_row(i, coldplug_insert(w.c, rows[i].name, rows[i].params) == rows[i].r);
+		assert_row_string(i, w.text, rows[i].text);
+		machine_free(&w);
+	}
+}
+
+static void modules_are_removed_as_modprobe_does(void **state)
+{
+	static const struct {
+		const char *conf, *loaded, *name;
+		uint32_t flags;
+		const char *failing;
+		int answer, r;
+		const char *text;
+	} rows[] = {
+		/* with what nobody else uses */
+		{ "", "d", "d", 0, "", 0, 0, "rmmod d; -d; " },
+		{ "", "a b=1 c=1", "a", 0, "", 0, 0, "rmmod a; -a; rmmod b; -b; " },
+		{ "", "a b=2 c=1", "a", 0, "", 0, 0, "rmmod a; -a; " },
+		{ "", "a b=1 c=1", "a", FLAG(DRY_RUN), "", 0, 0, "rmmod a; " },
+		{ "", "a b c", "a", FLAG(DRY_RUN), "", 0, 0, "rmmod a; rmmod c; rmmod b; " },
+		{ "", "d s", "y:1", 0, "", 0, 0, "rmmod d; -d; rmmod s; -s; " },
+		/* not there, built in, in use */
+		{ "", "", "d", 0, "", 0, 0, "" },
+		{ "", "", "d", FLAG(FIRST_TIME), "", 0, -ENOENT, "not there d; " },
+		{ "", "", "in", 0, "", 0, -ENOENT, "not removable in; " },
+		{ "", "d=1 s", "d", 0, "", 0, -EBUSY, "in use d; " },
+		{ "", "d=1 s", "y:1", 0, "", 0, -EBUSY, "in use d; " },
+		{ "", "d", "d", 0, "d", -EPERM, -EPERM, "rmmod d; -d (-1); kept d 1; " },
+		{ "", "", "nobody", 0, "", 0, -ENOENT, "" },
+		{ "", "", "]", 0, "", 0, -EINVAL, "" },
+		/* holders */
+		{ "", "a b=1 c=1", "b", 0, "", 0, -EBUSY, "in use b; " },
+		{ "", "a b=1 c=1", "b", FLAG(REMOVE_HOLDERS), "", 0, 0, "rmmod a; -a; rmmod b; -b; rmmod c; -c; " },
+		{ "", "a=1 b=1 c=1", "b", FLAG(REMOVE_HOLDERS), "", 0, -EBUSY, "in use a; " },
+		/* softdeps: post, itself, what is unused, pre; only theirs may fail */
+		{ "softdep d pre: s in post: t", "d s t", "d", 0, "", 0, 0, "rmmod t; -t; rmmod d; -d; rmmod s; -s; " },
+		{ "softdep d pre: s post: t", "d s t=1", "d", 0, "", 0, 0, "in use t; rmmod d; -d; rmmod s; -s; " },
+		{ "softdep d pre: s t", "d s t", "d", 0, "", 0, 0, "rmmod d; -d; rmmod t; -t; rmmod s; -s; " },
+		{ "softdep d pre: s", "d s", "d", FLAG(IGNORE_INSTALL), "", 0, 0, "rmmod d; -d; " },
+		{ "softdep d pre: s\nsoftdep s pre: d", "d s", "d", 0, "", 0, 0, "rmmod d; -d; rmmod s; -s; " },
+		/* commands */
+		{ "remove d do $CMDLINE_OPTS it", "d", "d", 0, "", 0, 0, "remove d; $ do  it (d); " },
+		{ "remove d do it", "", "d", 0, "", 0, 0, "remove d; $ do it (d); " },
+		{ "remove n do it", "", "n", 0, "", 0, 0, "remove n; $ do it (n); " },
+		{ "remove d do it", "d", "d", FLAG(IGNORE_INSTALL), "", 0, 0, "rmmod d; -d; " },
+		{ "remove d do it", "d", "d", FLAG(DRY_RUN), "", 0, 0, "remove d; " },
+		/* force */
+		{ "", "d", "d", FLAG(FORCE_REMOVE), "", 0, 0, "rmmod d; -d by force; " },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct machine w;
+
+		machine_new(&w, rows[i].conf, rows[i].loaded, rows[i].flags);
+		snprintf(w.failing.name, sizeof(w.failing.name), "%s", rows[i].failing);
+		w.failing.answer = rows[i].answer;
+		assert_row(i, coldplug_remove(w.c, rows[i].name, 0) == rows[i].r);
+		assert_row_string(i, w.text, rows[i].text);
+		machine_free(&w);
+	}
+}
+
+static void a_command_that_fails_is_told(void **state)
+{
+	struct machine w;
+
+	machine_new(&w, "install d x\nremove d y", "", 0);
+	w.command_status = 3;
+	assert_int_equal(coldplug_insert(w.c, "d", NULL), -EINVAL);
+	assert_string_equal(w.text, "install d; $ x (d); command failed d 3; failed d 22; ");
+	w.text[0] = '\0';
+	assert_true(coldplug_remove(w.c, "d", 0) < 0);
+	assert_string_equal(w.text, "remove d; $ y (d); command failed d 3; ");
+	machine_free(&w);
+}
+
+static void who_waits_gets_a_module_that_is_let_go_in_time(void **state)
+{
+	struct machine w;
+
+	machine_new(&w, "", "d=1", 0);
+	w.modules[0].busy_ms = 100;
+	assert_int_equal(coldplug_remove(w.c, "d", 50), -EAGAIN);
+	assert_int_equal(w.slept, 50);
+	assert_contains(w.text, "kept d 11; ");
+	assert_int_equal(coldplug_remove(w.c, "d", 1000), 0);
+	assert_true(w.slept >= 100 && w.slept < 300);
+	assert_null(find(&w, "d"));
+	machine_free(&w);
+}
+
+static void a_callback_can_end_it(void **state)
+{
+	struct machine w;
+
+	machine_new(&w, "", "", 0);
+	w.stop_at = 2;
+	assert_int_equal(coldplug_insert(w.c, "a", NULL), -ECANCELED);
+	assert_string_equal(w.text, "insmod c; +c; insmod b; ");
+	machine_free(&w);
+
+	machine_new(&w, "softdep d pre: s", "d s=1", 0);
+	w.stop_at = 2;
+	assert_int_equal(coldplug_remove(w.c, "d", 0), -ECANCELED);
+	assert_string_equal(w.text, "rmmod d; -d; in use s; ");
+	machine_free(&w);
+}
+
+static void softdeps_in_a_circle_end(void **state)
+{
+	struct machine w;
+
+	machine_new(&w, "softdep d pre: s\nsoftdep s pre: d", "d s", FLAG(DRY_RUN));
+	coldplug_set_log(w.c, NULL, NULL, 0);
+	assert_int_equal(coldplug_remove(w.c, "d", 0), -ELOOP);
+	assert_int_equal(w.acts, LIMIT_SOFTDEP_DEPTH);
+	machine_free(&w);
+}
+
+static void one_context_does_one_name_after_the_other(void **state)
+{
+	struct machine w;
+
+	machine_new(&w, "", "", 0);
+	assert_int_equal(coldplug_insert(w.c, "b", NULL), 0);
+	assert_int_equal(coldplug_insert(w.c, "a", NULL), 0);
+	assert_int_equal(coldplug_insert(w.c, "a", NULL), 0);
+	assert_int_equal(coldplug_match(w.c, "y:1"), 0);
+	assert_int_equal(coldplug_match(w.c, "nobody"), -ENOENT);
+	assert_string_equal(w.text, "insmod c; +c; insmod b; +b; insmod a; +a; match d; match s; ");
+	assert_string_equal(coldplug_module_directory(w.c) + strlen(w.t.dir), "/lib/modules/1");
+	machine_free(&w);
+}
+
+static void modules_may_be_elsewhere(void **state)
+{
+	struct machine w;
+	char here[256];
+
+	machine_new(&w, "", "", 0);
+	assert_non_null(getcwd(here, sizeof(here)));
+	coldplug_free(w.c);
+	assert_int_equal(coldplug_new(&w.c), 0);
+	assert_int_equal(coldplug_set_root(w.c, w.t.dir), 0);
+	assert_int_equal(coldplug_set_module_root(w.c, w.t.dir), 0);
+	coldplug_set_log(w.c, NULL, NULL, 0);
+	assert_int_equal(coldplug_insert(w.c, "d", NULL), -EINVAL);
+	coldplug_free(w.c);
+
+	/* Relative to the working directory, and the name stays as it was said. */
+	assert_int_equal(chdir(w.t.dir), 0);
+	assert_int_equal(coldplug_new(&w.c), 0);
+	assert_int_equal(coldplug_set_module_root(w.c, "./"), 0);
+	assert_int_equal(coldplug_set_release(w.c, "1"), 0);
+	assert_int_equal(coldplug_set_flag(w.c, COLDPLUG_ASYNC_PROBE, false), 0);
+	coldplug_set_act(w.c, take_act, &w);
+	w.c->ops = &ops;
+	w.c->ops_data = &w;
+	assert_int_equal(coldplug_insert(w.c, "d", NULL), 0);
+	assert_string_equal(w.text, "insmod d; +d; ");
+	assert_string_equal(coldplug_module_directory(w.c) + strlen(w.t.dir), "/.//lib/modules/1");
+	assert_int_equal(chdir(here), 0);
+	machine_free(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(modules_are_inserted_as_modprobe_does),
+		cmocka_unit_test(modules_are_removed_as_modprobe_does),
+		cmocka_unit_test(a_command_that_fails_is_told),
+		cmocka_unit_test(who_waits_gets_a_module_that_is_let_go_in_time),
+		cmocka_unit_test(a_callback_can_end_it),
+		cmocka_unit_test(softdeps_in_a_circle_end),
+		cmocka_unit_test(one_context_does_one_name_after_the_other),
+		cmocka_unit_test(modules_may_be_elsewhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

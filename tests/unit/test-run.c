@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* coldplug_run() from its beginning to its end, on a machine that is a tree of files and has no events: the
+ * public header and the shared object are all it has. A FIFO in place of a "uevent" file is a device whose
+ * lock is held: whoever reads it waits until somebody writes. Nothing here wants a module that is there. */
+#include <coldplug.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HUB "sys/devices/hub/uevent"
+
+struct machine {
+	char dir[64];
+	struct coldplug *c;
+	char messages[4096];
+};
+
+static const char *path_of(const struct machine *m, const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", m->dir, name);
+	return path;
+}
+
+static void make_parents(const struct machine *m, const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", m->dir, name);
+	for (char *p = path + strlen(m->dir) + 1; (p = strchr(p, '/')); *p++ = '/') {
+		*p = '\0';
+		mkdir(path, 0755);
+	}
+}
+
+static void put(const struct machine *m, const char *name, const char *text)
+{
+	FILE *f;
+
+	make_parents(m, name);
+	f = fopen(path_of(m, name), "we");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void put_fifo(const struct machine *m, const char *name)
+{
+	make_parents(m, name);
+	assert_int_equal(mkfifo(path_of(m, name), 0600), 0);
+}
+
+static void make_node(const struct machine *m, const char *name)
+{
+	make_parents(m, name);
+	if (mknod(path_of(m, name), S_IFCHR | 0600, makedev(1, 3)) < 0) {
+		print_message("no device nodes can be made here\n");
+		skip();
+	}
+}
+
+/* The lock is released: who waits reads this, and so does whoever comes later. */
+static void release_hub(const struct machine *m, const char *text)
+{
+	int fd = -1;
+
+	for (int i = 0; fd < 0 && i < 1000; i++) {
+		fd = open(path_of(m, HUB), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0)
+			usleep(10000);
+	}
+	unlink(path_of(m, HUB));
+	put(m, HUB, text);
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		abort();
+	if (fd >= 0)
+		close(fd);
+}
+
+static void take_message(void *userdata, int level, const char *message)
+{
+	struct machine *m = userdata;
+	size_t n = strlen(m->messages);
+
+	snprintf(m->messages + n, sizeof(m->messages) - n, "%s\n", message);
+}
+
+static int setup(void **state)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	snprintf(m->dir, sizeof(m->dir), "/tmp/coldplug-run.XXXXXX");
+	assert_non_null(mkdtemp(m->dir));
+	put(m, "lib/modules/1.0/modules.dep", "kernel/black.ko:\nkernel/b2.ko:\n");
+	put(m, "lib/modules/1.0/modules.alias", "alias pci:v2 black\nalias pci:v3 b2\n");
+	put(m, "etc/modprobe.d/x.conf", "blacklist black\n\nblacklist b2\nalias gone off\n");
+	put(m, "proc/cmdline", "modules_load=ghost,gone\n");
+	put(m, "proc/modules", "");
+	put(m, "sys/devices/p/modalias", "pci:v1\n");
+	put(m, "sys/devices/q/modalias", "pci:v2\n");
+	put(m, "sys/devices/r/uevent", "MODALIAS=pci:v3\n");
+	make_parents(m, "dev/");
+	assert_int_equal(coldplug_new(&m->c), 0);
+	assert_int_equal(coldplug_set_root(m->c, m->dir), 0);
+	assert_int_equal(coldplug_set_flag(m->c, COLDPLUG_DRY_RUN, false), 0);
+	coldplug_set_log(m->c, take_message, m, 3);
+	*state = m;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct machine *m = *state;
+	char command[128];
+
+	coldplug_free(m->c);
+	snprintf(command, sizeof(command), "rm -rf %s", m->dir);
+	free(m);
+	return system(command);
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void assert_said(const struct machine *m, const char *text)
+{
+	if (!strstr(m->messages, text))
+		fail_msg("'%s' is not in:\n%s", text, m->messages);
+}
+
+static void both_halves_of_the_walk_count(void **state)
+{
+	struct machine *m = *state;
+	struct coldplug_summary s;
+
+	assert_int_equal(coldplug_run(m->c), 0);
+	coldplug_get_summary(m->c, &s);
+	assert_int_equal(s.devices, 3);
+	assert_int_equal(s.aliases, 3);
+	assert_int_equal(s.withheld, 3);
+	assert_null(strstr(m->messages, "no answer"));
+}
+
+static void a_device_that_does_not_answer_holds_up_nobody(void **state)
+{
+	struct machine *m = *state;
+	double start;
+
+	put_fifo(m, HUB);
+	make_node(m, "dev/x");
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/x"), 0);
+	start = seconds();
+	assert_int_equal(coldplug_run(m->c), 0);
+	assert_true(seconds() - start < 2);
+	assert_string_equal(coldplug_found(m->c, 0), "/dev/x");
+	assert_null(coldplug_found_type(m->c, 0));
+	release_hub(m, "");
+}
+
+static void a_timeout_comes_in_time_too(void **state)
+{
+	struct machine *m = *state;
+	double start;
+
+	put_fifo(m, HUB);
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/never"), 0);
+	coldplug_set_timeout(m->c, 1500);
+	start = seconds();
+	assert_int_equal(coldplug_run(m->c), -ETIMEDOUT);
+	assert_true(seconds() - start < 5);
+	assert_null(coldplug_found(m->c, 0));
+	release_hub(m, "");
+}
+
+static void run_waits_for_an_answer(void **state)
+{
+	struct machine *m = *state;
+	struct coldplug_summary s;
+	pid_t pid;
+
+	put_fifo(m, HUB);
+	pid = fork();
+	if (pid == 0) {
+		usleep(1500000);
+		release_hub(m, "DRIVER=usb\nMODALIAS=usb:late\n");
+		_exit(0);
+	}
+	assert_int_equal(coldplug_run(m->c), 0);
+	coldplug_get_summary(m->c, &s);
+	assert_int_equal(s.devices, 4);
+	assert_int_equal(s.aliases, 4);
+	assert_null(strstr(m->messages, "no answer"));
+}
+
+static void but_not_for_ever(void **state)
+{
+	struct machine *m = *state;
+	double start = seconds();
+
+	put_fifo(m, HUB);
+	assert_int_equal(coldplug_run(m->c), 0);
+	assert_true(seconds() - start >= 10 && seconds() - start < 20);
+	assert_said(m, "/sys/devices/hub/uevent: no answer for 10.000 s, not waited for any longer\n");
+	assert_int_equal(coldplug_exit_code(m->c), 2);
+	release_hub(m, "");
+}
+
+/* One turn of a caller's own loop. */
+static int turn(const struct machine *m)
+{
+	struct pollfd fd = { .fd = coldplug_fd(m->c), .events = POLLIN };
+	int timeout, r = coldplug_advance(m->c, &timeout);
+
+	if (!r)
+		poll(&fd, 1, timeout);
+	return r;
+}
+
+static void who_has_a_loop_of_its_own_sees_when_all_has_settled(void **state)
+{
+	struct machine *m = *state;
+
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/x"), 0);
+	assert_int_equal(coldplug_begin(m->c), 0);
+	while (!coldplug_is_settled(m->c))
+		assert_int_equal(turn(m), 0);
+	assert_null(coldplug_found(m->c, 0));
+	make_node(m, "dev/x");
+	while (!turn(m))
+		;
+	assert_string_equal(coldplug_found(m->c, 0), "/dev/x");
+}
+
+static void what_is_found_early_lets_the_rest_settle(void **state)
+{
+	struct machine *m = *state;
+
+	make_node(m, "dev/x");
+	put_fifo(m, HUB);
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/x"), 0);
+	assert_int_equal(coldplug_begin(m->c), 0);
+	while (!turn(m))
+		;
+	assert_false(coldplug_is_settled(m->c));
+	release_hub(m, "");
+	while (!coldplug_is_settled(m->c)) {
+		assert_int_equal(turn(m), 1);
+		usleep(10000);
+	}
+}
+
+static void who_begins_again_settles_again(void **state)
+{
+	struct machine *m = *state;
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(coldplug_begin(m->c), 0);
+		assert_false(coldplug_is_settled(m->c));
+		while (!turn(m))
+			;
+		assert_true(coldplug_is_settled(m->c));
+	}
+}
+
+static void the_time_is_up_in_a_loop_too(void **state)
+{
+	struct machine *m = *state;
+	int r;
+
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/never"), 0);
+	coldplug_set_timeout(m->c, 500);
+	assert_int_equal(coldplug_begin(m->c), 0);
+	while (!(r = turn(m)))
+		;
+	assert_int_equal(r, -ETIMEDOUT);
+}
+
+static bool is_among(const char *const *names, int64_t n, const char *name)
+{
+	for (int64_t i = 0; i < n; i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
+static void what_is_withheld_and_what_nothing_has_is_listed(void **state)
+{
+	struct machine *m = *state;
+	const struct coldplug_reason *reasons;
+	const char *const *names;
+
+	assert_int_equal(coldplug_withheld(m->c, &names), 0);
+	assert_int_equal(coldplug_not_found(m->c, &names), 0);
+	assert_int_equal(coldplug_run(m->c), 0);
+	assert_int_equal(coldplug_withheld(m->c, &names), 3);
+	assert_true(is_among(names, 3, "black") && is_among(names, 3, "b2") && is_among(names, 3, "gone"));
+	assert_int_equal(coldplug_not_found(m->c, &names), 1);
+	assert_string_equal(names[0], "ghost");
+	assert_int_equal(coldplug_why(m->c, "b2", &reasons), 1);
+	assert_int_equal(reasons[0].why, COLDPLUG_WHY_BLACKLIST);
+	assert_string_equal(reasons[0].file, "/etc/modprobe.d/x.conf");
+	assert_int_equal(reasons[0].line, 3);
+}
+
+/* A record reads the same files. */
+static void a_record_waits_no_longer_than_run(void **state)
+{
+	struct machine *m = *state;
+	char tar[128];
+
+	put_fifo(m, HUB);
+	snprintf(tar, sizeof(tar), "%s/m.tar", m->dir);
+	assert_int_equal(coldplug_record(m->c, tar), 0);
+	assert_said(m, "/sys/devices/hub/uevent: no answer for 10.000 s");
+	release_hub(m, "");
+}
+
+#define t(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		t(both_halves_of_the_walk_count),
+		t(a_device_that_does_not_answer_holds_up_nobody),
+		t(a_timeout_comes_in_time_too),
+		t(run_waits_for_an_answer),
+		t(but_not_for_ever),
+		t(who_has_a_loop_of_its_own_sees_when_all_has_settled),
+		t(what_is_found_early_lets_the_rest_settle),
+		t(who_begins_again_settles_again),
+		t(the_time_is_up_in_a_loop_too),
+		t(what_is_withheld_and_what_nothing_has_is_listed),
+		t(a_record_waits_no_longer_than_run),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Some reads can take for ever. Since 2024 (uevent_show() in drivers/base/core.c, "Synchronize with
+ * really_probe()", also in stable kernels such as 6.1.98; taking it back was proposed in 2025) reading a device's
+ * "uevent" takes its lock, which is held for as long as its probe takes, or for a hub all that its port is
+ * busy with; a disk that does not answer holds up who looks for a file system on it until the command's time
+ * is up, half a minute and more. Such a read cannot be interrupted, not even by SIGKILL. So whoever must not
+ * wait does not read: it asks.
+ *
+ * An asker has a list of questions. A child, forked with it, answers one after the other and writes what
+ * there is to tell to its socket; how far it is stands in a page that both see. Most questions have no
+ * answer worth a word, so this costs a fork and a store for each. When a timer finds the child at the same
+ * question twice, it is stuck: the rest of the list goes to another child, and the stuck one ends once it has
+ * its answer, which still counts. After ASK_GIVE_UP_MS nobody waits for it any more, and that is told.
+ *
+ * Both sides move the number in the page by compare-and-swap: the child from its question to the next, the
+ * parent from it to STOPPED. One of them wins, so no question is answered twice or by nobody.
+ *
+ * A child ends when its list does: its end of the socket is then closed, and the parent makes another one for
+ * what was asked meanwhile. One that ends in the middle of its list has crashed; that question is lost.
+ *
+ * Refused: threads (a process with a thread in such a read cannot exit); one process for each question
+ * (thousands of them); a process that is sent its questions (a system call for each on both sides, and a
+ * second protocol to take them back); asking the loading process (it is not to know of devices).
+ */
+#include "uevent/ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/detach.h"
+
+#define STOPPED UINT32_MAX
+#define NONE UINT32_MAX
+
+/* The page. */
+struct shared {
+	_Atomic uint32_t at; /* the question under way; the list's length: none is */
+};
+
+struct ask_child {
+	int fd; /* -1: it has ended */
+	struct intern list;
+	struct shared *shared;
+	uint32_t seen;	   /* at, when the timer last looked */
+	uint32_t stuck;	   /* the question it cannot get past, or NONE */
+	uint64_t stuck_ms; /* since when */
+	bool given_up;
+	bool answered; /* what it was stuck at */
+	bool again;    /* that was asked again meanwhile */
+};
+
+/* What is sent: a datagram for each answer. */
+struct message {
+	uint32_t question;
+	int32_t error;
+	char data[ASK_MAX_ANSWER];
+};
+
+#define HEAD offsetof(struct message, data)
+
+static uint64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* ---- the child's side ---- */
+
+struct task {
+	const struct asker *asker;
+	const struct intern *list;
+	struct shared *shared;
+	int sock;
+};
+
+/* False: nobody listens any more. */
+static bool tell(const struct task *t, struct message *m, ssize_t n)
+{
+	size_t size = HEAD + (n > 0 ? (size_t)n : 0);
+	ssize_t sent;
+
+	m->error = n < 0 ? (int32_t)n : 0;
+	do
+		sent = send(t->sock, m, size, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent >= 0;
+}
+
+static int answer_all(void *userdata)
+{
+	struct task *t = userdata;
+	struct rootfs root = *t->asker->root;
+	int *fds[2 + ROOTFS_PINS] = { &t->sock, &root.fd };
+	static struct message m;
+
+	for (unsigned int i = 0; i < root.n_pins; i++)
+		fds[2 + i] = &root.pins[i].fd;
+	if (detach_settle("coldplug-asker", fds, 2 + root.n_pins) < 0)
+		return 1;
+	for (uint32_t i = 0; i < t->list->n; i++) {
+		ssize_t n = t->asker->fn(&root, intern_string(t->list, i), m.data, sizeof(m.data));
+		uint32_t at = i;
+
+		m.question = i;
+		if (n && !tell(t, &m, n))
+			break;
+		if (!atomic_compare_exchange_strong(&t->shared->at, &at, i + 1))
+			break;
+	}
+	return 0;
+}
+
+/* ---- the parent's ---- */
+
+void asker_init(struct asker *a, ask_fn *fn, const struct rootfs *root, struct log *log)
+{
+	*a = (struct asker){ .fn = fn, .root = root, .log = log, .epoll_fd = -1, .timer_fd = -1 };
+	a->slow_ms = ASK_SLOW_MS;
+	a->give_up_ms = ASK_GIVE_UP_MS;
+	a->max_children = ASK_MAX_CHILDREN;
+}
+
+static struct ask_child *free_child(struct ask_child *c)
+{
+	if (c->shared) {
+		atomic_store(&c->shared->at, STOPPED);
+		munmap(c->shared, sizeof(*c->shared));
+	}
+	if (c->fd >= 0)
+		close(c->fd);
+	intern_free(&c->list);
+	free(c);
+	return NULL;
+}
+
+void asker_free(struct asker *a)
+{
+	for (size_t i = 0; i < a->children.n; i++)
+		free_child(a->children.items[i]);
+	array_free(&a->children);
+	intern_free(&a->waiting);
+	intern_free(&a->lost);
+	if (a->epoll_fd >= 0)
+		close(a->epoll_fd);
+	if (a->timer_fd >= 0)
+		close(a->timer_fd);
+	free(a->buf);
+	asker_init(a, a->fn, a->root, a->log);
+}
+
+static int watch(struct asker *a, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+
+	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+int asker_fd(struct asker *a)
+{
+	int r;
+
+	if (a->epoll_fd >= 0)
+		return a->epoll_fd;
+	a->buf = a->buf ? a->buf : malloc(sizeof(struct message));
+	if (!a->buf)
+		return -ENOMEM;
+	if (a->timer_fd < 0)
+		a->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+	if (a->timer_fd < 0)
+		return -errno;
+	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (a->epoll_fd < 0)
+		return -errno;
+	r = watch(a, a->timer_fd);
+	return r < 0 ? r : a->epoll_fd;
+}
+
+/* The timer need only run while somebody is waited for. */
+static void set_timer(struct asker *a)
+{
+	struct timespec tick = { a->slow_ms / 1000, a->slow_ms % 1000 * 1000000L }, none = {};
+	bool busy = asker_busy(a);
+
+	if (busy == a->timer_runs)
+		return;
+	a->timer_runs = busy;
+	timerfd_settime(a->timer_fd, 0, &(struct itimerspec){ busy ? tick : none, busy ? tick : none }, NULL);
+}
+
+static struct ask_child *working(const struct asker *a)
+{
+	struct ask_child *last = a->children.n ? a->children.items[a->children.n - 1] : NULL;
+
+	return last && last->fd >= 0 && last->stuck == NONE ? last : NULL;
+}
+
+bool asker_busy(const struct asker *a)
+{
+	if (a->waiting.n || a->n_lost_told < a->lost.n)
+		return true;
+	for (size_t i = 0; i < a->children.n; i++)
+		if (!a->children.items[i]->given_up)
+			return true;
+	return false;
+}
+
+/* Who is stuck with it, or NULL. */
+static struct ask_child *stuck_with(const struct asker *a, const char *question)
+{
+	for (size_t i = 0; i < a->children.n; i++) {
+		struct ask_child *c = a->children.items[i];
+
+		if (c->fd >= 0 && c->stuck != NONE && !c->answered &&
+		    !strcmp(intern_string(&c->list, c->stuck), question))
+			return c;
+	}
+	return NULL;
+}
+
+int asker_add(struct asker *a, const char *question)
+{
+	size_t n = strlen(question);
+	struct ask_child *c = stuck_with(a, question);
+	uint32_t id;
+
+	if (c) {
+		c->again = true;
+		return 0;
+	}
+	c = working(a);
+	id = c ? intern_find(&c->list, question, n) : INTERN_NONE;
+	/* What is not yet begun will find things as they are now. */
+	if (id != INTERN_NONE && id > atomic_load(&c->shared->at))
+		return 0;
+	return intern_add(&a->waiting, question, n) == INTERN_NONE ? -ENOMEM : 0;
+}
+
+static int fork_child(struct asker *a, struct ask_child *c)
+{
+	_cleanup_close_ int theirs = -1;
+	int ends[2], r;
+
+	c->shared = mmap(NULL, sizeof(*c->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (c->shared == MAP_FAILED) {
+		c->shared = NULL;
+		return -errno;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	c->fd = ends[0];
+	theirs = ends[1];
+	r = detach_lift(&c->fd);
+	if (!r)
+		r = detach_fork(answer_all, &(struct task){ a, &a->waiting, c->shared, theirs });
+	return r ?: watch(a, c->fd);
+}
+
+static size_t n_stuck(const struct asker *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->children.n; i++)
+		n += a->children.items[i]->stuck != NONE;
+	return n;
+}
+
+/* Nobody can be asked: each question has an error for its answer. */
+static void lose_waiting(struct asker *a, const char *why)
+{
+	log_lost(a->log, "%s and %u more: cannot be asked: %s", ask_name(intern_string(&a->waiting, 0)),
+		 a->waiting.n - 1, why);
+	intern_free(&a->lost);
+	a->lost = a->waiting;
+	a->n_lost_told = 0;
+	a->waiting = (struct intern){};
+}
+
+int asker_go(struct asker *a)
+{
+	struct ask_child *c;
+	int r;
+
+	if (!a->waiting.n || working(a) || a->n_lost_told < a->lost.n)
+		return 0;
+	if (n_stuck(a) >= a->max_children) {
+		lose_waiting(a, "too many devices do not answer");
+		return 0;
+	}
+	r = asker_fd(a);
+	c = r < 0 ? NULL : calloc(1, sizeof(*c));
+	if (!c || array_push(&a->children, c) < 0) {
+		free(c);
+		return r < 0 ? r : -ENOMEM;
+	}
+	c->fd = -1;
+	c->seen = c->stuck = NONE;
+	r = fork_child(a, c);
+	if (r < 0) {
+		a->children.n--;
+		free_child(c);
+		lose_waiting(a, strerror(-r));
+		return 0;
+	}
+	c->list = a->waiting;
+	a->waiting = (struct intern){};
+	set_timer(a);
+	return 0;
+}
+
+/* Those of a child's list from a place on, in front of what is waiting; but none that somebody is stuck
+ * with. */
+static int take_back(struct asker *a, const struct ask_child *c, uint32_t from)
+{
+	struct intern waiting = a->waiting;
+	int r = 0;
+
+	a->waiting = (struct intern){};
+	for (uint32_t i = from; !r && i < c->list.n; i++)
+		r = asker_add(a, intern_string(&c->list, i));
+	for (uint32_t i = 0; !r && i < waiting.n; i++)
+		r = asker_add(a, intern_string(&waiting, i));
+	intern_free(&waiting);
+	return r;
+}
+
+/* At each tick of the timer. */
+static int look_for_stuck(struct asker *a)
+{
+	struct ask_child *c = working(a);
+	uint32_t at = c ? atomic_load(&c->shared->at) : 0;
+	uint32_t stuck = at;
+
+	if (!c || at >= c->list.n)
+		return 0;
+	if (at != c->seen) {
+		c->seen = at;
+		return 0;
+	}
+	if (!atomic_compare_exchange_strong(&c->shared->at, &at, STOPPED))
+		return 0;
+	c->stuck = stuck;
+	c->stuck_ms = now_ms() - a->slow_ms;
+	return take_back(a, c, stuck + 1) ?: asker_go(a);
+}
+
+/* A child has closed its end. Its list is kept until the next call: the answer may point into it. 1 when
+ * there is one to give: its question is lost. */
+static int end_child(struct asker *a, struct ask_child *c, struct ask_answer *ret)
+{
+	uint32_t at = c->stuck != NONE ? c->stuck : atomic_load(&c->shared->at);
+	bool lost = at < c->list.n && !(c->stuck != NONE);
+	const char *question = at < c->list.n ? intern_string(&c->list, at) : NULL;
+	int r = 0;
+
+	close(c->fd);
+	c->fd = -1;
+	if (lost) {
+		log_lost(a->log, "%s: the process that asked it has died", ask_name(question));
+		r = take_back(a, c, at + 1);
+	} else if (c->again) {
+		r = asker_add(a, question);
+	}
+	if (r < 0)
+		return r;
+	if (!lost && (c->stuck == NONE || c->answered))
+		return 0;
+	*ret = (struct ask_answer){ .question = question, .error = -EIO };
+	return 1;
+}
+
+/* One message of a child: 1 and *ret, 0 none, or -errno. */
+static int receive(struct asker *a, struct ask_child *c, struct ask_answer *ret)
+{
+	struct message *m = (struct message *)a->buf;
+	ssize_t n;
+
+	if (c->fd < 0)
+		return 0;
+	do
+		n = recv(c->fd, m, sizeof(*m), MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	if (n < (ssize_t)HEAD || m->question >= c->list.n)
+		return end_child(a, c, ret);
+	c->answered |= m->question == c->stuck;
+	*ret = (struct ask_answer){ .question = intern_string(&c->list, m->question),
+				    .error = m->error,
+				    .data = m->data,
+				    .size = (size_t)n - HEAD };
+	return 1;
+}
+
+static bool give_up(struct asker *a, struct ask_child *c, struct ask_answer *ret)
+{
+	if (c->fd < 0 || c->stuck == NONE || c->given_up || now_ms() < c->stuck_ms + a->give_up_ms)
+		return false;
+	c->given_up = true;
+	*ret = (struct ask_answer){ .question = intern_string(&c->list, c->stuck), .error = -ETIMEDOUT };
+	log_lost(a->log, "%s: no answer for %u.%03u s, not waited for any longer", ask_name(ret->question),
+		 a->give_up_ms / 1000, a->give_up_ms % 1000);
+	return true;
+}
+
+static void sweep(struct asker *a)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->children.n; i++) {
+		if (a->children.items[i]->fd < 0)
+			free_child(a->children.items[i]);
+		else
+			a->children.items[n++] = a->children.items[i];
+	}
+	a->children.n = n;
+}
+
+static int next_answer(struct asker *a, struct ask_answer *ret)
+{
+	uint64_t ticks;
+	int r = 0;
+
+	if (a->n_lost_told < a->lost.n) {
+		*ret = (struct ask_answer){ .question = intern_string(&a->lost, a->n_lost_told++),
+					    .error = -EIO };
+		return 1;
+	}
+	for (size_t i = 0; !r && i < a->children.n; i++)
+		r = receive(a, a->children.items[i], ret);
+	if (!r && a->timer_runs && read(a->timer_fd, &ticks, sizeof(ticks)) > 0)
+		r = look_for_stuck(a);
+	for (size_t i = 0; !r && i < a->children.n; i++)
+		r = give_up(a, a->children.items[i], ret);
+	return r;
+}
+
+int asker_next(struct asker *a, struct ask_answer *ret)
+{
+	int r;
+
+	if (!a->children.n && !asker_busy(a))
+		return 0;
+	sweep(a);
+	r = next_answer(a, ret);
+	if (!r) {
+		sweep(a);
+		r = asker_go(a);
+		set_timer(a);
+	}
+	return r;
+}
+
+int asker_wait(struct asker *a, int (*take)(void *userdata, const struct ask_answer *answer), void *userdata)
+{
+	struct ask_answer answer;
+	int r = asker_go(a);
+
+	while (!r && asker_busy(a)) {
+		struct pollfd pfd = { .fd = a->epoll_fd, .events = POLLIN };
+
+		r = asker_next(a, &answer);
+		if (r > 0)
+			r = take(userdata, &answer);
+		else if (!r && asker_busy(a) && poll(&pfd, 1, -1) < 0 && errno != EINTR)
+			r = -errno;
+	}
+	return r < 0 ? r : 0;
+}
