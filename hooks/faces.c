@@ -5,6 +5,7 @@
 #include <string.h>
 
 static const struct face faces[] = {
+	{ "init", init_main },
 	{ "modprobe", modprobe_main },
 };
 

@@ -11,4 +11,5 @@ struct face {
 /* The face of argv[0], or NULL. */
 const struct face *find_face(const char *argv0);
 
+int init_main(int argc, char **argv);
 int modprobe_main(int argc, char **argv);

@@ -33,7 +33,7 @@ static void help(FILE *to)
 	      to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
-	fputs("\nCalled as modprobe (or with that as its command) it is modprobe.\n"
+	fputs("\nCalled as init (or with that as its command) it is PID 1 of an initramfs, as modprobe it is modprobe.\n"
 	      "'coldplug COMMAND --help' shows a command's options; 'coldplug --version' the version.\n"
 	      "Exit codes: 0 done, 1 a module failed or was not found, 2 input was lost, 100 usage, 111 system call failed.\n",
 	      to);

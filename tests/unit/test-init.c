@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What PID 1 makes of a command line. What it does with it is tests/vm/pid1's. */
+#include "hooks/init/init.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char dir[64];
+
+static int setup(void **state)
+{
+	char path[128];
+
+	snprintf(dir, sizeof(dir), "/tmp/coldplug-init.XXXXXX");
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s/proc", dir);
+	return mkdir(path, 0755);
+}
+
+static int teardown(void **state)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	return system(command);
+}
+
+/* The options of a command line; what coldplug_parameters() answers. */
+static int read_line(struct init_options *o, const char *line)
+{
+	struct coldplug *c;
+	char path[128];
+	FILE *f;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/proc/cmdline", dir);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs(line, f);
+	fclose(f);
+	assert_int_equal(coldplug_new(&c), 0);
+	assert_int_equal(coldplug_set_root(c, dir), 0);
+	r = init_options_read(o, c);
+	coldplug_free(c);
+	return r;
+}
+
+static void each_word_has_its_place(void **state)
+{
+	struct init_options o;
+
+	assert_int_equal(
+		read_line(
+			&o,
+			"BOOT_IMAGE=/vmlinuz root=UUID=1234 rootfstype=ext4,xfs rootflags=noatime,commit=5 rw "
+			"init=/lib/systemd/systemd resume=LABEL=swap coldplug.jobs=3 coldplug.debug quiet "
+			"coldplug.break=switch panic=-1 mount.usr=/dev/x -- root=other\n"),
+		0);
+	assert_string_equal(o.root, "UUID=1234");
+	assert_string_equal(o.root_fs_types, "ext4,xfs");
+	assert_string_equal(o.root_flags, "noatime,commit=5");
+	assert_string_equal(o.init, "/lib/systemd/systemd");
+	assert_string_equal(o.resume, "LABEL=swap");
+	assert_true(o.read_write && o.debug && o.quiet && o.usr && o.has_panic);
+	assert_int_equal(o.panic, -1);
+	assert_int_equal(o.jobs, 3);
+	assert_int_equal(o.stop_at, STAGE_SWITCH);
+	assert_int_equal(o.wait_s, 30);
+	assert_int_equal(o.unknown, 0);
+	init_options_free(&o);
+}
+
+static void the_last_of_two_counts_and_quotes_are_the_kernels(void **state)
+{
+	struct init_options o;
+
+	assert_int_equal(
+		read_line(
+			&o,
+			"root=/dev/a rw ro root=\"LABEL=my root\" \"init=/bin/my init\" rootwait rootwait=7"),
+		0);
+	assert_string_equal(o.root, "LABEL=my root");
+	assert_string_equal(o.init, "/bin/my init");
+	assert_false(o.read_write);
+	assert_int_equal(o.wait_s, 7);
+	init_options_free(&o);
+}
+
+static void waiting_is_for_ever_or_as_long_as_the_longest_says(void **state)
+{
+	static const struct {
+		const char *line;
+		unsigned int wait_s;
+	} rows[] = {
+		{ "", 30 },
+		{ "rootwait", 0 },
+		{ "rootdelay=5", 30 },
+		{ "rootdelay=90", 90 },
+		{ "rootwait rootdelay=90", 0 },
+		{ "coldplug.wait=0", 0 },
+		{ "coldplug.wait=3", 3 },
+		{ "rootwait coldplug.wait=nonsense", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct init_options o;
+
+		assert_int_equal(read_line(&o, rows[i].line), 0);
+		assert_int_equal(o.wait_s, rows[i].wait_s);
+		init_options_free(&o);
+	}
+}
+
+static void what_is_not_understood_is_counted(void **state)
+{
+	struct init_options o;
+
+	assert_int_equal(read_line(&o,
+				   "coldplug.nonsense coldplug.break=nowhere coldplug.jobs=many panic=soon "
+				   "foo.coldplug=1 root"),
+			 0);
+	assert_int_equal(o.unknown, 4);
+	assert_null(o.root);
+	init_options_free(&o);
+}
+
+static void a_line_of_a_megabyte_is_read_and_a_longer_one_is_an_error(void **state)
+{
+	static char line[1200000];
+	struct init_options o;
+
+	memset(line, 'x', sizeof(line));
+	strcpy(line + 1000000, " root=UUID=end");
+	assert_int_equal(read_line(&o, line), 0);
+	assert_string_equal(o.root, "UUID=end");
+	init_options_free(&o);
+	memset(line, 'x', sizeof(line) - 1);
+	assert_true(read_line(&o, line) < 0);
+	init_options_free(&o);
+}
+
+static void what_names_a_block_device_can_be_waited_for(void **state)
+{
+	static const struct {
+		const char *device, *spec;
+	} rows[] = {
+		{ "/dev/sda1", "/dev/sda1" },
+		{ "UUID=x", "UUID=x" },
+		{ "LABEL=x", "LABEL=x" },
+		{ "PARTUUID=x", "PARTUUID=x" },
+		{ "PARTUUID=x/PARTNROFF=1", "PARTUUID=x/PARTNROFF=1" },
+		{ "PARTLABEL=x", "PARTLABEL=x" },
+		{ "/dev/disk/by-uuid/x", "/dev/disk/by-uuid/x" },
+		{ "8:1", "8:1" },
+		{ "259:10", "259:10" },
+		{ "0801", "8:1" },
+		{ "801", "8:1" },
+		{ "10302", "259:2" },
+		{ "UUID=", NULL },
+		{ "/dev/", NULL },
+		{ "/dev/nfs", NULL },
+		{ "/dev/ram0", NULL },
+		{ "ubi0:root", NULL },
+		{ "mtd:root", NULL },
+		{ "ZFS=pool", NULL },
+		{ "sda1", NULL },
+		{ "8:", NULL },
+		{ ":1", NULL },
+		{ "", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *why = NULL;
+		char *spec = init_spec_of(rows[i].device, &why);
+
+		if (rows[i].spec) {
+			assert_string_equal(spec, rows[i].spec);
+		} else {
+			assert_null(spec);
+			assert_non_null(why);
+		}
+		free(spec);
+	}
+}
+
+static void options_are_for_mount_or_for_the_file_system(void **state)
+{
+	static const struct {
+		const char *options;
+		unsigned long flags;
+		const char *data;
+	} rows[] = {
+		{ "", 0, "" },
+		{ "noatime", MS_NOATIME, "" },
+		{ "subvol=@,compress=zstd:3", 0, "subvol=@,compress=zstd:3" },
+		{ "noatime,data=journal,nodev,x-systemd.growfs,commit=5", MS_NOATIME | MS_NODEV,
+		  "data=journal,commit=5" },
+		{ "ro,rw,nosuid,suid", 0, "" },
+		{ ",,sync,,", MS_SYNCHRONOUS, "" },
+		{ "defaults,relatime", MS_RELATIME, "" },
+		{ "noatimes", 0, "noatimes" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		unsigned long flags = 0;
+		char data[128];
+
+		mount_split_flags(rows[i].options, &flags, data);
+		assert_int_equal(flags, rows[i].flags);
+		assert_string_equal(data, rows[i].data);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_word_has_its_place),
+		cmocka_unit_test(the_last_of_two_counts_and_quotes_are_the_kernels),
+		cmocka_unit_test(waiting_is_for_ever_or_as_long_as_the_longest_says),
+		cmocka_unit_test(what_is_not_understood_is_counted),
+		cmocka_unit_test(a_line_of_a_megabyte_is_read_and_a_longer_one_is_an_error),
+		cmocka_unit_test(what_names_a_block_device_can_be_waited_for),
+		cmocka_unit_test(options_are_for_mount_or_for_the_file_system),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
