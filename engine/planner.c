@@ -649,7 +649,7 @@ static void set_priorities(struct planner *p)
 		priority = alias_priority(p->requests.items[reason->request].text);
 		if (priority > s->priority)
 			s->priority = priority;
-		s->patient |= alias_scans(p->requests.items[reason->request].text);
+		s->patient |= !p->hold_nothing && alias_scans(p->requests.items[reason->request].text);
 	}
 	for (size_t id = p->steps.n; id-- > p->batch_steps;) {
 		struct step *s = &p->steps.items[id];

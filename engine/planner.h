@@ -118,6 +118,7 @@ struct planner {
 	ARRAY(uint32_t) step_module;
 	ARRAY(uint32_t) step_object;
 	ARRAY(struct step_edge) edges;
+	bool hold_nothing;	  /* nobody waits for a disk: no step is patient */
 	size_t batch_steps;	  /* where the current batch begins */
 	size_t batch_edges;
 	size_t batch_reasons;

@@ -24,6 +24,9 @@ API int64_t coldplug_plan(struct coldplug *c)
 	/* One batch at a time: what is planned and not handed over would be lost to the next. */
 	if (c->batch.n_steps && !has_flag(c, COLDPLUG_DRY_RUN))
 		return -EBUSY;
+	/* An adapter sleeps for seconds while it scans its bus. Who waits for the root's disk has it start when
+	 * nothing urgent is left; where only the end of all counts, the rest is better done meanwhile. */
+	c->planner.hold_nothing = !c->waits.specs.n;
 	r = planner_finish_batch(&c->planner, &c->batch);
 	if (r == -E2BIG)
 		log_error(&c->log, "a plan of more than %u steps", LIMIT_STEPS);

@@ -144,6 +144,7 @@ static void a_line_of_a_megabyte_is_read_and_a_longer_one_is_an_error(void **sta
 	assert_string_equal(o.root, "UUID=end");
 	init_options_free(&o);
 	memset(line, 'x', sizeof(line) - 1);
+	line[sizeof(line) - 1] = '\0';
 	assert_true(read_line(&o, line) < 0);
 	init_options_free(&o);
 }

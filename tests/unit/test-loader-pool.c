@@ -238,7 +238,7 @@ static void messages_name_a_file_as_the_user_knows_it(void **state)
 			w.kernel.root = w.root;
 		}
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-			char path[256], expected[512];
+			char path[512], expected[1024];
 			struct load_result r;
 
 			snprintf(path, sizeof(path), "%s%s%s", running ? w.dir + 1 : "", running ? "/" : "", rows[i].file);

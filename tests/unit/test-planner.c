@@ -716,6 +716,26 @@ static void what_a_fast_disk_needs_is_as_urgent_as_the_disk(void **state)
 	engine_free(e);
 }
 
+static void an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk(void **state)
+{
+	for (int hold_nothing = 0; hold_nothing < 2; hold_nothing++) {
+		struct engine *e = engine_new(&(struct engine_files){
+			.dep = "sym: scsi; scsi:; nvme:",
+			.alias = "alias pci:*bc01sc00* sym\nalias pci:*bc01sc08* nvme\n" });
+		struct plan plan;
+
+		e->planner.hold_nothing = hold_nothing;
+		ask(e, "pci:v00001000d00000012sv00000000sd00001000bc01sc00i00", REQUEST_DEVICE);
+		ask(e, "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02", REQUEST_DEVICE);
+		assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+		assert_string_equal(spell_plan(e, &plan), "scsi sym<h:scsi nvme");
+		assert_int_equal(plan.steps[1].patient, !hold_nothing);
+		assert_true(plan.steps[1].priority < plan.steps[2].priority);
+		assert_false(plan.steps[0].patient || plan.steps[2].patient);
+		engine_free(e);
+	}
+}
+
 /* Thousands of softdeps one behind the other: cut with a word, no overflow. */
 static void a_chain_of_softdeps_too_long_is_cut(void **state)
 {
@@ -898,6 +918,7 @@ int main(void)
 		cmocka_unit_test(a_later_batch_builds_on_the_earlier),
 		cmocka_unit_test(every_module_has_its_reason),
 		cmocka_unit_test(what_a_fast_disk_needs_is_as_urgent_as_the_disk),
+		cmocka_unit_test(an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk),
 		cmocka_unit_test(a_chain_of_softdeps_too_long_is_cut),
 		cmocka_unit_test(modules_that_need_each_other_are_named),
 		cmocka_unit_test(in_any_graph_what_is_needed_comes_first),
