@@ -325,7 +325,7 @@ const char *coldplug_found_type(const struct coldplug *c, size_t i);
 int64_t coldplug_undriven(struct coldplug *c, const char *const **list);
 
 /** Nothing more is started: what is in flight finishes, the rest is COLDPLUG_SKIPPED. Takes effect in
- * coldplug_run() and coldplug_wait(). May be called from a signal handler. Since 0.1. */
+ * coldplug_run() (which then no longer waits for a device either) and coldplug_wait(). May be called from a signal handler. Since 0.1. */
 void coldplug_cancel(struct coldplug *c);
 
 /** Everything about this context as JSON (coldplug-report(5)) to a file, when all loads have ended: it

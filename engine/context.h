@@ -70,6 +70,7 @@ struct coldplug {
 	bool no_barrier;      /* it cannot be had here */
 	bool settled;	      /* the barrier has come back, or a walk has found nothing */
 	bool drained;	      /* and then there was nothing more to take */
+	bool was_cancelled;   /* by coldplug_cancel() */
 	bool done;	      /* coldplug_advance() has said so */
 	uint64_t n_events;
 	uint64_t walked_us;   /* when the last walk ended */

@@ -249,7 +249,8 @@ int record_event(struct record *r, const struct uevent *e, uint64_t time_us)
 	int k = n < (int)sizeof(head) ? append(r, head, (size_t)n) : 0;
 
 	for (const char *p = e->variables; !k && p < e->variables + e->size; p += strlen(p) + 1)
-		k = append(r, p, strlen(p)) ?: append(r, "\n", 1);
+		/* A processor's MODALIAS ends in a newline, and an empty line is the end of the event. */
+		k = append(r, p, strcspn(p, "\n")) ?: append(r, "\n", 1);
 	return k ?: append(r, "\n", 1);
 }
 

@@ -280,6 +280,7 @@ static void heed_signals(struct coldplug *c)
 	if (!c->cancelled)
 		return;
 	c->cancelled = 0;
+	c->was_cancelled = true;
 	if (c->loader)
 		loader_cancel(c->loader);
 }
@@ -414,7 +415,7 @@ static bool is_source_idle(struct coldplug *c)
 /* How long to wait at most: 0 for ever, else a time. */
 static uint64_t wait_until(const struct coldplug *c)
 {
-	uint64_t now = context_now_us(), until = c->deadline_us;
+	uint64_t now = context_now_us(), until = wait_list_pending(&c->waits) ? c->deadline_us : 0;
 	uint64_t walk = now + WALK_INTERVAL_MS * 1000, poll = now + POLL_INTERVAL_MS * 1000;
 
 	if (c->barrier[0] && (!until || c->barrier_us < until))
@@ -519,6 +520,9 @@ static int is_done(struct coldplug *c)
 	if (c->waits.specs.n && !waiting)
 		return 1;
 	if (coldplug_is_settled(c) && !waiting)
+		return 1;
+	/* What nothing more is loaded for is not waited for either. */
+	if (c->was_cancelled && waiting && !in_flight(c))
 		return 1;
 	return waiting && c->deadline_us && context_now_us() >= c->deadline_us ? time_is_up(c) : 0;
 }

@@ -144,6 +144,24 @@ static int stay(struct cli *cli, const sigset_t *waiting)
 	return r;
 }
 
+/* As coldplug_run(), but signals are heard: a driver that hangs must not make the monitor deaf. */
+static int settle(struct cli *cli, const sigset_t *waiting)
+{
+	int timeout, r = coldplug_begin(cli->c);
+
+	while (r >= 0 && !stop && (r = coldplug_advance(cli->c, &timeout)) == 0) {
+		struct pollfd pfd = { .fd = coldplug_fd(cli->c), .events = POLLIN };
+		struct timespec t = { .tv_sec = timeout / 1000, .tv_nsec = (long)(timeout % 1000) * 1000000 };
+
+		if (ppoll(&pfd, 1, timeout < 0 ? NULL : &t, waiting) < 0 && errno != EINTR)
+			return -errno;
+		if (state)
+			print_state(cli);
+		state = 0;
+	}
+	return r;
+}
+
 int command_monitor(struct cli *cli)
 {
 	sigset_t waiting;
@@ -164,10 +182,10 @@ int command_monitor(struct cli *cli)
 	if (r >= 0)
 		r = cli_want(cli);
 	if (r >= 0)
-		r = coldplug_run(cli->c);
-	if (r >= 0)
+		r = settle(cli, &waiting);
+	if (r >= 0 && !stop)
 		r = coldplug_finish(cli->c);
-	if (r >= 0) {
+	if (r >= 0 && !stop) {
 		tell_ready(cli);
 		r = stay(cli, &waiting);
 	}

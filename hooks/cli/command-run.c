@@ -89,6 +89,10 @@ int command_run(struct cli *cli)
 	if (cli_begins_with_param(cli))
 		return EXIT_USAGE;
 	cli->dry_run = coldplug_is_dry_run(cli->c);
+	if (cli->timeout && !cli->waits) {
+		fprintf(stderr, "coldplug run: --timeout is for --wait-for: without it there is nothing to wait for in vain\n");
+		return EXIT_USAGE;
+	}
 	/* Who waits for a path wants no more than that. */
 	coldplug_set_flag(cli->c, COLDPLUG_FOUND_TYPE, false);
 	cli_follow(cli);

@@ -213,5 +213,13 @@ int cli_end(struct cli *cli, int r)
 		print_summary(cli);
 	if (finished < 0)
 		return EXIT_SYSTEM;
-	return cli->waits && !cli->dry_run ? 0 : coldplug_exit_code(cli->c);
+	if (!cli->waits || cli->dry_run)
+		return coldplug_exit_code(cli->c);
+	for (int i = 0; i < cli->waits; i++) {
+		if (coldplug_found(cli->c, (size_t)i))
+			continue;
+		fprintf(stderr, "coldplug: error: interrupted while waiting for %s\n", cli->wait_specs[i]);
+		return 1;
+	}
+	return 0;
 }

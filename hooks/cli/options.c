@@ -78,6 +78,7 @@ static int set_timeout(struct setup *s, const char *value)
 			ms += digit * (unsigned long)(*end - '0');
 	if (*end || seconds > 4000000 || !(seconds || ms))
 		return -EINVAL;
+	s->cli->timeout = true;
 	return coldplug_set_timeout(s->cli->c, (unsigned int)(seconds * 1000 + ms));
 }
 

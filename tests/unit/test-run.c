@@ -281,6 +281,31 @@ static void who_begins_again_settles_again(void **state)
 	}
 }
 
+static void who_is_cancelled_waits_for_nothing_more(void **state)
+{
+	struct machine *m = *state;
+
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/never"), 0);
+	coldplug_cancel(m->c);
+	assert_int_equal(coldplug_run(m->c), 0);
+	assert_null(coldplug_found(m->c, 0));
+}
+
+/* Otherwise the loop would be busy until the device answers. */
+static void a_timeout_that_nothing_waits_for_is_none(void **state)
+{
+	struct machine *m = *state;
+	int timeout;
+
+	put_fifo(m, HUB);
+	coldplug_set_timeout(m->c, 1);
+	assert_int_equal(coldplug_begin(m->c), 0);
+	usleep(10000);
+	assert_int_equal(coldplug_advance(m->c, &timeout), 0);
+	assert_int_not_equal(timeout, 0);
+	release_hub(m, "");
+}
+
 static void the_time_is_up_in_a_loop_too(void **state)
 {
 	struct machine *m = *state;
@@ -348,6 +373,8 @@ int main(void)
 		t(what_is_found_early_lets_the_rest_settle),
 		t(who_begins_again_settles_again),
 		t(the_time_is_up_in_a_loop_too),
+		t(who_is_cancelled_waits_for_nothing_more),
+		t(a_timeout_that_nothing_waits_for_is_none),
 		t(what_is_withheld_and_what_nothing_has_is_listed),
 		t(a_record_waits_no_longer_than_run),
 	};
