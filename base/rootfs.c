@@ -222,13 +222,10 @@ void file_release(struct file_bytes *file)
 	*file = (struct file_bytes){};
 }
 
-ssize_t read_attribute(int dirfd, const char *name, char *buf, size_t size)
+ssize_t read_attribute_fd(int fd, char *buf, size_t size)
 {
-	_cleanup_close_ int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	ssize_t n;
 
-	if (fd < 0)
-		return -errno;
 	do
 		n = read(fd, buf, size);
 	while (n < 0 && errno == EINTR);
@@ -240,4 +237,11 @@ ssize_t read_attribute(int dirfd, const char *name, char *buf, size_t size)
 		n--;
 	buf[n] = '\0';
 	return n;
+}
+
+ssize_t read_attribute(int dirfd, const char *name, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	return fd < 0 ? -errno : read_attribute_fd(fd, buf, size);
 }

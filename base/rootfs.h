@@ -65,3 +65,5 @@ void file_release(struct file_bytes *file);
 /* Reads a small attribute relative to a directory descriptor into buf, NUL-terminated and without the
  * trailing newline; its length or -errno (-EFBIG when it does not fit). */
 ssize_t read_attribute(int dirfd, const char *name, char *buf, size_t size);
+/* The same for an open descriptor. */
+ssize_t read_attribute_fd(int fd, char *buf, size_t size);

@@ -320,17 +320,8 @@ static ssize_t read_slowly(const struct rootfs *root, const char *path, char *bu
 
 	if (fd < 0)
 		return fd;
-	do
-		n = read(fd, buf, size);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	if ((size_t)n == size)
-		return -EFBIG;
-	while (n > 0 && buf[n - 1] == '\n')
-		n--;
-	buf[n] = '\0';
-	return check_text(buf, n);
+	n = read_attribute_fd(fd, buf, size);
+	return n < 0 ? n : check_text(buf, n);
 }
 
 ssize_t walk_answer(const struct rootfs *root, const char *question, char *buf, size_t size)

@@ -82,24 +82,31 @@ bool cli_begins_with_param(struct cli *cli)
 	return true;
 }
 
+/* The loading process, and what is named. */
+static int begin(struct cli *cli)
+{
+	int r;
+
+	cli->dry_run = coldplug_is_dry_run(cli->c);
+	cli_follow(cli);
+	catch_signals(cli->c);
+	r = coldplug_start(cli->c);
+	return r < 0 ? r : cli_want(cli);
+}
+
 int command_run(struct cli *cli)
 {
 	int r;
 
 	if (cli_begins_with_param(cli))
 		return EXIT_USAGE;
-	cli->dry_run = coldplug_is_dry_run(cli->c);
 	if (cli->timeout && !cli->waits) {
 		fprintf(stderr, "coldplug run: --timeout is for --wait-for: without it there is nothing to wait for in vain\n");
 		return EXIT_USAGE;
 	}
 	/* Who waits for a path wants no more than that. */
 	coldplug_set_flag(cli->c, COLDPLUG_FOUND_TYPE, false);
-	cli_follow(cli);
-	catch_signals(cli->c);
-	r = coldplug_start(cli->c);
-	if (r >= 0)
-		r = cli_want(cli);
+	r = begin(cli);
 	if (r >= 0)
 		r = coldplug_run(cli->c);
 	return cli_end(cli, r);
@@ -115,12 +122,7 @@ int command_load(struct cli *cli)
 		fprintf(stderr, "coldplug load: say what to load; see coldplug load --help\n");
 		return EXIT_USAGE;
 	}
-	cli->dry_run = coldplug_is_dry_run(cli->c);
-	cli_follow(cli);
-	catch_signals(cli->c);
-	r = coldplug_start(cli->c);
-	if (r >= 0)
-		r = cli_want(cli);
+	r = begin(cli);
 	if (r >= 0)
 		r = (int)coldplug_plan(cli->c);
 	if (r >= 0)

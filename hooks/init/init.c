@@ -219,7 +219,8 @@ static int restart_engine(struct boot *b)
 {
 	char text[64];
 
-	kill(b->engine.child.pid, SIGKILL); /* it may only have closed its end */
+	if (!b->engine.child.ended)
+		kill(b->engine.child.pid, SIGKILL); /* it may only have closed its end */
 	while (!b->engine.child.ended)
 		process_wait_fd(-1, 1000);
 	say(3, "the engine has ended: %s", process_status_text(b->engine.child.status, text));

@@ -73,6 +73,11 @@ void process_watch(struct child *child);
 void process_unwatch(struct child *child);
 /* Waits until fd is readable or timeout_ms has passed (-1: never), reaping meanwhile: 1, 0, or -errno. */
 int process_wait_fd(int fd, int timeout_ms);
+/* Waits until a child just forked has ended. */
+void process_await(struct child *child);
+/* The console becomes standard input, output and error, opened anew: whoever had it before may have hung it
+ * up. */
+void process_open_console(void);
 /* Runs a program on the console and waits for its end; its status as waitpid() gives it, or -errno. */
 int process_run(char *const argv[], bool own_terminal);
 /* "exit status 3", "killed by signal 11". */

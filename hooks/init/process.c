@@ -126,22 +126,24 @@ int process_wait_fd(int fd, int timeout_ms)
 	}
 }
 
-/* The console is opened anew: whoever had it before may have hung it up. */
-static void take_console(bool own_terminal)
+void process_open_console(void)
 {
-	int fd;
+	int fd = open("/dev/console", O_RDWR);
 
-	if (own_terminal)
-		setsid();
-	fd = open("/dev/console", O_RDWR);
 	if (fd < 0)
 		fd = open("/dev/null", O_RDWR);
 	for (int i = 0; fd >= 0 && i <= 2; i++)
 		dup2(fd, i);
 	if (fd > 2)
 		close(fd);
-	if (own_terminal)
-		ioctl(STDIN_FILENO, TIOCSCTTY, 1);
+}
+
+void process_await(struct child *child)
+{
+	process_watch(child);
+	while (!child->ended)
+		process_wait_fd(-1, 1000);
+	process_unwatch(child);
 }
 
 int process_run(char *const argv[], bool own_terminal)
@@ -152,14 +154,15 @@ int process_run(char *const argv[], bool own_terminal)
 		return -errno;
 	if (child.pid == 0) {
 		process_reset();
-		take_console(own_terminal);
+		if (own_terminal)
+			setsid();
+		process_open_console();
+		if (own_terminal)
+			ioctl(STDIN_FILENO, TIOCSCTTY, 1);
 		execv(argv[0], argv);
 		_exit(errno == ENOENT ? 127 : 126);
 	}
-	process_watch(&child);
-	while (!child.ended)
-		process_wait_fd(-1, 1000);
-	process_unwatch(&child);
+	process_await(&child);
 	return child.status;
 }
 

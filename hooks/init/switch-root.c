@@ -36,10 +36,7 @@ static bool is_there(const char *program)
 		      !S_ISREG(st.st_mode));
 	if (child.pid < 0)
 		return false;
-	process_watch(&child);
-	while (!child.ended)
-		process_wait_fd(-1, 1000);
-	process_unwatch(&child);
+	process_await(&child);
 	return WIFEXITED(child.status) && !WEXITSTATUS(child.status);
 }
 
@@ -126,18 +123,6 @@ void initramfs_empty(int initramfs)
 		empty(initramfs, st.st_dev);
 }
 
-static void open_console(void)
-{
-	int fd = open("/dev/console", O_RDWR);
-
-	if (fd < 0)
-		fd = open("/dev/null", O_RDWR);
-	for (int i = 0; fd >= 0 && i <= 2; i++)
-		dup2(fd, i);
-	if (fd > 2)
-		close(fd);
-}
-
 int switch_root_enter(void)
 {
 	int r;
@@ -163,7 +148,7 @@ static void become(const char *init, char **argv)
 /* As the kernel does, what was found is tried first, then the usual. */
 void switch_root_exec(const char *init, char **argv)
 {
-	open_console();
+	process_open_console();
 	process_reset();
 	become(init, argv);
 	for (size_t i = 0; i < sizeof(inits) / sizeof(inits[0]); i++)
