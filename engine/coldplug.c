@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ API int coldplug_new(struct coldplug **ret)
 	c->epoll_fd = -1;
 	c->wake_fd = -1;
 	c->netlink.fd = -1;
+	c->receive_buffer = RECEIVE_BUFFER;
 	asker_init(&c->devices_asker, walk_answer, &c->root, &c->log);
 	asker_init(&c->disks_asker, wait_list_answer, &c->root, &c->log);
 	c->flags = 1u << COLDPLUG_ASYNC_PROBE | 1u << COLDPLUG_FOUND_TYPE |
@@ -241,6 +243,16 @@ API int coldplug_set_jobs(struct coldplug *c, unsigned int jobs)
 	if (c->opened)
 		return -EBUSY;
 	c->jobs = jobs;
+	return 0;
+}
+
+API int coldplug_set_receive_buffer(struct coldplug *c, unsigned int bytes)
+{
+	if (!bytes || bytes > INT_MAX / 2)
+		return -EINVAL;
+	if (c->listening)
+		return -EBUSY;
+	c->receive_buffer = (int)bytes;
 	return 0;
 }
 

@@ -65,6 +65,11 @@ int coldplug_set_config_paths(struct coldplug *c, const char *const *paths);
 /** Loads in flight at most; 0 chooses by the number of processors. Since 0.1. */
 int coldplug_set_jobs(struct coldplug *c, unsigned int jobs);
 
+/** How many bytes of events the kernel keeps for coldplug_run() while it does something else; 16 MiB if not set.
+ * The kernel has a minimum of some 2 KiB, and beyond net.core.rmem_max it wants CAP_NET_ADMIN. What does not fit
+ * is made up for by a walk of /sys. -EINVAL: 0, or more than INT_MAX / 2; -EBUSY: it listens already. Since 0.1. */
+int coldplug_set_receive_buffer(struct coldplug *c, unsigned int bytes);
+
 enum coldplug_flag {
 	COLDPLUG_DRY_RUN,	 /**< plan only; nothing in the kernel is changed */
 	COLDPLUG_ASYNC_PROBE,	 /**< modules without drivers get the parameter async_probe (on) */

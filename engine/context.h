@@ -24,6 +24,7 @@ struct coldplug {
 	char *release;
 	char **config_paths;
 	unsigned int jobs;
+	int receive_buffer; /* bytes */
 	uint32_t flags; /* bits of enum coldplug_flag */
 	char *report_path;
 	char *record_path;
@@ -67,6 +68,10 @@ struct coldplug {
 	bool gap_excused;     /* a gap in the numbers has had its rescan in this settling */
 	char barrier[37];     /* the UUID waited for; "" */
 	uint64_t barrier_us;  /* when to stop waiting for it */
+	uint64_t emptied_us;  /* when all events that were there had been taken */
+	uint64_t barrier_seqnum; /* of the one that has come back through udevd */
+	uint64_t older_us;	 /* when it, or an event from before it, came from there last */
+	bool newer;		 /* one from after it has come */
 	bool no_barrier;      /* it cannot be had here */
 	bool settled;	      /* the barrier has come back, or a walk has found nothing */
 	bool drained;	      /* and then there was nothing more to take */
@@ -116,6 +121,9 @@ struct coldplug {
 };
 
 #define RESULT_NONE UINT32_MAX
+
+/* 16 MiB hold some 20,000 events: the kernel accounts twice the bytes it needs. */
+#define RECEIVE_BUFFER (16 * 1024 * 1024)
 
 static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 {

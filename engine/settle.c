@@ -30,8 +30,6 @@
 
 #define API __attribute__((visibility("default")))
 
-/* 16 MiB hold some 20,000 events: the kernel accounts twice the bytes it needs. */
-#define RECEIVE_BUFFER (16 * 1024 * 1024)
 #define EVENTS_AT_ONCE 1024
 /* How many requests a monitor remembers. */
 #define REQUESTS_AT_ONCE 4096
@@ -39,6 +37,8 @@
 #define BARRIER_US 3000000
 /* udevd takes its time: rules may run programs. */
 #define UDEV_BARRIER_US 60000000
+/* An event that udevd does not finish for so long is not waited for when newer ones keep it busy. */
+#define UDEV_OLDER_US 5000000
 /* Without events: how long between two walks while loads are in flight. */
 #define WALK_INTERVAL_MS 200
 /* A path that is waited for can be a link of udev's, which no event announces. */
@@ -82,23 +82,38 @@ static int watch_asker(struct coldplug *c, struct asker *a)
 	return r == -EEXIST ? 0 : r;
 }
 
+/* Where udevd does not run nothing would ever come from it. The kernel's events bring the same devices. */
+static bool listens_to_udevd(struct coldplug *c)
+{
+	if (!has_flag(c, COLDPLUG_UDEV))
+		return false;
+	if (!udev_source_available())
+		log_lost(&c->log, "built without libudev: the kernel's events are taken, not udevd's");
+	else if (!udev_source_has_daemon(&c->root))
+		log_warning(&c->log,
+			    "udevd does not run (no /" UDEV_CONTROL "): the kernel's events are taken");
+	else
+		return true;
+	return false;
+}
+
 int context_listen(struct coldplug *c)
 {
 	int r = context_watch_loader(c)			  ?:
 			watch_asker(c, &c->devices_asker) ?:
 							    watch_asker(c, &c->disks_asker);
+	bool udev;
 
 	if (r < 0 || c->listening)
 		return r;
-	if (has_flag(c, COLDPLUG_UDEV))
-		r = udev_source_open(&c->udev, RECEIVE_BUFFER);
-	else
-		r = netlink_open(&c->netlink, RECEIVE_BUFFER);
+	udev = listens_to_udevd(c);
+	r = udev ? udev_source_open(&c->udev, c->receive_buffer) :
+		   netlink_open(&c->netlink, c->receive_buffer);
 	if (r < 0) {
 		log_lost(
 			&c->log,
 			"%s uevents cannot be had (%s): devices that appear late are found by walking /sys only",
-			has_flag(c, COLDPLUG_UDEV) ? "udev's" : "the kernel's", strerror(-r));
+			udev ? "udev's" : "the kernel's", strerror(-r));
 		return 0;
 	}
 	c->listening = true;
@@ -151,14 +166,33 @@ static void tell_event(struct coldplug *c, const struct uevent *e)
 	c->current_event = NULL;
 }
 
+static void take_barrier(struct coldplug *c, const struct uevent *e)
+{
+	c->barrier[0] = '\0';
+	c->settled = true;
+	c->barrier_seqnum = e->seqnum;
+	c->older_us = context_now_us();
+	c->newer = false;
+}
+
+/* What udevd is at: events from before the barrier, or from after it. */
+static void note_age(struct coldplug *c, const struct uevent *e)
+{
+	if (e->seqnum > c->barrier_seqnum)
+		c->newer = true;
+	else
+		c->older_us = context_now_us();
+}
+
 static int take_event(struct coldplug *c, const struct uevent *e)
 {
 	c->n_events++;
 	if (e->synth_uuid && c->barrier[0] && !strcmp(e->synth_uuid, c->barrier)) {
-		c->barrier[0] = '\0';
-		c->settled = true;
+		take_barrier(c, e);
 		return 0;
 	}
+	if (c->udev && c->settled)
+		note_age(c, e);
 	tell_event(c, e);
 	if (c->record) {
 		int r = record_event(c->record, e, context_now_us() - c->start_us);
@@ -190,8 +224,10 @@ static int take_events(struct coldplug *c)
 
 	for (int i = 0; c->listening && r >= 0 && i < EVENTS_AT_ONCE; i++) {
 		r = c->udev ? udev_source_receive(c->udev, &e) : netlink_receive(&c->netlink, &e);
-		if (r == NETLINK_NOTHING)
+		if (r == NETLINK_NOTHING) {
+			c->emptied_us = context_now_us();
 			return 0;
+		}
 		if (r == NETLINK_LOST) {
 			c->rescan = true;
 			c->barrier[0] = '\0'; /* perhaps it was among what is lost */
@@ -405,11 +441,17 @@ static int ask(struct coldplug *c)
 	return r < 0 ? r : 0;
 }
 
-/* udevd handles events side by side: that the barrier has come back through it means that it has
- * received what came before, not that it is done with it. What it is done with has been sent to us. */
+/*
+ * udevd handles events side by side: that the barrier has come back through it means that it has
+ * received what came before and begun with it (or with another event of the same devices), not that it is
+ * done. Once its queue is empty it is, and what it is done with has been sent to us. A device that has
+ * always something new to say keeps the queue from ever being empty: then the end is when nothing older
+ * than the barrier has come for a while.
+ */
 static bool is_source_idle(struct coldplug *c)
 {
-	return !c->udev || udev_source_idle(c->udev);
+	return !c->udev || udev_source_idle(c->udev) ||
+	       (c->newer && context_now_us() >= c->older_us + UDEV_OLDER_US);
 }
 
 /* How long to wait at most: 0 for ever, else a time. */
@@ -442,7 +484,8 @@ static int take_news(struct coldplug *c)
 
 	if (r < 0)
 		return r;
-	if (c->barrier[0] && context_now_us() > c->barrier_us)
+	/* While loads are slow it may be in the queue still, behind others. */
+	if (c->barrier[0] && c->emptied_us > c->barrier_us)
 		give_up_barriers(c, "its event does not come back");
 	r = wait_list_check_paths(&c->waits, &c->root, &c->disks_asker) ?: ask_slow_ones(c);
 	if (r < 0)

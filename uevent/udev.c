@@ -2,11 +2,20 @@
 #include "uevent/udev.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
+#include "base/cleanup.h"
 #include "uevent/netlink.h"
+
+bool udev_source_has_daemon(const struct rootfs *root)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, UDEV_CONTROL, O_PATH);
+
+	return fd >= 0;
+}
 
 #ifdef HAVE_UDEV
 #include <libudev.h>

@@ -4,12 +4,18 @@
 
 #include <stdbool.h>
 
+#include "base/rootfs.h"
 #include "uevent/message.h"
+
+/* udevd's socket: libudev too takes it for a sign that it runs. */
+#define UDEV_CONTROL "run/udev/control"
 
 struct udev_source;
 
 /* Whether this build has libudev. */
 bool udev_source_available(void);
+/* Whether udevd runs, or is started by whoever holds its socket. */
+bool udev_source_has_daemon(const struct rootfs *root);
 /* 0, -EOPNOTSUPP (not built in), -errno. */
 int udev_source_open(struct udev_source **ret, int rcvbuf);
 /* NULL is fine; returns NULL. */

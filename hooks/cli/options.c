@@ -2,6 +2,7 @@
 /* One table of all options: which commands have them, what they do, and their help. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,16 @@ static int set_jobs(struct setup *s, const char *value)
 	if (*value < '0' || *value > '9' || *end || n == 0 || n > 4096)
 		return -EINVAL;
 	return coldplug_set_jobs(s->cli->c, (unsigned int)n);
+}
+
+static int set_receive_buffer(struct setup *s, const char *value)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
+
+	if (*value < '0' || *value > '9' || *end || n > INT_MAX)
+		return -EINVAL;
+	return coldplug_set_receive_buffer(s->cli->c, (unsigned int)n);
 }
 
 static int set_report(struct setup *s, const char *value)
@@ -198,6 +209,8 @@ static const struct option_row {
 	  "take events from udevd, after its rules, not from the kernel" },
 	{ "use-blacklist", 'b', LOADING | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
 	  "blacklists count for module names too" },
+	{ "receive-buffer", 0, COMMAND_RUN | COMMAND_MONITOR, set_receive_buffer, "BYTES",
+	  "how much the kernel keeps of its events meanwhile (16777216)", "wants a number from 1 to 1073741823" },
 	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN, set_ignore_install, NULL,
 	  "ignore install commands and softdeps of the modules named" },
 	{ "machine", 'm', COMMAND_CLOSURE, set_machine, NULL, "with names: what this machine wants too" },

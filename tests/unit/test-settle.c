@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* When a run ends, as far as events decide it: what comes from the kernel is the test's (struct netlink_ops),
+ * all else is coldplug's, on a machine that is a tree of files and has nothing to load. */
+#include "tests/unit/test.h"
+
+#include <limits.h>
+#include <linux/netlink.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include "engine/context.h"
+#include "uevent/udev.h"
+
+#define PRINTK "sys/module/printk/uevent"
+
+struct source {
+	struct tree t;
+	struct messages m;
+	struct coldplug *c;
+	unsigned int in_front; /* events in the queue before a barrier's */
+	bool loses;	       /* the barrier's does not come */
+	bool refuses;
+	bool deaf; /* coldplug is not woken by events */
+	int rcvbuf;
+	char uuid[64]; /* the last barrier seen */
+	unsigned int left;
+	bool barrier_left;
+};
+
+static int source_open(void *data, int rcvbuf)
+{
+	struct source *s = data;
+
+	s->rcvbuf = rcvbuf;
+	return s->refuses ? -EPROTONOSUPPORT : eventfd(!s->deaf, EFD_CLOEXEC);
+}
+
+static void look_for_barrier(struct source *s)
+{
+	char line[64] = "";
+	int fd = open(tree_path(&s->t, PRINTK), O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0 && read(fd, line, sizeof(line) - 1) >= 0);
+	close(fd);
+	if (!strcmp(line, s->uuid))
+		return;
+	strcpy(s->uuid, line);
+	s->left = s->in_front;
+	s->barrier_left = !s->loses;
+}
+
+static ssize_t deliver(struct msghdr *msg, const char *more)
+{
+	struct ucred cred = {};
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int n = snprintf(msg->msg_iov->iov_base, msg->msg_iov->iov_len,
+			 "change@/devices/x%cACTION=change%cDEVPATH=/devices/x%c%s", 0, 0, 0, more);
+
+	*(struct sockaddr_nl *)msg->msg_name =
+		(struct sockaddr_nl){ .nl_family = AF_NETLINK, .nl_groups = 1 };
+	msg->msg_namelen = sizeof(struct sockaddr_nl);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_CREDENTIALS;
+	c->cmsg_len = CMSG_LEN(sizeof(cred));
+	memcpy(CMSG_DATA(c), &cred, sizeof(cred));
+	msg->msg_flags = 0;
+	return n + 1;
+}
+
+static ssize_t source_receive(void *data, int fd, struct msghdr *msg)
+{
+	struct source *s = data;
+	char more[96];
+
+	look_for_barrier(s);
+	if (s->left) {
+		s->left--;
+		return deliver(msg, "X=1");
+	}
+	if (!s->barrier_left)
+		return -EAGAIN;
+	s->barrier_left = false;
+	snprintf(more, sizeof(more), "SYNTH_UUID=%s", s->uuid + strlen("add "));
+	return deliver(msg, more);
+}
+
+static const struct netlink_ops source_ops = { .open = source_open, .receive = source_receive };
+
+static int setup(void **state)
+{
+	struct source *s = calloc(1, sizeof(*s));
+
+	assert_non_null(s);
+	s->t = tree_new();
+	messages_init(&s->m);
+	tree_write(&s->t, "lib/modules/1/modules.dep", "");
+	tree_write(&s->t, "lib/modules/1/modules.alias", "");
+	tree_write(&s->t, "proc/cmdline", "quiet\n");
+	tree_write(&s->t, "proc/modules", "");
+	tree_write(&s->t, PRINTK, "");
+	tree_mkdir(&s->t, "sys/devices/");
+	assert_int_equal(coldplug_new(&s->c), 0);
+	assert_int_equal(coldplug_set_root(s->c, s->t.dir), 0);
+	coldplug_set_flag(s->c, COLDPLUG_DRY_RUN, false);
+	coldplug_set_log(s->c, messages_take, &s->m, LOG_LEVEL_WARNING);
+	s->c->netlink.ops = &source_ops;
+	s->c->netlink.ops_data = s;
+	*state = s;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct source *s = *state;
+
+	coldplug_free(s->c);
+	messages_free(&s->m);
+	tree_free(&s->t);
+	free(s);
+	return 0;
+}
+
+static void a_barrier_that_comes_back_is_the_end(void **state)
+{
+	struct source *s = *state;
+
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_int_equal(coldplug_exit_code(s->c), 0);
+	assert_int_equal(s->rcvbuf, 16 * 1024 * 1024);
+}
+
+/* Who is kept from the events until the time is up finds more of them than are taken at once, and the barrier's
+ * behind them. */
+static void a_barrier_behind_many_events_is_not_given_up(void **state)
+{
+	struct source *s = *state;
+
+	s->deaf = true;
+	s->in_front = 5000;
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_string_equal(messages_text(&s->m), "");
+	assert_int_equal(coldplug_exit_code(s->c), 0);
+	assert_true(s->c->n_events > 5000);
+}
+
+static void a_barrier_that_never_comes_is_given_up(void **state)
+{
+	struct source *s = *state;
+
+	s->loses = true;
+	s->in_front = 5000;
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_contains(messages_text(&s->m), "its event does not come back");
+	assert_int_equal(coldplug_exit_code(s->c), 2);
+}
+
+static void who_gets_no_events_walks(void **state)
+{
+	struct source *s = *state;
+
+	s->refuses = true;
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_contains(messages_text(&s->m), "the kernel's uevents cannot be had (Protocol not supported)");
+	assert_int_equal(coldplug_exit_code(s->c), 2);
+}
+
+/* At once, and not after the minute that udevd is given. */
+static void where_udevd_does_not_run_the_kernels_events_are_taken(void **state)
+{
+	struct source *s = *state;
+	time_t begin = time(NULL);
+
+	coldplug_set_flag(s->c, COLDPLUG_UDEV, true);
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_true(time(NULL) - begin < 20);
+	assert_true(s->uuid[0]);
+	assert_contains(messages_text(&s->m),
+			udev_source_available() ? "udevd does not run" : "built without libudev");
+	assert_int_equal(coldplug_exit_code(s->c), udev_source_available() ? 0 : 2);
+}
+
+static void the_receive_buffer_is_the_callers_choice(void **state)
+{
+	struct source *s = *state;
+
+	assert_int_equal(coldplug_set_receive_buffer(s->c, 0), -EINVAL);
+	assert_int_equal(coldplug_set_receive_buffer(s->c, UINT_MAX), -EINVAL);
+	assert_int_equal(coldplug_set_receive_buffer(s->c, 1), 0);
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_int_equal(s->rcvbuf, 1);
+	assert_int_equal(coldplug_set_receive_buffer(s->c, 1), -EBUSY);
+}
+
+#define t(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		t(a_barrier_that_comes_back_is_the_end),
+		t(a_barrier_behind_many_events_is_not_given_up),
+		t(a_barrier_that_never_comes_is_given_up),
+		t(who_gets_no_events_walks),
+		t(where_udevd_does_not_run_the_kernels_events_are_taken),
+		t(the_receive_buffer_is_the_callers_choice),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
