@@ -23,7 +23,7 @@ struct record {
 	struct intern devices; /* with an alias */
 	struct intern seen;    /* devices written */
 	struct asker asker;    /* for their "uevent" files */
-	ARRAY(char) events;    /* "@TIME\nACTION@DEVPATH\nKEY=VALUE\n...\n\n" */
+	ARRAY(char) events;    /* "@TIME\nACTION@DEVPATH\nKEY=VALUE\n...\n\n", see append_line() */
 };
 
 static void record_free(struct record *r)
@@ -138,12 +138,18 @@ static int take_uevent(void *userdata, const struct ask_answer *answer)
 	return add_device(r, devpath, answer->data);
 }
 
-static int add_devices(struct record *r)
+/* What is to be asked is begun with; see record_take(). */
+static int begin_devices(struct record *r)
 {
-	int k = walk_devices(&r->c->root, true, &r->c->log, note_device, ask_device, r);
+	return walk_devices(&r->c->root, true, &r->c->log, note_device, ask_device, r) ?: asker_go(&r->asker);
+}
 
-	if (!k)
-		k = asker_wait(&r->asker, take_uevent, r);
+static int end_devices(struct record *r, unsigned int patience_ms)
+{
+	int k;
+
+	r->asker.give_up_ms = patience_ms;
+	k = asker_wait(&r->asker, take_uevent, r);
 	asker_free(&r->asker);
 	/* Those without a "uevent" file, or one that nobody can read. */
 	for (uint32_t i = 0; !k && i < r->devices.n; i++)
@@ -209,7 +215,7 @@ static int add_machine(struct record *r)
 	if (!k && c->dir.path)
 		k = add_directory(r, c->dir.path, "modules.", "");
 	if (!k)
-		k = add_devices(r);
+		k = begin_devices(r);
 	return k;
 }
 
@@ -230,6 +236,24 @@ int record_begin(struct record **ret, struct coldplug *c, const char *path)
 	return k;
 }
 
+int record_fd(struct record *r)
+{
+	return asker_fd(&r->asker);
+}
+
+int record_take(struct record *r)
+{
+	struct ask_answer answer;
+	int k;
+
+	while ((k = asker_next(&r->asker, &answer)) > 0) {
+		k = take_uevent(r, &answer);
+		if (k < 0)
+			return k;
+	}
+	return k;
+}
+
 static int append(struct record *r, const char *s, size_t n)
 {
 	int k = array_make_room(&r->events, n);
@@ -241,27 +265,52 @@ static int append(struct record *r, const char *s, size_t n)
 	return 0;
 }
 
+/* So that a line is a line: a backslash as two, a newline (a processor's MODALIAS ends in one) as "\n". All
+ * other bytes as they are. read_line() is the way back. */
+static int append_escaped(struct record *r, const char *s)
+{
+	int k = 0;
+
+	while (!k && *s) {
+		size_t plain = strcspn(s, "\\\n");
+
+		k = append(r, s, plain);
+		s += plain;
+		if (!k && *s)
+			k = append(r, *s++ == '\n' ? "\\n" : "\\\\", 2);
+	}
+	return k;
+}
+
+/* Nothing at all is a lone backslash: an empty line is the end of the event. */
+static int append_line(struct record *r, const char *s)
+{
+	return (*s ? append_escaped(r, s) : append(r, "\\", 1)) ?: append(r, "\n", 1);
+}
+
 int record_event(struct record *r, const struct uevent *e, uint64_t time_us)
 {
-	char head[4096];
-	int n = snprintf(head, sizeof(head), "@%llu\n%s@%s\n", (unsigned long long)time_us, e->action,
-			 e->devpath);
-	int k = n < (int)sizeof(head) ? append(r, head, (size_t)n) : 0;
+	char time[32];
+	int n = snprintf(time, sizeof(time), "@%llu\n", (unsigned long long)time_us);
+	int k = append(r, time, (size_t)n) ?: append_escaped(r, e->action) ?: append(r, "@", 1);
 
+	if (!k)
+		k = append_line(r, e->devpath);
 	for (const char *p = e->variables; !k && p < e->variables + e->size; p += strlen(p) + 1)
-		/* A processor's MODALIAS ends in a newline, and an empty line is the end of the event. */
-		k = append(r, p, strcspn(p, "\n")) ?: append(r, "\n", 1);
+		k = append_line(r, p);
 	return k ?: append(r, "\n", 1);
 }
 
-int record_end(struct record *r)
+int record_end(struct record *r, unsigned int patience_ms)
 {
 	struct tar_entry e = { .name = EVENTS_FILE,
 			       .mode = 0644,
 			       .data = r->events.items,
 			       .size = r->events.n };
-	int k = r->events.n ? tar_write(r->file.f, &e) : 0;
+	int k = end_devices(r, patience_ms);
 
+	if (!k && r->events.n)
+		k = tar_write(r->file.f, &e);
 	if (!k)
 		k = tar_finish(r->file.f);
 	if (!k)
@@ -336,18 +385,35 @@ int record_unpack(const char *path, int dirfd, struct log *log)
 	return r;
 }
 
-/* One event's lines, up to the empty one; the newlines become NULs, which is the kernel's form. */
+/* A line, without its escapes and with a NUL in place of the newline, to *to, which may be where it is read
+ * from; where the next one begins. */
+static char *read_line(char *p, const char *end, char **to)
+{
+	for (; p < end && *p != '\n'; p++) {
+		if (*p == '\\' && p[1] == '\n')
+			continue;
+		if (*p == '\\' && (p[1] == 'n' || p[1] == '\\')) {
+			p++;
+			*(*to)++ = *p == 'n' ? '\n' : '\\';
+		} else {
+			*(*to)++ = *p;
+		}
+	}
+	*(*to)++ = '\0';
+	return p + 1;
+}
+
+/* One event's lines, up to the empty one, in the kernel's form. */
 static char *next_event(char **rest, size_t *size)
 {
-	char *start = *rest, *end = strstr(start, "\n\n");
+	char *start = *rest, *end = strstr(start, "\n\n"), *to = start;
 
 	if (!end)
 		return NULL;
 	*rest = end + 2;
-	*size = (size_t)(end + 1 - start);
-	for (char *p = start; p <= end; p++)
-		if (*p == '\n')
-			*p = '\0';
+	for (char *p = start; p <= end;)
+		p = read_line(p, end + 1, &to);
+	*size = (size_t)(to - start);
 	return start;
 }
 

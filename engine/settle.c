@@ -43,6 +43,8 @@
 #define WALK_INTERVAL_MS 200
 /* A path that is waited for can be a link of udev's, which no event announces. */
 #define POLL_INTERVAL_MS 50
+/* At its end a run waits no longer for what only its recording wants to know of a device. */
+#define RECORD_PATIENCE_MS 1000
 
 static bool in_flight(const struct coldplug *c)
 {
@@ -480,8 +482,10 @@ static int timeout_until(uint64_t until)
 static int take_news(struct coldplug *c)
 {
 	size_t results = c->n_results;
-	int r = coldplug_dispatch(c);
+	int r = c->record ? record_take(c->record) : 0;
 
+	if (!r)
+		r = coldplug_dispatch(c);
 	if (r < 0)
 		return r;
 	/* While loads are slow it may be in the queue still, behind others. */
@@ -504,10 +508,15 @@ static bool is_quiet(struct coldplug *c)
 	       is_source_idle(c);
 }
 
+/* Loading does not wait for what is asked for it. */
 static int begin_record(struct coldplug *c)
 {
 	int r = record_begin(&c->record, c, c->record_path);
 
+	if (!r)
+		r = context_watch_loader(c) ?: record_fd(c->record);
+	if (r >= 0)
+		r = watch(c, r);
 	if (r < 0)
 		log_error(&c->log, "%s: cannot be recorded: %s", c->record_path, strerror(-r));
 	return r;
@@ -516,7 +525,7 @@ static int begin_record(struct coldplug *c)
 /* Passes the run's answer on, unless the recording has a worse one. */
 static int end_record(struct coldplug *c, int answer)
 {
-	int r = c->record ? record_end(c->record) : 0;
+	int r = c->record ? record_end(c->record, RECORD_PATIENCE_MS) : 0;
 
 	c->record = NULL;
 	if (r < 0)
@@ -593,7 +602,7 @@ API int coldplug_record(struct coldplug *c, const char *path)
 	int r = context_open(c);
 
 	if (!r)
-		r = record_begin(&record, c, path) ?: record_end(record);
+		r = record_begin(&record, c, path) ?: record_end(record, ASK_GIVE_UP_MS);
 	if (r < 0)
 		log_error(&c->log, "%s: cannot be recorded: %s", path, strerror(-r));
 	return r;

@@ -6,14 +6,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -359,6 +367,94 @@ static void a_record_waits_no_longer_than_run(void **state)
 	release_hub(m, "");
 }
 
+/* Its own give-up time is that of a run that has nothing else to do; loading has not waited for it at all. */
+static void a_recorded_run_ends_when_it_has_what_it_waits_for(void **state)
+{
+	struct machine *m = *state;
+	double start = seconds();
+	char tar[128];
+
+	put_fifo(m, HUB);
+	make_node(m, "dev/x");
+	snprintf(tar, sizeof(tar), "%s/m.tar", m->dir);
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/x"), 0);
+	assert_int_equal(coldplug_set_record(m->c, tar), 0);
+	assert_int_equal(coldplug_run(m->c), 0);
+	assert_true(seconds() - start < 5);
+	assert_said(m, "/sys/devices/hub/uevent: no answer for 1.000 s");
+	assert_int_equal(access(tar, R_OK), 0);
+	release_hub(m, "");
+}
+
+/* As a container's seccomp profile or SELinux does it. */
+static void refuse_netlink(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EACCES),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ||
+	    socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT) >= 0)
+		_exit(77);
+}
+
+/* In a process of its own: a filter stays. */
+static int run_without_netlink(struct machine *m)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct coldplug_summary summary;
+
+		refuse_netlink();
+		if (coldplug_run(m->c) < 0)
+			_exit(99);
+		coldplug_get_summary(m->c, &summary);
+		if (!strstr(m->messages, "the kernel's uevents cannot be had (Permission denied): devices that "
+					 "appear late are found by walking /sys only"))
+			_exit(98);
+		_exit(summary.aliases == 3 ? coldplug_exit_code(m->c) : 97);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void where_netlink_is_refused_that_is_said_and_sys_is_walked(void **state)
+{
+	int code = run_without_netlink(*state);
+
+	if (code == 77) {
+		print_message("no seccomp here\n");
+		skip();
+	}
+	assert_int_equal(code, 2);
+}
+
+static void without_sys_that_is_said_and_names_are_loaded_all_the_same(void **state)
+{
+	struct machine *m = *state;
+	char old[128];
+
+	snprintf(old, sizeof(old), "%s/elsewhere", m->dir);
+	assert_int_equal(rename(path_of(m, "sys"), old), 0);
+	put(m, "lib/modules/1.0/modules.dep", "kernel/named.ko:\n");
+	assert_int_equal(coldplug_want(m->c, "named", NULL), 1);
+	assert_int_equal(coldplug_run(m->c), 0);
+	assert_said(m, "/sys/devices");
+	assert_int_equal(coldplug_steps(m->c), 1);
+	assert_string_equal(coldplug_step(m->c, 0)->module, "named");
+	assert_int_equal(coldplug_exit_code(m->c), 2);
+}
+
 #define t(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -377,6 +473,9 @@ int main(void)
 		t(a_timeout_that_nothing_waits_for_is_none),
 		t(what_is_withheld_and_what_nothing_has_is_listed),
 		t(a_record_waits_no_longer_than_run),
+		t(a_recorded_run_ends_when_it_has_what_it_waits_for),
+		t(where_netlink_is_refused_that_is_said_and_sys_is_walked),
+		t(without_sys_that_is_said_and_names_are_loaded_all_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is recorded of events is what is read back, byte for byte. */
+#include "tests/unit/test.h"
+
+#include <limits.h>
+
+#include "engine/record.h"
+
+#define MAX_EVENTS 400
+
+struct event {
+	char *text; /* the kernel's form */
+	size_t size;
+	uint64_t time_us;
+};
+
+struct recording {
+	struct tree t, unpacked;
+	struct messages m;
+	struct coldplug *c;
+	struct event events[MAX_EVENTS];
+	size_t n, n_read;
+};
+
+static int setup(void **state)
+{
+	struct recording *r = calloc(1, sizeof(*r));
+
+	assert_non_null(r);
+	r->t = tree_new();
+	r->unpacked = tree_new();
+	messages_init(&r->m);
+	tree_write(&r->t, "lib/modules/1/modules.dep", "a.ko:\n");
+	tree_write(&r->t, "lib/modules/1/modules.alias", "");
+	tree_write(&r->t, "proc/modules", "");
+	tree_write(&r->t, "sys/devices/d/modalias", "x:1\n");
+	tree_write(&r->t, "sys/devices/d/uevent", "MODALIAS=x:1\n");
+	assert_int_equal(coldplug_new(&r->c), 0);
+	assert_int_equal(coldplug_set_root(r->c, r->t.dir), 0);
+	assert_int_equal(context_open(r->c), 0);
+	*state = r;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct recording *r = *state;
+
+	for (size_t i = 0; i < r->n; i++)
+		free(r->events[i].text);
+	coldplug_free(r->c);
+	messages_free(&r->m);
+	tree_free(&r->unpacked);
+	tree_free(&r->t);
+	free(r);
+	return 0;
+}
+
+/* An event of ACTION, DEVPATH and whatever variables follow. */
+static void add(struct recording *r, const char *action, const char *devpath, const char *more, size_t n_more)
+{
+	struct event *e = &r->events[r->n++];
+	int n;
+
+	assert_true(r->n <= MAX_EVENTS);
+	e->text = malloc(2 * strlen(devpath) + n_more + 128);
+	n = sprintf(e->text, "%s@%s%cACTION=%s%cDEVPATH=%s%c", action, devpath, 0, action, 0, devpath, 0);
+	memcpy(e->text + n, more, n_more);
+	e->size = (size_t)n + n_more;
+	e->time_us = r->n * 1000003;
+}
+
+static int compare(void *userdata, const struct uevent *e, uint64_t time_us)
+{
+	struct recording *r = userdata;
+	struct event *wanted = &r->events[r->n_read];
+	size_t head = strlen(wanted->text) + 1;
+
+	assert_true(r->n_read++ < r->n);
+	assert_int_equal(time_us, wanted->time_us);
+	assert_int_equal(e->size, wanted->size - head);
+	assert_memory_equal(e->variables, wanted->text + head, e->size);
+	return 0;
+}
+
+static void round_trip(struct recording *r)
+{
+	struct record *record;
+	const char *tar = tree_path(&r->t, "m.tar"), *why;
+
+	assert_int_equal(record_begin(&record, r->c, tar), 0);
+	for (size_t i = 0; i < r->n; i++) {
+		struct uevent e;
+
+		assert_int_equal(uevent_parse(r->events[i].text, r->events[i].size, &e, &why), 0);
+		assert_int_equal(record_event(record, &e, r->events[i].time_us), 0);
+	}
+	assert_int_equal(record_end(record, 1000), 0);
+	assert_int_equal(record_unpack(tar, r->unpacked.root.fd, &r->m.log), 0);
+	assert_int_equal(record_each_event(&r->unpacked.root, &r->m.log, compare, r), 0);
+	assert_string_equal(messages_text(&r->m), "");
+	assert_int_equal(r->n_read, r->n);
+}
+
+#define add_bytes(r, devpath, more) add(r, "add", devpath, more, sizeof(more))
+
+static void hard_events_come_back(void **state)
+{
+	struct recording *r = *state;
+
+	add(r, "add", "/devices/nothing-more", "", 0);
+	add_bytes(r, "/devices/newline", "MODALIAS=cpu:type\n");
+	add_bytes(r, "/devices/newlines", "A=\n\n\n\0B=\n");
+	add_bytes(r, "/devices/escaped", "A=\\n\0B=\\\\n\0C=\\\0D=\\\n\\\0E=\\x20");
+	add_bytes(r, "/devices/empty-value", "A=\0=\0B=");
+	add_bytes(r, "/devices/empty-variables", "A=1\0\0\0B=2\0");
+	add_bytes(r, "/devices/bytes", "A=\x01\x7f\x80\xff\xc3\x28\t\r");
+	add_bytes(r, "/devices/at", "@12\0add@/devices/y\0A=@");
+	add_bytes(r, "/devices/new\nline\\and\\n", "A=1");
+	round_trip(r);
+}
+
+static void a_thousand_variables_and_a_long_path_come_back(void **state)
+{
+	struct recording *r = *state;
+	static char more[UEVENT_MESSAGE_MAX], path[6000] = "/devices/";
+	size_t n = 0;
+
+	for (int i = 0; i < 1000; i++)
+		n += (size_t)sprintf(more + n, "V%d=%d", i, i % 7) + 1;
+	add(r, "change", "/devices/many", more, n);
+	memset(path + 9, 'x', sizeof(path) - 10);
+	add(r, "change", path, more, 10);
+	round_trip(r);
+}
+
+static void random_events_come_back(void **state)
+{
+	struct recording *r = *state;
+	struct dice d = dice_new(11);
+	static const char hard[] = "\n\\\n\\n@= \t\xff";
+
+	while (r->n < MAX_EVENTS) {
+		char more[1200] = "", path[64];
+		size_t n = dice_roll(&d, sizeof(more) - 1);
+
+		for (size_t i = 0; i < n; i++)
+			more[i] = dice_roll(&d, 3) ? hard[dice_roll(&d, sizeof(hard))] :
+						     (char)dice_roll(&d, 256);
+		/* Not one of those that are looked at, which may be refused; the last one has its NUL. */
+		if (n)
+			more[n++] = '\0';
+		sprintf(path, "/devices/%u\n\\%u", dice_roll(&d, 100), dice_roll(&d, 3));
+		add(r, "add", path, more, n);
+	}
+	round_trip(r);
+}
+
+static int count(void *userdata, const struct uevent *e, uint64_t time_us)
+{
+	++*(int *)userdata;
+	return 0;
+}
+
+static void a_broken_event_is_told_and_the_next_one_read(void **state)
+{
+	struct recording *r = *state;
+	int n = 0;
+
+	tree_write(
+		&r->unpacked, "coldplug/events",
+		"@1\nadd@/x\nACTION=add\n\nno time\n\n@2\n\n@3\nadd@/y\nACTION=add\nDEVPATH=/y\\\n\n@4\nadd@/z");
+	assert_int_equal(record_each_event(&r->unpacked.root, &r->m.log, count, &n), 0);
+	assert_int_equal(n, 1);
+	assert_contains(messages_text(&r->m), "no ACTION or DEVPATH");
+	assert_contains(messages_text(&r->m), "no time");
+}
+
+#define t(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		t(hard_events_come_back),
+		t(a_thousand_variables_and_a_long_path_come_back),
+		t(random_events_come_back),
+		t(a_broken_event_is_told_and_the_next_one_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
