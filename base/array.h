@@ -47,6 +47,18 @@ static inline int array_reserve(void **items, size_t *capacity, size_t used, siz
 		_r;                                                            \
 	})
 
+/* Appends count elements that lie one after the other; evaluates to 0 or -ENOMEM. */
+#define array_append(a, from, count)                                                               \
+	({                                                                                         \
+		size_t _n = (count);                                                               \
+		int _r = array_make_room((a), _n);                                                 \
+		if (!_r && _n) {                                                                   \
+			memcpy((a)->items + (a)->n, (from), _n * sizeof(*(a)->items));             \
+			(a)->n += _n;                                                              \
+		}                                                                                  \
+		_r;                                                                                \
+	})
+
 #define array_free(a)                     \
 	do {                              \
 		free((a)->items);         \

@@ -6,14 +6,8 @@
 
 static void put(struct json *j, const char *s, size_t n)
 {
-	if (!n)
-		return;
-	if (j->failed || array_make_room(&j->text, n) < 0) {
+	if (!j->failed && array_append(&j->text, s, n) < 0)
 		j->failed = true;
-		return;
-	}
-	memcpy(j->text.items + j->text.n, s, n);
-	j->text.n += n;
 }
 
 /* The length of the UTF-8 sequence at s (RFC 3629), 0 when it is none. */

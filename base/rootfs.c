@@ -182,23 +182,32 @@ int rootfs_read(const struct rootfs *root, const char *path, size_t max, struct 
 	return file_read(fd, max, ret);
 }
 
-int rootfs_map(const struct rootfs *root, const char *path, size_t max, struct file_bytes *ret)
+int rootfs_open_regular(const struct rootfs *root, const char *path, size_t max, struct stat *st)
 {
 	_cleanup_close_ int fd = rootfs_openat(root, path, O_RDONLY | O_NONBLOCK);
-	struct file_bytes file = { .mapped = 1 };
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, st) < 0)
+		return -errno;
+	if (S_ISDIR(st->st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st->st_mode))
+		return -EINVAL;
+	if ((uint64_t)st->st_size > max)
+		return -EFBIG;
+	return steal_fd(&fd);
+}
+
+int rootfs_map(const struct rootfs *root, const char *path, size_t max, struct file_bytes *ret)
+{
 	struct stat st;
+	_cleanup_close_ int fd = rootfs_open_regular(root, path, max, &st);
+	struct file_bytes file = { .mapped = 1 };
 	void *p;
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if ((uint64_t)st.st_size > max)
-		return -EFBIG;
 	file.mtime = st.st_mtime;
 	if (st.st_size > 0) {
 		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

@@ -38,6 +38,11 @@ void rootfs_unpin(struct rootfs *root);
 /* Opens path (a leading slash is taken as the root's) with O_CLOEXEC; a descriptor or -errno. */
 int rootfs_openat(const struct rootfs *root, const char *path, int flags);
 
+/* Opens a regular file of at most max bytes to be read, and says what it is; a descriptor or -errno: -EISDIR,
+ * -EINVAL when it is neither, -EFBIG. */
+struct stat;
+int rootfs_open_regular(const struct rootfs *root, const char *path, size_t max, struct stat *st);
+
 /* A directory to be listed. 0 or -errno. */
 int rootfs_opendir(const struct rootfs *root, const char *path, DIR **ret);
 

@@ -174,11 +174,7 @@ API int coldplug_plan_text(struct coldplug *c, char **ret)
 		r = intern_add(&lines, line, n) == INTERN_NONE ? -ENOMEM : 0;
 		if (r < 0 || lines.n == known)
 			continue;
-		r = array_make_room(&text, n);
-		if (r < 0)
-			continue;
-		memcpy(text.items + text.n, line, n);
-		text.n += n;
+		r = array_append(&text, line, n);
 	}
 	intern_free(&lines);
 	r = r ?: array_push(&text, '\0');

@@ -34,7 +34,7 @@ API int coldplug_new(struct coldplug **ret)
 	c->epoll_fd = -1;
 	c->wake_fd = -1;
 	c->netlink.fd = -1;
-	c->receive_buffer = RECEIVE_BUFFER;
+	c->receive_buffer = DEFAULT_RECEIVE_BUFFER;
 	asker_init(&c->devices_asker, walk_answer, &c->root, &c->log);
 	asker_init(&c->disks_asker, wait_list_answer, &c->root, &c->log);
 	c->flags = 1u << COLDPLUG_ASYNC_PROBE | 1u << COLDPLUG_FOUND_TYPE |

@@ -15,14 +15,7 @@ struct config_text {
 
 static int add(struct config_text *t, const char *s)
 {
-	size_t n = strlen(s);
-	int r = array_make_room(&t->text, n);
-
-	if (r < 0)
-		return r;
-	memcpy(t->text.items + t->text.n, s, n);
-	t->text.n += n;
-	return 0;
+	return array_append(&t->text, s, strlen(s));
 }
 
 static int add_words(struct config_text *t, const char *head, const char *const *words, uint32_t n)

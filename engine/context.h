@@ -123,7 +123,7 @@ struct coldplug {
 #define RESULT_NONE UINT32_MAX
 
 /* 16 MiB hold some 20,000 events: the kernel accounts twice the bytes it needs. */
-#define RECEIVE_BUFFER (16 * 1024 * 1024)
+#define DEFAULT_RECEIVE_BUFFER (16 * 1024 * 1024)
 
 static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 {

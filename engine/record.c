@@ -243,26 +243,12 @@ int record_fd(struct record *r)
 
 int record_take(struct record *r)
 {
-	struct ask_answer answer;
-	int k;
-
-	while ((k = asker_next(&r->asker, &answer)) > 0) {
-		k = take_uevent(r, &answer);
-		if (k < 0)
-			return k;
-	}
-	return k;
+	return asker_take(&r->asker, take_uevent, r);
 }
 
 static int append(struct record *r, const char *s, size_t n)
 {
-	int k = array_make_room(&r->events, n);
-
-	if (k < 0)
-		return k;
-	memcpy(r->events.items + r->events.n, s, n);
-	r->events.n += n;
-	return 0;
+	return array_append(&r->events, s, n);
 }
 
 /* So that a line is a line: a backslash as two, a newline (a processor's MODALIAS ends in one) as "\n". All

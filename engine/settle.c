@@ -272,17 +272,11 @@ static int look_again(struct coldplug *c)
 	return n == -ENOMEM ? -ENOMEM : 0;
 }
 
-static int take_disks(struct coldplug *c)
+static int take_disk(void *userdata, const struct ask_answer *answer)
 {
-	struct ask_answer answer;
-	int r;
+	struct coldplug *c = userdata;
 
-	while ((r = asker_next(&c->disks_asker, &answer)) > 0) {
-		r = wait_list_take_answer(&c->waits, &c->root, &c->disks_asker, &c->log, &answer);
-		if (r < 0)
-			return r;
-	}
-	return r;
+	return wait_list_take_answer(&c->waits, &c->root, &c->disks_asker, &c->log, answer);
 }
 
 /* After what is known has been handed over: loading comes first. */
@@ -377,7 +371,7 @@ API int coldplug_dispatch(struct coldplug *c)
 	if (r >= 0 && c->monitoring && !in_flight(c) && is_stale(c))
 		r = start_afresh(c);
 	if (r >= 0)
-		r = context_take_devices(c) ?: take_disks(c);
+		r = context_take_devices(c) ?: asker_take(&c->disks_asker, take_disk, c);
 	if (r >= 0)
 		r = take_events(c);
 	if (r == 0 && c->rescan)

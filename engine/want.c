@@ -145,15 +145,7 @@ static int take_device(void *userdata, const struct ask_answer *answer)
 
 int context_take_devices(struct coldplug *c)
 {
-	struct ask_answer answer;
-	int r;
-
-	while ((r = asker_next(&c->devices_asker, &answer)) > 0) {
-		r = take_device(c, &answer);
-		if (r < 0)
-			return r;
-	}
-	return r;
+	return asker_take(&c->devices_asker, take_device, c);
 }
 
 API int64_t coldplug_walk(struct coldplug *c)

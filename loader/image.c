@@ -38,19 +38,11 @@
 
 int image_open(struct image *ret, const struct rootfs *root, const char *path)
 {
-	_cleanup_close_ int fd = rootfs_openat(root, path, O_RDONLY | O_NONBLOCK);
 	struct stat st;
+	_cleanup_close_ int fd = rootfs_open_regular(root, path, LIMIT_IMAGE, &st);
 
 	if (fd < 0)
 		return fd;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if ((uint64_t)st.st_size > LIMIT_IMAGE)
-		return -EFBIG;
 	*ret = (struct image){ .path = path, .size = (size_t)st.st_size, .fd = steal_fd(&fd) };
 	return 0;
 }

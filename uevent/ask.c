@@ -463,6 +463,19 @@ int asker_next(struct asker *a, struct ask_answer *ret)
 	return r;
 }
 
+int asker_take(struct asker *a, int (*take)(void *userdata, const struct ask_answer *answer), void *userdata)
+{
+	struct ask_answer answer;
+	int r;
+
+	while ((r = asker_next(a, &answer)) > 0) {
+		r = take(userdata, &answer);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
 int asker_wait(struct asker *a, int (*take)(void *userdata, const struct ask_answer *answer), void *userdata)
 {
 	struct ask_answer answer;

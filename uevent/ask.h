@@ -74,5 +74,8 @@ bool asker_busy(const struct asker *a);
 /* Takes one answer without blocking: 1, 0 none is there, or -errno. It is valid until the next call. */
 int asker_next(struct asker *a, struct ask_answer *ret);
 
+/* Takes all answers that are there, and hands each to take, whose negative answer ends it. 0 or -errno. */
+int asker_take(struct asker *a, int (*take)(void *userdata, const struct ask_answer *answer), void *userdata);
+
 /* Waits for all answers, and hands each to take, whose negative answer ends it. 0 or -errno. */
 int asker_wait(struct asker *a, int (*take)(void *userdata, const struct ask_answer *answer), void *userdata);

@@ -78,13 +78,7 @@ int udev_source_fd(const struct udev_source *u)
 
 static int append(struct udev_source *u, const char *s, size_t n)
 {
-	int r = array_make_room(&u->text, n);
-
-	if (r < 0)
-		return r;
-	memcpy(u->text.items + u->text.n, s, n);
-	u->text.n += n;
-	return 0;
+	return array_append(&u->text, s, n);
 }
 
 static int append_variable(struct udev_source *u, const char *key, const char *value)

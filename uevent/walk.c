@@ -76,14 +76,7 @@ static bool is_directory(int fd, const struct linux_dirent *de)
 
 static int push_name(struct walker *w, const char *name)
 {
-	size_t n = strlen(name) + 1;
-	int r = array_make_room(&w->names, n);
-
-	if (r < 0)
-		return r;
-	memcpy(w->names.items + w->names.n, name, n);
-	w->names.n += n;
-	return 0;
+	return array_append(&w->names, name, strlen(name) + 1);
 }
 
 /* A device has dozens of files, and few begin like these. */
