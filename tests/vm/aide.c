@@ -19,10 +19,12 @@
  *	rmmod MODULE...			one after the other
  *	again N MODULE,... PROGRAM ARG...
  *					N times: rmmod, run the program, all must be back
- *	changes PATH			"change" for ever, to this uevent file
+ *	changes PATH [MICROSECONDS]	"change" for ever, to this uevent file, with a pause
  *	namespaces			make and drop network namespaces for ever
  *	hang PATH			whoever reads this file waits for ever, as for a lock that is held
- *	storm N				N synthetic "add" events, round and round all devices
+ *	storm N [MODULE,...]...		N synthetic "add" events, round and round all devices; in the
+ *					middle these modules are removed. How many messages the kernel
+ *					had to drop meanwhile
  *	overflow OUT MODULE,... MODULE,...
  *					stop the program, let its receive buffer overflow, and only
  *					then remove the first modules: their events are lost. Let it
@@ -409,10 +411,13 @@ static void write_event(const char *path, const char *text)
 		close(fd);
 }
 
-static _Noreturn void changes(const char *path)
+static _Noreturn void changes(const char *path, long pause_us)
 {
-	for (;;)
+	for (;;) {
 		write_event(path, "change");
+		if (pause_us)
+			nanosleep(&(struct timespec){ 0, pause_us * 1000 }, NULL);
+	}
 }
 
 static int namespaces(void)
@@ -447,18 +452,6 @@ static int found(const char *path, const struct stat *st, int type, struct FTW *
 	return 0;
 }
 
-static int storm(int n)
-{
-	double begin = now();
-
-	n_files = 0;
-	nftw("/sys/devices", found, 32, FTW_PHYS);
-	for (int i = 0; n_files && i < n; i++)
-		write_event(files[i % n_files], "add");
-	printf("%d events of %d devices in %.3f s\n", n, n_files, now() - begin);
-	return n_files == 0;
-}
-
 /* What the kernel had to drop for this program's netlink socket: column 9 of /proc/net/netlink. */
 static long drops(void)
 {
@@ -476,6 +469,24 @@ static long drops(void)
 	return sum;
 }
 
+static int storm(int n, char **lists, int n_lists)
+{
+	double begin = now();
+	long before = drops();
+	int r = 0;
+
+	n_files = 0;
+	nftw("/sys/devices", found, 32, FTW_PHYS);
+	for (int i = 0; n_files && i < n; i++) {
+		write_event(files[i % n_files], "add");
+		for (int k = 0; i == n / 2 && k < n_lists; k++)
+			r |= remove_list(lists[k]);
+	}
+	printf("%d events of %d devices in %.3f s\n", n, n_files, now() - begin);
+	printf("%ld messages dropped\n", drops() - before);
+	return r || n_files == 0;
+}
+
 static int overflow(const char *out, const char *first, const char *second)
 {
 	pid_t pid = (pid_t)number_in(out, ".pid");
@@ -484,8 +495,7 @@ static int overflow(const char *out, const char *first, const char *second)
 
 	if (pid <= 0 || kill(pid, SIGSTOP) < 0)
 		return 1;
-	r = storm(OVERFLOW_EVENTS);
-	printf("%ld messages dropped\n", drops() - before);
+	r = storm(OVERFLOW_EVENTS, NULL, 0);
 	r |= drops() == before;
 	r |= remove_list(first);
 	kill(pid, SIGCONT);
@@ -515,14 +525,14 @@ int main(int argc, char **argv)
 		return bound(argv[1], argv[2], argv[3]);
 	if (!strcmp(what, "again") && argc > 3)
 		return again(atoi(argv[1]), argv[2], argv + 3);
-	if (!strcmp(what, "changes") && argc == 2)
-		changes(argv[1]);
+	if (!strcmp(what, "changes") && (argc == 2 || argc == 3))
+		changes(argv[1], argc == 3 ? atol(argv[2]) : 0);
 	if (!strcmp(what, "namespaces"))
 		return namespaces();
 	if (!strcmp(what, "hang") && argc == 2)
 		return hang(argv[1]);
-	if (!strcmp(what, "storm") && argc == 2)
-		return storm(atoi(argv[1]));
+	if (!strcmp(what, "storm") && argc >= 2)
+		return storm(atoi(argv[1]), argv + 2, argc - 2);
 	if (!strcmp(what, "overflow") && argc == 4)
 		return overflow(argv[1], argv[2], argv[3]);
 	if (strcmp(what, "rmmod") != 0) {
