@@ -236,6 +236,7 @@ static void what_is_plugged_in_is_loaded_after_udevd_has_said_so(void **state)
 	pid_t pid;
 
 	write_modules(&b.t);
+	tree_write(&b.t, UDEV_CONTROL, "");
 	tree_mkdir(&b.t, "sys/module/printk/uevent");
 	assert_int_equal(mkfifo(tree_path(&b.t, "sys/module/printk/uevent"), 0600), 0);
 	pid = answer_barriers(&b, barrier);
