@@ -39,6 +39,8 @@
 #define UDEV_BARRIER_US 60000000
 /* An event that udevd does not finish for so long is not waited for when newer ones keep it busy. */
 #define UDEV_OLDER_US 5000000
+/* In any case: udevd itself kills a worker after so long. */
+#define UDEV_STUCK_US 180000000
 /* Without events: how long between two walks while loads are in flight. */
 #define WALK_INTERVAL_MS 200
 /* A path that is waited for can be a link of udev's, which no event announces. */
@@ -442,12 +444,12 @@ static int ask(struct coldplug *c)
  * received what came before and begun with it (or with another event of the same devices), not that it is
  * done. Once its queue is empty it is, and what it is done with has been sent to us. A device that has
  * always something new to say keeps the queue from ever being empty: then the end is when nothing older
- * than the barrier has come for a while.
+ * than the barrier has come for a while. And nobody waits for a udevd that has not passed the barrier on.
  */
 static bool is_source_idle(struct coldplug *c)
 {
-	return !c->udev || udev_source_idle(c->udev) ||
-	       (c->newer && context_now_us() >= c->older_us + UDEV_OLDER_US);
+	return !c->udev || c->no_barrier || udev_source_idle(c->udev) ||
+	       context_now_us() >= c->older_us + (c->newer ? UDEV_OLDER_US : UDEV_STUCK_US);
 }
 
 /* How long to wait at most: 0 for ever, else a time. */
