@@ -557,13 +557,16 @@ static void forget(struct boot *b)
 static _Noreturn void run_as_pid_1(char **argv)
 {
 	static struct boot b; /* large, and there for as long as the machine */
+	bool had_console;
 
 	b.argv = argv;
 	b.engine.fd = -1;
 	process_setup();
 	umask(0022);
+	had_console = standard_descriptors();
 	mount_api_file_systems();
-	(void)standard_descriptors();
+	if (!had_console)
+		process_open_console();
 	setenv("PATH", "/sbin:/usr/sbin:/bin:/usr/bin", 1);
 	read_options(&b);
 	say(6, "coldplug " COLDPLUG_VERSION " is PID 1, root=%s", b.o.root ? b.o.root : "");
