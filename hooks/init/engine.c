@@ -132,12 +132,13 @@ static void say_line(void *userdata, const char *line)
 	say(3, "  %s", line);
 }
 
+/* What is waited for comes last: the rest may be longer than the screen. */
 static void explain(struct server *s)
 {
+	explain_missing(s->c, say_line, NULL);
 	for (int what = WAIT_ROOT; what <= WAIT_RESUME; what++)
 		if (s->specs[what] && !s->told[what])
 			say(3, "  not there: %s%s", what == WAIT_ROOT ? "root=" : "resume=", s->specs[what]);
-	explain_missing(s->c, say_line, NULL);
 	tell(s, &(struct engine_message){ .kind = ENGINE_EXPLAINED });
 }
 
