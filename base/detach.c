@@ -111,9 +111,13 @@ static int set_descriptors(int *fds[], size_t n)
 			return -errno;
 	}
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	/* Without /dev any descriptor does that keeps the three numbers taken. */
+	/* Without /dev something that keeps the three numbers taken, and that nobody can write to. */
+	if (null < 0)
+		null = open("/", O_PATH | O_CLOEXEC);
+	if (null < 0)
+		return -errno;
 	for (int fd = 0; fd <= 2; fd++)
-		dup2(null < 0 ? *fds[n - 1] : null, fd);
+		dup2(null, fd);
 	close_others(fds, n);
 	return 0;
 }

@@ -357,12 +357,99 @@ ssize_t wait_list_answer(const struct rootfs *root, const char *question, char *
 /* What spans several devices has one UUID on all of them. */
 static bool spans_devices(const char *type)
 {
-	static const char *const types[] = { "btrfs", "LVM2_member", "linux_raid_member", "zfs_member", "bcachefs" };
+	static const char *const types[] = { "btrfs", "LVM2_member", "linux_raid_member", "zfs_member",
+					     "bcachefs" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (!strcmp(type, types[i]))
 			return true;
 	return false;
+}
+
+/* "/dev/cciss/c0d0p1" as in /sys/class/block. */
+static void sysfs_name(const char *node, char name[256])
+{
+	snprintf(name, 256, "%s", node + strlen("/dev/"));
+	exchange(name, '/', '!');
+}
+
+static bool is_holder(const struct rootfs *root, const char *name, const char *holder)
+{
+	_cleanup_close_ int fd = -1;
+	char path[600];
+
+	snprintf(path, sizeof(path), "sys/class/block/%s/holders/%s", name, holder);
+	fd = rootfs_openat(root, path, O_PATH | O_NOFOLLOW);
+	return fd >= 0;
+}
+
+/* Both are parts of one: of a map of device mapper, of an array. */
+static bool share_holder(const struct rootfs *root, const char *a, const char *b)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	char path[300];
+	struct dirent *de;
+
+	snprintf(path, sizeof(path), "sys/class/block/%s/holders", a);
+	if (rootfs_opendir(root, path, &dir) < 0)
+		return false;
+	while ((de = readdir(dir)))
+		if (de->d_name[0] != '.' && is_holder(root, b, de->d_name))
+			return true;
+	return false;
+}
+
+/* What the disk itself says it is, SCSI's or NVMe's name for the whole world. False: it does not say. */
+static bool read_wwid(const struct rootfs *root, const char *disk, struct file_bytes *wwid)
+{
+	static const char *const places[] = { "wwid", "device/wwid" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		if (snprintf(path, sizeof(path), "sys/%s/%s", disk, places[i]) >= (int)sizeof(path) ||
+		    rootfs_read(root, path, LIMIT_ATTRIBUTE, wwid) < 0)
+			continue;
+		if (wwid->size > 1)
+			return true;
+		file_release(wwid);
+	}
+	return false;
+}
+
+/* The disk of a device, and the number of the partition on it that it is (0: all of it). */
+static bool find_disk(const struct rootfs *root, const char *name, char disk[PATH_MAX], long *number)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "sys/class/block/%s", name);
+	if (!read_link(root, path, disk))
+		return false;
+	*number = partition_number(root, disk);
+	if (*number)
+		*strrchr(disk, '/') = '\0';
+	return true;
+}
+
+/* Two paths to one disk. */
+static bool have_one_wwid(const struct rootfs *root, const char *a, const char *b)
+{
+	_cleanup_file_ struct file_bytes ours = {}, theirs = {};
+	char disk[PATH_MAX];
+	long i, k;
+
+	return find_disk(root, a, disk, &i) && read_wwid(root, disk, &ours) && find_disk(root, b, disk, &k) &&
+	       i == k && read_wwid(root, disk, &theirs) && !strcmp(ours.data, theirs.data);
+}
+
+/* Whether two nodes lead to the same bytes. */
+static bool are_same(const struct rootfs *root, const char *node, const char *other)
+{
+	char a[256], b[256];
+
+	sysfs_name(node, a);
+	sysfs_name(other, b);
+	return is_holder(root, a, b) || is_holder(root, b, a) || share_holder(root, a, b) ||
+	       have_one_wwid(root, a, b);
 }
 
 /* A copied disk has its original's UUID: then it is chance which of them is found. */
@@ -379,7 +466,7 @@ static int take_for_spec(struct wait_list *l, struct wait_spec *spec, const stru
 			 const struct blockdev *dev)
 {
 	if (spec->node && !error && is_meant(spec, dev) && strcmp(spec->node, node) != 0 &&
-	    !spans_devices(dev->type))
+	    !spans_devices(dev->type) && !are_same(root, spec->node, node))
 		warn_of_twin(spec, log, node);
 	if (spec->node)
 		return 0;

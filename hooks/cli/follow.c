@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "hooks/cli/cli.h"
+#include "hooks/explain.h"
 
 static const char *const words[] = {
 	[COLDPLUG_PLANNED] = "planned",	  [COLDPLUG_DONE] = "loaded",	[COLDPLUG_ALREADY] = "already",
@@ -108,85 +109,20 @@ static void print_summary(struct cli *cli)
 	putchar('\n');
 }
 
-static void print_state(struct cli *cli, const char *head, enum coldplug_state state)
+static void print_line(void *userdata, const char *line)
 {
-	const struct coldplug_step *s;
-
-	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
-		if (s->state == state && s->kind != COLDPLUG_ABSENT)
-			fprintf(stderr, "coldplug:   %s %s%s%s\n", head, s->module, s->message[0] ? ": " : "",
-				s->message);
+	fprintf(stderr, "coldplug:   %s\n", line);
 }
 
-/* By which rule: the first that says so. */
-static void print_withheld_one(struct cli *cli, const char *name)
-{
-	const struct coldplug_reason *list;
-	int64_t n = coldplug_why(cli->c, name, &list);
-
-	fprintf(stderr, "coldplug:   withheld: %s", name);
-	for (int64_t i = 0; i < n; i++) {
-		const struct coldplug_reason *r = &list[i];
-
-		if (r->why == COLDPLUG_WHY_BLACKLIST)
-			fputs(", by a blacklist", stderr);
-		else if (r->why == COLDPLUG_WHY_FORBIDDEN)
-			fprintf(stderr, ", the kernel is told to refuse %s", r->by);
-		else if (r->why == COLDPLUG_WHY_OFF)
-			fputs(", by an alias to 'off'", stderr);
-		else
-			continue;
-		if (r->file && r->line)
-			fprintf(stderr, " (%s:%u)", r->file, r->line);
-		else if (r->file)
-			fprintf(stderr, " (%s)", r->file);
-		break;
-	}
-	fputc('\n', stderr);
-}
-
-static void print_withheld(struct cli *cli)
-{
-	const char *const *names;
-	int64_t n = coldplug_withheld(cli->c, &names);
-
-	for (int64_t i = 0; i < n; i++)
-		print_withheld_one(cli, names[i]);
-}
-
-/* What is wanted and cannot be had from this module tree. */
-static void print_absent(struct cli *cli)
-{
-	const struct coldplug_step *s;
-	const char *const *names;
-	int64_t n = coldplug_not_found(cli->c, &names);
-
-	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
-		if (s->kind == COLDPLUG_ABSENT)
-			fprintf(stderr, "coldplug:   no file for module: %s\n", s->module);
-	for (int64_t i = 0; i < n; i++)
-		fprintf(stderr, "coldplug:   no module of this name: %s\n", names[i]);
-}
-
-/* What a tired administrator wants to know when the root does not come. */
 static int explain_timeout(struct cli *cli, char **specs)
 {
-	const char *const *list;
-	int64_t n = coldplug_undriven(cli->c, &list);
-
 	if (cli->progress_shown)
 		fputs("\r\033[K", stderr);
 	fputs("coldplug: error: waited in vain\n", stderr);
 	for (int i = 0; i < cli->waits; i++)
 		if (!coldplug_found(cli->c, (size_t)i))
 			fprintf(stderr, "coldplug:   not there: %s\n", specs[i]);
-	for (int64_t i = 0; i < n; i++)
-		fprintf(stderr, "coldplug:   no driver: %s\n", list[i]);
-	print_withheld(cli);
-	print_absent(cli);
-	print_state(cli, "failed:", COLDPLUG_FAILED);
-	print_state(cli, "skipped:", COLDPLUG_SKIPPED);
-	print_state(cli, "still loading or waiting:", COLDPLUG_PLANNED);
+	explain_missing(cli->c, print_line, NULL);
 	return 1;
 }
 

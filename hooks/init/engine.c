@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hooks/explain.h"
 #include "hooks/init/init.h"
 
 /* How long after PID 1 has gone on the initramfs is kept at most. */
@@ -126,30 +127,18 @@ static void tell_what_is_new(struct server *s)
 	s->settled_told = settled;
 }
 
-static void say_state(struct server *s, enum coldplug_state state, const char *what)
+static void say_line(void *userdata, const char *line)
 {
-	const struct coldplug_step *step;
-
-	for (size_t i = 0; (step = coldplug_step(s->c, i)); i++)
-		if (step->state == state)
-			say(3, "  %s: %s%s%s", what, step->module, step->message[0] ? ": " : "",
-			    step->message);
+	say(3, "  %s", line);
 }
 
-/* What a tired administrator wants to know when the root does not come. */
+/* What is waited for comes last: the rest may be longer than the screen. */
 static void explain(struct server *s)
 {
-	const char *const *devices;
-	int64_t n = coldplug_undriven(s->c, &devices);
-
+	explain_missing(s->c, say_line, NULL);
 	for (int what = WAIT_ROOT; what <= WAIT_RESUME; what++)
 		if (s->specs[what] && !s->told[what])
 			say(3, "  not there: %s%s", what == WAIT_ROOT ? "root=" : "resume=", s->specs[what]);
-	for (int64_t i = 0; i < n; i++)
-		say(3, "  no driver: %s", devices[i]);
-	say_state(s, COLDPLUG_FAILED, "failed");
-	say_state(s, COLDPLUG_SKIPPED, "skipped");
-	say_state(s, COLDPLUG_PLANNED, "still loading or waiting");
 	tell(s, &(struct engine_message){ .kind = ENGINE_EXPLAINED });
 }
 

@@ -87,7 +87,7 @@ static bool run_shell(struct boot *b, char *const argv[])
 		b->short_shells = 0;
 		return true;
 	}
-	process_wait_fd(-1, SHELL_SHORT_MS);
+	process_sleep(SHELL_SHORT_MS);
 	return ++b->short_shells < SHORT_SHELLS_MAX;
 }
 
@@ -174,7 +174,8 @@ static int list_scripts(char *names[SCRIPTS_MAX])
 	return n;
 }
 
-/* They see what is known: COLDPLUG_ROOT is the device, empty while it is not there. True when there were any. */
+/* They see what is known: COLDPLUG_ROOT is the device, empty while it is not there; COLDPLUG_RESUME is resume= as
+ * long as that has not been tried, and who would change what is on a disk leaves it alone. True when there were any. */
 static bool run_scripts(struct boot *b)
 {
 	char *names[SCRIPTS_MAX];
@@ -184,6 +185,7 @@ static bool run_scripts(struct boot *b)
 	setenv("COLDPLUG_ROOT", b->node, 1);
 	setenv("COLDPLUG_TYPE", b->type, 1);
 	setenv("COLDPLUG_NEWROOT", NEW_ROOT, 1);
+	setenv("COLDPLUG_RESUME", b->resume && !b->resume_tried ? b->o.resume : "", 1);
 	mkdir(NEW_ROOT, 0755);
 	for (int i = 0; i < n; i++) {
 		run_script(b, names[i]);
@@ -192,6 +194,7 @@ static bool run_scripts(struct boot *b)
 	unsetenv("COLDPLUG_ROOT");
 	unsetenv("COLDPLUG_TYPE");
 	unsetenv("COLDPLUG_NEWROOT");
+	unsetenv("COLDPLUG_RESUME");
 	return n > 0;
 }
 
@@ -434,23 +437,32 @@ static void say_about_usr(struct boot *b, int level)
 			   " can mount the root and it at " NEW_ROOT);
 }
 
+/* How many have not ended, or -errno. When the engine is dead, another one is to find what is still to be loaded and
+ * to empty the initramfs: it is asked next. */
+static int commands_left(struct boot *b)
+{
+	struct engine_message m;
+	int r;
+
+	engine_ask(&b->engine, ENGINE_COMMANDS);
+	r = receive(b, ENGINE_COMMANDS_LEFT, &m, COMMANDS_MS);
+	if (r == -EPIPE)
+		return restart_engine(b) ?: 1;
+	return r < 0 ? r : m.n;
+}
+
 /* Install commands need what the initramfs has: they are waited for, but not for ever. */
 static void wait_for_commands(struct boot *b)
 {
 	uint64_t end = process_now_ms() + COMMANDS_MS;
-	struct engine_message m = { .n = 0 };
-	int r;
+	int n;
 
-	do {
-		engine_ask(&b->engine, ENGINE_COMMANDS);
-		r = receive(b, ENGINE_COMMANDS_LEFT, &m, COMMANDS_MS);
-		if (!r && m.n > 0)
-			process_wait_fd(-1, 50);
-	} while (!r && m.n > 0 && process_now_ms() < end);
-	if (r < 0)
+	while ((n = commands_left(b)) > 0 && process_now_ms() < end)
+		process_sleep(50);
+	if (n < 0)
 		say(4, "the engine does not answer: what it has not loaded is left to the new root");
-	else if (m.n > 0)
-		say(4, "%d install commands have not ended and lose their initramfs", m.n);
+	else if (n > 0)
+		say(4, "%d install commands have not ended and lose their initramfs", n);
 }
 
 /* Behind this there is no way back: what was the initramfs is emptied. */
@@ -557,13 +569,16 @@ static void forget(struct boot *b)
 static _Noreturn void run_as_pid_1(char **argv)
 {
 	static struct boot b; /* large, and there for as long as the machine */
+	bool had_console;
 
 	b.argv = argv;
 	b.engine.fd = -1;
 	process_setup();
 	umask(0022);
+	had_console = standard_descriptors();
 	mount_api_file_systems();
-	(void)standard_descriptors();
+	if (!had_console)
+		process_open_console();
 	setenv("PATH", "/sbin:/usr/sbin:/bin:/usr/bin", 1);
 	read_options(&b);
 	say(6, "coldplug " COLDPLUG_VERSION " is PID 1, root=%s", b.o.root ? b.o.root : "");

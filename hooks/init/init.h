@@ -73,6 +73,8 @@ void process_watch(struct child *child);
 void process_unwatch(struct child *child);
 /* Waits until fd is readable or timeout_ms has passed (-1: never), reaping meanwhile: 1, 0, or -errno. */
 int process_wait_fd(int fd, int timeout_ms);
+/* That long, whoever dies meanwhile. */
+void process_sleep(int ms);
 /* Waits until a child just forked has ended. */
 void process_await(struct child *child);
 /* The console becomes standard input, output and error, opened anew: whoever had it before may have hung it

@@ -39,9 +39,9 @@ static void remember_limit(void)
 
 void say_open(void)
 {
-	if (kmsg >= 0)
-		return;
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	if (kmsg < 0)
+		return;
 	remember_limit();
 	set_limit("on\n");
 }
@@ -64,6 +64,8 @@ void say(int level, const char *fmt, ...)
 	n = (int)strlen(line);
 	if (m < 0)
 		return;
+	if (kmsg < 0) /* /dev may have come since */
+		kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	line[n++] = '\n';
 	if (kmsg >= 0 && write(kmsg, line, (size_t)n) == n)
 		return;

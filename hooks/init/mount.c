@@ -202,6 +202,11 @@ static void explain(const char *node, const char *types, const char *given, int 
 	else if (error == -ENODEV)
 		say(3, "%s has the file system %s, which this kernel and its modules do not know", node,
 		    types);
+	else if (error == -EBUSY)
+		say(3,
+		    "%s is in use, perhaps as a part of a map (multipath) or of a RAID: then root= has to name "
+		    "what was made of it",
+		    node);
 	else if (error == -EINVAL && given && !strcmp(given, "btrfs"))
 		say(3,
 		    "%s cannot be mounted as btrfs: if it spans several devices, an executable in " SCRIPTS

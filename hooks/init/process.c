@@ -126,6 +126,14 @@ int process_wait_fd(int fd, int timeout_ms)
 	}
 }
 
+void process_sleep(int ms)
+{
+	uint64_t end = process_now_ms() + (uint64_t)ms;
+
+	for (uint64_t now; (now = process_now_ms()) < end;)
+		process_wait_fd(-1, (int)(end - now));
+}
+
 void process_open_console(void)
 {
 	int fd = open("/dev/console", O_RDWR);
@@ -183,14 +191,12 @@ void process_stay(void)
 
 void process_give_up(const struct init_options *o)
 {
-	uint64_t end = process_now_ms() + (o->panic > 0 ? (uint64_t)o->panic * 1000 : 0);
-
 	if (!o->has_panic || !o->panic)
 		process_stay();
 	if (o->panic > 0)
 		say(2, "restarting in %d seconds, as panic= says", o->panic);
-	for (uint64_t now; (now = process_now_ms()) < end;)
-		process_wait_fd(-1, (int)(end - now));
+	for (int i = 0; i < o->panic; i++)
+		process_sleep(1000);
 	sync();
 	reboot(RB_AUTOBOOT);
 	process_stay();

@@ -464,6 +464,69 @@ static void a_partition_is_found_by_another_one_of_its_disk(void **state)
 	}
 }
 
+static void two_disks(const struct tree *t)
+{
+	tree_write(t, "sys/devices/block/sda/sda1/partition", "1\n");
+	tree_write(t, "sys/devices/block/sdb/sdb1/partition", "1\n");
+	tree_write(t, "sys/devices/block/sdb/sdb2/partition", "2\n");
+	tree_link(t, "sys/class/block/sda", "../../devices/block/sda");
+	tree_link(t, "sys/class/block/sda1", "../../devices/block/sda/sda1");
+	tree_link(t, "sys/class/block/sdb", "../../devices/block/sdb");
+	tree_link(t, "sys/class/block/sdb1", "../../devices/block/sdb/sdb1");
+	tree_link(t, "sys/class/block/sdb2", "../../devices/block/sdb/sdb2");
+}
+
+/* A copy is worth a warning; two paths to one disk, or a map and what it is made of, are none. */
+static void only_a_copy_is_a_twin(void **state)
+{
+	static const struct {
+		const char *first, *second, *files[2][2], *link[2]; /* the last: a holder */
+		bool told;
+	} rows[] = {
+		{ "sda1", "sdb1", .told = true },
+		{ "sda1", "sdb1", { { "sda/device/wwid", "naa.5\n" }, { "sdb/device/wwid", "naa.5\n" } } },
+		{ "sda", "sdb", { { "sda/device/wwid", "naa.5\n" }, { "sdb/device/wwid", "naa.5\n" } } },
+		{ "sda1", "sdb1", { { "sda/wwid", "eui.1\n" }, { "sdb/wwid", "eui.1\n" } } },
+		{ "sda1", "sdb1", { { "sda/wwid", "eui.1\n" }, { "sdb/wwid", "eui.2\n" } }, .told = true },
+		{ "sda1", "sdb1", { { "sda/wwid", "\n" }, { "sdb/wwid", "\n" } }, .told = true },
+		{ "sda1", "sdb1", { { "sda/wwid", "eui.1\n" } }, .told = true },
+		{ "sda1", "sdb2", { { "sda/wwid", "eui.1\n" }, { "sdb/wwid", "eui.1\n" } }, .told = true },
+		{ "sda1", "sdb", { { "sda/wwid", "eui.1\n" }, { "sdb/wwid", "eui.1\n" } }, .told = true },
+		{ "sda1", "sdb1", .link = { "sda/sda1/holders/sdb1" } },
+		{ "sda1", "sdb1", .link = { "sdb/sdb1/holders/sda1" } },
+		{ "sda1", "sdb1", .link = { "sda/sda1/holders/dm-0", "sdb/sdb1/holders/dm-0" } },
+		{ "sda1", "sdb1", .link = { "sda/sda1/holders/dm-0", "sdb/sdb1/holders/dm-1" },
+		  .told = true },
+	};
+
+	if (!blockdev_available())
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_machine_ struct machine m;
+		struct blockdev dev = { .uuid = "u", .type = "ext4" };
+		char path[64], question[32];
+
+		machine_init(&m);
+		two_disks(&m.t);
+		for (int k = 0; k < 2; k++) {
+			snprintf(path, sizeof(path), "sys/devices/block/%s",
+				 rows[i].link[k] ? rows[i].link[k] : rows[i].files[k][0]);
+			if (rows[i].link[k])
+				tree_link(&m.t, path, "x");
+			else if (rows[i].files[k][0])
+				tree_write(&m.t, path, rows[i].files[k][1]);
+		}
+		want(&m, "UUID=u");
+		for (int k = 0; k < 2; k++) {
+			snprintf(question, sizeof(question), "b/dev/%s", k ? rows[i].second : rows[i].first);
+			assert_row(i,
+				   !take(&m, &(struct ask_answer){ question, 0, (char *)&dev, sizeof(dev) }));
+		}
+		assert_row(i, !strcmp(node_of(&m, 0) + strlen("/dev/"), rows[i].first));
+		assert_row(i, (strstr(messages_text(&m.m), "more than one device") != NULL) == rows[i].told);
+	}
+}
+
 static void a_probe_says_what_is_there_and_nothing_else(void **state)
 {
 	_cleanup_tree_ struct tree t = { .root = ROOTFS_NONE };
@@ -498,6 +561,7 @@ int main(void)
 		cmocka_unit_test(all_that_is_waited_for_must_come),
 		cmocka_unit_test(a_disk_that_does_not_answer_holds_up_no_other),
 		cmocka_unit_test(a_partition_is_found_by_another_one_of_its_disk),
+		cmocka_unit_test(only_a_copy_is_a_twin),
 		cmocka_unit_test(a_probe_says_what_is_there_and_nothing_else),
 	};
 
