@@ -22,6 +22,8 @@
  *	changes PATH			"change" for ever, to this uevent file
  *	namespaces			make and drop network namespaces for ever
  *	hang PATH			whoever reads this file waits for ever, as for a lock that is held
+ *	-c COMMAND			as /bin/sh, for an install line: make the file that COMMAND is, and
+ *					never end
  *	storm N				N synthetic "add" events, round and round all devices
  *	overflow OUT MODULE,... MODULE,...
  *					stop the program, let its receive buffer overflow, and only
@@ -436,6 +438,13 @@ static int hang(const char *path)
 	return 0;
 }
 
+static int never_end(const char *path)
+{
+	close(creat(path, 0644));
+	for (;;)
+		pause();
+}
+
 static char *files[8192];
 static int n_files;
 
@@ -521,6 +530,8 @@ int main(int argc, char **argv)
 		return namespaces();
 	if (!strcmp(what, "hang") && argc == 2)
 		return hang(argv[1]);
+	if (!strcmp(what, "-c") && argc == 2)
+		return never_end(argv[1]);
 	if (!strcmp(what, "storm") && argc == 2)
 		return storm(atoi(argv[1]));
 	if (!strcmp(what, "overflow") && argc == 4)
