@@ -99,6 +99,20 @@ static enum coldplug_state state_of(const struct load_result *result)
 	return result->outcome < ARRAY_SIZE(states) ? states[result->outcome] : COLDPLUG_PLANNED;
 }
 
+bool context_step(struct coldplug *c, size_t i, const struct step **step, const struct load_result **result)
+{
+	static const struct load_result none = { .outcome = RESULT_NONE };
+
+	if (i < c->results.n) {
+		*step = &c->planner.steps.items[i];
+		*result = &c->results.items[i];
+		return true;
+	}
+	*step = context_away_step(c, i - c->results.n);
+	*result = c->away_result && i == c->current_step ? c->away_result : &none;
+	return *step;
+}
+
 API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)
 {
 	static const enum coldplug_kind kinds[] = {
@@ -109,10 +123,8 @@ API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)
 	const struct load_result *result;
 	const struct step *s;
 
-	if (i >= c->results.n)
+	if (!context_step(c, i, &s, &result))
 		return NULL;
-	s = &c->planner.steps.items[i];
-	result = &c->results.items[i];
 	free(c->step_path);
 	c->step_path = NULL;
 	if (s->path && asprintf(&c->step_path, "%s/%s", c->root.path, s->path) < 0)

@@ -18,10 +18,16 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/context.h"
+#include "engine/fingerprint.h"
 #include "engine/record.h"
 #include "uevent/walk.h"
 
 #define API __attribute__((visibility("default")))
+
+/* A device that appears in several steps (virtio, USB) has its next one within a few ms. */
+#define QUIET_US 200000
+/* Nearly all loads are faster, those of adapters that scan a bus included. */
+#define STUCK_US 5000000
 
 API int coldplug_new(struct coldplug **ret)
 {
@@ -35,6 +41,9 @@ API int coldplug_new(struct coldplug **ret)
 	c->wake_fd = -1;
 	c->netlink.fd = -1;
 	c->receive_buffer = DEFAULT_RECEIVE_BUFFER;
+	c->timer_fd = -1;
+	c->quiet_us = QUIET_US;
+	c->stuck_us = STUCK_US;
 	asker_init(&c->devices_asker, walk_answer, &c->root, &c->log);
 	asker_init(&c->disks_asker, wait_list_answer, &c->root, &c->log);
 	c->flags = 1u << COLDPLUG_ASYNC_PROBE | 1u << COLDPLUG_FOUND_TYPE |
@@ -51,10 +60,16 @@ static void free_list(char **list)
 	free(list);
 }
 
+static void free_aliases(struct coldplug *c)
+{
+	device_set_free(&c->devices);
+	array_free(&c->alias_seen);
+	array_free(&c->new_aliases);
+}
+
 /* What context_open() read, and all that came of it. */
 static void free_contents(struct coldplug *c)
 {
-	loader_free(c->loader);
 	planner_free(&c->planner);
 	lookup_free(&c->lookup);
 	modules_free(&c->modules);
@@ -62,10 +77,7 @@ static void free_contents(struct coldplug *c)
 	moddir_close(&c->dir);
 	loaded_free(&c->loaded);
 	loaded_free(&c->loaded_now);
-	device_set_free(&c->devices);
 	rootfs_close(&c->root);
-	array_free(&c->alias_seen);
-	array_free(&c->new_aliases);
 	array_free(&c->results);
 	free(c->step_path);
 	c->step_path = NULL;
@@ -81,10 +93,16 @@ static void free_contents(struct coldplug *c)
 	array_free(&c->files);
 }
 
-void context_reset(struct coldplug *c)
+void context_reset(struct coldplug *c, bool keep_aliases)
 {
+	/* A loading process that was given nothing yet is as good as new. */
+	if (c->handed)
+		loader_free(c->loader);
+	if (c->handed)
+		c->loader = NULL;
 	free_contents(c);
-	c->loader = NULL;
+	if (!keep_aliases)
+		free_aliases(c);
 	c->planner = (struct planner){};
 	c->lookup = (struct lookup){};
 	c->modules = (struct modules){};
@@ -107,7 +125,10 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 	context_stop_listening(c);
 	asker_free(&c->devices_asker);
 	asker_free(&c->disks_asker);
+	loader_free(c->loader);
+	context_free_away(c);
 	free_contents(c);
+	free_aliases(c);
 	wait_list_free(&c->waits);
 	free_list(c->config_paths);
 	if (c->unpacked)
@@ -455,6 +476,11 @@ static int open_moddir(struct coldplug *c, bool tell)
 	return r ?: moddir_open_in(&c->dir, &c->root, "usr/lib/modules", c->release, &c->log);
 }
 
+uint64_t context_fingerprint(const struct coldplug *c)
+{
+	return fingerprint(&c->root, (const char *const *)c->config_paths, c->dir.path) | 1;
+}
+
 static int open_contents(struct coldplug *c, bool tell)
 {
 	int r;
@@ -475,6 +501,8 @@ static int open_contents(struct coldplug *c, bool tell)
 	r = open_moddir(c, tell);
 	if (r < 0)
 		return r;
+	/* Before it is read: what changes meanwhile is seen at the next look. */
+	c->fingerprint = c->monitoring ? context_fingerprint(c) : 0;
 	r = config_load(&c->config, &c->root, (const char *const *)c->config_paths, c->dir.path);
 	return r ?: read_cmdline(c);
 }

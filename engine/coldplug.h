@@ -194,7 +194,9 @@ struct coldplug_step {
 int64_t coldplug_plan(struct coldplug *c);
 
 /** How many steps there are, and one of them (NULL past the end). The pointer and its path are valid
- * until the next call of coldplug_step(), the other strings until coldplug_free(). Since 0.1. */
+ * until the next call of coldplug_step(), the other strings until coldplug_free(); with COLDPLUG_MONITOR until
+ * coldplug_dispatch(), and from coldplug_steps() on there are those that were in flight when all else was
+ * forgotten. Since 0.1. */
 size_t coldplug_steps(struct coldplug *c);
 const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i);
 
@@ -279,11 +281,13 @@ int coldplug_fd(struct coldplug *c);
 /** Takes the results and the events that are there, without blocking, and loads what they want; how
  * many results. With COLDPLUG_MONITOR, after coldplug_run(): a hotplug daemon is a loop of poll(2) on
  * coldplug_fd() and this. Its memory does not grow: steps, reasons and devices are forgotten when
- * nothing is in flight. Since 0.1. */
+ * nothing has been handed over or come back for 0.2 s, or with loads in flight for 5 s; of these only what
+ * their results need is kept, see coldplug_step(). Configuration and indexes that have changed are read
+ * anew before the next request. Without events it walks every 5 s. Since 0.1. */
 int coldplug_dispatch(struct coldplug *c);
 
-/** Has the next coldplug_dispatch() with nothing in flight read the configuration and the indexes anew
- * and walk again. May be called from a signal handler. Since 0.1. */
+/** Has the next coldplug_dispatch() read the configuration and the indexes anew and walk again, whatever is
+ * in flight. May be called from a signal handler. Since 0.1. */
 void coldplug_reload(struct coldplug *c);
 
 /** Waits until each step handed over has a result. Since 0.1. */
@@ -315,7 +319,9 @@ bool coldplug_is_settled(struct coldplug *c);
 int coldplug_wait_for(struct coldplug *c, const char *spec);
 
 /** How long coldplug_run() waits for it, from coldplug_new() on, before it answers -ETIMEDOUT;
- * milliseconds, 0 for ever. Since 0.1. */
+ * milliseconds, 0 for ever. With COLDPLUG_MONITOR how long it waits until all has settled: -ETIMEDOUT says
+ * that loads are still in flight (coldplug_step()), and coldplug_dispatch() goes on all the same.
+ * Since 0.1. */
 int coldplug_set_timeout(struct coldplug *c, unsigned int milliseconds);
 
 /** The device node ("/dev/...") of the i-th thing waited for, or NULL while it is not there. Since 0.1. */

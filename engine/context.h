@@ -16,6 +16,19 @@
 #include "uevent/udev.h"
 #include "uevent/wait-for.h"
 
+/* What was in flight when everything else was forgotten: engine/away.c. */
+struct away {
+	struct loader *loader;
+	struct arena arena;
+	ARRAY(struct step) steps; /* without a result, by id */
+};
+
+enum alias_seen {
+	ALIAS_NEW,
+	ALIAS_SEEN,
+	ALIAS_AGED, /* but not since context_age_aliases() */
+};
+
 struct coldplug {
 	/* settings */
 	struct log log;
@@ -49,7 +62,7 @@ struct coldplug {
 	/* what is wanted, planned and done */
 	struct planner planner;
 	struct device_set devices;
-	ARRAY(uint8_t) alias_seen;     /* by alias of devices: it is, or will be, a request */
+	ARRAY(uint8_t) alias_seen;     /* by alias of devices, enum alias_seen: it is, or will be, a request */
 	ARRAY(uint32_t) new_aliases;   /* not yet requests */
 	size_t n_aliases;	       /* that became requests, ever */
 	struct plan batch;	       /* made, not handed over yet */
@@ -57,6 +70,7 @@ struct coldplug {
 	const struct kernel_ops *kernel_ops; /* a test's; NULL: the running kernel's */
 	void *kernel_data;
 	ARRAY(struct load_result) results; /* by step; outcome RESULT_NONE until it comes */
+	ARRAY(struct away *) away;
 	size_t n_results;
 
 	/* what is heard */
@@ -65,6 +79,8 @@ struct coldplug {
 	struct netlink netlink;
 	struct udev_source *udev; /* instead of netlink */
 	bool rescan;	      /* something was lost: look at /sys */
+	bool walk;	      /* look at /sys, but nothing was lost */
+	bool walk_failed;     /* told */
 	bool gap_excused;     /* a gap in the numbers has had its rescan in this settling */
 	char barrier[37];     /* the UUID waited for; "" */
 	uint64_t barrier_us;  /* when to stop waiting for it */
@@ -81,12 +97,19 @@ struct coldplug {
 	uint64_t walked_us;   /* when the last walk ended */
 	struct asker devices_asker; /* for the "uevent" files of devices */
 	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */
+	uint64_t fingerprint; /* of what context_open() reads; 0 but when monitoring */
+	uint64_t active_us;   /* when something was handed over or a result came */
+	uint64_t quiet_us;    /* so long after that a burst is over */
+	uint64_t stuck_us;    /* and so long when loads are in flight */
+	int timer_fd;	      /* in epoll_fd, for the end of a burst and for walks without events; -1 */
+	uint64_t timer_us;    /* what it is set to; 0: it is not */
 	struct record *record; /* of the run that is under way */
 	volatile sig_atomic_t reload;
 	void (*event)(void *userdata, const struct coldplug_event *event);
 	void *event_data;
 	const struct uevent *current_event; /* while it is called */
 	size_t current_step;		    /* while progress is called */
+	const struct load_result *away_result; /* if the step is away; else NULL */
 
 	/* what is waited for */
 	struct wait_list waits;
@@ -135,6 +158,8 @@ int context_open(struct coldplug *c);
 /* The same without what is loaded, for who asks the kernel module by module; that there is no directory of
  * modules is not told. */
 int context_open_for_one(struct coldplug *c);
+/* What there is to be read, as engine/fingerprint.h has it. */
+uint64_t context_fingerprint(const struct coldplug *c);
 /* Whether modules without drivers are to be given async_probe. */
 bool context_async_probe(const struct coldplug *c);
 /* The kernel as this process sees it. */
@@ -170,11 +195,29 @@ int context_watch_loader(struct coldplug *c);
 int context_listen(struct coldplug *c);
 void context_stop_listening(struct coldplug *c);
 
-/* Forgets everything that was read, wanted and done, but not what is heard: the next call reads anew.
- * Nothing may be in flight. */
-void context_reset(struct coldplug *c);
+/* Forgets everything that was read, wanted and done, but not what is heard: the next call reads anew. With
+ * keep_aliases it remembers which aliases have been seen, and which are to become requests. What is in flight
+ * must have been set aside. */
+void context_reset(struct coldplug *c, bool keep_aliases);
+
+/* Sets aside what is in flight. 0 or -ENOMEM. */
+int context_set_aside(struct coldplug *c);
+/* Tells a planner that has begun afresh. 0 or -ENOMEM. */
+int context_mark_away(struct coldplug *c);
+/* Takes the results that are there; how many. */
+int context_take_away(struct coldplug *c);
+void context_tell_away(struct coldplug *c, struct loader *loader, size_t i, const struct load_result *result);
+size_t context_n_away(const struct coldplug *c);
+const struct step *context_away_step(const struct coldplug *c, size_t i); /* NULL: there are no more */
+void context_cancel_away(struct coldplug *c);
+void context_free_away(struct coldplug *c);
+/* Before a walk: what was not seen since the last call counts as new when it comes again. */
+void context_age_aliases(struct coldplug *c);
 /* A device has gone: its alias counts as new when it comes again. */
 void context_forget_alias(struct coldplug *c, const char *alias);
+
+/* A step and its result, by the number that coldplug_step() takes. */
+bool context_step(struct coldplug *c, size_t i, const struct step **step, const struct load_result **result);
 
 /* The path of a step as a user sees it; NULL when out of memory. */
 const char *context_path(struct coldplug *c, struct arena *arena, const char *path);

@@ -40,7 +40,7 @@ static void put_requests(struct json *j, struct coldplug *c)
 {
 	static const char *const results[] = {
 		[REQUEST_PLANNED] = "planned", [REQUEST_NOTHING] = "nothing", [REQUEST_INVALID] = "invalid",
-		[REQUEST_PRESENT] = "present", [REQUEST_WITHHELD] = "withheld",
+		[REQUEST_PRESENT] = "present", [REQUEST_WITHHELD] = "withheld", [REQUEST_DEFERRED] = "deferred",
 	};
 
 	json_open(j, "requests", '[');
@@ -256,14 +256,14 @@ static int put_result(struct json *j, struct coldplug *c)
 		[LOAD_FAILED] = "failed", [LOAD_SKIPPED] = "skipped",
 	};
 	const struct load_result *result;
+	const struct step *step;
 
-	if (c->current_step >= c->results.n)
+	if (!context_step(c, c->current_step, &step, &result))
 		return -EINVAL;
-	result = &c->results.items[c->current_step];
 	if (result->outcome > LOAD_SKIPPED)
 		return -EINVAL;
 	json_open(j, NULL, '{');
-	json_string(j, "module", c->planner.steps.items[c->current_step].name);
+	json_string(j, "module", step->name);
 	json_string(j, "outcome", outcomes[result->outcome]);
 	json_string(j, "message", result->message);
 	json_number(j, "start_us", (int64_t)result->start_us);

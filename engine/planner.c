@@ -14,7 +14,8 @@ static int make_room(struct planner *p)
 	int r;
 
 	r = array_make_room(&p->softdeps, n - p->softdeps.n) ?: array_make_room(&p->loaded, n - p->loaded.n) ?:
-	    array_make_room(&p->step_of, n - p->step_of.n) ?: array_make_room(&p->wanted, n - p->wanted.n);
+	    array_make_room(&p->step_of, n - p->step_of.n) ?: array_make_room(&p->wanted, n - p->wanted.n) ?:
+	    array_make_room(&p->busy, n - p->busy.n);
 	if (r < 0)
 		return r;
 	for (; p->softdeps.n < n; p->softdeps.n++)
@@ -25,6 +26,8 @@ static int make_room(struct planner *p)
 		p->step_of.items[p->step_of.n++] = 0;
 	while (p->wanted.n < n)
 		p->wanted.items[p->wanted.n++] = 0;
+	while (p->busy.n < n)
+		p->busy.items[p->busy.n++] = PLANNER_FREE;
 	return 0;
 }
 
@@ -41,6 +44,26 @@ int planner_set_loaded(struct planner *p, const char *name)
 bool planner_is_loaded(const struct planner *p, uint32_t module)
 {
 	return module < p->loaded.n && p->loaded.items[module];
+}
+
+int planner_set_busy(struct planner *p, const char *name)
+{
+	uint32_t id = modules_id(p->modules, name, strlen(name));
+	int r = id == MODULE_NONE ? -ENOMEM : make_room(p);
+
+	if (!r)
+		p->busy.items[id] = PLANNER_BUSY;
+	return r;
+}
+
+bool planner_end_busy(struct planner *p, const char *name)
+{
+	uint32_t id = intern_find(&p->modules->names, name, strlen(name));
+	bool awaited = id != INTERN_NONE && id < p->busy.n && p->busy.items[id] == PLANNER_AWAITED;
+
+	if (id != INTERN_NONE && id < p->busy.n)
+		p->busy.items[id] = PLANNER_FREE;
+	return awaited;
 }
 
 /* The object of a module reached through via (or by its name); its id, or -ENOMEM. */
@@ -323,6 +346,23 @@ static int judge_match(struct planner *p, uint32_t request, const struct lookup_
 	return 0;
 }
 
+/* Whether one of the actions from first on must wait for a step that is not ours: then none is carried out,
+ * for no step of ours could wait for it. */
+static bool must_wait(struct planner *p, size_t first)
+{
+	bool waits = false;
+
+	for (size_t i = first; i < p->actions.n; i++) {
+		uint32_t module = p->objects.items[p->actions.items[i].object].module;
+
+		if (p->busy.items[module] == PLANNER_FREE || planner_is_loaded(p, module))
+			continue;
+		p->busy.items[module] = PLANNER_AWAITED;
+		waits = true;
+	}
+	return waits;
+}
+
 int planner_expand(struct planner *p, uint32_t request, const struct lookup_match *match,
 		   enum request_result *result)
 {
@@ -349,6 +389,12 @@ int planner_expand(struct planner *p, uint32_t request, const struct lookup_matc
 	r = expand(&e, (uint32_t)object, p->requests.items[request].flags & REQUEST_IGNORE_COMMAND);
 	if (r < 0)
 		return r;
+	if (must_wait(p, before)) {
+		p->actions.n = before;
+		p->requests.items[request].deferred = true;
+		*result = REQUEST_DEFERRED;
+		return 0;
+	}
 	*result = p->actions.n > before	  ? REQUEST_PLANNED :
 		  p->withheld.n > refused ? REQUEST_WITHHELD :
 					    REQUEST_PRESENT;
@@ -700,6 +746,7 @@ void planner_free(struct planner *p)
 	array_free(&p->loaded);
 	array_free(&p->step_of);
 	array_free(&p->wanted);
+	array_free(&p->busy);
 	array_free(&p->requests);
 	array_free(&p->actions);
 	array_free(&p->reasons);

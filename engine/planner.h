@@ -31,6 +31,7 @@ enum request_result {
 	REQUEST_INVALID,  /* not an alias: ']' or '[' unbalanced */
 	REQUEST_PRESENT,  /* all of it is loaded, built in or planned for something else */
 	REQUEST_WITHHELD, /* a rule withholds all of it */
+	REQUEST_DEFERRED, /* it waits for a module that is in somebody else's hands */
 };
 
 struct request {
@@ -38,7 +39,14 @@ struct request {
 	const char *params; /* "" when none */
 	uint32_t flags;
 	uint32_t result; /* enum request_result */
+	bool deferred;	 /* the same for one of its matches at least: it is to be asked again */
 	struct origin origin; /* where it was asked for; file NULL: by the caller */
+};
+
+enum planner_busy {
+	PLANNER_FREE,
+	PLANNER_BUSY,
+	PLANNER_AWAITED, /* and a request was deferred for it */
 };
 
 enum reason_kind {
@@ -110,6 +118,7 @@ struct planner {
 	ARRAY(uint8_t) loaded;		 /* by module */
 	ARRAY(uint32_t) step_of;	 /* by module: id + 1 */
 	ARRAY(uint8_t) wanted;		 /* by module: bits of enum reason_kind */
+	ARRAY(uint8_t) busy;		 /* by module: enum planner_busy */
 	ARRAY(struct request) requests;
 	ARRAY(struct action) actions;
 	ARRAY(struct reason) reasons;
@@ -129,6 +138,12 @@ struct planner {
 /* Says that a module is in the kernel. 0 or -ENOMEM. */
 int planner_set_loaded(struct planner *p, const char *name);
 bool planner_is_loaded(const struct planner *p, uint32_t module);
+
+/* Says that a module is being loaded by a step that is not this planner's. A request that would have to wait
+ * for it makes no steps: REQUEST_DEFERRED. 0 or -ENOMEM. */
+int planner_set_busy(struct planner *p, const char *name);
+/* It has ended; whether a request was deferred for it. */
+bool planner_end_busy(struct planner *p, const char *name);
 
 /* Resolves and expands one request; text and params are copied. The id of the request, or -ENOMEM. */
 int64_t planner_request(struct planner *p, const char *text, const char *params, uint32_t flags);

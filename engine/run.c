@@ -70,6 +70,7 @@ API int coldplug_load(struct coldplug *c)
 	if (r < 0)
 		return r;
 	c->handed += c->batch.n_steps;
+	c->active_us = context_now_us();
 	c->batch = (struct plan){};
 	/* While the loads begin: it takes its time to write down. */
 	return send_report_head(c);
@@ -92,7 +93,8 @@ static bool is_there(void *userdata, const char *name)
 }
 
 /* "Unknown symbol" without saying which helps nobody. */
-static void explain_enoent(struct coldplug *c, const struct step *step, struct load_result *result)
+static void explain_enoent(struct coldplug *c, struct loader *loader, const struct step *step,
+			   struct load_result *result)
 {
 	struct missing_symbol missing;
 	size_t n = strlen(result->message);
@@ -105,27 +107,60 @@ static void explain_enoent(struct coldplug *c, const struct step *step, struct l
 	else
 		return;
 	/* The report is the loading process's. If that has gone, the message is here all the same. */
-	(void)loader_annotate(c->loader, result->step, result->message);
+	(void)loader_annotate(loader, result->step, result->message);
+}
+
+/* A module that was removed since its step ended (its event came first) is not there. */
+static void note_module(struct coldplug *c, uint32_t module, const struct load_result *result)
+{
+	uint32_t *step = &c->planner.step_of.items[module];
+
+	if (*step != result->step + 1)
+		return;
+	if (result->outcome == LOAD_DONE || result->outcome == LOAD_ALREADY)
+		c->planner.loaded.items[module] = 1;
+	/* Who stays tries again what failed when something comes that wants it. */
+	else if (c->monitoring)
+		*step = 0;
+}
+
+static void count(struct coldplug *c, const struct load_result *result)
+{
+	if (result->end_us > c->end_us)
+		c->end_us = result->end_us;
+	if (result->outcome == LOAD_SKIPPED && result->error == ECANCELED)
+		c->n_cancelled++;
+	if (result->outcome <= LOAD_SKIPPED)
+		c->totals[result->outcome]++;
+}
+
+void context_tell_away(struct coldplug *c, struct loader *loader, size_t i, const struct load_result *result)
+{
+	struct load_result own = *result;
+
+	explain_enoent(c, loader, context_away_step(c, i), &own);
+	count(c, &own);
+	c->away_result = &own;
+	c->current_step = c->results.n + i;
+	if (c->progress)
+		c->progress(c->progress_data, c->current_step);
+	c->away_result = NULL;
 }
 
 static void take_result(struct coldplug *c, const struct load_result *result)
 {
 	struct load_result *place;
+	uint32_t module;
 
 	if (result->step >= c->results.n || c->results.items[result->step].outcome != RESULT_NONE)
 		return;
 	place = &c->results.items[result->step];
 	*place = *result;
-	explain_enoent(c, &c->planner.steps.items[result->step], place);
+	explain_enoent(c, c->loader, &c->planner.steps.items[result->step], place);
 	c->n_results++;
-	if (place->end_us > c->end_us)
-		c->end_us = place->end_us;
-	if (place->outcome == LOAD_DONE || place->outcome == LOAD_ALREADY)
-		c->planner.loaded.items[c->planner.step_module.items[result->step]] = 1;
-	if (place->outcome == LOAD_SKIPPED && place->error == ECANCELED)
-		c->n_cancelled++;
-	if (place->outcome <= LOAD_SKIPPED)
-		c->totals[place->outcome]++;
+	module = c->planner.step_module.items[result->step];
+	note_module(c, module, place);
+	count(c, place);
 	c->current_step = result->step;
 	if (c->progress)
 		c->progress(c->progress_data, result->step);
@@ -140,8 +175,14 @@ int context_take_results(struct coldplug *c)
 		take_result(c, &result);
 		n++;
 	}
+	if (r >= 0) {
+		r = context_take_away(c);
+		n += r > 0 ? r : 0;
+	}
 	if (r == -EPIPE)
 		log_error(&c->log, "the process that loads has died");
+	if (n)
+		c->active_us = context_now_us();
 	return r < 0 ? r : n;
 }
 

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "engine/context.h"
@@ -43,6 +44,8 @@
 #define UDEV_STUCK_US 180000000
 /* Without events: how long between two walks while loads are in flight. */
 #define WALK_INTERVAL_MS 200
+/* And while a monitor waits for devices: a walk takes a few ms. */
+#define IDLE_WALK_US 5000000
 /* A path that is waited for can be a link of udev's, which no event announces. */
 #define POLL_INTERVAL_MS 50
 /* At its end a run waits no longer for what only its recording wants to know of a device. */
@@ -67,9 +70,10 @@ int context_watch_loader(struct coldplug *c)
 	if (c->epoll_fd < 0) {
 		c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 		c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		if (c->epoll_fd < 0 || c->wake_fd < 0)
+		c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		if (c->epoll_fd < 0 || c->wake_fd < 0 || c->timer_fd < 0)
 			return -errno;
-		r = watch(c, c->wake_fd);
+		r = watch(c, c->wake_fd) ?: watch(c, c->timer_fd);
 		if (r < 0)
 			return r;
 	}
@@ -132,7 +136,10 @@ void context_stop_listening(struct coldplug *c)
 		close(c->epoll_fd);
 	if (c->wake_fd >= 0)
 		close(c->wake_fd);
-	c->epoll_fd = c->wake_fd = -1;
+	if (c->timer_fd >= 0)
+		close(c->timer_fd);
+	c->epoll_fd = c->wake_fd = c->timer_fd = -1;
+	c->timer_us = 0;
 	c->listening = false;
 }
 
@@ -156,7 +163,8 @@ static void take_module_event(struct coldplug *c, const struct uevent *e)
 		return;
 	c->planner.loaded.items[id] = 0;
 	c->planner.step_of.items[id] = 0;
-	memset(c->alias_seen.items, 0, c->alias_seen.n);
+	if (c->alias_seen.n)
+		memset(c->alias_seen.items, ALIAS_NEW, c->alias_seen.n);
 }
 
 static void tell_event(struct coldplug *c, const struct uevent *e)
@@ -242,11 +250,21 @@ static int take_events(struct coldplug *c)
 	return r < 0 ? r : c->listening;
 }
 
+static int start_afresh(struct coldplug *c, bool keep_aliases);
+
+/* A burst begins. What it is to be found with was read when the last one was over. */
+static int refresh(struct coldplug *c)
+{
+	if (!c->monitoring || c->handed || !c->new_aliases.n || context_fingerprint(c) == c->fingerprint)
+		return 0;
+	return start_afresh(c, true);
+}
+
 /* Plans and hands over what was wanted since the last time; how many new steps. */
 static int64_t load_wanted(struct coldplug *c)
 {
-	int64_t n = context_request_devices(c);
-	int r;
+	int r = refresh(c);
+	int64_t n = r < 0 ? r : context_request_devices(c);
 
 	if (n < 0)
 		return n;
@@ -268,7 +286,7 @@ static int look_again(struct coldplug *c)
 {
 	int64_t n = has_flag(c, COLDPLUG_DRY_RUN) ? coldplug_walk(c) : context_walk(c);
 
-	c->rescan = false;
+	c->rescan = c->walk = false;
 	c->look_for_waits = true;
 	c->walked_us = context_now_us();
 	return n == -ENOMEM ? -ENOMEM : 0;
@@ -305,18 +323,21 @@ static int wait_for_news(struct coldplug *c, int timeout_ms)
 	return n < 0 && errno != EINTR ? -errno : 0;
 }
 
-/* What signal handlers have noted. */
+/* What signal handlers have noted, and the timer. */
 static void heed_signals(struct coldplug *c)
 {
 	uint64_t count;
 
 	(void)!read(c->wake_fd, &count, sizeof(count));
+	if (read(c->timer_fd, &count, sizeof(count)) > 0)
+		c->timer_us = 0;
 	if (!c->cancelled)
 		return;
 	c->cancelled = 0;
 	c->was_cancelled = true;
 	if (c->loader)
 		loader_cancel(c->loader);
+	context_cancel_away(c);
 }
 
 API int coldplug_fd(struct coldplug *c)
@@ -324,28 +345,64 @@ API int coldplug_fd(struct coldplug *c)
 	return c->epoll_fd;
 }
 
+/* All that the next burst needs, while there is time. A loading process that cannot be had now is asked for
+ * again when it is needed, and told then. */
+static void get_ready(struct coldplug *c)
+{
+	const char *value;
+
+	for (int i = 0; i < MODDIR_INDEXES; i++)
+		(void)moddir_find(&c->dir, (enum moddir_index)i, "", &value);
+	if (!coldplug_start(c))
+		(void)context_watch_loader(c);
+}
+
 /* Who stays for days forgets each burst of events when it is over, so that nothing grows; and reads the
  * configuration and what is loaded anew, silently: what is wrong with it was told the first time. */
-static int start_afresh(struct coldplug *c)
+static int start_afresh(struct coldplug *c, bool keep_aliases)
 {
-	int level = c->log.level, r;
+	int level = c->log.level, r = in_flight(c) ? context_set_aside(c) : 0;
 	bool told = !c->reload;
 
-	context_reset(c);
+	if (r < 0)
+		return r;
+	context_reset(c, keep_aliases);
 	if (told)
 		c->log.level = LOG_LEVEL_DEBUG < level ? level : -1;
-	r = context_open(c);
+	r = context_open(c) ?: context_mark_away(c);
+	if (!r)
+		get_ready(c);
 	c->log.level = level;
 	if (c->reload)
-		c->rescan = true;
+		c->walk = true;
 	c->reload = 0;
 	return r;
 }
 
+/* When a burst is over: nothing has been handed over or come back for a moment; for a longer one if loads
+ * are in flight, which may never return. */
+static uint64_t end_of_burst(const struct coldplug *c)
+{
+	return c->active_us + (in_flight(c) ? c->stuck_us : c->quiet_us);
+}
+
+static bool has_grown(const struct coldplug *c)
+{
+	return c->planner.requests.n > REQUESTS_AT_ONCE || c->devices.aliases.n > REQUESTS_AT_ONCE;
+}
+
 static bool is_stale(const struct coldplug *c)
 {
-	return c->reload || c->handed || c->planner.requests.n > REQUESTS_AT_ONCE ||
-	       c->devices.aliases.n > REQUESTS_AT_ONCE;
+	/* Without a fingerprint: read before it began to stay. */
+	if (c->reload || has_grown(c) || !c->fingerprint)
+		return true;
+	return c->handed && (!c->loader || context_now_us() >= end_of_burst(c));
+}
+
+/* Without events nobody says that a device has gone: who knows only walks keeps what it has seen. */
+static int forget_burst(struct coldplug *c)
+{
+	return start_afresh(c, !c->listening && !c->reload && !has_grown(c));
 }
 
 /*
@@ -355,13 +412,35 @@ static bool is_stale(const struct coldplug *c)
  */
 static int make_up_for_lost(struct coldplug *c)
 {
-	int r = 0;
+	int r = c->monitoring ? start_afresh(c, false) : 0;
 
-	if (c->monitoring && in_flight(c))
-		return 0; /* the next result brings us here again */
-	if (c->monitoring)
-		r = start_afresh(c);
 	return r < 0 ? r : look_again(c);
+}
+
+/* Without events: another walk, in which what the one before has not seen has gone. */
+static void walk_now_and_then(struct coldplug *c)
+{
+	if (!c->monitoring || c->listening || context_now_us() < c->walked_us + IDLE_WALK_US)
+		return;
+	context_age_aliases(c);
+	c->walk = true;
+}
+
+static void set_timer(struct coldplug *c)
+{
+	uint64_t until = c->handed ? end_of_burst(c) : 0, walk = c->walked_us + IDLE_WALK_US;
+	struct itimerspec t = {};
+
+	if (!c->monitoring)
+		return;
+	if (!c->listening && (!until || walk < until))
+		until = walk;
+	if (until == c->timer_us)
+		return;
+	t.it_value.tv_sec = (time_t)(until / 1000000);
+	t.it_value.tv_nsec = (long)(until % 1000000) * 1000;
+	timerfd_settime(c->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
+	c->timer_us = until;
 }
 
 API int coldplug_dispatch(struct coldplug *c)
@@ -370,19 +449,23 @@ API int coldplug_dispatch(struct coldplug *c)
 	int r = results < 0 ? results : 0;
 
 	heed_signals(c);
-	if (r >= 0 && c->monitoring && !in_flight(c) && is_stale(c))
-		r = start_afresh(c);
+	if (r >= 0 && c->monitoring && is_stale(c))
+		r = forget_burst(c);
+	walk_now_and_then(c);
 	if (r >= 0)
 		r = context_take_devices(c) ?: asker_take(&c->disks_asker, take_disk, c);
 	if (r >= 0)
 		r = take_events(c);
 	if (r == 0 && c->rescan)
 		r = make_up_for_lost(c);
+	else if (r >= 0 && c->walk && !c->rescan)
+		r = look_again(c);
 	if (r >= 0) {
 		int64_t n = load_wanted(c);
 
 		r = n < 0 ? (int)n : ask_slow_ones(c);
 	}
+	set_timer(c);
 	return r < 0 ? r : results;
 }
 
@@ -455,7 +538,8 @@ static bool is_source_idle(struct coldplug *c)
 /* How long to wait at most: 0 for ever, else a time. */
 static uint64_t wait_until(const struct coldplug *c)
 {
-	uint64_t now = context_now_us(), until = wait_list_pending(&c->waits) ? c->deadline_us : 0;
+	bool limited = wait_list_pending(&c->waits) || has_flag(c, COLDPLUG_MONITOR);
+	uint64_t now = context_now_us(), until = limited ? c->deadline_us : 0;
 	uint64_t walk = now + WALK_INTERVAL_MS * 1000, poll = now + POLL_INTERVAL_MS * 1000;
 
 	if (c->barrier[0] && (!until || c->barrier_us < until))
@@ -564,6 +648,7 @@ static int time_is_up(struct coldplug *c)
 static int is_done(struct coldplug *c)
 {
 	bool waiting = wait_list_pending(&c->waits);
+	bool late = c->deadline_us && context_now_us() >= c->deadline_us;
 
 	if (c->waits.specs.n && !waiting)
 		return 1;
@@ -572,7 +657,9 @@ static int is_done(struct coldplug *c)
 	/* What nothing more is loaded for is not waited for either. */
 	if (c->was_cancelled && waiting && !in_flight(c))
 		return 1;
-	return waiting && c->deadline_us && context_now_us() >= c->deadline_us ? time_is_up(c) : 0;
+	if (late && !waiting && has_flag(c, COLDPLUG_MONITOR))
+		return -ETIMEDOUT;
+	return late && waiting ? time_is_up(c) : 0;
 }
 
 API int coldplug_advance(struct coldplug *c, int *timeout_ms)
@@ -587,7 +674,8 @@ API int coldplug_advance(struct coldplug *c, int *timeout_ms)
 		return 0;
 	c->done = true;
 	r = end_record(c, r < 0 ? r : done);
-	if (r > 0 && has_flag(c, COLDPLUG_MONITOR))
+	/* Who stays goes on however that ended. */
+	if ((r > 0 || r == -ETIMEDOUT) && has_flag(c, COLDPLUG_MONITOR))
 		c->monitoring = true;
 	return r;
 }

@@ -48,6 +48,9 @@ int64_t context_request_devices(struct coldplug *c)
 
 		if (id < 0)
 			return id;
+		/* What it waits for is in flight elsewhere (away.c): it is as if it had not been seen. */
+		if (c->planner.requests.items[id].deferred)
+			c->alias_seen.items[c->new_aliases.items[i]] = ALIAS_NEW;
 	}
 	c->new_aliases.n = 0;
 	c->n_aliases += n;
@@ -59,13 +62,21 @@ static int add_alias(struct coldplug *c, const char *alias)
 {
 	uint32_t id = intern_add(&c->devices.aliases, alias, strlen(alias));
 	int r = id == INTERN_NONE ? -ENOMEM : 0;
+	uint8_t seen;
 
 	while (!r && c->alias_seen.n < c->devices.aliases.n)
-		r = array_push(&c->alias_seen, 0);
-	if (r < 0 || c->alias_seen.items[id])
+		r = array_push(&c->alias_seen, ALIAS_NEW);
+	if (r < 0)
 		return r;
-	c->alias_seen.items[id] = 1;
-	return array_push(&c->new_aliases, id);
+	seen = c->alias_seen.items[id];
+	c->alias_seen.items[id] = ALIAS_SEEN;
+	return seen == ALIAS_NEW ? array_push(&c->new_aliases, id) : 0;
+}
+
+void context_age_aliases(struct coldplug *c)
+{
+	for (size_t i = 0; i < c->alias_seen.n; i++)
+		c->alias_seen.items[i] = c->alias_seen.items[i] == ALIAS_SEEN ? ALIAS_AGED : ALIAS_NEW;
 }
 
 void context_forget_alias(struct coldplug *c, const char *alias)
@@ -73,7 +84,7 @@ void context_forget_alias(struct coldplug *c, const char *alias)
 	uint32_t id = intern_find(&c->devices.aliases, alias, strcspn(alias, "\n"));
 
 	if (id != INTERN_NONE && id < c->alias_seen.n)
-		c->alias_seen.items[id] = 0;
+		c->alias_seen.items[id] = ALIAS_NEW;
 }
 
 int context_add_device(struct coldplug *c, const char *devpath, const char *alias)
@@ -131,8 +142,10 @@ int context_walk(struct coldplug *c)
 	if (r < 0)
 		return r;
 	r = walk_devices(&c->root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device, ask_device, c);
-	if (r < 0 && r != -ENOMEM)
+	/* Who walks again and again says so once. */
+	if (r < 0 && r != -ENOMEM && !(c->monitoring && c->walk_failed))
 		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->root.path, strerror(-r));
+	c->walk_failed = r < 0;
 	return r;
 }
 

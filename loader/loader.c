@@ -218,6 +218,11 @@ int loader_next(struct loader *l, struct load_result *result)
 	r = receive(l);
 	if (r <= 0)
 		return r;
+	if (l->in.header.type == WIRE_REPORT_DONE) {
+		l->finished = true;
+		l->report_error = l->in.error;
+		return 0;
+	}
 	if (l->in.header.type != WIRE_RESULT)
 		return -EPIPE;
 	*result = l->in.result;
@@ -338,6 +343,11 @@ int loader_finish(struct loader *l)
 	l->finished = true;
 	l->report_error = l->in.error;
 	return l->report_error;
+}
+
+int loader_finish_later(struct loader *l)
+{
+	return l->finished ? 0 : send_message(l, WIRE_FINISH, NULL, 0, -1);
 }
 
 void loader_free(struct loader *l)

@@ -92,5 +92,8 @@ int loader_report_head(struct loader *l, const char *head, size_t len);
  * as long as it likes and calls loader_free() instead. */
 int loader_finish(struct loader *l);
 
+/* The same without waiting: results go on coming, and when all are there the report is in place. */
+int loader_finish_later(struct loader *l);
+
 /* Closes the front's end; loads go on. NULL is fine. Leaves the report to the loader's process. */
 void loader_free(struct loader *l);

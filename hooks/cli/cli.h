@@ -30,7 +30,7 @@ struct cli {
 	bool json;
 	bool dry_run;
 	int waits;	     /* how many --wait-for */
-	bool timeout;	     /* there is a --timeout */
+	unsigned int timeout_ms; /* --timeout; 0: there is none */
 	char *wait_specs[16];
 	unsigned int n_errors; /* that the library told */
 	bool not_found;	     /* why: a name that is no module's */

@@ -100,7 +100,7 @@ int command_run(struct cli *cli)
 
 	if (cli_begins_with_param(cli))
 		return EXIT_USAGE;
-	if (cli->timeout && !cli->waits) {
+	if (cli->timeout_ms && !cli->waits) {
 		fprintf(stderr, "coldplug run: --timeout is for --wait-for: without it there is nothing to wait for in vain\n");
 		return EXIT_USAGE;
 	}

@@ -89,8 +89,8 @@ static int set_timeout(struct setup *s, const char *value)
 			ms += digit * (unsigned long)(*end - '0');
 	if (*end || seconds > 4000000 || !(seconds || ms))
 		return -EINVAL;
-	s->cli->timeout = true;
-	return coldplug_set_timeout(s->cli->c, (unsigned int)(seconds * 1000 + ms));
+	s->cli->timeout_ms = (unsigned int)(seconds * 1000 + ms);
+	return coldplug_set_timeout(s->cli->c, s->cli->timeout_ms);
 }
 
 static int set_notify_fd(struct setup *s, const char *value)
@@ -200,6 +200,8 @@ static const struct option_row {
 	  "end once /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL= is there",
 	  "wants /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
 	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS", "how long to wait for it", "wants seconds, from 0.001 on" },
+	{ "timeout", 0, COMMAND_MONITOR, set_timeout, "SECONDS", "be ready after that in any case (60)",
+	  "wants seconds, from 0.001 on" },
 	{ "report", 0, LOADING, set_report, "FILE", "write everything as JSON, see coldplug-report(5)" },
 	{ "record", 0, COMMAND_RUN, set_record, "FILE", "save what the machine shows and the events of the run" },
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL, "let modules without drivers wait for others' probes too" },

@@ -25,6 +25,8 @@
  *	storm N [MODULE,...]...		N synthetic "add" events, round and round all devices; in the
  *					middle these modules are removed. How many messages the kernel
  *					had to drop meanwhile
+ *	-c COMMAND			as /bin/sh, for an install line: make the file that COMMAND is, and
+ *					never end
  *	overflow OUT MODULE,... MODULE,...
  *					stop the program, let its receive buffer overflow, and only
  *					then remove the first modules: their events are lost. Let it
@@ -441,6 +443,13 @@ static int hang(const char *path)
 	return 0;
 }
 
+static int never_end(const char *path)
+{
+	close(creat(path, 0644));
+	for (;;)
+		pause();
+}
+
 static char *files[8192];
 static int n_files;
 
@@ -533,6 +542,8 @@ int main(int argc, char **argv)
 		return hang(argv[1]);
 	if (!strcmp(what, "storm") && argc >= 2)
 		return storm(atoi(argv[1]), argv + 2, argc - 2);
+	if (!strcmp(what, "-c") && argc == 2)
+		return never_end(argv[1]);
 	if (!strcmp(what, "overflow") && argc == 4)
 		return overflow(argv[1], argv[2], argv[3]);
 	if (strcmp(what, "rmmod") != 0) {
