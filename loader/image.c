@@ -52,6 +52,7 @@ void image_close(struct image *image)
 	if (image->fd >= 0)
 		close(image->fd);
 	image->fd = -1;
+	blob_release(&image->plain);
 }
 
 static int complain(struct image_load *how, int r, const char *what)
@@ -146,8 +147,8 @@ static int load_plain_bytes(const struct kernel *k, const void *data, size_t siz
 	return k->ops->init_module(k->data, data, size, params);
 }
 
-static int load_plain(const struct kernel *k, const struct image *image, const char *params,
-		      const char *head, size_t n_head, struct image_load *how)
+static int load_plain(const struct kernel *k, const struct image *image, const char *params, const char *head,
+		      size_t n_head, struct image_load *how)
 {
 	const char *wrong = elf_header_complaint(head, n_head, image->size);
 	_cleanup_blob_ struct blob store = {};
@@ -166,6 +167,34 @@ static int load_plain(const struct kernel *k, const struct image *image, const c
 	if (r < 0)
 		return complain(how, r, strerror(-r));
 	return load_plain_bytes(k, data, size, params, how);
+}
+
+int image_decompress(const struct kernel *k, const struct image *image, struct image *ret)
+{
+	_cleanup_blob_ struct blob store = {};
+	struct image plain = { .path = image->path, .fd = -1 };
+	char head[ELF_HEADER_MAX];
+	enum compression c;
+	const void *data;
+	ssize_t n = 0;
+	size_t size;
+	int r;
+
+	if (image->fd >= 0)
+		n = read_at(image->fd, head, sizeof(head), 0);
+	c = image->fd >= 0 ? compression_of(head, n > 0 ? (size_t)n : 0) :
+			     compression_of(image->bytes, image->size);
+	if (c == COMPRESSION_NONE || (image->fd >= 0 && c == k->compression))
+		return 0;
+	r = image_bytes(image, &store, &data, &size) ?: decompress(c, data, size, LIMIT_IMAGE, &plain.plain);
+	if (r < 0) {
+		blob_release(&plain.plain);
+		return r;
+	}
+	plain.bytes = plain.plain.data;
+	plain.size = plain.plain.size;
+	*ret = plain;
+	return 1;
 }
 
 static int load_decompressed(const struct kernel *k, const struct image *image, enum compression c,
@@ -201,8 +230,7 @@ static int load_compressed(const struct kernel *k, const struct image *image, en
 	return load_decompressed(k, image, c, params, how);
 }
 
-int image_load(const struct kernel *k, const struct image *image, const char *params,
-	       struct image_load *how)
+int image_load(const struct kernel *k, const struct image *image, const char *params, struct image_load *how)
 {
 	const char *head = image->bytes;
 	ssize_t n = (ssize_t)(image->size < ELF_HEADER_MAX ? image->size : ELF_HEADER_MAX);
@@ -229,25 +257,27 @@ static int read_range(const struct image *image, struct blob *b, const struct el
 	return n < 0 ? (int)n : (uint64_t)n < range->size ? -EBADMSG : 0;
 }
 
-/* A copy of the file of which only the symbols have been read: the other pages are never touched. */
+/* Of a file b becomes a copy of which only the symbols have been read: the other pages are never touched. */
 static int read_symbols(const struct image *image, struct blob *b, struct elf *elf, struct elf_range *strings)
 {
 	struct elf_range head = { .size = ELF_HEADER_MAX }, sections, symbols;
 	int r;
 
-	if (image->fd < 0 || image->size < ELF_HEADER_MAX)
+	if (image->size < ELF_HEADER_MAX)
 		return -EOPNOTSUPP;
+	if (image->fd < 0)
+		return elf_open(elf, image->bytes, image->size) ?: elf_symbol_ranges(elf, &symbols, strings);
 	r = blob_reserve(b, image->size) ?: read_range(image, b, &head);
 	if (r < 0)
 		return r;
 	if (compression_of(b->data, ELF_HEADER_MAX) != COMPRESSION_NONE)
 		return -EOPNOTSUPP;
 	return elf_sections_range(b->data, ELF_HEADER_MAX, image->size, &sections) ?:
-	       read_range(image, b, &sections) ?:
-	       elf_open(elf, b->data, image->size) ?:
-	       elf_symbol_ranges(elf, &symbols, strings) ?:
-	       read_range(image, b, &symbols) ?:
-	       read_range(image, b, strings);
+		       read_range(image, b, &sections)				   ?:
+		       elf_open(elf, b->data, image->size)			   ?:
+		       elf_symbol_ranges(elf, &symbols, strings)		   ?:
+		       read_range(image, b, &symbols)				   ?:
+		       read_range(image, b, strings);
 }
 
 /* The kernel's functions to register a driver are called like this, on every bus; xenbus alone has
@@ -271,9 +301,10 @@ bool image_probes(const struct image *image)
 	size_t cursor = 0;
 	bool serves_others;
 	int r = read_symbols(image, &b, &elf, &strings);
+	const char *data = image->fd < 0 ? image->bytes : b.data;
 
 	/* include/linux/export-internal.h: each symbol exported has one of these beside it. */
-	serves_others = !r && memmem(b.data + strings.offset, strings.size, "__ksymtab_", 10);
+	serves_others = !r && memmem(data + strings.offset, strings.size, "__ksymtab_", 10);
 	while (!r && (r = elf_undefined_next(&elf, &cursor, &name)) > 0) {
 		if (begins_probes(name, serves_others))
 			return true;

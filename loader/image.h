@@ -10,6 +10,7 @@ struct image {
 	int fd;		  /* -1: bytes */
 	const void *bytes;
 	size_t size;
+	struct blob plain; /* what bytes are of, when they are the image's own */
 };
 
 struct image_load {
@@ -21,10 +22,14 @@ struct image_load {
 int image_open(struct image *ret, const struct rootfs *root, const char *path);
 void image_close(struct image *image);
 
+/* A compressed image that the kernel does not decompress itself: as bytes, to be closed. 1; 0: it is another one;
+ * -errno: it cannot be read or is broken, which image_load() says better. */
+int image_decompress(const struct kernel *k, const struct image *image, struct image *ret);
+
 /* Gives the image to the kernel: 0 or -errno. how is always written. */
 int image_load(const struct kernel *k, const struct image *image, const char *params,
 	       struct image_load *how);
 
 /* Whether loading it can begin a device's probe, as far as can be told: it registers a driver, or does
- * asynchronous work of its own. Reads its symbols only. True when in doubt (a compressed file too). */
+ * asynchronous work of its own. Of a file reads the symbols only. True when in doubt (compressed ones too). */
 bool image_probes(const struct image *image);

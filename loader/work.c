@@ -66,6 +66,8 @@ static void load_module(const struct kernel *k, const struct step *step, const s
 {
 	_cleanup_free_ char *with_async = NULL, *path = NULL;
 	const char *params = step->params ? step->params : "";
+	struct image plain = { .fd = -1 };
+	const struct image *used = &image->image;
 	struct step shown = *step;
 
 	/* Messages name the file as the user knows it. */
@@ -77,9 +79,13 @@ static void load_module(const struct kernel *k, const struct step *step, const s
 		cannot_open(&shown, -image->error, result);
 		return;
 	}
-	if (k->async_probe && !image_probes(&image->image))
+	/* Its symbols can be looked at then. */
+	if (image_decompress(k, used, &plain) > 0)
+		used = &plain;
+	if (k->async_probe && !image_probes(used))
 		with_async = with_async_probe(params);
-	load_until_judged(k, &image->image, &shown, with_async ? with_async : params, result);
+	load_until_judged(k, used, &shown, with_async ? with_async : params, result);
+	image_close(&plain);
 }
 
 static void judge_status(const struct step *step, const char *origin, struct kernel_output *output,
@@ -98,7 +104,8 @@ static void judge_status(const struct step *step, const char *origin, struct ker
 
 static void run_command(const struct kernel *k, const struct step *step, struct load_result *result)
 {
-	struct kernel_command command = { .command = step->command, .module = step->name,
+	struct kernel_command command = { .command = step->command,
+					  .module = step->name,
 					  .foreground = k->foreground };
 	const char *origin = step->origin ? step->origin : "?";
 	const char *root = k->root.path && *k->root.path ? k->root.path : "/";
