@@ -130,6 +130,7 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 	free_contents(c);
 	free_aliases(c);
 	wait_list_free(&c->waits);
+	wait_list_free(&c->mounts);
 	free_list(c->config_paths);
 	if (c->unpacked)
 		nftw(c->unpacked, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
@@ -285,6 +286,16 @@ API int coldplug_wait_for(struct coldplug *c, const char *spec)
 		log_error(&c->log, "%s: this coldplug is built without libblkid and cannot look for it", spec);
 	if (r > 0)
 		log_warning(&c->log, "%s: only udev makes this path", spec);
+	return r < 0 ? r : 0;
+}
+
+API int coldplug_prepare_mount(struct coldplug *c, const char *spec)
+{
+	int r = wait_list_add(&c->mounts, spec);
+
+	c->mounts.types = c->mounts.one_will_do = true;
+	if (r == -EOPNOTSUPP)
+		log_warning(&c->log, "%s: this coldplug is built without libblkid and cannot look for it", spec);
 	return r < 0 ? r : 0;
 }
 

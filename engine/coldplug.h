@@ -318,6 +318,12 @@ bool coldplug_is_settled(struct coldplug *c);
  * without libblkid. Since 0.1. */
 int coldplug_wait_for(struct coldplug *c, const char *spec);
 
+/** Has the module of the file system on a device loaded as soon as the device is there, so that who mounts it
+ * need not wait for that. Nobody waits for the device. spec and errors are those of coldplug_wait_for().
+ * Needs libblkid; what it calls the file system is looked for as "fs-TYPE", as mount(2) does
+ * (fs/filesystems.c). Since 0.1. */
+int coldplug_prepare_mount(struct coldplug *c, const char *spec);
+
 /** How long coldplug_run() waits for it, from coldplug_new() on, before it answers -ETIMEDOUT;
  * milliseconds, 0 for ever. With COLDPLUG_MONITOR how long it waits until all has settled: -ETIMEDOUT says
  * that loads are still in flight (coldplug_step()), and coldplug_dispatch() goes on all the same.

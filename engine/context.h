@@ -113,6 +113,7 @@ struct coldplug {
 
 	/* what is waited for */
 	struct wait_list waits;
+	struct wait_list mounts; /* nobody waits for these: only their file systems are of interest */
 	struct asker disks_asker; /* what is on them */
 	bool look_for_waits;	  /* at all devices there are */
 	unsigned int timeout_ms;
@@ -176,6 +177,10 @@ int context_open_root(struct coldplug *c);
  * context_request_devices(), which says how many that were. */
 int context_add_device(struct coldplug *c, const char *devpath, const char *alias);
 int64_t context_request_devices(struct coldplug *c);
+
+/* Wants the modules of the file systems on what is about to be mounted, as far as that has come: once each.
+ * 0 or a negative errno. */
+int context_want_filesystems(struct coldplug *c);
 /* The same for what an event says. */
 int context_add_event(struct coldplug *c, const struct uevent *e);
 

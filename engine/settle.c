@@ -219,8 +219,9 @@ static int take_event(struct coldplug *c, const struct uevent *e)
 		context_forget_alias(c, e->modalias);
 	if (!brings_device(e))
 		return 0;
-	if (e->devname && e->subsystem && !strcmp(e->subsystem, "block") && c->waits.specs.n) {
-		int r = wait_list_check_block(&c->waits, &c->root, &c->disks_asker, e->devname);
+	if (e->devname && e->subsystem && !strcmp(e->subsystem, "block")) {
+		int r = wait_list_check_block(&c->waits, &c->root, &c->disks_asker, e->devname) ?:
+				wait_list_check_block(&c->mounts, &c->root, &c->disks_asker, e->devname);
 
 		if (r < 0)
 			return r;
@@ -296,7 +297,8 @@ static int take_disk(void *userdata, const struct ask_answer *answer)
 {
 	struct coldplug *c = userdata;
 
-	return wait_list_take_answer(&c->waits, &c->root, &c->disks_asker, &c->log, answer);
+	return wait_list_take_answer(&c->waits, &c->root, &c->disks_asker, &c->log, answer) ?:
+		       wait_list_take_answer(&c->mounts, &c->root, &c->disks_asker, &c->log, answer);
 }
 
 /* After what is known has been handed over: loading comes first. */
@@ -306,6 +308,8 @@ static int ask_slow_ones(struct coldplug *c)
 
 	if (c->look_for_waits && wait_list_pending(&c->waits))
 		r = wait_list_check_all(&c->waits, &c->root, &c->disks_asker);
+	if (!r && c->look_for_waits && wait_list_pending(&c->mounts))
+		r = wait_list_check_all(&c->mounts, &c->root, &c->disks_asker);
 	c->look_for_waits = false;
 	return r ?: asker_go(&c->disks_asker) ?: asker_go(&c->devices_asker);
 }
@@ -453,7 +457,9 @@ API int coldplug_dispatch(struct coldplug *c)
 		r = forget_burst(c);
 	walk_now_and_then(c);
 	if (r >= 0)
-		r = context_take_devices(c) ?: asker_take(&c->disks_asker, take_disk, c);
+		r = context_take_devices(c)			      ?:
+			    asker_take(&c->disks_asker, take_disk, c) ?:
+									context_want_filesystems(c);
 	if (r >= 0)
 		r = take_events(c);
 	if (r == 0 && c->rescan)
@@ -571,7 +577,9 @@ static int take_news(struct coldplug *c)
 	/* While loads are slow it may be in the queue still, behind others. */
 	if (c->barrier[0] && c->emptied_us > c->barrier_us)
 		give_up_barriers(c, "its event does not come back");
-	r = wait_list_check_paths(&c->waits, &c->root, &c->disks_asker) ?: ask_slow_ones(c);
+	r = wait_list_check_paths(&c->waits, &c->root, &c->disks_asker)		 ?:
+		    wait_list_check_paths(&c->mounts, &c->root, &c->disks_asker) ?:
+										   ask_slow_ones(c);
 	if (r < 0)
 		return r;
 	/* Without events, a result or the passing of time is a reason to look again. */

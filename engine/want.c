@@ -268,6 +268,27 @@ API int coldplug_want(struct coldplug *c, const char *name, const char *params)
 	return strchr(name, '/') ? want_path(c, name, params) : want(c, name, params, 0, (struct origin){});
 }
 
+int context_want_filesystems(struct coldplug *c)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < c->mounts.specs.n; i++) {
+		_cleanup_free_ char *type = steal_ptr(c->mounts.specs.items[i].type);
+		char alias[64];
+
+		if (!type)
+			continue;
+		snprintf(alias, sizeof(alias), "fs-%.50s", type);
+		/* What is built in, and what is no file system (LVM2_member), is nothing to say a word about. */
+		c->lookup.names_only = true;
+		r = lookup_alias(&c->lookup, alias, &c->matches);
+		c->lookup.names_only = false;
+		if (r > 0)
+			r = coldplug_want(c, alias, NULL);
+	}
+	return r < 0 ? r : 0;
+}
+
 /* A file of modules-load.d: a name a line, '#' and ';' begin comments (modules-load.d(5)). Blacklists
  * count, as for systemd-modules-load(8). */
 static int want_file(struct coldplug *c, const char *path)

@@ -320,7 +320,7 @@ static bool is_meant(const struct wait_spec *spec, const struct blockdev *dev)
 static bool needs_probe(const struct wait_list *l)
 {
 	for (size_t i = 0; i < l->specs.n; i++)
-		if (l->specs.items[i].kind > WAIT_NUMBER)
+		if (l->specs.items[i].kind > WAIT_NUMBER && !(l->one_will_do && l->specs.items[i].node))
 			return true;
 	return false;
 }

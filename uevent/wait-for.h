@@ -35,6 +35,7 @@ struct wait_list {
 	ARRAY(struct wait_spec) specs;
 	size_t n_found;
 	bool types; /* a path or a number is there only when it is known what is on it */
+	bool one_will_do; /* nobody is told of a second device of the same name */
 };
 
 /* "/dev/...", "MAJOR:MINOR", "UUID=", "LABEL=", "PARTUUID=", also with "/PARTNROFF=N" behind, "PARTLABEL=", or

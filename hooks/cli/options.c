@@ -75,6 +75,14 @@ static int set_wait_for(struct setup *s, const char *value)
 	return r;
 }
 
+static int set_prepare_mount(struct setup *s, const char *value)
+{
+	int r = coldplug_prepare_mount(s->cli->c, value);
+
+	/* A loss of time at most, and it has been said. */
+	return r == -EOPNOTSUPP ? 0 : r;
+}
+
 /* Seconds, with a fraction of at most three digits. */
 static int set_timeout(struct setup *s, const char *value)
 {
@@ -198,6 +206,9 @@ static const struct option_row {
 	{ "jobs", 'j', LOADING, set_jobs, "N", "at most N loads in flight", "wants a number from 1 to 4096" },
 	{ "wait-for", 0, COMMAND_RUN, set_wait_for, "SPEC",
 	  "end once /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL= is there",
+	  "wants /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
+	{ "prepare-mount", 0, COMMAND_RUN | COMMAND_MONITOR, set_prepare_mount, "SPEC",
+	  "once that is there load the module of its file system; not waited for",
 	  "wants /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
 	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS", "how long to wait for it", "wants seconds, from 0.001 on" },
 	{ "timeout", 0, COMMAND_MONITOR, set_timeout, "SECONDS", "be ready after that in any case (60)",

@@ -199,6 +199,50 @@ static void a_timeout_comes_in_time_too(void **state)
 	release_hub(m, "");
 }
 
+/* An ext2 as little as libblkid knows one: the number that marks it and a UUID (fs/ext2/ext2.h). */
+static void put_ext2(const struct machine *m, const char *name, unsigned char byte)
+{
+	static char image[64 * 1024];
+	FILE *f;
+
+	memset(image, 0, sizeof(image));
+	image[1024 + 56] = 0x53;
+	image[1024 + 57] = (char)0xef;
+	memset(image + 1024 + 104, byte, 16);
+	make_parents(m, name);
+	f = fopen(path_of(m, name), "we");
+	assert_non_null(f);
+	assert_int_equal(fwrite(image, 1, sizeof(image), f), sizeof(image));
+	fclose(f);
+}
+
+/* Withheld, so that nothing is loaded; that it was wanted is what counts. */
+static void who_prepares_a_mount_gets_its_file_system(void **state)
+{
+	static const char uuid[] = "UUID=42424242-4242-4242-4242-424242424242";
+	struct machine *m = *state;
+	const char *const *names;
+	const struct coldplug_reason *why;
+	int r = coldplug_prepare_mount(m->c, uuid);
+
+	if (r == -EOPNOTSUPP)
+		skip();
+	assert_int_equal(r, 0);
+	assert_int_equal(coldplug_prepare_mount(m->c, "/dev/never"), 0);
+	assert_int_equal(coldplug_prepare_mount(m->c, "ZFS=pool"), -EINVAL);
+	coldplug_set_flag(m->c, COLDPLUG_BLACKLIST, true);
+	put(m, "lib/modules/1.0/modules.dep", "kernel/black.ko:\nkernel/b2.ko:\nkernel/smallfs.ko:\n");
+	put(m, "lib/modules/1.0/modules.alias", "alias pci:v2 black\nalias pci:v3 b2\nalias fs-ext2 smallfs\n");
+	put(m, "etc/modprobe.d/y.conf", "blacklist smallfs\n");
+	put_ext2(m, "dev/a", 0x41);
+	put_ext2(m, "dev/b", 0x42);
+	put(m, "sys/class/block/a/size", "128\n");
+	put(m, "sys/class/block/b/size", "128\n");
+	assert_int_equal(coldplug_run(m->c), 0);
+	assert_int_equal(coldplug_withheld(m->c, &names), 4);
+	assert_true(coldplug_why(m->c, "smallfs", &why) > 0);
+}
+
 static void run_waits_for_an_answer(void **state)
 {
 	struct machine *m = *state;
@@ -463,6 +507,7 @@ int main(void)
 		t(both_halves_of_the_walk_count),
 		t(a_device_that_does_not_answer_holds_up_nobody),
 		t(a_timeout_comes_in_time_too),
+		t(who_prepares_a_mount_gets_its_file_system),
 		t(run_waits_for_an_answer),
 		t(but_not_for_ever),
 		t(who_has_a_loop_of_its_own_sees_when_all_has_settled),
