@@ -25,7 +25,8 @@ static const struct {
 	{ "pci:*bc08sc05*", 340 }, /* SD host */
 	{ "usb:*ic08isc*", 330 }, /* mass storage */
 	{ "pci:*bc0Csc03*", 320 }, /* USB host */
-	{ "pci:*bc01sc0[047]*", 200 }, /* SCSI, RAID, SAS */
+	{ "pci:*bc01sc00*", 210 }, /* SCSI: a bus rests for seconds after its reset */
+	{ "pci:*bc01sc0[047]*", 200 }, /* RAID, SAS */
 	{ "pci:*bc01*", 200 },
 	{ "pci:*bc02*", 100 }, /* network */
 	{ "virtio:d00000001v*", 100 },

@@ -24,13 +24,13 @@ static void what_the_root_may_be_on_comes_first(void **state)
 		{ 8, "usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00" },
 		{ 9, "pci:v00001B36d0000000Dsv00001AF4sd00001100bc0Csc03i30" },	 /* xHCI */
 		{ 10, "pci:v00001000d00000012sv00000000sd00001000bc01sc00i00" }, /* 53c895a */
-		{ 10, "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00" }, /* megasas */
-		{ 11, "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00" }, /* e1000 */
-		{ 11, "virtio:d00000001v00001AF4" },
-		{ 12, "pci:v00001234d00001111sv00001AF4sd00001100bc03sc00i00" }, /* VGA */
-		{ 12, "dmi:bvnSeaBIOS:bvr1:" },
-		{ 12, "" },
-		{ 12, "ahci" },
+		{ 11, "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00" }, /* megasas */
+		{ 12, "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00" }, /* e1000 */
+		{ 12, "virtio:d00000001v00001AF4" },
+		{ 13, "pci:v00001234d00001111sv00001AF4sd00001100bc03sc00i00" }, /* VGA */
+		{ 13, "dmi:bvnSeaBIOS:bvr1:" },
+		{ 13, "" },
+		{ 13, "ahci" },
 	};
 
 	for (size_t i = 1; i < ARRAY_SIZE(rows); i++) {
