@@ -5,8 +5,7 @@
  *
  *	start OUT PROGRAM ARG...	begin it and leave it running. With --notify-fd 3
  *					among the words: return when it says that it is ready
- *	signal OUT NUMBER [STATUS]	send a signal; SIGTERM also waits for its end, and fails
- *					when its status is another than 0 or this
+ *	signal OUT NUMBER		send a signal; SIGTERM also waits for its end, which must be with 0
  *	memory OUT			print its VmRSS
  *	expect LIST SECONDS PROGRAM ARG...
  *					run it, at most so long: its status must be in LIST ("0,1")
@@ -196,7 +195,7 @@ static int start(int argc, char **argv)
 	return strcmp(got[0], "\n") || strcmp(got[1], "READY=1");
 }
 
-static int send_signal(const char *out, int number, int expected)
+static int send_signal(const char *out, int number)
 {
 	long pid = number_in(out, ".pid"), status = -1;
 	double end = now() + 30;
@@ -210,7 +209,7 @@ static int send_signal(const char *out, int number, int expected)
 	while (now() < end && (status = number_in(out, ".status")) < 0)
 		nap();
 	printf("ended with %ld after %.3f s\n", status, now() - end + 30);
-	return status < 0 ? 124 : status == expected ? 0 : status ? (int)status : 1;
+	return status < 0 ? 124 : (int)status;
 }
 
 static int memory(const char *out)
@@ -522,8 +521,8 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!strcmp(what, "start") && argc > 2)
 		return start(argc, argv);
-	if (!strcmp(what, "signal") && (argc == 3 || argc == 4))
-		return send_signal(argv[1], atoi(argv[2]), argc == 4 ? atoi(argv[3]) : 0);
+	if (!strcmp(what, "signal") && argc == 3)
+		return send_signal(argv[1], atoi(argv[2]));
 	if (!strcmp(what, "memory") && argc == 2)
 		return memory(argv[1]);
 	if (!strcmp(what, "expect") && argc > 3)
