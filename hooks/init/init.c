@@ -618,8 +618,9 @@ static int dry_run(const char *root)
 	else
 		printf("wait: for ever\n");
 	free(spec);
+	r = o.unknown ? 2 : 0;
 	init_options_free(&o);
-	return o.unknown ? 2 : 0;
+	return r;
 }
 
 static void help(FILE *to)

@@ -3,6 +3,7 @@
  * messages, on the console unless "quiet" or loglevel= keeps it away, and in the journal later. */
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #define LIMIT_FILE "/proc/sys/kernel/printk_devkmsg"
 
 static int kmsg = -1;
+static bool speaks_to_kernel; /* PID 1 and its children, not who shows what it would do */
 static char limit_before[32];
 
 /* /dev/kmsg drops all but ten lines in five seconds unless this is "on", with a newline (kernel/printk/printk.c). */
@@ -39,6 +41,7 @@ static void remember_limit(void)
 
 void say_open(void)
 {
+	speaks_to_kernel = true;
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (kmsg < 0)
 		return;
@@ -64,7 +67,7 @@ void say(int level, const char *fmt, ...)
 	n = (int)strlen(line);
 	if (m < 0)
 		return;
-	if (kmsg < 0) /* /dev may have come since */
+	if (speaks_to_kernel && kmsg < 0) /* /dev may have come since */
 		kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	line[n++] = '\n';
 	if (kmsg >= 0 && write(kmsg, line, (size_t)n) == n)
