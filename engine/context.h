@@ -79,6 +79,8 @@ struct coldplug {
 	struct netlink netlink;
 	struct udev_source *udev; /* instead of netlink */
 	bool rescan;	      /* something was lost: look at /sys */
+	uint64_t rescan_us;   /* since when */
+	unsigned int losses;  /* barriers, and walks made up for lost ones, since something new was wanted */
 	bool walk;	      /* look at /sys, but nothing was lost */
 	bool walk_failed;     /* told */
 	bool gap_excused;     /* a gap in the numbers has had its rescan in this settling */
