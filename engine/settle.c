@@ -582,7 +582,8 @@ static bool is_source_idle(struct coldplug *c)
 /* How long to wait at most: 0 for ever, else a time. */
 static uint64_t wait_until(const struct coldplug *c)
 {
-	bool limited = wait_list_pending(&c->waits) || has_flag(c, COLDPLUG_MONITOR);
+	bool limited = wait_list_pending(&c->waits) || (c->waits.specs.n && !c->done) ||
+		       has_flag(c, COLDPLUG_MONITOR);
 	uint64_t now = context_now_us(), until = limited ? c->deadline_us : 0;
 	uint64_t walk = now + WALK_INTERVAL_MS * 1000, poll = now + POLL_INTERVAL_MS * 1000;
 
@@ -696,13 +697,19 @@ static int time_is_up(struct coldplug *c)
 	return wait_list_pending(&c->waits) ? -ETIMEDOUT : 1;
 }
 
+/* What is to be mounted is there, and says in a moment which file system it has, or is given up. */
+static bool prepares_mount(const struct coldplug *c)
+{
+	return wait_list_is_asking(&c->mounts) && asker_busy(&c->disks_asker);
+}
+
 /* 1: everything is done, or what is waited for is there. */
 static int is_done(struct coldplug *c)
 {
 	bool waiting = wait_list_pending(&c->waits);
 	bool late = c->deadline_us && context_now_us() >= c->deadline_us;
 
-	if (c->waits.specs.n && !waiting)
+	if (c->waits.specs.n && !waiting && (late || !prepares_mount(c)))
 		return 1;
 	if (coldplug_is_settled(c) && !waiting)
 		return 1;
