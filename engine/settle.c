@@ -292,10 +292,18 @@ static int refresh(struct coldplug *c)
 	return start_afresh(c, true);
 }
 
+static int want_names(struct coldplug *c)
+{
+	bool configure = c->configure;
+
+	c->configure = false;
+	return (configure ? coldplug_want_configured(c) : 0) ?: context_want_filesystems(c);
+}
+
 /* Plans and hands over what was wanted since the last time; how many new steps. */
 static int64_t load_wanted(struct coldplug *c)
 {
-	int r = refresh(c);
+	int r = refresh(c) ?: want_names(c); /* what is wanted before a reset is forgotten by it */
 	int64_t n = r < 0 ? r : context_request_devices(c);
 
 	if (n < 0)
@@ -321,6 +329,7 @@ static int look_again(struct coldplug *c)
 	int64_t n = has_flag(c, COLDPLUG_DRY_RUN) ? coldplug_walk(c) : context_walk(c);
 
 	c->rescan = c->walk = false;
+	context_want_again(c);
 	c->look_for_waits = true;
 	c->walked_us = context_now_us();
 	return n == -ENOMEM ? -ENOMEM : 0;
@@ -398,21 +407,23 @@ static void get_ready(struct coldplug *c)
  * configuration and what is loaded anew, silently: what is wrong with it was told the first time. */
 static int start_afresh(struct coldplug *c, bool keep_aliases)
 {
-	int level = c->log.level, r = in_flight(c) ? context_set_aside(c) : 0;
-	bool told = !c->reload;
+	int level = c->log.level, r;
+	bool reload = c->reload;
 
+	/* Now: a signal that comes from here on is heeded the next time. */
+	c->reload = 0;
+	r = in_flight(c) ? context_set_aside(c) : 0;
 	if (r < 0)
 		return r;
-	context_reset(c, keep_aliases);
-	if (told)
+	context_reset(c, keep_aliases && !reload);
+	if (!reload)
 		c->log.level = LOG_LEVEL_DEBUG < level ? level : -1;
 	r = context_open(c) ?: context_mark_away(c);
 	if (!r)
 		get_ready(c);
 	c->log.level = level;
-	if (c->reload)
-		c->walk = true;
-	c->reload = 0;
+	if (reload)
+		c->walk = c->configure = true;
 	return r;
 }
 
@@ -439,7 +450,7 @@ static bool is_stale(const struct coldplug *c)
 /* Without events nobody says that a device has gone: who knows only walks keeps what it has seen. */
 static int forget_burst(struct coldplug *c)
 {
-	return start_afresh(c, !c->listening && !c->reload && !has_grown(c));
+	return start_afresh(c, !c->listening && !has_grown(c));
 }
 
 /*
@@ -500,9 +511,7 @@ API int coldplug_dispatch(struct coldplug *c)
 		r = forget_burst(c);
 	walk_now_and_then(c);
 	if (r >= 0)
-		r = context_take_devices(c)			      ?:
-			    asker_take(&c->disks_asker, take_disk, c) ?:
-									context_want_filesystems(c);
+		r = context_take_devices(c) ?: asker_take(&c->disks_asker, take_disk, c);
 	if (r >= 0)
 		r = take_events(c);
 	if (r >= 0 && c->rescan)

@@ -28,6 +28,7 @@ struct wait_spec {
 	char *named; /* the node, while it is asked what is on it */
 	char *node;  /* "/dev/..." once it is there */
 	char *type;  /* of its file system; NULL: not known */
+	bool put_off; /* its user's: the type is not made use of yet */
 	bool twin_told; /* that another device has the same name */
 };
 
