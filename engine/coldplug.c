@@ -111,6 +111,7 @@ void context_reset(struct coldplug *c, bool keep_aliases)
 	c->batch = (struct plan){};
 	c->n_results = c->handed = 0;
 	c->opened = c->loaded_known = false;
+	context_want_again(c);
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -489,7 +490,17 @@ static int open_moddir(struct coldplug *c, bool tell)
 
 uint64_t context_fingerprint(const struct coldplug *c)
 {
-	return fingerprint(&c->root, (const char *const *)c->config_paths, c->dir.path) | 1;
+	const char *dirs[3] = { c->dir.path };
+	char lib[PATH_MAX], usr_lib[PATH_MAX];
+
+	/* It may be mounted later. */
+	if (!c->dir.path && c->release) {
+		snprintf(lib, sizeof(lib), "%s/lib/modules/%s", c->module_root ? c->module_root : "", c->release);
+		snprintf(usr_lib, sizeof(usr_lib), "usr/lib/modules/%s", c->release);
+		dirs[0] = lib;
+		dirs[1] = usr_lib;
+	}
+	return fingerprint(&c->root, (const char *const *)c->config_paths, dirs) | 1;
 }
 
 static int open_contents(struct coldplug *c, bool tell)

@@ -79,6 +79,10 @@ struct coldplug {
 	struct netlink netlink;
 	struct udev_source *udev; /* instead of netlink */
 	bool rescan;	      /* something was lost: look at /sys */
+	uint64_t rescan_us;   /* since when */
+	bool configure;	      /* modules-load.d counts again */
+	bool put_off;	      /* a name's module is in flight elsewhere (away.c) */
+	unsigned int losses;  /* barriers, and walks made up for lost ones, since something new was wanted */
 	bool walk;	      /* look at /sys, but nothing was lost */
 	bool walk_failed;     /* told */
 	bool gap_excused;     /* a gap in the numbers has had its rescan in this settling */
@@ -178,6 +182,8 @@ int context_open_root(struct coldplug *c);
 int context_add_device(struct coldplug *c, const char *devpath, const char *alias);
 int64_t context_request_devices(struct coldplug *c);
 
+/* What was put off is to be wanted again: its module may have come, or nobody remembers. */
+void context_want_again(struct coldplug *c);
 /* Wants the modules of the file systems on what is about to be mounted, as far as that has come: once each.
  * 0 or a negative errno. */
 int context_want_filesystems(struct coldplug *c);

@@ -48,7 +48,8 @@ static void mix_path(uint64_t *h, const struct rootfs *root, const char *path)
 			mix_entry(h, dirfd(dir), de->d_name);
 }
 
-uint64_t fingerprint(const struct rootfs *root, const char *const *config_paths, const char *moddir)
+uint64_t fingerprint(const struct rootfs *root, const char *const *config_paths,
+		     const char *const *moddirs)
 {
 	struct rootfs host = ROOTFS_NONE;
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -58,8 +59,8 @@ uint64_t fingerprint(const struct rootfs *root, const char *const *config_paths,
 		host = ROOTFS_NONE;
 	for (const char *const *p = config_paths ? config_paths : config_default_paths; *p; p++)
 		mix_path(&h, config_paths ? &host : root, *p);
-	if (moddir)
-		mix_path(&h, root, moddir);
+	for (const char *const *p = moddirs; *p; p++)
+		mix_path(&h, root, *p);
 	rootfs_close(&host);
 	return h;
 }

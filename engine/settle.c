@@ -11,7 +11,8 @@
  * it is loaded and the next barrier decides. Events that want nothing new do not count, however many.
  *
  * What was lost (ENOBUFS, a message that did not fit) is found by another walk. A gap in SEQNUM alone
- * is no proof of loss: other network namespaces take numbers too; it is worth one walk per settling.
+ * is no proof of loss: other network namespaces take numbers too; it is worth one walk per settling. Where
+ * events are lost again and again and nothing new is wanted, the end is that of who has no events.
  *
  * Where there are no events (containers, another root) walks alone must do: done is when a walk made
  * while nothing was in flight finds nothing new.
@@ -32,6 +33,10 @@
 #define API __attribute__((visibility("default")))
 
 #define EVENTS_AT_ONCE 1024
+/* Who loses events so often without having wanted anything new between will lose them for ever. */
+#define LOSSES_AT_MOST 3
+/* Who never sees an empty queue looks again all the same, after so long. */
+#define RESCAN_LATE_US 1000000
 /* How many requests a monitor remembers. */
 #define REQUESTS_AT_ONCE 4096
 /* A barrier is queued before the write that asks for it returns; this is for sources in between. */
@@ -196,6 +201,34 @@ static void note_age(struct coldplug *c, const struct uevent *e)
 		c->older_us = context_now_us();
 }
 
+static void want_rescan(struct coldplug *c)
+{
+	if (!c->rescan)
+		c->rescan_us = context_now_us();
+	c->rescan = true;
+}
+
+static bool has_events(const struct coldplug *c)
+{
+	return c->listening && !c->no_barrier && c->losses < LOSSES_AT_MOST;
+}
+
+/* A settling that begins again with each loss would never end while a storm lasts. */
+static void count_loss(struct coldplug *c)
+{
+	if (!c->monitoring && has_events(c) && ++c->losses == LOSSES_AT_MOST)
+		log_lost(&c->log, "events come faster than they can be taken and are lost again and again: "
+				  "devices that appear late are found by walking only");
+}
+
+static void lose_events(struct coldplug *c)
+{
+	want_rescan(c);
+	if (c->barrier[0])
+		count_loss(c);
+	c->barrier[0] = '\0'; /* perhaps it was among what is lost */
+}
+
 static int take_event(struct coldplug *c, const struct uevent *e)
 {
 	c->n_events++;
@@ -241,12 +274,10 @@ static int take_events(struct coldplug *c)
 			c->emptied_us = context_now_us();
 			return 0;
 		}
-		if (r == NETLINK_LOST) {
-			c->rescan = true;
-			c->barrier[0] = '\0'; /* perhaps it was among what is lost */
-		} else if (r == NETLINK_EVENT) {
+		if (r == NETLINK_LOST)
+			lose_events(c);
+		else if (r == NETLINK_EVENT)
 			r = take_event(c, &e);
-		}
 	}
 	return r < 0 ? r : c->listening;
 }
@@ -261,10 +292,18 @@ static int refresh(struct coldplug *c)
 	return start_afresh(c, true);
 }
 
+static int want_names(struct coldplug *c)
+{
+	bool configure = c->configure;
+
+	c->configure = false;
+	return (configure ? coldplug_want_configured(c) : 0) ?: context_want_filesystems(c);
+}
+
 /* Plans and hands over what was wanted since the last time; how many new steps. */
 static int64_t load_wanted(struct coldplug *c)
 {
-	int r = refresh(c);
+	int r = refresh(c) ?: want_names(c); /* what is wanted before a reset is forgotten by it */
 	int64_t n = r < 0 ? r : context_request_devices(c);
 
 	if (n < 0)
@@ -276,6 +315,8 @@ static int64_t load_wanted(struct coldplug *c)
 		/* A barrier sent before says nothing about what these loads will bring. */
 		c->barrier[0] = '\0';
 		c->settled = c->drained = false;
+		if (c->losses < LOSSES_AT_MOST)
+			c->losses = 0;
 	}
 	r = n < 0 ? (int)n : coldplug_load(c);
 	return r < 0 ? r : n;
@@ -288,6 +329,7 @@ static int look_again(struct coldplug *c)
 	int64_t n = has_flag(c, COLDPLUG_DRY_RUN) ? coldplug_walk(c) : context_walk(c);
 
 	c->rescan = c->walk = false;
+	context_want_again(c);
 	c->look_for_waits = true;
 	c->walked_us = context_now_us();
 	return n == -ENOMEM ? -ENOMEM : 0;
@@ -365,21 +407,23 @@ static void get_ready(struct coldplug *c)
  * configuration and what is loaded anew, silently: what is wrong with it was told the first time. */
 static int start_afresh(struct coldplug *c, bool keep_aliases)
 {
-	int level = c->log.level, r = in_flight(c) ? context_set_aside(c) : 0;
-	bool told = !c->reload;
+	int level = c->log.level, r;
+	bool reload = c->reload;
 
+	/* Now: a signal that comes from here on is heeded the next time. */
+	c->reload = 0;
+	r = in_flight(c) ? context_set_aside(c) : 0;
 	if (r < 0)
 		return r;
-	context_reset(c, keep_aliases);
-	if (told)
+	context_reset(c, keep_aliases && !reload);
+	if (!reload)
 		c->log.level = LOG_LEVEL_DEBUG < level ? level : -1;
 	r = context_open(c) ?: context_mark_away(c);
 	if (!r)
 		get_ready(c);
 	c->log.level = level;
-	if (c->reload)
-		c->walk = true;
-	c->reload = 0;
+	if (reload)
+		c->walk = c->configure = true;
 	return r;
 }
 
@@ -406,19 +450,27 @@ static bool is_stale(const struct coldplug *c)
 /* Without events nobody says that a device has gone: who knows only walks keeps what it has seen. */
 static int forget_burst(struct coldplug *c)
 {
-	return start_afresh(c, !c->listening && !c->reload && !has_grown(c));
+	return start_afresh(c, !c->listening && !has_grown(c));
 }
 
 /*
  * Only when nothing is queued any more: from the first message that did not fit until then the kernel
- * drops all others too, and does not say so again. The removal of a module can be among what is lost:
- * who knew it as loaded forgets that, or would not want it for a device that had it before.
+ * drops all others too, and does not say so again. A queue that is never empty does not put it off for
+ * ever, but what is lost after that look is found only by another one. The removal of a module can be among
+ * what is lost: who knew it as loaded forgets that, or would not want it for a device that had it before.
  */
-static int make_up_for_lost(struct coldplug *c)
+static int make_up_for_lost(struct coldplug *c, bool emptied)
 {
-	int r = c->monitoring ? start_afresh(c, false) : 0;
+	int r;
 
-	return r < 0 ? r : look_again(c);
+	if (!emptied && context_now_us() < c->rescan_us + RESCAN_LATE_US)
+		return 0;
+	r = (c->monitoring ? start_afresh(c, false) : 0) ?: look_again(c);
+	if (r < 0 || emptied)
+		return r;
+	want_rescan(c);
+	count_loss(c);
+	return 0;
 }
 
 /* Without events: another walk, in which what the one before has not seen has gone. */
@@ -439,6 +491,8 @@ static void set_timer(struct coldplug *c)
 		return;
 	if (!c->listening && (!until || walk < until))
 		until = walk;
+	if (c->rescan && (!until || c->rescan_us + RESCAN_LATE_US < until))
+		until = c->rescan_us + RESCAN_LATE_US;
 	if (until == c->timer_us)
 		return;
 	t.it_value.tv_sec = (time_t)(until / 1000000);
@@ -457,14 +511,12 @@ API int coldplug_dispatch(struct coldplug *c)
 		r = forget_burst(c);
 	walk_now_and_then(c);
 	if (r >= 0)
-		r = context_take_devices(c)			      ?:
-			    asker_take(&c->disks_asker, take_disk, c) ?:
-									context_want_filesystems(c);
+		r = context_take_devices(c) ?: asker_take(&c->disks_asker, take_disk, c);
 	if (r >= 0)
 		r = take_events(c);
-	if (r == 0 && c->rescan)
-		r = make_up_for_lost(c);
-	else if (r >= 0 && c->walk && !c->rescan)
+	if (r >= 0 && c->rescan)
+		r = make_up_for_lost(c, r == 0);
+	else if (r >= 0 && c->walk)
 		r = look_again(c);
 	if (r >= 0) {
 		int64_t n = load_wanted(c);
@@ -496,11 +548,6 @@ static void give_up_barriers(struct coldplug *c, const char *why)
 	c->no_barrier = true;
 }
 
-static bool has_events(const struct coldplug *c)
-{
-	return c->listening && !c->no_barrier;
-}
-
 /* Nothing is in flight: has the kernel said all? With events a barrier asks it. Without, a walk does:
  * when it finds nothing new, that is the end. */
 static int ask(struct coldplug *c)
@@ -510,7 +557,7 @@ static int ask(struct coldplug *c)
 
 	if (has_events(c) && c->netlink.gap && !c->gap_excused) {
 		c->gap_excused = true;
-		c->rescan = true;
+		want_rescan(c);
 		return 0;
 	}
 	if (has_events(c)) {
@@ -537,14 +584,15 @@ static int ask(struct coldplug *c)
  */
 static bool is_source_idle(struct coldplug *c)
 {
-	return !c->udev || c->no_barrier || udev_source_idle(c->udev) ||
+	return !c->udev || !has_events(c) || udev_source_idle(c->udev) ||
 	       context_now_us() >= c->older_us + (c->newer ? UDEV_OLDER_US : UDEV_STUCK_US);
 }
 
 /* How long to wait at most: 0 for ever, else a time. */
 static uint64_t wait_until(const struct coldplug *c)
 {
-	bool limited = wait_list_pending(&c->waits) || has_flag(c, COLDPLUG_MONITOR);
+	bool limited = wait_list_pending(&c->waits) || (c->waits.specs.n && !c->done) ||
+		       has_flag(c, COLDPLUG_MONITOR);
 	uint64_t now = context_now_us(), until = limited ? c->deadline_us : 0;
 	uint64_t walk = now + WALK_INTERVAL_MS * 1000, poll = now + POLL_INTERVAL_MS * 1000;
 
@@ -585,14 +633,20 @@ static int take_news(struct coldplug *c)
 	/* Without events, a result or the passing of time is a reason to look again. */
 	if (!has_events(c) && (c->n_results > results || wait_list_pending(&c->waits)) &&
 	    context_now_us() >= c->walked_us + WALK_INTERVAL_MS * 1000)
-		c->rescan = true;
+		want_rescan(c);
 	return 0;
+}
+
+/* Who loses events for ever cannot make up for all; ask() walks. */
+static bool must_rescan(const struct coldplug *c)
+{
+	return c->rescan && c->losses < LOSSES_AT_MOST;
 }
 
 /* Nothing is in flight, nobody is asked, and the kernel has said all. */
 static bool is_quiet(struct coldplug *c)
 {
-	return c->settled && !in_flight(c) && !c->barrier[0] && !c->rescan && !is_asking(c) &&
+	return c->settled && !in_flight(c) && !c->barrier[0] && !must_rescan(c) && !is_asking(c) &&
 	       is_source_idle(c);
 }
 
@@ -626,13 +680,13 @@ static int go_on(struct coldplug *c)
 {
 	int r;
 
-	if (!in_flight(c) && !c->barrier[0] && !c->rescan && !c->settled) {
+	if (!in_flight(c) && !c->barrier[0] && !must_rescan(c) && !c->settled) {
 		r = ask(c);
 	} else if (is_quiet(c) && !c->drained) {
 		/* What was sent until then is there to be taken. */
 		c->drained = true;
 		r = coldplug_dispatch(c);
-	} else if (c->rescan) {
+	} else if (must_rescan(c)) {
 		r = coldplug_dispatch(c);
 	} else {
 		return 0;
@@ -652,13 +706,19 @@ static int time_is_up(struct coldplug *c)
 	return wait_list_pending(&c->waits) ? -ETIMEDOUT : 1;
 }
 
+/* What is to be mounted is there, and says in a moment which file system it has, or is given up. */
+static bool prepares_mount(const struct coldplug *c)
+{
+	return wait_list_is_asking(&c->mounts) && asker_busy(&c->disks_asker);
+}
+
 /* 1: everything is done, or what is waited for is there. */
 static int is_done(struct coldplug *c)
 {
 	bool waiting = wait_list_pending(&c->waits);
 	bool late = c->deadline_us && context_now_us() >= c->deadline_us;
 
-	if (c->waits.specs.n && !waiting)
+	if (c->waits.specs.n && !waiting && (late || !prepares_mount(c)))
 		return 1;
 	if (coldplug_is_settled(c) && !waiting)
 		return 1;
@@ -720,6 +780,7 @@ API int coldplug_begin(struct coldplug *c)
 	c->deadline_us = c->timeout_ms ? c->start_us + (uint64_t)c->timeout_ms * 1000 : 0;
 	c->settled = c->drained = c->done = false;
 	c->gap_excused = false;
+	c->losses = 0;
 	r = ask_slow_ones(c);
 	return r < 0 ? end_record(c, r) : 0;
 }

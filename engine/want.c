@@ -204,6 +204,7 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 		return (int)id;
 	request = &c->planner.requests.items[id];
 	request->origin = origin;
+	c->put_off = c->put_off || request->deferred;
 	if (request->result != REQUEST_NOTHING && request->result != REQUEST_INVALID)
 		return 1;
 	tell_not_found(c, request);
@@ -268,25 +269,45 @@ API int coldplug_want(struct coldplug *c, const char *name, const char *params)
 	return strchr(name, '/') ? want_path(c, name, params) : want(c, name, params, 0, (struct origin){});
 }
 
+static int want_filesystem(struct coldplug *c, struct wait_spec *spec)
+{
+	bool put_off = c->put_off;
+	char alias[64];
+	int r;
+
+	snprintf(alias, sizeof(alias), "fs-%.50s", spec->type);
+	/* What is built in, and what is no file system (LVM2_member), is nothing to say a word about. */
+	c->lookup.names_only = true;
+	r = lookup_alias(&c->lookup, alias, &c->matches);
+	c->lookup.names_only = c->put_off = false;
+	if (r > 0)
+		r = coldplug_want(c, alias, NULL);
+	spec->put_off = c->put_off;
+	c->put_off = put_off;
+	if (!spec->put_off)
+		free(steal_ptr(spec->type));
+	return r;
+}
+
 int context_want_filesystems(struct coldplug *c)
 {
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < c->mounts.specs.n; i++) {
-		_cleanup_free_ char *type = steal_ptr(c->mounts.specs.items[i].type);
-		char alias[64];
+		struct wait_spec *spec = &c->mounts.specs.items[i];
 
-		if (!type)
-			continue;
-		snprintf(alias, sizeof(alias), "fs-%.50s", type);
-		/* What is built in, and what is no file system (LVM2_member), is nothing to say a word about. */
-		c->lookup.names_only = true;
-		r = lookup_alias(&c->lookup, alias, &c->matches);
-		c->lookup.names_only = false;
-		if (r > 0)
-			r = coldplug_want(c, alias, NULL);
+		if (spec->type && !spec->put_off)
+			r = want_filesystem(c, spec);
 	}
 	return r < 0 ? r : 0;
+}
+
+void context_want_again(struct coldplug *c)
+{
+	c->configure = c->configure || c->put_off;
+	c->put_off = false;
+	for (size_t i = 0; i < c->mounts.specs.n; i++)
+		c->mounts.specs.items[i].put_off = false;
 }
 
 /* A file of modules-load.d: a name a line, '#' and ';' begin comments (modules-load.d(5)). Blacklists

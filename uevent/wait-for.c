@@ -516,7 +516,9 @@ static int ask_block(struct wait_list *l, struct asker *disks, const char *name)
 int wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct asker *disks,
 			  const char *name)
 {
-	return check_names(l, root, disks) ?: ask_block(l, disks, name);
+	return wait_list_check_paths(l, root, disks) ?:
+		       check_names(l, root, disks)   ?:
+						       ask_block(l, disks, name);
 }
 
 int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct asker *disks)
@@ -534,6 +536,14 @@ int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct a
 		r = ask_block(l, disks, de->d_name);
 	}
 	return r;
+}
+
+bool wait_list_is_asking(const struct wait_list *l)
+{
+	for (size_t i = 0; i < l->specs.n; i++)
+		if (l->specs.items[i].named)
+			return true;
+	return false;
 }
 
 void wait_list_take_named(struct wait_list *l)

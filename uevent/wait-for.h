@@ -28,6 +28,7 @@ struct wait_spec {
 	char *named; /* the node, while it is asked what is on it */
 	char *node;  /* "/dev/..." once it is there */
 	char *type;  /* of its file system; NULL: not known */
+	bool put_off; /* its user's: the type is not made use of yet */
 	bool twin_told; /* that another device has the same name */
 };
 
@@ -65,6 +66,8 @@ int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct a
 int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct asker *disks,
 			  struct log *log, const struct ask_answer *answer);
 
+/* Whether one is there, and it is asked what is on it. */
+bool wait_list_is_asking(const struct wait_list *l);
 /* Those that are there but have not answered are found all the same, of no known type. */
 void wait_list_take_named(struct wait_list *l);
 void wait_list_free(struct wait_list *l);

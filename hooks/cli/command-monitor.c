@@ -70,7 +70,8 @@ static void print_event(void *userdata, const struct coldplug_event *e)
 		print_json(cli, COLDPLUG_JSON_EVENT);
 		return;
 	}
-	printf("event   %-8s %s%s%s\n", e->action, e->devpath, e->modalias ? "  " : "", e->modalias ? e->modalias : "");
+	printf("event   %-8s %s%s%s\n", e->action, e->devpath, e->modalias ? "  " : "",
+	       e->modalias ? e->modalias : "");
 	fflush(stdout);
 }
 
@@ -93,8 +94,8 @@ static void print_state(struct cli *cli)
 	coldplug_get_summary(cli->c, &s);
 	printf("coldplug: %llu events (%llu ignored), %zu aliases, %zu modules: %zu loaded, %zu declined, %zu skipped, "
 	       "%zu failed; %zu inputs lost\n",
-	       (unsigned long long)s.events, (unsigned long long)s.events_ignored, s.aliases, s.modules, s.loaded,
-	       s.declined, s.skipped, s.failed, s.lost);
+	       (unsigned long long)s.events, (unsigned long long)s.events_ignored, s.aliases, s.modules,
+	       s.loaded, s.declined, s.skipped, s.failed, s.lost);
 	fflush(stdout);
 }
 
@@ -130,19 +131,35 @@ static void tell_ready(struct cli *cli)
 	close(cli->notify_fd);
 }
 
+/* Where there is something to read at once, ppoll(2) delivers nothing: who has always something to read hears
+ * its signals here. */
+static void hear_signals(const sigset_t *waiting)
+{
+	sigset_t blocked;
+
+	sigprocmask(SIG_SETMASK, waiting, &blocked);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
+static int wait_for_news(struct cli *cli, const struct timespec *timeout, const sigset_t *waiting)
+{
+	struct pollfd pfd = { .fd = coldplug_fd(cli->c), .events = POLLIN };
+
+	if (ppoll(&pfd, 1, timeout, waiting) < 0 && errno != EINTR)
+		return -errno;
+	hear_signals(waiting);
+	if (state)
+		print_state(cli);
+	state = 0;
+	return 0;
+}
+
 static int stay(struct cli *cli, const sigset_t *waiting)
 {
 	int r = 0;
 
-	while (!stop && (r = coldplug_dispatch(cli->c)) >= 0) {
-		struct pollfd pfd = { .fd = coldplug_fd(cli->c), .events = POLLIN };
-
-		if (ppoll(&pfd, 1, NULL, waiting) < 0 && errno != EINTR)
-			return -errno;
-		if (state)
-			print_state(cli);
-		state = 0;
-	}
+	while (r >= 0 && !stop && (r = coldplug_dispatch(cli->c)) >= 0)
+		r = wait_for_news(cli, NULL, waiting);
 	return r;
 }
 
@@ -152,14 +169,9 @@ static int settle(struct cli *cli, const sigset_t *waiting)
 	int timeout, r = coldplug_begin(cli->c);
 
 	while (r >= 0 && !stop && (r = coldplug_advance(cli->c, &timeout)) == 0) {
-		struct pollfd pfd = { .fd = coldplug_fd(cli->c), .events = POLLIN };
 		struct timespec t = { .tv_sec = timeout / 1000, .tv_nsec = (long)(timeout % 1000) * 1000000 };
 
-		if (ppoll(&pfd, 1, timeout < 0 ? NULL : &t, waiting) < 0 && errno != EINTR)
-			return -errno;
-		if (state)
-			print_state(cli);
-		state = 0;
+		r = wait_for_news(cli, timeout < 0 ? NULL : &t, waiting);
 	}
 	return r;
 }
@@ -170,7 +182,8 @@ static void explain_late(struct cli *cli)
 	unsigned int ms = cli->timeout_ms;
 	const struct coldplug_step *s;
 
-	fprintf(stderr, "coldplug: error: ready after %u.%03u s, but not all has settled\n", ms / 1000, ms % 1000);
+	fprintf(stderr, "coldplug: error: ready after %u.%03u s, but not all has settled\n", ms / 1000,
+		ms % 1000);
 	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
 		if (s->state == COLDPLUG_PLANNED)
 			fprintf(stderr, "coldplug:   still loading or waiting: %s\n", s->module);

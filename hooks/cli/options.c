@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One table of all options: which commands have them, what they do, and their help. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
@@ -108,6 +109,9 @@ static int set_notify_fd(struct setup *s, const char *value)
 
 	if (*value < '0' || *value > '9' || *end || fd < 3 || fd > 65535)
 		return -EINVAL;
+	/* Now: later that number may be a descriptor of coldplug's own. Programs it starts have no use for it. */
+	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+		return -errno;
 	s->cli->notify_fd = (int)fd;
 	return 0;
 }
@@ -312,6 +316,25 @@ static int usage(const struct command *command)
 	return EXIT_USAGE + 1;
 }
 
+/* What the other options make the library say is said or not by these, wherever they stand. */
+static void set_log(struct setup *s, int argc, char **argv, const char *letters, const struct option *longs)
+{
+	struct cli *cli = s->cli;
+	int answer;
+
+	opterr = 0;
+	while ((answer = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		int row = find_row(answer, cli->command);
+
+		if (row >= 0 && (rows[row].set == set_verbose || rows[row].set == set_quiet))
+			rows[row].set(s, NULL);
+	}
+	coldplug_set_log(cli->c, print_log, cli, cli->verbosity < 0 ? 3 : cli->verbosity > 1 ? 7 : 4 + 2 * cli->verbosity);
+	cli->verbosity = 0;
+	opterr = 1;
+	optind = 0; /* from the beginning */
+}
+
 int cli_setup(struct cli *cli, const struct command *command, int argc, char **argv)
 {
 	static char program[64];
@@ -327,6 +350,7 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 	snprintf(program, sizeof(program), "coldplug %s", command->name);
 	argv[0] = program; /* getopt's messages begin with it */
 	make_getopt_tables(command, longs, letters);
+	set_log(&s, argc, argv, letters, longs);
 	while ((answer = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		int row = find_row(answer, command);
 
@@ -346,6 +370,5 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 	}
 	cli->args = argv + optind;
 	cli->n_args = argc - optind;
-	coldplug_set_log(cli->c, print_log, cli, cli->verbosity < 0 ? 3 : cli->verbosity > 1 ? 7 : 4 + 2 * cli->verbosity);
 	return 0;
 }

@@ -252,6 +252,35 @@ static void a_new_line_of_configuration_counts_too(void **state)
 	machine_free(m);
 }
 
+static void a_directory_of_modules_that_comes_late_counts(void **state)
+{
+	struct machine *m = machine_new();
+	char later[128];
+
+	snprintf(later, sizeof(later), "%s", tree_path(&m->t, "lib/modules/later"));
+	assert_int_equal(rename(tree_path(&m->t, "lib/modules/1"), later), 0);
+	assert_int_equal(coldplug_set_release(m->c, "1"), 0);
+	start(m);
+	plug(m, 1, "special");
+	assert_false(is_loaded_within(m, CARD, 400));
+	assert_int_equal(rename(later, tree_path(&m->t, "lib/modules/1")), 0);
+	plug(m, 2, "card");
+	assert_true(is_loaded_within(m, CARD, 20000));
+	machine_free(m);
+}
+
+static void a_hangup_reads_modules_load_d_too(void **state)
+{
+	struct machine *m = machine_new();
+
+	start(m);
+	tree_write(&m->t, "etc/modules-load.d/x.conf", "mod_101\n");
+	assert_false(is_loaded_within(m, OTHER, 300));
+	coldplug_reload(m->c);
+	assert_true(is_loaded_within(m, OTHER, 20000));
+	machine_free(m);
+}
+
 /* ---- no events ---- */
 
 static int open_nothing(void *data, int rcvbuf)
@@ -304,6 +333,8 @@ int main(void)
 		cmocka_unit_test(readiness_has_a_limit_and_all_goes_on_after_it),
 		cmocka_unit_test(a_new_index_counts_without_a_hangup),
 		cmocka_unit_test(a_new_line_of_configuration_counts_too),
+		cmocka_unit_test(a_directory_of_modules_that_comes_late_counts),
+		cmocka_unit_test(a_hangup_reads_modules_load_d_too),
 		cmocka_unit_test(without_events_it_walks),
 	};
 

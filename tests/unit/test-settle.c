@@ -20,11 +20,14 @@ struct source {
 	unsigned int in_front; /* events in the queue before a barrier's */
 	bool loses;	       /* the barrier's does not come */
 	bool refuses;
-	bool deaf; /* coldplug is not woken by events */
+	bool storms;   /* there is always one more event, and now and then ENOBUFS */
+	bool overruns; /* each barrier's is lost with ENOBUFS */
+	bool deaf;     /* coldplug is not woken by events */
 	int rcvbuf;
 	char uuid[64]; /* the last barrier seen */
 	unsigned int left;
 	bool barrier_left;
+	bool overrun;
 };
 
 static int source_open(void *data, int rcvbuf)
@@ -47,6 +50,7 @@ static void look_for_barrier(struct source *s)
 	strcpy(s->uuid, line);
 	s->left = s->in_front;
 	s->barrier_left = !s->loses;
+	s->overrun = s->storms || s->overruns;
 }
 
 static ssize_t deliver(struct msghdr *msg, const char *more)
@@ -73,6 +77,12 @@ static ssize_t source_receive(void *data, int fd, struct msghdr *msg)
 	char more[96];
 
 	look_for_barrier(s);
+	if (s->overrun) {
+		s->overrun = s->barrier_left = false;
+		return -ENOBUFS;
+	}
+	if (s->storms)
+		return deliver(msg, "X=1");
 	if (s->left) {
 		s->left--;
 		return deliver(msg, "X=1");
@@ -154,6 +164,29 @@ static void a_barrier_that_never_comes_is_given_up(void **state)
 	assert_int_equal(coldplug_exit_code(s->c), 2);
 }
 
+/* Each loss is made up for, and loses the next barrier. */
+static void a_settling_ends_while_events_are_lost_again_and_again(void **state)
+{
+	struct source *s = *state;
+
+	s->overruns = true;
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_contains(messages_text(&s->m), "are lost again and again");
+	assert_int_equal(coldplug_exit_code(s->c), 2);
+}
+
+static void a_settling_ends_while_the_queue_is_never_empty(void **state)
+{
+	struct source *s = *state;
+	time_t begin = time(NULL);
+
+	s->storms = true;
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_true(time(NULL) - begin < 30);
+	assert_contains(messages_text(&s->m), "are lost again and again");
+	assert_int_equal(coldplug_exit_code(s->c), 2);
+}
+
 static void who_gets_no_events_walks(void **state)
 {
 	struct source *s = *state;
@@ -199,6 +232,8 @@ int main(void)
 		t(a_barrier_that_comes_back_is_the_end),
 		t(a_barrier_behind_many_events_is_not_given_up),
 		t(a_barrier_that_never_comes_is_given_up),
+		t(a_settling_ends_while_events_are_lost_again_and_again),
+		t(a_settling_ends_while_the_queue_is_never_empty),
 		t(who_gets_no_events_walks),
 		t(where_udevd_does_not_run_the_kernels_events_are_taken),
 		t(the_receive_buffer_is_the_callers_choice),

@@ -256,6 +256,22 @@ static void a_disk_that_cannot_be_read_is_there_all_the_same(void **state)
 	assert_null(m.l.specs.items[0].type);
 }
 
+/* Who only hears events, as a monitor, looks for no paths by itself. */
+static void an_event_is_a_reason_to_look_for_paths(void **state)
+{
+	_cleanup_machine_ struct machine m;
+
+	machine_init(&m);
+	want(&m, "/dev/x");
+	tree_mkdir(&m.t, "dev/");
+	check_block(&m, "x");
+	assert_true(wait_list_pending(&m.l));
+	if (!make_node(&m, "dev/x", S_IFBLK, 240))
+		return;
+	check_block(&m, "x");
+	assert_string_equal(node_of(&m, 0), "/dev/x");
+}
+
 static void who_wants_no_type_asks_no_disk(void **state)
 {
 	_cleanup_machine_ struct machine m;
@@ -555,6 +571,7 @@ int main(void)
 		cmocka_unit_test(what_names_nothing_is_refused),
 		cmocka_unit_test(a_path_is_there_when_it_is_a_device),
 		cmocka_unit_test(a_disk_that_cannot_be_read_is_there_all_the_same),
+		cmocka_unit_test(an_event_is_a_reason_to_look_for_paths),
 		cmocka_unit_test(who_wants_no_type_asks_no_disk),
 		cmocka_unit_test(a_number_is_found_by_sysfs),
 		cmocka_unit_test(a_file_system_is_found_by_what_it_is_called),
