@@ -692,7 +692,7 @@ static void set_priorities(struct planner *p)
 		if (reason->kind != REASON_REQUEST || !id || id - 1 < p->batch_steps)
 			continue;
 		s = &p->steps.items[id - 1];
-		priority = alias_priority(p->requests.items[reason->request].text);
+		priority = alias_priority(p->requests.items[reason->request].text, p->hold_nothing);
 		if (priority > s->priority)
 			s->priority = priority;
 		s->patient |= !p->hold_nothing && alias_scans(p->requests.items[reason->request].text);

@@ -37,8 +37,21 @@ bool alias_scans(const char *alias)
 	return !fnmatch("pci:*bc01sc0[047]*", alias, 0);
 }
 
-uint32_t alias_priority(const char *alias)
+/* A SCSI bus rests for three seconds after its reset, so that should begin early. But from then on every driver's
+ * load waits for its scan (loader/image.c), and USB's are libraries to each other: they come first. */
+static const struct {
+	const char *pattern;
+	uint32_t priority;
+} long_ones[] = {
+	{ "pci:*bc0Csc03*", 430 }, /* USB host */
+	{ "pci:*bc01sc00*", 420 }, /* SCSI */
+};
+
+uint32_t alias_priority(const char *alias, bool only_end_counts)
 {
+	for (size_t i = 0; only_end_counts && i < ARRAY_SIZE(long_ones); i++)
+		if (!fnmatch(long_ones[i].pattern, alias, 0))
+			return long_ones[i].priority;
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
 		if (!fnmatch(classes[i].pattern, alias, 0))
 			return classes[i].priority;

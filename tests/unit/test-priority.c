@@ -34,15 +34,32 @@ static void what_the_root_may_be_on_comes_first(void **state)
 	};
 
 	for (size_t i = 1; i < ARRAY_SIZE(rows); i++) {
-		uint32_t before = alias_priority(rows[i - 1].alias), now = alias_priority(rows[i].alias);
+		uint32_t before = alias_priority(rows[i - 1].alias, false);
+		uint32_t now = alias_priority(rows[i].alias, false);
 
 		assert_row(i, rows[i].rank == rows[i - 1].rank ? now == before : now < before);
 	}
 }
 
+static void where_only_the_end_counts_what_takes_longest_comes_first(void **state)
+{
+	static const char *const rows[] = {
+		"fs-ext4",
+		"pci:v00001B36d0000000Dsv00001AF4sd00001100bc0Csc03i30", /* xHCI */
+		"pci:v00001000d00000012sv00000000sd00001000bc01sc00i00", /* 53c895a */
+		"pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02", /* NVMe */
+		"pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00", /* megasas */
+		"pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00", /* e1000 */
+	};
+
+	for (size_t i = 1; i < ARRAY_SIZE(rows); i++)
+		assert_row(i, alias_priority(rows[i], true) < alias_priority(rows[i - 1], true));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(where_only_the_end_counts_what_takes_longest_comes_first),
 		cmocka_unit_test(what_the_root_may_be_on_comes_first),
 	};
 
