@@ -82,7 +82,7 @@ struct coldplug {
 	uint64_t rescan_us;   /* since when */
 	bool configure;	      /* modules-load.d counts again */
 	bool put_off;	      /* a name's module is in flight elsewhere (away.c) */
-	unsigned int losses;  /* barriers, and walks made up for lost ones, since something new was wanted */
+	unsigned int losses;  /* that did not end: made up for with nothing in flight, and nothing new wanted */
 	bool walk;	      /* look at /sys, but nothing was lost */
 	bool walk_failed;     /* told */
 	bool gap_excused;     /* a gap in the numbers has had its rescan in this settling */

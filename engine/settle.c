@@ -221,11 +221,12 @@ static void count_loss(struct coldplug *c)
 				  "devices that appear late are found by walking only");
 }
 
+/* Who has given up hearing all walks once more when nothing is in flight (ask()), and not for each loss: with
+ * all that is asked on the way it would never be quiet. */
 static void lose_events(struct coldplug *c)
 {
-	want_rescan(c);
-	if (c->barrier[0])
-		count_loss(c);
+	if (c->losses < LOSSES_AT_MOST)
+		want_rescan(c);
 	c->barrier[0] = '\0'; /* perhaps it was among what is lost */
 }
 
@@ -465,12 +466,12 @@ static int make_up_for_lost(struct coldplug *c, bool emptied)
 
 	if (!emptied && context_now_us() < c->rescan_us + RESCAN_LATE_US)
 		return 0;
+	if (!emptied || !in_flight(c))
+		count_loss(c);
 	r = (c->monitoring ? start_afresh(c, false) : 0) ?: look_again(c);
-	if (r < 0 || emptied)
-		return r;
-	want_rescan(c);
-	count_loss(c);
-	return 0;
+	if (r >= 0 && !emptied)
+		want_rescan(c);
+	return r;
 }
 
 /* Without events: another walk, in which what the one before has not seen has gone. */
@@ -730,6 +731,13 @@ static int is_done(struct coldplug *c)
 	return late && waiting ? time_is_up(c) : 0;
 }
 
+/* Who stays makes up for each loss, when it comes. */
+static void begin_staying(struct coldplug *c)
+{
+	c->monitoring = true;
+	c->losses = 0;
+}
+
 API int coldplug_advance(struct coldplug *c, int *timeout_ms)
 {
 	int r = take_news(c), done = 0;
@@ -744,7 +752,7 @@ API int coldplug_advance(struct coldplug *c, int *timeout_ms)
 	r = end_record(c, r < 0 ? r : done);
 	/* Who stays goes on however that ended. */
 	if ((r > 0 || r == -ETIMEDOUT) && has_flag(c, COLDPLUG_MONITOR))
-		c->monitoring = true;
+		begin_staying(c);
 	return r;
 }
 

@@ -22,12 +22,14 @@ struct source {
 	bool refuses;
 	bool storms;   /* there is always one more event, and now and then ENOBUFS */
 	bool overruns; /* each barrier's is lost with ENOBUFS */
+	bool trickles; /* ENOBUFS, and nothing more for now, whenever it is looked at */
 	bool deaf;     /* coldplug is not woken by events */
 	int rcvbuf;
 	char uuid[64]; /* the last barrier seen */
 	unsigned int left;
 	bool barrier_left;
 	bool overrun;
+	unsigned int n_looks;
 };
 
 static int source_open(void *data, int rcvbuf)
@@ -77,6 +79,8 @@ static ssize_t source_receive(void *data, int fd, struct msghdr *msg)
 	char more[96];
 
 	look_for_barrier(s);
+	if (s->trickles && !s->barrier_left)
+		return s->n_looks++ % 2 ? -EAGAIN : -ENOBUFS;
 	if (s->overrun) {
 		s->overrun = s->barrier_left = false;
 		return -ENOBUFS;
@@ -187,6 +191,30 @@ static void a_settling_ends_while_the_queue_is_never_empty(void **state)
 	assert_int_equal(coldplug_exit_code(s->c), 2);
 }
 
+static void a_settling_ends_while_each_look_finds_a_loss(void **state)
+{
+	struct source *s = *state;
+
+	s->trickles = true;
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_contains(messages_text(&s->m), "are lost again and again");
+	assert_int_equal(coldplug_exit_code(s->c), 2);
+}
+
+/* A walk for each loss, and with it a question to a device whose answer is awaited, would have no end. */
+static void a_settling_ends_while_each_look_finds_a_loss_and_devices_are_asked(void **state)
+{
+	struct source *s = *state;
+
+	s->loses = true;
+	tree_write(&s->t, "sys/devices/x/uevent", "SUBSYSTEM=usb\nMODALIAS=usb:v1\n");
+	tree_write(&s->t, "sys/devices/x/descriptors", "");
+	s->trickles = true;
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_contains(messages_text(&s->m), "are lost again and again");
+	assert_int_equal(coldplug_exit_code(s->c), 2);
+}
+
 static void who_gets_no_events_walks(void **state)
 {
 	struct source *s = *state;
@@ -234,6 +262,8 @@ int main(void)
 		t(a_barrier_that_never_comes_is_given_up),
 		t(a_settling_ends_while_events_are_lost_again_and_again),
 		t(a_settling_ends_while_the_queue_is_never_empty),
+		t(a_settling_ends_while_each_look_finds_a_loss),
+		t(a_settling_ends_while_each_look_finds_a_loss_and_devices_are_asked),
 		t(who_gets_no_events_walks),
 		t(where_udevd_does_not_run_the_kernels_events_are_taken),
 		t(the_receive_buffer_is_the_callers_choice),
