@@ -19,6 +19,8 @@
 
 /* How long after PID 1 has gone on the initramfs is kept at most. */
 #define LEAVE_MS 30000
+/* Nothing tells that a USB hub has not yet looked at all its ports: one takes some 0.2 s. Nobody waits for us by then. */
+#define LINGER_MS 1000
 
 struct server {
 	struct coldplug *c;
@@ -32,7 +34,8 @@ struct server {
 	int n_again;	   /* how many times PID 1 has asked for everything anew */
 	char types[256];   /* the root's, with commas; "": not known yet */
 	int initramfs;	   /* PID 1 has gone on: to be emptied at the end; -1 */
-	uint64_t leave_by; /* the end, whatever is still to come */
+	uint64_t leave_by; /* the end, whatever is still to come; 0: PID 1 has not gone on */
+	uint64_t quiet_ms; /* since when nothing has come after that; 0 */
 };
 
 static void tell(struct server *s, const struct engine_message *m)
@@ -168,11 +171,28 @@ static void answer_request(struct server *s, char request)
 	}
 }
 
+static void note_quiet(struct server *s)
+{
+	if (!s->leave_by || !coldplug_is_settled(s->c))
+		s->quiet_ms = 0;
+	else if (!s->quiet_ms)
+		s->quiet_ms = process_now_ms();
+}
+
+/* When to be gone. */
+static uint64_t end_of_stay(const struct server *s)
+{
+	uint64_t quiet_until = s->quiet_ms + LINGER_MS;
+
+	return s->quiet_ms && quiet_until < s->leave_by ? quiet_until : s->leave_by;
+}
+
 /* PID 1 is somebody else now. What appears until everything has settled is still ours: the real root need
  * not find it again. Then the initramfs is emptied; what has not ended by then has its file open. */
 static bool has_left(struct server *s)
 {
-	if (!s->leave_by || (!coldplug_is_settled(s->c) && process_now_ms() < s->leave_by))
+	note_quiet(s);
+	if (!s->leave_by || process_now_ms() < end_of_stay(s))
 		return false;
 	(void)coldplug_leave(s->c);
 	initramfs_empty(s->initramfs);
@@ -186,11 +206,11 @@ static bool wait_for_something(struct server *s, int timeout)
 		{ .fd = s->leave_by ? -1 : s->fd, .events = POLLIN },
 		{ .fd = coldplug_fd(s->c), .events = POLLIN },
 	};
-	uint64_t now = process_now_ms();
+	uint64_t now = process_now_ms(), end = end_of_stay(s);
 	char request;
 
-	if (s->leave_by && (timeout < 0 || now + (uint64_t)timeout > s->leave_by))
-		timeout = now < s->leave_by ? (int)(s->leave_by - now) : 0;
+	if (end && (timeout < 0 || now + (uint64_t)timeout > end))
+		timeout = now < end ? (int)(end - now) : 0;
 	if (poll(fds, 2, timeout) < 0 && errno != EINTR)
 		return false;
 	if (!fds[0].revents)
