@@ -354,7 +354,8 @@ int coldplug_set_report(struct coldplug *c, const char *path);
  * it is a root for coldplug_set_root(). Since 0.1. */
 int coldplug_record(struct coldplug *c, const char *path);
 
-/** Has coldplug_run() do so before it begins, and add the events it hears. Since 0.1. */
+/** Has coldplug_run() do so while it runs, and add the events it hears. Where that fails it is told at once,
+ * everything else is done, and the run's answer is the error. Since 0.1. */
 int coldplug_set_record(struct coldplug *c, const char *path);
 
 /** Uses a recording as the root: it is unpacked to a temporary directory, which coldplug_free() removes.

@@ -329,43 +329,39 @@ bool config_is_mask(const struct rootfs *root, const char *path)
 	return n == 9 && !memcmp(target, "/dev/null", 9);
 }
 
-static int read_file(struct config *c, const struct rootfs *root, const struct conf_file *f, bool optional)
+static int read_file(void *userdata, const struct rootfs *root, const char *path, bool optional)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	int r = rootfs_read(root, f->path, LIMIT_CONFIG_FILE, &file);
+	struct config *c = userdata;
+	int r = rootfs_read(root, path, LIMIT_CONFIG_FILE, &file);
 
 	if (!r)
-		return config_parse(c, file.data, file.size, f->path);
-	if (r == -ENOMEM || (r == -ENOENT && (optional || config_is_mask(root, f->path))))
+		return config_parse(c, file.data, file.size, path);
+	if (r == -ENOMEM || (r == -ENOENT && (optional || config_is_mask(root, path))))
 		return r == -ENOMEM ? r : 0;
 	if (r == -EFBIG)
-		log_lost(c->log, "%s: larger than %u bytes, not read", f->path, LIMIT_CONFIG_FILE);
+		log_lost(c->log, "%s: larger than %u bytes, not read", path, LIMIT_CONFIG_FILE);
 	else
-		log_lost(c->log, "%s: cannot be read: %s", f->path, strerror(-r));
+		log_lost(c->log, "%s: cannot be read: %s", path, strerror(-r));
 	return 0;
 }
 
 /* What was named by hand is not below the root: it need not be part of the system looked at. */
-static int read_named(struct config *c, const char *const *paths, struct conf_files *list, struct rootfs *host)
-{
-	int r = rootfs_open(host, "/");
-
-	for (; !r && *paths; paths++)
-		r = add_path(c, host, list, *paths);
-	return r;
-}
-
-int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir)
+int config_each_file(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir,
+		     config_file_fn *fn, void *userdata)
 {
 	struct rootfs host = ROOTFS_NONE;
+	const struct rootfs *from = root;
 	struct conf_files list = {};
 	const char *softdep = NULL, *weakdep = NULL;
 	int r = 0;
 
-	if (paths)
-		r = read_named(c, paths, &list, &host);
-	for (paths = paths ? NULL : config_default_paths; !r && paths && *paths; paths++)
-		r = add_path(c, root, &list, *paths);
+	if (paths) {
+		r = rootfs_open(&host, "/");
+		from = &host;
+	}
+	for (paths = paths ? paths : config_default_paths; !r && *paths; paths++)
+		r = add_path(c, from, &list, *paths);
 	if (!r && moddir) {
 		softdep = arena_printf(&list.arena, "/%s/modules.softdep", moddir);
 		weakdep = arena_printf(&list.arena, "/%s/modules.weakdep", moddir);
@@ -376,15 +372,19 @@ int config_load(struct config *c, const struct rootfs *root, const char *const *
 		qsort(list.files.items, list.files.n, sizeof(*list.files.items), compare_files);
 	for (size_t i = 0; !r && i < list.files.n; i++) {
 		const struct conf_file *f = &list.files.items[i];
-
 		bool own = softdep && (!strcmp(f->path, softdep) || !strcmp(f->path, weakdep));
 
-		r = read_file(c, host.fd >= 0 && !own ? &host : root, f, own);
+		r = fn(userdata, own ? root : from, f->path, own);
 	}
 	rootfs_close(&host);
 	array_free(&list.files);
 	arena_free(&list.arena);
 	return r;
+}
+
+int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir)
+{
+	return config_each_file(c, root, paths, moddir, read_file, c);
 }
 
 static int add_list(struct config *c, enum rule_kind kind, char *list, bool normalise, struct origin origin)

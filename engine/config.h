@@ -48,10 +48,17 @@ struct config {
 /* Where modprobe.d(5) is, NULL-terminated. */
 extern const char *const config_default_paths[];
 
-/* Reads the directories (or files) in paths, NULL-terminated, wherever they are; when NULL the default
+/* What is read, in order, and the root it is below; optional: it need not be there. Not 0 ends it. */
+typedef int config_file_fn(void *userdata, const struct rootfs *root, const char *path, bool optional);
+
+/* The files of the directories (or files) in paths, NULL-terminated, wherever they are; when NULL of the default
  * ones under root: /etc, /run, /usr/local/lib, /usr/lib, /lib, each modprobe.d. moddir (may be NULL): the release's
- * directory, whose modules.softdep and modules.weakdep are sorted in among them. Bad lines and
- * unreadable files are logged and skipped. 0 or -ENOMEM. */
+ * directory, whose modules.softdep and modules.weakdep are sorted in among them. What cannot be read is told to
+ * c's log. fn's answer, 0 or -ENOMEM. */
+int config_each_file(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir,
+		     config_file_fn *fn, void *userdata);
+
+/* Reads all of them. Bad lines and unreadable files are logged and skipped. 0 or -ENOMEM. */
 int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir);
 
 /* One file's text, as config_load() reads it; text is changed. */

@@ -26,7 +26,7 @@ struct record {
 	ARRAY(char) events;    /* "@TIME\nACTION@DEVPATH\nKEY=VALUE\n...\n\n", see append_line() */
 };
 
-static void record_free(struct record *r)
+void record_abort(struct record *r)
 {
 	if (!r)
 		return;
@@ -38,27 +38,32 @@ static void record_free(struct record *r)
 	free(r);
 }
 
-/* A file of the root, if it is there and can be read. */
-static int add_file(struct record *r, const char *path, size_t max)
+/* A file of a root under this name, if it is there and can be read. */
+static int add_file_as(struct record *r, const struct rootfs *root, const char *path, const char *name, size_t max)
 {
 	_cleanup_file_ struct file_bytes file = {};
 	const char *moddir = r->c->dir.path;
 	struct tar_entry e = { .mode = 0644 };
-	int k = rootfs_read(&r->c->root, path, max, &file);
+	int k = rootfs_read(root, path, max, &file);
 
 	if (k == -ENOMEM || k == -EFBIG)
 		return k;
 	if (k < 0)
 		return 0;
-	while (*path == '/')
-		path++;
-	e.name = path;
+	while (*name == '/')
+		name++;
+	e.name = name;
 	e.data = file.data;
 	e.size = file.size;
 	/* The indexes' ages decide which is used; of all else the time is of no interest. */
-	if (moddir && !strncmp(path, moddir, strlen(moddir)))
+	if (moddir && !strncmp(name, moddir, strlen(moddir)))
 		e.mtime = file.mtime;
 	return tar_write(r->file.f, &e);
+}
+
+static int add_file(struct record *r, const char *path, size_t max)
+{
+	return add_file_as(r, &r->c->root, path, path, max);
 }
 
 static int add_link(struct record *r, const char *path)
@@ -189,18 +194,33 @@ static int add_directory(struct record *r, const char *path, const char *prefix,
 	return k;
 }
 
+/* What was named by hand (--config) is found below the unpacked root where it is looked for without. */
+static int add_modprobe_conf(void *userdata, const struct rootfs *root, const char *path, bool optional)
+{
+	struct record *r = userdata;
+	const char *last = strrchr(path, '/') + 1, *dot = strrchr(last, '.');
+	char name[PATH_MAX];
+
+	if (!r->c->config_paths)
+		snprintf(name, sizeof(name), "%s", path + 1);
+	else
+		snprintf(name, sizeof(name), "etc/modprobe.d/%s%s", last, dot && !strcmp(dot, ".conf") ? "" : ".conf");
+	if (config_is_mask(root, path))
+		return tar_write(r->file.f, &(struct tar_entry){ .name = name, .link = "/dev/null", .mode = 0777 });
+	return add_file_as(r, root, path, name, LIMIT_CONFIG_FILE);
+}
+
 static int add_configuration(struct record *r)
 {
 	static const char *const parents[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib" };
+	const char *const *named = (const char *const *)r->c->config_paths;
+	struct config c = { .log = &r->c->log };
 	char path[64];
-	int k = 0;
+	int k = config_each_file(&c, &r->c->root, named, NULL, add_modprobe_conf, r);
 
 	for (size_t i = 0; !k && i < ARRAY_SIZE(parents); i++) {
-		snprintf(path, sizeof(path), "%s/modprobe.d", parents[i]);
-		k = add_directory(r, path, "", ".conf");
 		snprintf(path, sizeof(path), "%s/modules-load.d", parents[i]);
-		if (!k)
-			k = add_directory(r, path, "", ".conf");
+		k = add_directory(r, path, "", ".conf");
 	}
 	return k;
 }
@@ -230,7 +250,7 @@ int record_begin(struct record **ret, struct coldplug *c, const char *path)
 	asker_init(&r->asker, walk_answer, &c->root, &c->log);
 	k = atomic_file_open(&r->file, path) ?: add_machine(r);
 	if (k < 0)
-		record_free(r);
+		record_abort(r);
 	else
 		*ret = r;
 	return k;
@@ -301,7 +321,7 @@ int record_end(struct record *r, unsigned int patience_ms)
 		k = tar_finish(r->file.f);
 	if (!k)
 		k = atomic_file_commit(&r->file);
-	record_free(r);
+	record_abort(r);
 	return k;
 }
 

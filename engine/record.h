@@ -17,6 +17,8 @@ int record_event(struct record *r, const struct uevent *e, uint64_t time_us);
 /* Waits for the answers that are missing (for each device so long; it is recorded without its "uevent" file
  * then), writes the events and puts the file in its place; frees r in any case. */
 int record_end(struct record *r, unsigned int patience_ms);
+/* Leaves no file. NULL is fine. */
+void record_abort(struct record *r);
 
 /* Unpacks a recording below dir. Errors are told to log. */
 int record_unpack(const char *path, int dirfd, struct log *log);

@@ -614,11 +614,23 @@ static int timeout_until(uint64_t until)
 	return !until ? -1 : until <= now ? 0 : (int)((until - now + 999) / 1000);
 }
 
+/* The run goes on without it, and says so at its end. */
+static int give_up_record(struct coldplug *c, int error)
+{
+	log_error(&c->log, "%s: cannot be recorded: %s", c->record_path, strerror(-error));
+	record_abort(c->record);
+	c->record = NULL;
+	c->record_error = error;
+	return error == -ENOMEM ? error : 0;
+}
+
 static int take_news(struct coldplug *c)
 {
 	size_t results = c->n_results;
 	int r = c->record ? record_take(c->record) : 0;
 
+	if (r < 0)
+		r = give_up_record(c, r);
 	if (!r)
 		r = coldplug_dispatch(c);
 	if (r < 0)
@@ -660,18 +672,18 @@ static int begin_record(struct coldplug *c)
 		r = context_watch_loader(c) ?: record_fd(c->record);
 	if (r >= 0)
 		r = watch(c, r);
-	if (r < 0)
-		log_error(&c->log, "%s: cannot be recorded: %s", c->record_path, strerror(-r));
-	return r;
+	return r < 0 ? give_up_record(c, r) : 0;
 }
 
 /* Passes the run's answer on, unless the recording has a worse one. */
 static int end_record(struct coldplug *c, int answer)
 {
-	int r = c->record ? record_end(c->record, RECORD_PATIENCE_MS) : 0;
+	struct record *record = c->record;
+	int r = c->record_error;
 
 	c->record = NULL;
-	if (r < 0)
+	c->record_error = 0;
+	if (record && (r = record_end(record, RECORD_PATIENCE_MS)) < 0)
 		log_error(&c->log, "%s: cannot be recorded: %s", c->record_path, strerror(-r));
 	return answer < 0 ? answer : r < 0 ? r : answer;
 }

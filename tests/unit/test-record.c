@@ -37,7 +37,6 @@ static int setup(void **state)
 	tree_write(&r->t, "sys/devices/d/uevent", "MODALIAS=x:1\n");
 	assert_int_equal(coldplug_new(&r->c), 0);
 	assert_int_equal(coldplug_set_root(r->c, r->t.dir), 0);
-	assert_int_equal(context_open(r->c), 0);
 	*state = r;
 	return 0;
 }
@@ -88,6 +87,7 @@ static void round_trip(struct recording *r)
 	struct record *record;
 	const char *tar = tree_path(&r->t, "m.tar"), *why;
 
+	assert_int_equal(context_open(r->c), 0);
 	assert_int_equal(record_begin(&record, r->c, tar), 0);
 	for (size_t i = 0; i < r->n; i++) {
 		struct uevent e;
@@ -176,6 +176,49 @@ static void a_broken_event_is_told_and_the_next_one_read(void **state)
 	assert_contains(messages_text(&r->m), "no time");
 }
 
+static char *unpacked_text(struct recording *r, const char *path)
+{
+	struct file_bytes file;
+
+	return rootfs_read(&r->unpacked.root, path, 1000, &file) ? NULL : file.data;
+}
+
+/* Below the unpacked root it is found without being named. */
+static void configuration_named_by_hand_is_recorded(void **state)
+{
+	struct recording *r = *state;
+	char mine[PATH_MAX], other[PATH_MAX], *text;
+	const char *paths[] = { mine, other, NULL };
+
+	tree_write(&r->t, "etc/modprobe.d/not-read.conf", "blacklist a\n");
+	tree_write(&r->t, "mine/a.conf", "options a x=1\n");
+	tree_write(&r->t, "other/file", "options a y=1\n");
+	strcpy(mine, tree_path(&r->t, "mine"));
+	strcpy(other, tree_path(&r->t, "other/file"));
+	assert_int_equal(coldplug_set_config_paths(r->c, paths), 0);
+	round_trip(r);
+	assert_string_equal(text = unpacked_text(r, "etc/modprobe.d/a.conf"), "options a x=1\n");
+	free(text);
+	assert_string_equal(text = unpacked_text(r, "etc/modprobe.d/file.conf"), "options a y=1\n");
+	free(text);
+	assert_null(unpacked_text(r, "etc/modprobe.d/not-read.conf"));
+}
+
+/* The root it is unpacked to need not have a /dev. */
+static void a_mask_is_recorded(void **state)
+{
+	struct recording *r = *state;
+	char target[16] = "";
+
+	tree_write(&r->t, "lib/modprobe.d/a.conf", "blacklist a\n");
+	tree_mkdir(&r->t, "etc/modprobe.d/");
+	assert_int_equal(symlinkat("/dev/null", r->t.root.fd, "etc/modprobe.d/a.conf"), 0);
+	round_trip(r);
+	assert_true(readlinkat(r->unpacked.root.fd, "etc/modprobe.d/a.conf", target, sizeof(target)) > 0);
+	assert_string_equal(target, "/dev/null");
+	assert_null(unpacked_text(r, "lib/modprobe.d/a.conf"));
+}
+
 #define t(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -184,6 +227,8 @@ int main(void)
 		t(hard_events_come_back),
 		t(a_thousand_variables_and_a_long_path_come_back),
 		t(random_events_come_back),
+		t(configuration_named_by_hand_is_recorded),
+		t(a_mask_is_recorded),
 		t(a_broken_event_is_told_and_the_next_one_read),
 	};
 

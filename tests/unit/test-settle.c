@@ -240,6 +240,16 @@ static void where_udevd_does_not_run_the_kernels_events_are_taken(void **state)
 	assert_int_equal(coldplug_exit_code(s->c), udev_source_available() ? 0 : 2);
 }
 
+static void a_recording_that_cannot_be_made_keeps_nothing_from_being_done(void **state)
+{
+	struct source *s = *state;
+
+	coldplug_set_record(s->c, tree_path(&s->t, "nowhere/m.tar"));
+	assert_int_equal(coldplug_run(s->c), -ENOENT);
+	assert_contains(messages_text(&s->m), "nowhere/m.tar: cannot be recorded: No such file");
+	assert_true(s->uuid[0] && coldplug_is_settled(s->c));
+}
+
 static void the_receive_buffer_is_the_callers_choice(void **state)
 {
 	struct source *s = *state;
@@ -266,6 +276,7 @@ int main(void)
 		t(a_settling_ends_while_each_look_finds_a_loss_and_devices_are_asked),
 		t(who_gets_no_events_walks),
 		t(where_udevd_does_not_run_the_kernels_events_are_taken),
+		t(a_recording_that_cannot_be_made_keeps_nothing_from_being_done),
 		t(the_receive_buffer_is_the_callers_choice),
 	};
 
