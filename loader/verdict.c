@@ -6,7 +6,7 @@
  *     EEXIST   live or built in: somebody else had loaded it; without sysfs that is assumed. coming:
  *              somebody else is at it; wait for what comes of it. Otherwise the module's own init
  *              said so, and it is not loaded.
- *     EBUSY    coming: wait, then load again unless it is live. Otherwise a module it needs did not
+ *     EBUSY    coming or going: wait, then load again unless it is live. Otherwise a module it needs did not
  *              get ready in the kernel's 30 s, the other loader failed, or its own init said so.
  *
  * Waiting is bounded (VERDICT_PATIENCE_MS): it is done in a worker and holds up the module's
@@ -83,20 +83,22 @@ static int judge_exists(struct verdict *v, struct load_result *result)
 
 static int judge_busy(struct verdict *v, struct load_result *result)
 {
-	bool coming = state_of(v) == INITSTATE_COMING;
+	enum initstate state = state_of(v);
+	bool changing = state == INITSTATE_COMING || state == INITSTATE_GOING;
 
 	switch (wait_while_changing(v)) {
 	case INITSTATE_LIVE:
 		result_set(result, LOAD_ALREADY, 0, "%s", "");
 		return VERDICT_GIVEN;
 	case INITSTATE_COMING:
-		result_set(result, LOAD_FAILED, EBUSY, "%s: somebody else has been loading %s for %u s",
+	case INITSTATE_GOING:
+		result_set(result, LOAD_FAILED, EBUSY, "%s: somebody else has been loading or removing %s for %u s",
 			   v->path, v->name, VERDICT_PATIENCE_MS / 1000);
 		return VERDICT_GIVEN;
 	default:
 		break;
 	}
-	if (coming)
+	if (changing)
 		return VERDICT_RETRY;
 	result_set(result, LOAD_FAILED, EBUSY,
 		   "%s: busy: a module it needs was not ready after 30 s, or its own init said so", v->path);

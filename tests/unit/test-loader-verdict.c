@@ -64,6 +64,8 @@ static const struct {
 	{ { -EEXIST }, { C }, 0, LOAD_FAILED, EEXIST, 1, "for 60 s" },
 	{ { -EBUSY, 1 }, { C, C, A }, 2, LOAD_DONE, 0, 2, "" },
 	{ { -EBUSY, -EEXIST }, { C, A, L }, 2, LOAD_ALREADY, 0, 2, "" },
+	{ { -EBUSY, 1 }, { G, A }, 1, LOAD_DONE, 0, 2, "" },
+	{ { -EBUSY }, { G }, 0, LOAD_FAILED, EBUSY, 1, "removing" },
 	{ { -EBUSY }, { C, C, L }, 2, LOAD_ALREADY, 0, 1, "" },
 	{ { -EBUSY }, { A }, 0, LOAD_FAILED, EBUSY, 1, "m.ko: busy" },
 	{ { -EBUSY }, { C }, 0, LOAD_FAILED, EBUSY, 1, "for 60 s" },
