@@ -11,7 +11,8 @@ kernel=$(uname -r)
 # Who is loaded, how often used, by whom; the order of the users is the kernel's.
 loaded() {
 	while read -r name _ uses users _; do
-		echo "  $name $uses $(echo "$users" | tr ',' '\n' | sort | xargs)"
+		case $users in *,*,*) users=$(echo "$users" | tr ',' '\n' | sort | xargs) ;; esac
+		echo "  $name $uses $users"
 	done </proc/modules | sort
 }
 

@@ -17,8 +17,8 @@ round() {
 }
 
 if [ "${1:-}" = --aliases ]; then
-	find /sys -name modalias -print0 | xargs -0 cat
-	find /sys -name uevent -print0 | xargs -0 sed -n 's/^MODALIAS=//p'
+	find /sys/devices -name modalias -print0 -o -name uevent -print0 | xargs -0 cat |
+		sed -n 's/^MODALIAS=//p; /^[^=]*:/p'
 	exit
 fi
 before=-1
