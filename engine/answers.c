@@ -21,8 +21,8 @@ static bool is_listed(struct coldplug *c, const char *name)
 	return false;
 }
 
-API int coldplug_parameters(struct coldplug *c, int (*fn)(void *userdata, const char *name, const char *value),
-			    void *userdata)
+API int coldplug_parameters(struct coldplug *c,
+			    int (*fn)(void *userdata, const char *name, const char *value), void *userdata)
 {
 	_cleanup_file_ struct file_bytes file = {};
 	int r = context_open_root(c) ?: rootfs_read(&c->root, "proc/cmdline", LIMIT_CMDLINE, &file);
@@ -335,12 +335,12 @@ API int64_t coldplug_why(struct coldplug *c, const char *module, const struct co
 	return r < 0 ? r : (int64_t)c->reasons.n;
 }
 
-static bool has_driver(struct coldplug *c, const char *devpath)
+static bool is_in_sysfs(struct coldplug *c, const char *devpath, const char *name)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
 
-	if (asprintf(&path, "sys%s/driver", devpath) < 0)
+	if (asprintf(&path, "sys%s%s", devpath, name) < 0)
 		return true;
 	fd = rootfs_openat(&c->root, path, O_PATH | O_NOFOLLOW);
 	return fd >= 0;
@@ -354,7 +354,7 @@ API int64_t coldplug_undriven(struct coldplug *c, const char *const **list)
 	for (uint32_t i = 0; !r && i < c->devices.devpaths.n; i++) {
 		const char *devpath = intern_string(&c->devices.devpaths, i);
 
-		if (!has_driver(c, devpath))
+		if (is_in_sysfs(c, devpath, "") && !is_in_sysfs(c, devpath, "/driver"))
 			r = array_push(&c->undriven, devpath);
 	}
 	*list = c->undriven.items;
@@ -446,5 +446,5 @@ API int coldplug_exit_code(struct coldplug *c)
 	struct coldplug_summary s;
 
 	coldplug_get_summary(c, &s);
-	return s.lost ? 2 : s.failed || c->n_cancelled ? 1 : 0;
+	return c->record_failed ? 111 : s.lost ? 2 : s.failed || c->n_cancelled ? 1 : 0;
 }

@@ -124,6 +124,7 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 	if (!c)
 		return NULL;
 	context_stop_listening(c);
+	record_abort(c->record);
 	asker_free(&c->devices_asker);
 	asker_free(&c->disks_asker);
 	loader_free(c->loader);

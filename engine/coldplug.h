@@ -354,8 +354,9 @@ int coldplug_set_report(struct coldplug *c, const char *path);
  * it is a root for coldplug_set_root(). Since 0.1. */
 int coldplug_record(struct coldplug *c, const char *path);
 
-/** Has coldplug_run() do so while it runs, and add the events it hears. Where that fails it is told at once,
- * everything else is done, and the run's answer is the error. Since 0.1. */
+/** Has coldplug_run() do so while it runs, and add the events it hears; for what only the recording wants to know
+ * of a device its last coldplug_advance() waits up to a second. Where it cannot be written that is told at once,
+ * everything else is done, and coldplug_exit_code() is 111. Since 0.1. */
 int coldplug_set_record(struct coldplug *c, const char *path);
 
 /** Uses a recording as the root: it is unpacked to a temporary directory, which coldplug_free() removes.
@@ -459,7 +460,8 @@ struct coldplug_summary {
 void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret);
 
 /** The exit code of what was done so far: 0, 1 some module failed or was not started because of
- * coldplug_cancel(), 2 input was lost: the highest that applies. Since 0.1. */
+ * coldplug_cancel(), 2 input was lost, 111 the recording could not be written: the highest that applies.
+ * Since 0.1. */
 int coldplug_exit_code(struct coldplug *c);
 
 #ifdef __cplusplus

@@ -108,7 +108,7 @@ struct coldplug {
 	int timer_fd;	      /* in epoll_fd, for the end of a burst and for walks without events; -1 */
 	uint64_t timer_us;    /* what it is set to; 0: it is not */
 	struct record *record; /* of the run that is under way */
-	int record_error;      /* what it ended with before the run */
+	bool record_failed;
 	volatile sig_atomic_t reload;
 	void (*event)(void *userdata, const struct coldplug_event *event);
 	void *event_data;

@@ -23,6 +23,7 @@ struct record {
 	struct intern devices; /* with an alias */
 	struct intern seen;    /* devices written */
 	struct asker asker;    /* for their "uevent" files */
+	unsigned int n_named;  /* files of --config written */
 	ARRAY(char) events;    /* "@TIME\nACTION@DEVPATH\nKEY=VALUE\n...\n\n", see append_line() */
 };
 
@@ -38,20 +39,38 @@ void record_abort(struct record *r)
 	free(r);
 }
 
+/* The names in the archive are relative. */
+static const char *entry_name(const char *path)
+{
+	return path + strspn(path, "/");
+}
+
+/* Where the kernel has its modules is nobody's business: 0 for each digit, as others than root see it. */
+static void hide_addresses(char *text, size_t size)
+{
+	char *end = text + size;
+
+	for (char *p = text; (p = memmem(p, (size_t)(end - p), " 0x", 3));)
+		for (p += 3; p < end && *p != ' ' && *p != '\n'; p++)
+			*p = '0';
+}
+
 /* A file of a root under this name, if it is there and can be read. */
-static int add_file_as(struct record *r, const struct rootfs *root, const char *path, const char *name, size_t max)
+static int add_file_as(struct record *r, const struct rootfs *root, const char *path, const char *name,
+		       size_t max)
 {
 	_cleanup_file_ struct file_bytes file = {};
 	const char *moddir = r->c->dir.path;
 	struct tar_entry e = { .mode = 0644 };
 	int k = rootfs_read(root, path, max, &file);
 
-	if (k == -ENOMEM || k == -EFBIG)
-		return k;
+	if (k == -EFBIG)
+		log_lost(&r->c->log, "%s: larger than %zu bytes, not recorded", path, max);
 	if (k < 0)
-		return 0;
-	while (*name == '/')
-		name++;
+		return k == -ENOMEM ? k : 0;
+	name = entry_name(name);
+	if (!strcmp(name, "proc/modules"))
+		hide_addresses(file.data, file.size);
 	e.name = name;
 	e.data = file.data;
 	e.size = file.size;
@@ -75,7 +94,14 @@ static int add_link(struct record *r, const char *path)
 	if (n <= 0)
 		return 0;
 	target[n] = '\0';
-	return tar_write(r->file.f, &(struct tar_entry){ .name = path, .link = target, .mode = 0777 });
+	return tar_write(r->file.f,
+			 &(struct tar_entry){ .name = entry_name(path), .link = target, .mode = 0777 });
+}
+
+/* What masks another file does so also below a root that has no /dev/null. */
+static int add_conf(struct record *r, const char *path)
+{
+	return config_is_mask(&r->c->root, path) ? add_link(r, path) : add_file(r, path, LIMIT_CONFIG_FILE);
 }
 
 /* The device's own files; uevent is the text of that file, which only the asker reads, or NULL. */
@@ -168,7 +194,8 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* The files of a directory whose names fit, in order: the same machine gives the same file. */
-static int add_directory(struct record *r, const char *path, const char *prefix, const char *suffix)
+static int add_directory(struct record *r, const char *path, const char *prefix, const char *suffix,
+			 int (*add)(struct record *r, const char *path))
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	_cleanup_arena_ struct arena arena = {};
@@ -189,24 +216,32 @@ static int add_directory(struct record *r, const char *path, const char *prefix,
 	if (names.n)
 		qsort(names.items, names.n, sizeof(*names.items), compare_names);
 	for (size_t i = 0; !k && i < names.n; i++)
-		k = names.items[i] ? add_file(r, names.items[i], LIMIT_INDEX) : -ENOMEM;
+		k = names.items[i] ? add(r, names.items[i]) : -ENOMEM;
 	array_free(&names);
 	return k;
 }
 
-/* What was named by hand (--config) is found below the unpacked root where it is looked for without. */
+static int add_index(struct record *r, const char *path)
+{
+	return add_file(r, path, LIMIT_INDEX);
+}
+
 static int add_modprobe_conf(void *userdata, const struct rootfs *root, const char *path, bool optional)
+{
+	return add_conf(userdata, path);
+}
+
+/* What was named by hand (--config) is found below the unpacked root where it is looked for without: under a name
+ * that keeps its place, also in front of modules.softdep or behind it. */
+static int add_named_conf(void *userdata, const struct rootfs *root, const char *path, bool optional)
 {
 	struct record *r = userdata;
 	const char *last = strrchr(path, '/') + 1, *dot = strrchr(last, '.');
 	char name[PATH_MAX];
 
-	if (!r->c->config_paths)
-		snprintf(name, sizeof(name), "%s", path + 1);
-	else
-		snprintf(name, sizeof(name), "etc/modprobe.d/%s%s", last, dot && !strcmp(dot, ".conf") ? "" : ".conf");
-	if (config_is_mask(root, path))
-		return tar_write(r->file.f, &(struct tar_entry){ .name = name, .link = "/dev/null", .mode = 0777 });
+	snprintf(name, sizeof(name), "etc/modprobe.d/%s%03u-%s%s",
+		 strcmp(last, "modules.softdep") < 0 ? "" : "z", r->n_named++, last,
+		 dot && !strcmp(dot, ".conf") ? "" : ".conf");
 	return add_file_as(r, root, path, name, LIMIT_CONFIG_FILE);
 }
 
@@ -214,13 +249,14 @@ static int add_configuration(struct record *r)
 {
 	static const char *const parents[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib" };
 	const char *const *named = (const char *const *)r->c->config_paths;
-	struct config c = { .log = &r->c->log };
+	struct log quiet = {}; /* what is wrong with it has been told */
+	struct config c = { .log = &quiet };
 	char path[64];
-	int k = config_each_file(&c, &r->c->root, named, NULL, add_modprobe_conf, r);
+	int k = config_each_file(&c, &r->c->root, named, NULL, named ? add_named_conf : add_modprobe_conf, r);
 
 	for (size_t i = 0; !k && i < ARRAY_SIZE(parents); i++) {
 		snprintf(path, sizeof(path), "%s/modules-load.d", parents[i]);
-		k = add_directory(r, path, "", ".conf");
+		k = add_directory(r, path, "", ".conf", add_conf);
 	}
 	return k;
 }
@@ -233,7 +269,7 @@ static int add_machine(struct record *r)
 									  add_configuration(r);
 
 	if (!k && c->dir.path)
-		k = add_directory(r, c->dir.path, "modules.", "");
+		k = add_directory(r, c->dir.path, "modules.", "", add_index);
 	if (!k)
 		k = begin_devices(r);
 	return k;
@@ -330,17 +366,27 @@ struct unpacker {
 	struct log *log;
 };
 
-/* mkdir -p of what is in front of a name's last part. */
+/* mkdir -p of what is in front of a name's last part, none of it through a link that leads out. */
 static int make_parents(const struct rootfs *root, const char *name)
 {
 	char path[PATH_MAX];
+	int r = 0;
 
-	for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (const char *slash = strchr(name, '/'); !r && slash; slash = strchr(slash + 1, '/')) {
+		_cleanup_close_ int dir = -1;
+		char *last;
+
 		snprintf(path, sizeof(path), "%.*s", (int)(slash - name), name);
-		if (mkdirat(root->fd, path, 0755) < 0 && errno != EEXIST)
-			return -errno;
+		last = strrchr(path, '/');
+		if (last)
+			*last++ = '\0';
+		dir = rootfs_openat(root, last ? path : ".", O_RDONLY | O_DIRECTORY);
+		if (dir < 0)
+			r = dir;
+		else if (mkdirat(dir, last ? last : path, 0755) < 0 && errno != EEXIST)
+			r = -errno;
 	}
-	return 0;
+	return r;
 }
 
 /* Nothing is written through a link: the directory is opened inside the root, the file must be new. */

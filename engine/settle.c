@@ -183,10 +183,16 @@ static void tell_event(struct coldplug *c, const struct uevent *e)
 	c->current_event = NULL;
 }
 
+/* Perhaps something was lost, and it is worth a walk (ask()). */
+static bool has_gap(const struct coldplug *c)
+{
+	return c->netlink.gap && !c->gap_excused;
+}
+
 static void take_barrier(struct coldplug *c, const struct uevent *e)
 {
 	c->barrier[0] = '\0';
-	c->settled = true;
+	c->settled = !has_gap(c);
 	c->barrier_seqnum = e->seqnum;
 	c->older_us = context_now_us();
 	c->newer = false;
@@ -208,9 +214,15 @@ static void want_rescan(struct coldplug *c)
 	c->rescan = true;
 }
 
+/* Whether what it hears can be all. */
+static bool hears(const struct coldplug *c)
+{
+	return c->listening && !c->no_barrier;
+}
+
 static bool has_events(const struct coldplug *c)
 {
-	return c->listening && !c->no_barrier && c->losses < LOSSES_AT_MOST;
+	return hears(c) && c->losses < LOSSES_AT_MOST;
 }
 
 /* A settling that begins again with each loss would never end while a storm lasts. */
@@ -329,7 +341,7 @@ static int look_again(struct coldplug *c)
 {
 	int64_t n = has_flag(c, COLDPLUG_DRY_RUN) ? coldplug_walk(c) : context_walk(c);
 
-	c->rescan = c->walk = false;
+	c->rescan = c->walk = c->netlink.gap = false;
 	context_want_again(c);
 	c->look_for_waits = true;
 	c->walked_us = context_now_us();
@@ -451,7 +463,7 @@ static bool is_stale(const struct coldplug *c)
 /* Without events nobody says that a device has gone: who knows only walks keeps what it has seen. */
 static int forget_burst(struct coldplug *c)
 {
-	return start_afresh(c, !c->listening && !has_grown(c));
+	return start_afresh(c, !hears(c) && !has_grown(c));
 }
 
 /*
@@ -477,7 +489,7 @@ static int make_up_for_lost(struct coldplug *c, bool emptied)
 /* Without events: another walk, in which what the one before has not seen has gone. */
 static void walk_now_and_then(struct coldplug *c)
 {
-	if (!c->monitoring || c->listening || context_now_us() < c->walked_us + IDLE_WALK_US)
+	if (!c->monitoring || hears(c) || context_now_us() < c->walked_us + IDLE_WALK_US)
 		return;
 	context_age_aliases(c);
 	c->walk = true;
@@ -490,7 +502,7 @@ static void set_timer(struct coldplug *c)
 
 	if (!c->monitoring)
 		return;
-	if (!c->listening && (!until || walk < until))
+	if (!hears(c) && (!until || walk < until))
 		until = walk;
 	if (c->rescan && (!until || c->rescan_us + RESCAN_LATE_US < until))
 		until = c->rescan_us + RESCAN_LATE_US;
@@ -553,25 +565,22 @@ static void give_up_barriers(struct coldplug *c, const char *why)
  * when it finds nothing new, that is the end. */
 static int ask(struct coldplug *c)
 {
+	bool gap = has_events(c) && has_gap(c);
 	size_t before = c->n_aliases;
 	int r;
 
-	if (has_events(c) && c->netlink.gap && !c->gap_excused) {
-		c->gap_excused = true;
-		want_rescan(c);
-		return 0;
-	}
-	if (has_events(c)) {
+	if (has_events(c) && !gap) {
 		r = netlink_send_barrier(&c->root, c->barrier);
 		c->barrier_us = context_now_us() + (c->udev ? UDEV_BARRIER_US : BARRIER_US);
 		if (r < 0)
 			give_up_barriers(c, strerror(-r));
 		return 0;
 	}
+	c->gap_excused |= gap;
 	r = look_again(c);
 	if (!r)
 		r = (int)load_wanted(c);
-	if (r == 0 && c->n_aliases == before)
+	if (r == 0 && !gap && c->n_aliases == before)
 		c->settled = true;
 	return r < 0 ? r : 0;
 }
@@ -620,7 +629,7 @@ static int give_up_record(struct coldplug *c, int error)
 	log_error(&c->log, "%s: cannot be recorded: %s", c->record_path, strerror(-error));
 	record_abort(c->record);
 	c->record = NULL;
-	c->record_error = error;
+	c->record_failed = true;
 	return error == -ENOMEM ? error : 0;
 }
 
@@ -675,17 +684,14 @@ static int begin_record(struct coldplug *c)
 	return r < 0 ? give_up_record(c, r) : 0;
 }
 
-/* Passes the run's answer on, unless the recording has a worse one. */
+/* Passes the run's answer on. */
 static int end_record(struct coldplug *c, int answer)
 {
 	struct record *record = c->record;
-	int r = c->record_error;
+	int r = record ? record_end(record, RECORD_PATIENCE_MS) : 0;
 
 	c->record = NULL;
-	c->record_error = 0;
-	if (record && (r = record_end(record, RECORD_PATIENCE_MS)) < 0)
-		log_error(&c->log, "%s: cannot be recorded: %s", c->record_path, strerror(-r));
-	return answer < 0 ? answer : r < 0 ? r : answer;
+	return (r < 0 ? give_up_record(c, r) : 0) ?: answer;
 }
 
 /* 1: something was done, and there may be more to do; 0: nothing can be done but to wait. */
@@ -743,11 +749,14 @@ static int is_done(struct coldplug *c)
 	return late && waiting ? time_is_up(c) : 0;
 }
 
-/* Who stays makes up for each loss, when it comes. */
+/* Who stays makes up for each loss, when it comes; and for those that it had given up. */
 static void begin_staying(struct coldplug *c)
 {
+	if (c->losses >= LOSSES_AT_MOST)
+		want_rescan(c);
 	c->monitoring = true;
 	c->losses = 0;
+	set_timer(c);
 }
 
 API int coldplug_advance(struct coldplug *c, int *timeout_ms)
@@ -787,6 +796,7 @@ API int coldplug_begin(struct coldplug *c)
 	c->waits.types = has_flag(c, COLDPLUG_FOUND_TYPE);
 	if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
 		r = context_listen(c);
+	c->record_failed = false;
 	if (!r && c->record_path && !c->record)
 		r = begin_record(c);
 	if (!r)

@@ -143,7 +143,7 @@ int context_walk(struct coldplug *c)
 		return r;
 	r = walk_devices(&c->root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device, ask_device, c);
 	/* Who walks again and again says so once. */
-	if (r < 0 && r != -ENOMEM && !(c->monitoring && c->walk_failed))
+	if (r < 0 && r != -ENOMEM && !c->walk_failed)
 		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->root.path, strerror(-r));
 	c->walk_failed = r < 0;
 	return r;

@@ -157,5 +157,5 @@ int cli_end(struct cli *cli, int r)
 		fprintf(stderr, "coldplug: error: interrupted while waiting for %s\n", cli->wait_specs[i]);
 		return 1;
 	}
-	return 0;
+	return coldplug_exit_code(cli->c) == EXIT_SYSTEM ? EXIT_SYSTEM : 0;
 }

@@ -323,6 +323,85 @@ static void without_events_it_walks(void **state)
 	machine_free(m);
 }
 
+static ssize_t hear_nothing(void *data, int fd, struct msghdr *msg)
+{
+	struct world *w = data;
+
+	pthread_mutex_lock(&w->lock);
+	take_barriers(w);
+	w->tail = w->head;
+	pthread_mutex_unlock(&w->lock);
+	return -EAGAIN;
+}
+
+static const struct netlink_ops deaf_netlink = { .open = socket_open, .receive = hear_nothing };
+
+/* As in a network namespace that gets none. */
+static void who_does_not_hear_its_own_barrier_walks(void **state)
+{
+	struct machine *m = machine_new();
+
+	m->c->netlink.ops = &deaf_netlink;
+	start(m);
+	assert_non_null(strstr(m->messages, "its event does not come back"));
+	put_device(m, 1, "card");
+	assert_true(is_loaded_within(m, CARD, 20000));
+	machine_free(m);
+}
+
+static void a_sys_that_is_mounted_later_is_walked(void **state)
+{
+	struct machine *m = machine_new();
+	char later[128];
+
+	put_device(m, 1, "card");
+	snprintf(later, sizeof(later), "%s", tree_path(&m->t, "later"));
+	assert_int_equal(rename(tree_path(&m->t, "sys"), later), 0);
+	start(m);
+	assert_int_equal(rename(later, tree_path(&m->t, "sys")), 0);
+	assert_true(is_loaded_within(m, CARD, 20000));
+	machine_free(m);
+}
+
+/* ---- a storm ---- */
+
+/* Each second look says that something was lost; the card's event is among what is lost last, after the last walk. */
+static ssize_t lose_all(void *data, int fd, struct msghdr *msg)
+{
+	struct machine *m = data;
+	static unsigned int n_looks;
+
+	if (++n_looks % 2)
+		return hear_nothing(m->w, fd, msg);
+	if (m->c->settled && m->c->losses >= 3)
+		put_device(m, 1, "card");
+	return -ENOBUFS;
+}
+
+static int open_of_machine(void *data, int rcvbuf)
+{
+	struct machine *m = data;
+
+	return socket_open(m->w, rcvbuf);
+}
+
+static const struct netlink_ops lossy_netlink = { .open = open_of_machine, .receive = lose_all };
+
+static void who_becomes_ready_in_a_storm_makes_up_for_it(void **state)
+{
+	struct machine *m = machine_new();
+
+	m->c->netlink.ops = &lossy_netlink;
+	m->c->netlink.ops_data = m;
+	start(m);
+	assert_non_null(strstr(m->messages, "lost again and again"));
+	assert_false(m->w->loaded[CARD]);
+	m->c->netlink.ops = &deaf_netlink;
+	m->c->netlink.ops_data = m->w;
+	assert_true(is_loaded_within(m, CARD, 20000));
+	machine_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -336,6 +415,9 @@ int main(void)
 		cmocka_unit_test(a_directory_of_modules_that_comes_late_counts),
 		cmocka_unit_test(a_hangup_reads_modules_load_d_too),
 		cmocka_unit_test(without_events_it_walks),
+		cmocka_unit_test(who_does_not_hear_its_own_barrier_walks),
+		cmocka_unit_test(a_sys_that_is_mounted_later_is_walked),
+		cmocka_unit_test(who_becomes_ready_in_a_storm_makes_up_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,10 @@
 /* What is recorded of events is what is read back, byte for byte. */
 #include "tests/unit/test.h"
 
+#include <glob.h>
 #include <limits.h>
 
+#include "base/tar.h"
 #include "engine/record.h"
 
 #define MAX_EVENTS 400
@@ -197,26 +199,114 @@ static void configuration_named_by_hand_is_recorded(void **state)
 	strcpy(other, tree_path(&r->t, "other/file"));
 	assert_int_equal(coldplug_set_config_paths(r->c, paths), 0);
 	round_trip(r);
-	assert_string_equal(text = unpacked_text(r, "etc/modprobe.d/a.conf"), "options a x=1\n");
+	assert_string_equal(text = unpacked_text(r, "etc/modprobe.d/000-a.conf"), "options a x=1\n");
 	free(text);
-	assert_string_equal(text = unpacked_text(r, "etc/modprobe.d/file.conf"), "options a y=1\n");
+	assert_string_equal(text = unpacked_text(r, "etc/modprobe.d/001-file.conf"), "options a y=1\n");
 	free(text);
 	assert_null(unpacked_text(r, "etc/modprobe.d/not-read.conf"));
+}
+
+/* One in front of modules.softdep, the other behind it; two of one name but for the suffix. */
+static void named_files_keep_their_order(void **state)
+{
+	struct recording *r = *state;
+	char one[PATH_MAX], two[PATH_MAX], three[PATH_MAX];
+	const char *paths[] = { one, two, three, NULL };
+
+	tree_write(&r->t, "a/foo", "options a x=1\n");
+	tree_write(&r->t, "b/foo.conf", "options a x=2\n");
+	tree_write(&r->t, "c/zz.conf", "options a x=3\n");
+	strcpy(one, tree_path(&r->t, "a/foo"));
+	strcpy(two, tree_path(&r->t, "b/foo.conf"));
+	strcpy(three, tree_path(&r->t, "c/zz.conf"));
+	assert_int_equal(coldplug_set_config_paths(r->c, paths), 0);
+	round_trip(r);
+	assert_true(faccessat(r->unpacked.root.fd, "etc/modprobe.d/000-foo.conf", F_OK, 0) == 0);
+	assert_true(faccessat(r->unpacked.root.fd, "etc/modprobe.d/001-foo.conf", F_OK, 0) == 0);
+	assert_true(faccessat(r->unpacked.root.fd, "etc/modprobe.d/z002-zz.conf", F_OK, 0) == 0);
+}
+
+static void assert_is_mask(struct recording *r, const char *path)
+{
+	char target[16] = "";
+
+	assert_true(readlinkat(r->unpacked.root.fd, path, target, sizeof(target)) > 0);
+	assert_string_equal(target, "/dev/null");
 }
 
 /* The root it is unpacked to need not have a /dev. */
 static void a_mask_is_recorded(void **state)
 {
 	struct recording *r = *state;
-	char target[16] = "";
 
 	tree_write(&r->t, "lib/modprobe.d/a.conf", "blacklist a\n");
 	tree_mkdir(&r->t, "etc/modprobe.d/");
+	tree_mkdir(&r->t, "etc/modules-load.d/");
 	assert_int_equal(symlinkat("/dev/null", r->t.root.fd, "etc/modprobe.d/a.conf"), 0);
+	assert_int_equal(symlinkat("/dev/null", r->t.root.fd, "etc/modules-load.d/a.conf"), 0);
 	round_trip(r);
-	assert_true(readlinkat(r->unpacked.root.fd, "etc/modprobe.d/a.conf", target, sizeof(target)) > 0);
-	assert_string_equal(target, "/dev/null");
+	assert_is_mask(r, "etc/modprobe.d/a.conf");
+	assert_is_mask(r, "etc/modules-load.d/a.conf");
 	assert_null(unpacked_text(r, "lib/modprobe.d/a.conf"));
+}
+
+static void addresses_are_not_recorded(void **state)
+{
+	struct recording *r = *state;
+	char *text;
+
+	tree_write(&r->t, "proc/modules",
+		   "a 4096 1 b, Live 0xffffffffc02f4000 (E)\nb 4096 0 - Live 0xffffffffc0ab0000\n");
+	round_trip(r);
+	assert_string_equal(
+		text = unpacked_text(r, "proc/modules"),
+		"a 4096 1 b, Live 0x0000000000000000 (E)\nb 4096 0 - Live 0x0000000000000000\n");
+	free(text);
+}
+
+static void what_is_too_large_is_told_and_the_rest_recorded(void **state)
+{
+	struct recording *r = *state;
+
+	tree_write(&r->t, "etc/modules-load.d/a.conf", "a\n");
+	assert_int_equal(truncate(tree_path(&r->t, "etc/modules-load.d/a.conf"), LIMIT_CONFIG_FILE + 1), 0);
+	coldplug_set_log(r->c, messages_take, &r->m, LOG_LEVEL_WARNING);
+	assert_int_equal(coldplug_record(r->c, tree_path(&r->t, "m.tar")), 0);
+	assert_contains(messages_text(&r->m), "etc/modules-load.d/a.conf: larger than 16777216 bytes, not recorded");
+	assert_int_equal(record_unpack(tree_path(&r->t, "m.tar"), r->unpacked.root.fd, &r->m.log), 0);
+	assert_int_equal(faccessat(r->unpacked.root.fd, "sys/devices/d/modalias", F_OK, 0), 0);
+}
+
+/* Somebody else's archive. */
+static void nothing_is_unpacked_through_a_link_that_leads_out(void **state)
+{
+	struct recording *r = *state;
+	char outside[128];
+	FILE *f;
+
+	tree_mkdir(&r->t, "outside/");
+	snprintf(outside, sizeof(outside), "%s", tree_path(&r->t, "outside"));
+	f = fopen(tree_path(&r->t, "evil.tar"), "we");
+	assert_non_null(f);
+	assert_int_equal(tar_write(f, &(struct tar_entry){ .name = "sys", .link = outside, .mode = 0777 }), 0);
+	assert_int_equal(tar_write(f, &(struct tar_entry){ .name = "sys/a/b/c", .data = "x", .size = 1 }), 0);
+	assert_int_equal(tar_finish(f), 0);
+	fclose(f);
+	assert_true(record_unpack(tree_path(&r->t, "evil.tar"), r->unpacked.root.fd, &r->m.log) < 0);
+	assert_int_equal(faccessat(r->t.root.fd, "outside/a", F_OK, 0), -1);
+}
+
+static void what_is_not_ended_leaves_no_file(void **state)
+{
+	struct recording *r = *state;
+	glob_t found = {};
+
+	assert_int_equal(coldplug_set_record(r->c, tree_path(&r->t, "m.tar")), 0);
+	assert_int_equal(context_open(r->c), 0);
+	assert_int_equal(record_begin(&r->c->record, r->c, r->c->record_path), 0);
+	r->c = coldplug_free(r->c);
+	assert_int_equal(glob(tree_path(&r->t, "m.tar*"), 0, NULL, &found), GLOB_NOMATCH);
+	globfree(&found);
 }
 
 #define t(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -228,7 +318,12 @@ int main(void)
 		t(a_thousand_variables_and_a_long_path_come_back),
 		t(random_events_come_back),
 		t(configuration_named_by_hand_is_recorded),
+		t(named_files_keep_their_order),
 		t(a_mask_is_recorded),
+		t(addresses_are_not_recorded),
+		t(what_is_too_large_is_told_and_the_rest_recorded),
+		t(nothing_is_unpacked_through_a_link_that_leads_out),
+		t(what_is_not_ended_leaves_no_file),
 		t(a_broken_event_is_told_and_the_next_one_read),
 	};
 
