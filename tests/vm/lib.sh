@@ -14,6 +14,9 @@ die() {
 	exit 111
 }
 
+# boot ARG...: nothing of ours runs in it, so what is the matter with the first try is the emulator's affair.
+boot_twice() { "$vm/boot" "$@" || "$vm/boot" "$@"; }
+
 # The newest installed kernel whose version begins with $1 ("6.1.").
 kernel_like() {
 	local k
