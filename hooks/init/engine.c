@@ -246,6 +246,16 @@ static void say_failure(void *userdata, size_t i)
 		say(4, "%s", step->message[0] ? step->message : step->module);
 }
 
+/* A device that brings no load is a sign that more may come all the same: a hub has still ports to look at. Not "change",
+ * which an empty drive sends for ever. */
+static void note_event(void *userdata, const struct coldplug_event *event)
+{
+	struct server *s = userdata;
+
+	if (event->action && !strcmp(event->action, "add"))
+		s->quiet_ms = 0;
+}
+
 static int wait_for(struct server *s, enum engine_what what, const char *spec, int *n)
 {
 	int r = spec ? coldplug_wait_for(s->c, spec) : 0;
@@ -269,6 +279,7 @@ static int begin(struct server *s, const char *root, const char *resume)
 		return r;
 	coldplug_set_log(s->c, say_log, NULL, s->o->debug ? 7 : 6);
 	coldplug_set_progress(s->c, say_failure, s);
+	coldplug_set_event(s->c, note_event, s);
 	mkdir(REPORT_DIR, 0755);
 	r = coldplug_set_jobs(s->c, s->o->jobs);
 	if (!r)

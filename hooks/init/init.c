@@ -241,6 +241,9 @@ static void take_found(struct boot *b, const struct engine_message *m)
 	if (m->what == WAIT_ROOT) {
 		memcpy(b->node, m->node, sizeof(b->node));
 		memcpy(b->type, m->type, sizeof(b->type));
+		/* rootwait had nothing to end it any more, and resume= may never be given up. */
+		if (!b->deadline)
+			set_deadline(b);
 	} else {
 		memcpy(b->resume_node, m->node, sizeof(b->resume_node));
 		memcpy(b->resume_type, m->type, sizeof(b->resume_type));
@@ -283,12 +286,13 @@ static void explain(struct boot *b)
 	receive(b, ENGINE_EXPLAINED, &m, 5000);
 }
 
-/* What is being loaded cannot be frozen: with an image to resume from, that is waited for. */
+/* What is being loaded cannot be frozen: with an image to resume from, that is waited for. Whether a file holds one
+ * libblkid does not tell. */
 static void settle_for_resume(struct boot *b)
 {
 	struct engine_message m;
 
-	if (!strcmp(b->resume_type, "swsuspend") && !b->settled)
+	if ((b->o.resume_in_file || !strcmp(b->resume_type, "swsuspend")) && !b->settled)
 		(void)receive(b, ENGINE_SETTLED, &m, RESUME_SETTLE_MS);
 }
 

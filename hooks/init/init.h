@@ -25,10 +25,10 @@ struct init_options {
 	char *root_flags;
 	char *init;
 	char *resume;
+	bool resume_in_file;   /* resume_offset=: its device holds a file system with the swap file */
 	bool read_write;
 	bool no_resume;
 	bool usr;	       /* there is a mount.usr= or the like */
-	bool quiet;
 	bool debug;
 	enum init_stage stop_at; /* coldplug.break */
 	unsigned int jobs;	 /* 0: chosen */

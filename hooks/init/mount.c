@@ -194,9 +194,12 @@ static int try_types(struct root_mount *m, const char *types, const char **which
 	return worst;
 }
 
-static void explain(const char *node, const char *types, const char *given, int error)
+/* types: what was tried; given: what libblkid says; named: whether the command line has them. */
+static void explain(const char *node, const char *types, const char *given, bool named, int error)
 {
-	if (container_of(given))
+	if (!given && !named && (error == -ENODEV || error == -EINVAL))
+		say(3, "%s: its file system is not known: give rootfstype=", node);
+	else if (container_of(given))
 		say(3, "%s %s and holds no file system itself: an executable in " SCRIPTS " has to open it",
 		    node, container_of(given));
 	else if (error == -ENODEV)
@@ -238,7 +241,7 @@ int mount_root(const struct init_options *o, const char *node, const char *type)
 	mount_split_flags(options, &m.flags, data);
 	r = try_types(&m, types, &which, buf);
 	if (r < 0)
-		explain(node, *types ? types : "(none known)", type, r);
+		explain(node, *types ? types : "(none known)", type, o->root_fs_types, r);
 	else
 		say(6, "%s mounted as %s, %s", node, which, m.flags & MS_RDONLY ? "read-only" : "writable");
 	free(data);

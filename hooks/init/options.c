@@ -21,6 +21,16 @@ static int set_string(char **place, const char *value)
 	return 0;
 }
 
+/* Empty, as boot loaders leave a word whose variable is not set, it is as if it were not there. */
+static int set_unless_empty(char **place, const char *value)
+{
+	if (*value)
+		return set_string(place, value);
+	free(*place);
+	*place = NULL;
+	return 0;
+}
+
 /* 0 also when it is none, which is told: then *place is as it was. */
 static int set_number(struct init_options *o, const char *name, const char *value, unsigned int *place)
 {
@@ -41,9 +51,10 @@ static int set_root(struct init_options *o, const char *name, const char *value)
 	return set_string(&o->root, value);
 }
 
+/* "auto" is what mount(8) and initramfs-tools have for "look yourself". */
 static int set_types(struct init_options *o, const char *name, const char *value)
 {
-	return set_string(&o->root_fs_types, value);
+	return set_unless_empty(&o->root_fs_types, strcmp(value, "auto") ? value : "");
 }
 
 static int set_flags(struct init_options *o, const char *name, const char *value)
@@ -53,12 +64,19 @@ static int set_flags(struct init_options *o, const char *name, const char *value
 
 static int set_init(struct init_options *o, const char *name, const char *value)
 {
-	return set_string(&o->init, value);
+	return set_unless_empty(&o->init, value);
 }
 
 static int set_resume(struct init_options *o, const char *name, const char *value)
 {
 	return set_string(&o->resume, value);
+}
+
+/* Into the swap space's device, where a swap file begins; 0 is no file. */
+static int set_resume_offset(struct init_options *o, const char *name, const char *value)
+{
+	o->resume_in_file = strtoull(value, NULL, 0) > 0;
+	return 0;
 }
 
 static int set_read_only(struct init_options *o, const char *name, const char *value)
@@ -118,12 +136,6 @@ static int set_panic(struct init_options *o, const char *name, const char *value
 	return r;
 }
 
-static int set_quiet(struct init_options *o, const char *name, const char *value)
-{
-	o->quiet = true;
-	return 0;
-}
-
 static int set_debug(struct init_options *o, const char *name, const char *value)
 {
 	o->debug = true;
@@ -170,12 +182,12 @@ static const struct {
 	{ "rootwait", false, set_wait },
 	{ "rootdelay", true, set_delay },
 	{ "resume", true, set_resume },
+	{ "resume_offset", true, set_resume_offset },
 	{ "noresume", false, set_no_resume },
 	{ "nohibernate", false, set_no_resume },
 	{ "hibernate", true, set_no_resume },
 	{ "mount.usr", true, set_usr },
 	{ "panic", true, set_panic },
-	{ "quiet", false, set_quiet },
 	{ "coldplug.debug", false, set_debug },
 	{ "coldplug.break", false, set_break },
 	{ "coldplug.jobs", true, set_jobs },

@@ -70,7 +70,7 @@ static void each_word_has_its_place(void **state)
 	assert_string_equal(o.root_flags, "noatime,commit=5");
 	assert_string_equal(o.init, "/lib/systemd/systemd");
 	assert_string_equal(o.resume, "LABEL=swap");
-	assert_true(o.read_write && o.debug && o.quiet && o.usr && o.has_panic);
+	assert_true(o.read_write && o.debug && o.usr && o.has_panic);
 	assert_int_equal(o.panic, -1);
 	assert_int_equal(o.jobs, 3);
 	assert_int_equal(o.stop_at, STAGE_SWITCH);
@@ -93,6 +93,52 @@ static void the_last_of_two_counts_and_quotes_are_the_kernels(void **state)
 	assert_false(o.read_write);
 	assert_int_equal(o.wait_s, 7);
 	init_options_free(&o);
+}
+
+static void what_is_empty_or_auto_is_not_given(void **state)
+{
+	static const struct {
+		const char *line, *types, *init;
+	} rows[] = {
+		{ "rootfstype= init=", NULL, NULL },
+		{ "rootfstype=auto", NULL, NULL },
+		{ "rootfstype=ext4 rootfstype=auto init=/bin/sh init=", NULL, NULL },
+		{ "rootfstype=auto rootfstype=ext4 init= init=/bin/sh", "ext4", "/bin/sh" },
+		{ "rootfstype=autofs", "autofs", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct init_options o;
+
+		assert_int_equal(read_line(&o, rows[i].line), 0);
+		assert_true(!!o.root_fs_types == !!rows[i].types && !!o.init == !!rows[i].init);
+		if (o.root_fs_types)
+			assert_string_equal(o.root_fs_types, rows[i].types);
+		if (o.init)
+			assert_string_equal(o.init, rows[i].init);
+		init_options_free(&o);
+	}
+}
+
+static void a_swap_file_has_an_offset(void **state)
+{
+	static const struct {
+		const char *line;
+		bool in_file;
+	} rows[] = {
+		{ "resume=/dev/sda1", false },
+		{ "resume=/dev/sda1 resume_offset=34816", true },
+		{ "resume=/dev/sda1 resume_offset=0", false },
+		{ "resume=/dev/sda1 resume_offset=", false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct init_options o;
+
+		assert_int_equal(read_line(&o, rows[i].line), 0);
+		assert_int_equal(o.resume_in_file, rows[i].in_file);
+		init_options_free(&o);
+	}
 }
 
 static void waiting_is_for_ever_or_as_long_as_the_longest_says(void **state)
@@ -226,6 +272,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_word_has_its_place),
 		cmocka_unit_test(the_last_of_two_counts_and_quotes_are_the_kernels),
+		cmocka_unit_test(what_is_empty_or_auto_is_not_given),
+		cmocka_unit_test(a_swap_file_has_an_offset),
 		cmocka_unit_test(waiting_is_for_ever_or_as_long_as_the_longest_says),
 		cmocka_unit_test(what_is_not_understood_is_counted),
 		cmocka_unit_test(a_line_of_a_megabyte_is_read_and_a_longer_one_is_an_error),
