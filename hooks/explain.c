@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 struct listener {
 	void (*say)(void *userdata, const char *line);
@@ -20,13 +21,26 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct listener *l,
 	l->say(l->userdata, line);
 }
 
+/* Processors, what is no hardware, and ACPI's names of what is at another place too have an alias and hardly ever a
+ * driver: on most machines more lines than all others. */
+static bool is_worth_telling(const char *devpath)
+{
+	static const char *const none[] = { "/devices/LNXSYSTM:", "/devices/system/", "/devices/virtual/" };
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+		if (!strncmp(devpath, none[i], strlen(none[i])))
+			return false;
+	return true;
+}
+
 static void tell_undriven(struct coldplug *c, const struct listener *l)
 {
 	const char *const *devices;
 	int64_t n = coldplug_undriven(c, &devices);
 
 	for (int64_t i = 0; i < n; i++)
-		tell(l, "no driver: %s", devices[i]);
+		if (is_worth_telling(devices[i]))
+			tell(l, "no driver: %s", devices[i]);
 }
 
 static const char *words_for(const struct coldplug_reason *r)
