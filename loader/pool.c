@@ -33,6 +33,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,6 +46,7 @@
 #include "loader/wire.h"
 #include "loader/work.h"
 
+#define NICE 10
 #define STACK_SIZE ((size_t)256 * 1024) /* what liblzma, libzstd and the sanitizers are content with */
 
 struct worker {
@@ -52,6 +54,7 @@ struct worker {
 	pthread_t thread;
 	uint32_t index;
 	pid_t tid;
+	bool nice; /* of lower weight than the others, now */
 	bool busy;
 	bool slow; /* has given up its place */
 	bool late; /* and is too slow to be waited for */
@@ -74,6 +77,7 @@ struct record {
 struct pool {
 	const struct kernel *kernel;
 	unsigned int jobs;
+	int niceness;
 	uint64_t slow_us;
 	bool adaptive; /* sleepers give up their place */
 	int event;
@@ -294,6 +298,20 @@ static void has_opened(struct pool *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* While something urgent is left to do the others' work weighs a tenth of it: all of them together have more to do than
+ * there are processors. Commands are left alone, what they start may stay. Who may not raise its weight again (CAP_SYS_NICE)
+ * keeps the lower one. setpriority(2): a thread's own in Linux. */
+static bool should_be_nice(const struct pool *p, uint32_t id)
+{
+	return p->queue.n_urgent && p->steps.items[id].kind == STEP_MODULE && !queue_is_urgent(&p->queue, id);
+}
+
+static void be_nice(struct worker *w, bool nice)
+{
+	if (w->nice != nice && !setpriority(PRIO_PROCESS, 0, w->pool->niceness + (nice ? NICE : 0)))
+		w->nice = nice;
+}
+
 /* Called and returns with the lock held. */
 static void carry_out(struct worker *w, uint32_t id)
 {
@@ -301,8 +319,10 @@ static void carry_out(struct worker *w, uint32_t id)
 	struct pool *p = w->pool;
 	struct step step = p->steps.items[id];
 	struct work_image image = take_ahead(p, id);
+	bool nice = should_be_nice(p, id);
 
 	pthread_mutex_unlock(&p->lock);
+	be_nice(w, nice);
 	if (image.image.fd < 0)
 		work_open(p->kernel, &step, &image);
 	has_opened(p);
@@ -319,6 +339,8 @@ static void *worker_main(void *arg)
 	struct pool *p = w->pool;
 	uint32_t id;
 
+	/* It has inherited that of who started it. */
+	(void)setpriority(PRIO_PROCESS, 0, p->niceness);
 	pthread_mutex_lock(&p->lock);
 	w->tid = (pid_t)syscall(SYS_gettid);
 	p->n_idle--;
@@ -528,6 +550,7 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 		return -ENOMEM;
 	p->kernel = kernel;
 	p->jobs = options->jobs ? options->jobs : choose_jobs();
+	p->niceness = getpriority(PRIO_PROCESS, 0);
 	p->slow_us = (options->slow_ms ? options->slow_ms : POOL_SLOW_MS) * UINT64_C(1000);
 	p->adaptive = !options->jobs;
 	p->tasks = open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);

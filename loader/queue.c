@@ -338,6 +338,11 @@ bool queue_skipped(struct queue *q, struct queue_skip *ret)
 	return true;
 }
 
+bool queue_is_urgent(const struct queue *q, uint32_t id)
+{
+	return q->nodes.items[id].priority >= STEP_URGENT;
+}
+
 bool queue_has_started(const struct queue *q, uint32_t id)
 {
 	return q->nodes.items[id].state >= NODE_RUNNING;

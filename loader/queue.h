@@ -67,6 +67,8 @@ void queue_cancel(struct queue *q);
 /* The next step that was skipped; false: no more. */
 bool queue_skipped(struct queue *q, struct queue_skip *ret);
 
+/* Whether a boot waits for it, or for who waits for it. */
+bool queue_is_urgent(const struct queue *q, uint32_t id);
 /* Whether it was taken by queue_start(), skipped or ended; whether it was skipped or ended. */
 bool queue_has_started(const struct queue *q, uint32_t id);
 bool queue_has_ended(const struct queue *q, uint32_t id);
