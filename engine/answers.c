@@ -21,8 +21,8 @@ static bool is_listed(struct coldplug *c, const char *name)
 	return false;
 }
 
-API int coldplug_parameters(struct coldplug *c,
-			    int (*fn)(void *userdata, const char *name, const char *value), void *userdata)
+API int coldplug_parameters(struct coldplug *c, int (*fn)(void *userdata, const char *name, const char *value),
+			    void *userdata)
 {
 	_cleanup_file_ struct file_bytes file = {};
 	int r = context_open_root(c) ?: rootfs_read(&c->root, "proc/cmdline", LIMIT_CMDLINE, &file);

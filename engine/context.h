@@ -183,6 +183,8 @@ int context_open_root(struct coldplug *c);
 int context_add_device(struct coldplug *c, const char *devpath, const char *alias);
 int64_t context_request_devices(struct coldplug *c);
 
+/* Where modules-load.d(5) is, NULL-terminated. */
+extern const char *const context_load_paths[];
 /* What was put off is to be wanted again: its module may have come, or nobody remembers. */
 void context_want_again(struct coldplug *c);
 /* Wants the modules of the file systems on what is about to be mounted, as far as that has come: once each.

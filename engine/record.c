@@ -55,34 +55,52 @@ static void hide_addresses(char *text, size_t size)
 			*p = '0';
 }
 
+/* 1: it is there and was read; 0: not. */
+static int read_file(struct record *r, const struct rootfs *root, const char *path, size_t max,
+		     struct file_bytes *file)
+{
+	int k = rootfs_read(root, path, max, file);
+
+	if (k == -EFBIG)
+		log_lost(&r->c->log, "%s: larger than %zu bytes, not recorded", path, max);
+	return k == -ENOMEM ? k : k >= 0;
+}
+
+static int write_file(struct record *r, const char *name, const struct file_bytes *file)
+{
+	struct tar_entry e = { .name = entry_name(name), .data = file->data, .size = file->size, .mode = 0644 };
+	const char *moddir = r->c->dir.path;
+
+	/* The indexes' ages decide which is used; of all else the time is of no interest. */
+	if (moddir && !strncmp(e.name, moddir, strlen(moddir)))
+		e.mtime = file->mtime;
+	return tar_write(r->file.f, &e);
+}
+
 /* A file of a root under this name, if it is there and can be read. */
 static int add_file_as(struct record *r, const struct rootfs *root, const char *path, const char *name,
 		       size_t max)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	const char *moddir = r->c->dir.path;
-	struct tar_entry e = { .mode = 0644 };
-	int k = rootfs_read(root, path, max, &file);
+	int k = read_file(r, root, path, max, &file);
 
-	if (k == -EFBIG)
-		log_lost(&r->c->log, "%s: larger than %zu bytes, not recorded", path, max);
-	if (k < 0)
-		return k == -ENOMEM ? k : 0;
-	name = entry_name(name);
-	if (!strcmp(name, "proc/modules"))
-		hide_addresses(file.data, file.size);
-	e.name = name;
-	e.data = file.data;
-	e.size = file.size;
-	/* The indexes' ages decide which is used; of all else the time is of no interest. */
-	if (moddir && !strncmp(name, moddir, strlen(moddir)))
-		e.mtime = file.mtime;
-	return tar_write(r->file.f, &e);
+	return k > 0 ? write_file(r, name, &file) : k;
 }
 
 static int add_file(struct record *r, const char *path, size_t max)
 {
 	return add_file_as(r, &r->c->root, path, path, max);
+}
+
+static int add_loaded(struct record *r)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int k = read_file(r, &r->c->root, "proc/modules", LIMIT_PROC_MODULES, &file);
+
+	if (k <= 0)
+		return k;
+	hide_addresses(file.data, file.size);
+	return write_file(r, "proc/modules", &file);
 }
 
 static int add_link(struct record *r, const char *path)
@@ -247,17 +265,13 @@ static int add_named_conf(void *userdata, const struct rootfs *root, const char 
 
 static int add_configuration(struct record *r)
 {
-	static const char *const parents[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib" };
 	const char *const *named = (const char *const *)r->c->config_paths;
 	struct log quiet = {}; /* what is wrong with it has been told */
 	struct config c = { .log = &quiet };
-	char path[64];
 	int k = config_each_file(&c, &r->c->root, named, NULL, named ? add_named_conf : add_modprobe_conf, r);
 
-	for (size_t i = 0; !k && i < ARRAY_SIZE(parents); i++) {
-		snprintf(path, sizeof(path), "%s/modules-load.d", parents[i]);
-		k = add_directory(r, path, "", ".conf", add_conf);
-	}
+	for (const char *const *dir = context_load_paths; !k && *dir; dir++)
+		k = add_directory(r, *dir, "", ".conf", add_conf);
 	return k;
 }
 
@@ -265,7 +279,7 @@ static int add_machine(struct record *r)
 {
 	struct coldplug *c = r->c;
 	int k = add_file(r, "proc/cmdline", LIMIT_CMDLINE)		?:
-			add_file(r, "proc/modules", LIMIT_PROC_MODULES) ?:
+			add_loaded(r) ?:
 									  add_configuration(r);
 
 	if (!k && c->dir.path)

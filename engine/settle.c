@@ -220,15 +220,23 @@ static bool hears(const struct coldplug *c)
 	return c->listening && !c->no_barrier;
 }
 
+static bool has_given_up(const struct coldplug *c)
+{
+	return c->losses >= LOSSES_AT_MOST;
+}
+
 static bool has_events(const struct coldplug *c)
 {
-	return hears(c) && c->losses < LOSSES_AT_MOST;
+	return hears(c) && !has_given_up(c);
 }
 
 /* A settling that begins again with each loss would never end while a storm lasts. */
 static void count_loss(struct coldplug *c)
 {
-	if (!c->monitoring && has_events(c) && ++c->losses == LOSSES_AT_MOST)
+	if (c->monitoring || !has_events(c))
+		return;
+	c->losses++;
+	if (has_given_up(c))
 		log_lost(&c->log, "events come faster than they can be taken and are lost again and again: "
 				  "devices that appear late are found by walking only");
 }
@@ -237,7 +245,7 @@ static void count_loss(struct coldplug *c)
  * all that is asked on the way it would never be quiet. */
 static void lose_events(struct coldplug *c)
 {
-	if (c->losses < LOSSES_AT_MOST)
+	if (!has_given_up(c))
 		want_rescan(c);
 	c->barrier[0] = '\0'; /* perhaps it was among what is lost */
 }
@@ -328,7 +336,7 @@ static int64_t load_wanted(struct coldplug *c)
 		/* A barrier sent before says nothing about what these loads will bring. */
 		c->barrier[0] = '\0';
 		c->settled = c->drained = false;
-		if (c->losses < LOSSES_AT_MOST)
+		if (!has_given_up(c))
 			c->losses = 0;
 	}
 	r = n < 0 ? (int)n : coldplug_load(c);
@@ -662,7 +670,7 @@ static int take_news(struct coldplug *c)
 /* Who loses events for ever cannot make up for all; ask() walks. */
 static bool must_rescan(const struct coldplug *c)
 {
-	return c->rescan && c->losses < LOSSES_AT_MOST;
+	return c->rescan && !has_given_up(c);
 }
 
 /* Nothing is in flight, nobody is asked, and the kernel has said all. */
@@ -752,7 +760,7 @@ static int is_done(struct coldplug *c)
 /* Who stays makes up for each loss, when it comes; and for those that it had given up. */
 static void begin_staying(struct coldplug *c)
 {
-	if (c->losses >= LOSSES_AT_MOST)
+	if (has_given_up(c))
 		want_rescan(c);
 	c->monitoring = true;
 	c->losses = 0;

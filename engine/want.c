@@ -377,16 +377,18 @@ static int compare_load_files(const void *a, const void *b)
 	return strcmp(((const struct load_file *)a)->name, ((const struct load_file *)b)->name);
 }
 
+const char *const context_load_paths[] = {
+	"/etc/modules-load.d",	   "/run/modules-load.d", "/usr/local/lib/modules-load.d",
+	"/usr/lib/modules-load.d", "/lib/modules-load.d", NULL,
+};
+
 static int want_files(struct coldplug *c)
 {
-	static const char *const dirs[] = { "/etc/modules-load.d", "/run/modules-load.d",
-					    "/usr/local/lib/modules-load.d", "/usr/lib/modules-load.d",
-					    "/lib/modules-load.d" };
 	struct load_files list = {};
 	int r = 0;
 
-	for (size_t i = 0; !r && i < ARRAY_SIZE(dirs); i++)
-		r = list_load_directory(c, &list, dirs[i]);
+	for (const char *const *dir = context_load_paths; !r && *dir; dir++)
+		r = list_load_directory(c, &list, *dir);
 	if (list.items.n)
 		qsort(list.items.items, list.items.n, sizeof(*list.items.items), compare_load_files);
 	for (size_t i = 0; !r && i < list.items.n; i++)
