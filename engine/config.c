@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "engine/cmdline.h"
+#include "base/cmdline.h"
 
 const char *const config_default_paths[] = {
 	"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d",

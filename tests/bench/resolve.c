@@ -14,7 +14,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "engine/coldplug.h"
+#include "libcoldplug/coldplug.h"
 #include "tests/bench/bench.h"
 
 #define MAX_ROUNDS 101

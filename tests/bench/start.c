@@ -10,7 +10,7 @@
 #include <libkmod.h>
 
 #include "base/cleanup.h"
-#include "engine/coldplug.h"
+#include "libcoldplug/coldplug.h"
 #include "tests/bench/bench.h"
 
 #define MAX_ROUNDS 10001

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Input: /proc/cmdline. */
-#include "engine/cmdline.h"
+#include "base/cmdline.h"
 
 #include <string.h>
 

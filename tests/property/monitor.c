@@ -5,7 +5,7 @@
 
 #include <poll.h>
 
-#include "engine/context.h"
+#include "libcoldplug/context.h"
 
 #define CARD 100
 #define OTHER 101

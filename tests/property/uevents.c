@@ -29,7 +29,7 @@
 #include <malloc.h>
 #include <poll.h>
 
-#include "engine/context.h"
+#include "libcoldplug/context.h"
 
 #ifdef __SANITIZE_ADDRESS__
 /* sanitizer/allocator_interface.h, which gcc's package does not have */

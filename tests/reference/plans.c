@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "engine/coldplug.h"
+#include "libcoldplug/coldplug.h"
 
 static int print_plan(const char *release, const char *name)
 {

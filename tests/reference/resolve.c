@@ -22,7 +22,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "engine/coldplug.h"
+#include "libcoldplug/coldplug.h"
 #include "tests/reference/aliases.h"
 #include "tests/reference/config.h"
 

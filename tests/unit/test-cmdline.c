@@ -4,7 +4,7 @@
 #include "tests/unit/test.h"
 
 #include "base/limits.h"
-#include "engine/cmdline.h"
+#include "base/cmdline.h"
 #include "engine/config.h"
 
 /* What is read, as "param|value" or "param", joined with ';'. */

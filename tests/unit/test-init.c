@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What PID 1 makes of a command line. What it does with it is tests/vm/pid1's. */
-#include "hooks/init/init.h"
+#include "programs/init/init.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,7 +5,7 @@
 
 #include "base/limits.h"
 
-#include "engine/context.h"
+#include "libcoldplug/context.h"
 
 #define MODULES 16
 

@@ -6,7 +6,7 @@
 #include <limits.h>
 
 #include "base/tar.h"
-#include "engine/record.h"
+#include "libcoldplug/record.h"
 
 #define MAX_EVENTS 400
 

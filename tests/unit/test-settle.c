@@ -8,7 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-#include "engine/context.h"
+#include "libcoldplug/context.h"
 #include "uevent/udev.h"
 
 #define PRINTK "sys/module/printk/uevent"

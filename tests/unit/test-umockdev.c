@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <umockdev.h>
 
-#include "engine/context.h"
+#include "libcoldplug/context.h"
 #include "tests/unit/test.h"
 #include "uevent/udev.h"
 

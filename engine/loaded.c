@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/loaded.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+
+/* "name size refcount holders, state address": 1, or 0 when it is not of this form. */
+static int parse_line(struct loaded_list *list, char *line, struct loaded_module *ret)
+{
+	char *save = NULL, *end;
+	const char *name = strtok_r(line, " ", &save);
+	const char *size = strtok_r(NULL, " ", &save);
+	const char *refcount = strtok_r(NULL, " ", &save);
+	const char *holders = strtok_r(NULL, " ", &save);
+	const char *state = strtok_r(NULL, " ", &save);
+	size_t n;
+
+	if (!name || !size || !refcount)
+		return 0;
+	ret->size = strtoull(size, &end, 10);
+	if (*end)
+		return 0;
+	ret->refcount = strtoll(refcount, &end, 10);
+	if (*end && strcmp(refcount, "-") != 0)
+		return 0;
+	if (!strcmp(refcount, "-"))
+		ret->refcount = -1;
+	if (!holders || !strcmp(holders, "-"))
+		holders = "";
+	n = strlen(holders);
+	while (n && holders[n - 1] == ',')
+		n--;
+	ret->name = arena_strdup(&list->arena, name);
+	ret->holders = arena_strndup(&list->arena, holders, n);
+	ret->state = arena_strdup(&list->arena, state ? state : "Live");
+	return ret->name && ret->holders && ret->state ? 1 : -ENOMEM;
+}
+
+int loaded_read(struct loaded_list *list, const struct rootfs *root, struct log *log)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int r = rootfs_read(root, "proc/modules", LIMIT_PROC_MODULES, &file);
+	unsigned int number = 0;
+	char *rest = file.data;
+
+	if (r < 0)
+		return r;
+	for (char *line; (line = strsep(&rest, "\n"));) {
+		struct loaded_module m = {};
+
+		number++;
+		if (!*line)
+			continue;
+		r = parse_line(list, line, &m);
+		if (r > 0)
+			r = array_push(&list->items, m);
+		else if (!r)
+			log_lost(log, "/proc/modules:%u: not a module's line: '%.64s'", number, line);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_holders(struct loaded_list *list, const struct rootfs *root, struct loaded_module *m)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	char path[512];
+	struct dirent *de;
+	const char *holders = "";
+
+	snprintf(path, sizeof(path), "sys/module/%.255s/holders", m->name);
+	if (rootfs_opendir(root, path, &dir) < 0)
+		return 0;
+	while ((de = readdir(dir))) {
+		if (de->d_name[0] == '.')
+			continue;
+		holders = *holders ? arena_printf(&list->arena, "%s,%s", holders, de->d_name) :
+				     arena_strdup(&list->arena, de->d_name);
+		if (!holders)
+			return -ENOMEM;
+	}
+	m->holders = holders;
+	return 0;
+}
+
+static void read_core_size(const struct rootfs *root, struct loaded_module *m)
+{
+	_cleanup_close_ int fd = -1;
+	char path[512], value[32];
+
+	snprintf(path, sizeof(path), "sys/module/%.255s", m->name);
+	fd = rootfs_openat(root, path, O_RDONLY | O_DIRECTORY);
+	if (fd >= 0 && read_attribute(fd, "coresize", value, sizeof(value)) > 0)
+		m->size = strtoull(value, NULL, 10);
+}
+
+int loaded_read_details(struct loaded_list *list, const struct rootfs *root)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < list->items.n; i++) {
+		read_core_size(root, &list->items.items[i]);
+		r = read_holders(list, root, &list->items.items[i]);
+	}
+	return r;
+}
+
+void loaded_free(struct loaded_list *list)
+{
+	array_free(&list->items);
+	arena_free(&list->arena);
+}

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the context tells: the plan, the reasons, the results. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/cmdline.h"
+#include "libcoldplug/context.h"
+
+#define API __attribute__((visibility("default")))
+
+static bool is_listed(struct coldplug *c, const char *name)
+{
+	for (size_t i = 0; i < c->names.n; i++)
+		if (c->names.items[i] == name)
+			return true;
+	return false;
+}
+
+API int coldplug_parameters(struct coldplug *c, int (*fn)(void *userdata, const char *name, const char *value),
+			    void *userdata)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int r = context_open_root(c) ?: rootfs_read(&c->root, "proc/cmdline", LIMIT_CMDLINE, &file);
+	struct cmdline_arg arg;
+	char *rest;
+
+	if (r < 0)
+		return r;
+	rest = file.data;
+	while (!r && cmdline_next(&rest, &arg))
+		r = fn(userdata, arg.param, arg.value);
+	return r;
+}
+
+API int coldplug_resolve(struct coldplug *c, const char *alias, const char *const **names)
+{
+	int r = context_open(c);
+
+	if (r < 0)
+		return r;
+	c->names.n = 0;
+	c->lookup.names_only = true;
+	r = lookup_alias(&c->lookup, alias, &c->matches);
+	c->lookup.names_only = false;
+	for (size_t i = 0; r > 0 && i < c->matches.items.n; i++) {
+		const char *name = modules_name(&c->modules, c->matches.items.items[i].module);
+
+		if (has_flag(c, COLDPLUG_BLACKLIST) && config_find(&c->config, RULE_BLACKLIST, name))
+			continue;
+		if (!is_listed(c, name))
+			r = array_push(&c->names, name) ?: 1;
+	}
+	if (r < 0)
+		return r;
+	*names = c->names.items;
+	return (int)c->names.n;
+}
+
+API int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list)
+{
+	int r = context_open_root(c);
+
+	if (r < 0)
+		return r;
+	loaded_free(&c->loaded_now);
+	c->loaded_answer.n = 0;
+	r = loaded_read(&c->loaded_now, &c->root, &c->log);
+	if (r == -ENOENT)
+		log_lost(&c->log, "%s/proc/modules: there is none", c->root.path);
+	if (!r)
+		r = loaded_read_details(&c->loaded_now, &c->root);
+	for (size_t i = 0; !r && i < c->loaded_now.items.n; i++) {
+		const struct loaded_module *m = &c->loaded_now.items.items[i];
+
+		r = array_push(&c->loaded_answer, { m->name, m->size, m->refcount, m->holders });
+	}
+	*list = c->loaded_answer.items;
+	return r < 0 ? r : (int64_t)c->loaded_answer.n;
+}
+
+API size_t coldplug_steps(struct coldplug *c)
+{
+	return c->results.n;
+}
+
+static const enum coldplug_state states[] = {
+	[LOAD_DONE] = COLDPLUG_DONE,	     [LOAD_ALREADY] = COLDPLUG_ALREADY,
+	[LOAD_DECLINED] = COLDPLUG_DECLINED, [LOAD_FAILED] = COLDPLUG_FAILED,
+	[LOAD_SKIPPED] = COLDPLUG_SKIPPED,
+};
+
+static enum coldplug_state state_of(const struct load_result *result)
+{
+	return result->outcome < ARRAY_SIZE(states) ? states[result->outcome] : COLDPLUG_PLANNED;
+}
+
+bool context_step(struct coldplug *c, size_t i, const struct step **step, const struct load_result **result)
+{
+	static const struct load_result none = { .outcome = RESULT_NONE };
+
+	if (i < c->results.n) {
+		*step = &c->planner.steps.items[i];
+		*result = &c->results.items[i];
+		return true;
+	}
+	*step = context_away_step(c, i - c->results.n);
+	*result = c->away_result && i == c->current_step ? c->away_result : &none;
+	return *step;
+}
+
+API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)
+{
+	static const enum coldplug_kind kinds[] = {
+		[STEP_MODULE] = COLDPLUG_MODULE,
+		[STEP_COMMAND] = COLDPLUG_COMMAND,
+		[STEP_ABSENT] = COLDPLUG_ABSENT,
+	};
+	const struct load_result *result;
+	const struct step *s;
+
+	if (!context_step(c, i, &s, &result))
+		return NULL;
+	free(c->step_path);
+	c->step_path = NULL;
+	if (s->path && asprintf(&c->step_path, "%s/%s", c->root.path, s->path) < 0)
+		c->step_path = NULL;
+	c->step = (struct coldplug_step){
+		.module = s->name,
+		.kind = kinds[s->kind],
+		.path = s->path ? c->step_path : NULL,
+		.params = s->params,
+		.command = s->command,
+		.state = state_of(result),
+		.error = result->error,
+		.message = result->message,
+		.start_us = result->start_us,
+		.end_us = result->end_us,
+		.worker = result->worker,
+	};
+	return &c->step;
+}
+
+/* kmod's line for an action; "" when it prints none. NULL when out of memory. */
+static const char *action_line(struct coldplug *c, struct arena *arena, const struct action *a)
+{
+	uint32_t id = c->planner.objects.items[a->object].module;
+	const char *name = modules_name(&c->modules, id);
+	const char *params = planner_params(&c->planner, a);
+	const struct module *m = modules_get(&c->modules, id);
+
+	if (!params || !m)
+		return NULL;
+	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && planner_is_loaded(&c->planner, id))
+		return "";
+	if (a->command)
+		return arena_printf(arena, "install %s %s\n", a->command->value, params);
+	if (m->path && m->path[0] == '/')
+		return arena_printf(arena, "insmod %s%s %s\n", c->root.path, m->path, params);
+	if (m->path)
+		return arena_printf(arena, "insmod %s/%s/%s %s\n", c->root.path, c->dir.path, m->path,
+				    params);
+	return a->builtin ? arena_printf(arena, "builtin %s\n", name) : "";
+}
+
+API int coldplug_plan_text(struct coldplug *c, char **ret)
+{
+	_cleanup_arena_ struct arena arena = {};
+	struct intern lines = {};
+	ARRAY(char) text = {};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < c->planner.actions.n; i++) {
+		const char *line = action_line(c, &arena, &c->planner.actions.items[i]);
+		uint32_t known = lines.n;
+		size_t n;
+
+		r = line ? 0 : -ENOMEM;
+		if (r < 0 || !*line)
+			continue;
+		n = strlen(line);
+		r = intern_add(&lines, line, n) == INTERN_NONE ? -ENOMEM : 0;
+		if (r < 0 || lines.n == known)
+			continue;
+		r = array_append(&text, line, n);
+	}
+	intern_free(&lines);
+	r = r ?: array_push(&text, '\0');
+	if (r < 0) {
+		array_free(&text);
+		return r;
+	}
+	*ret = text.items;
+	return 0;
+}
+
+static int push_reason(struct coldplug *c, struct coldplug_reason reason, const struct rule *rule)
+{
+	if (rule) {
+		reason.file = rule->origin.file;
+		reason.line = rule->origin.line;
+	}
+	return array_push(&c->reasons, reason);
+}
+
+/* A device's request is a reason for each device that has the alias. */
+static int push_request(struct coldplug *c, const struct request *request, struct coldplug_reason reason,
+			const struct rule *rule)
+{
+	uint32_t alias = request->flags & REQUEST_DEVICE ?
+				 intern_find(&c->devices.aliases, request->text, strlen(request->text)) :
+				 INTERN_NONE;
+	int r = 0;
+
+	reason.alias = request->text;
+	if (request->origin.file && !rule) {
+		reason.file = request->origin.file;
+		reason.line = request->origin.line;
+	}
+	if (alias == INTERN_NONE)
+		return push_reason(c, reason, rule);
+	for (size_t i = 0; !r && i < c->devices.claims.n; i++) {
+		if (c->devices.claims.items[i].alias != alias)
+			continue;
+		reason.device = intern_string(&c->devices.devpaths, c->devices.claims.items[i].device);
+		r = push_reason(c, reason, rule);
+	}
+	return r;
+}
+
+static int push_planner_reason(struct coldplug *c, const struct reason *x)
+{
+	static const enum coldplug_why whys[] = {
+		[REASON_REQUEST] = COLDPLUG_WHY_NAME,
+		[REASON_DEPENDENCY] = COLDPLUG_WHY_DEPENDENCY,
+		[REASON_SOFTDEP_PRE] = COLDPLUG_WHY_SOFTDEP_PRE,
+		[REASON_SOFTDEP_POST] = COLDPLUG_WHY_SOFTDEP_POST,
+	};
+	struct coldplug_reason reason = { .why = whys[x->kind], .pattern = x->pattern };
+	const struct request *request;
+
+	if (x->kind != REASON_REQUEST) {
+		reason.by = modules_name(&c->modules, x->by);
+		return push_reason(c, reason, x->rule);
+	}
+	request = &c->planner.requests.items[x->request];
+	if (request->flags & REQUEST_DEVICE)
+		reason.why = COLDPLUG_WHY_DEVICE;
+	return push_request(c, request, reason, x->rule);
+}
+
+static int push_withheld(struct coldplug *c, const struct withheld *w)
+{
+	static const enum coldplug_why whys[] = {
+		[WITHHELD_BLACKLIST] = COLDPLUG_WHY_BLACKLIST,
+		[WITHHELD_FORBIDDEN] = COLDPLUG_WHY_FORBIDDEN,
+		[WITHHELD_OFF] = COLDPLUG_WHY_OFF,
+	};
+	struct coldplug_reason reason = { .why = whys[w->kind] };
+
+	if (w->kind == WITHHELD_FORBIDDEN)
+		reason.by = modules_name(&c->modules, w->cause);
+	return push_request(c, &c->planner.requests.items[w->request], reason, w->rule);
+}
+
+/* Options count for the module and for the aliases it was reached through. */
+static bool option_counts(struct coldplug *c, uint32_t id, const char *key)
+{
+	if (!strcmp(key, modules_name(&c->modules, id)))
+		return true;
+	for (size_t i = 0; i < c->planner.objects.n; i++) {
+		const struct object *o = &c->planner.objects.items[i];
+
+		if (o->module == id && o->via && !strcmp(o->via, key))
+			return true;
+	}
+	return false;
+}
+
+static int push_rules(struct coldplug *c, uint32_t id)
+{
+	const struct rule *rule = config_match(&c->config, RULE_INSTALL, modules_name(&c->modules, id));
+	int r = 0;
+
+	if (rule)
+		r = push_reason(
+			c, (struct coldplug_reason){ .why = COLDPLUG_WHY_INSTALL, .pattern = rule->value },
+			rule);
+	for (size_t i = 0; !r && i < c->config.rules[RULE_OPTIONS].n; i++) {
+		rule = &c->config.rules[RULE_OPTIONS].items[i];
+		if (option_counts(c, id, rule->key))
+			r = push_reason(c,
+					(struct coldplug_reason){ .why = COLDPLUG_WHY_OPTION,
+								  .pattern = rule->value },
+					rule);
+	}
+	return r;
+}
+
+/* "alias NAME off" withholds no module, but a name. */
+static bool is_withheld(struct coldplug *c, const struct withheld *w, uint32_t id, const char *name)
+{
+	char asked[LIMIT_ALIAS + 1];
+
+	if (w->module != MODULE_NONE)
+		return w->module == id;
+	return normalise_alias(c->planner.requests.items[w->request].text, asked) && !strcmp(asked, name);
+}
+
+API int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list)
+{
+	char name[LIMIT_NAME + 1];
+	size_t n = normalise_name(module, name, sizeof(name));
+	uint32_t id;
+	int r = context_open(c);
+
+	if (r < 0)
+		return r;
+	c->reasons.n = 0;
+	*list = NULL;
+	id = intern_find(&c->modules.names, name, n);
+	for (size_t i = 0; !r && i < c->planner.reasons.n; i++)
+		if (c->planner.reasons.items[i].module == id)
+			r = push_planner_reason(c, &c->planner.reasons.items[i]);
+	for (size_t i = 0; !r && i < c->planner.withheld.n; i++)
+		if (is_withheld(c, &c->planner.withheld.items[i], id, name))
+			r = push_withheld(c, &c->planner.withheld.items[i]);
+	if (!r && c->reasons.n && id != INTERN_NONE)
+		r = push_rules(c, id);
+	*list = c->reasons.items;
+	return r < 0 ? r : (int64_t)c->reasons.n;
+}
+
+static bool is_in_sysfs(struct coldplug *c, const char *devpath, const char *name)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (asprintf(&path, "sys%s%s", devpath, name) < 0)
+		return true;
+	fd = rootfs_openat(&c->root, path, O_PATH | O_NOFOLLOW);
+	return fd >= 0;
+}
+
+API int64_t coldplug_undriven(struct coldplug *c, const char *const **list)
+{
+	int r = context_open(c);
+
+	c->undriven.n = 0;
+	for (uint32_t i = 0; !r && i < c->devices.devpaths.n; i++) {
+		const char *devpath = intern_string(&c->devices.devpaths, i);
+
+		if (is_in_sysfs(c, devpath, "") && !is_in_sysfs(c, devpath, "/driver"))
+			r = array_push(&c->undriven, devpath);
+	}
+	*list = c->undriven.items;
+	return r < 0 ? r : (int64_t)c->undriven.n;
+}
+
+static bool is_same_withheld(const struct coldplug *c, const struct withheld *a, const struct withheld *b)
+{
+	if (a->module != MODULE_NONE || b->module != MODULE_NONE)
+		return a->module == b->module;
+	return !strcmp(c->planner.requests.items[a->request].text,
+		       c->planner.requests.items[b->request].text);
+}
+
+/* Modules, and the names that are off: each once. */
+static bool is_first_withheld(const struct coldplug *c, size_t i)
+{
+	const struct withheld *list = c->planner.withheld.items;
+
+	for (size_t k = 0; k < i; k++)
+		if (is_same_withheld(c, &list[k], &list[i]))
+			return false;
+	return true;
+}
+
+static size_t count_withheld(const struct coldplug *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->planner.withheld.n; i++)
+		n += is_first_withheld(c, i);
+	return n;
+}
+
+API int64_t coldplug_withheld(struct coldplug *c, const char *const **names)
+{
+	int r = context_open(c);
+
+	c->withheld.n = 0;
+	for (size_t i = 0; !r && i < c->planner.withheld.n; i++) {
+		const struct withheld *w = &c->planner.withheld.items[i];
+		const char *name = w->module != MODULE_NONE ? modules_name(&c->modules, w->module) :
+							      c->planner.requests.items[w->request].text;
+
+		if (is_first_withheld(c, i))
+			r = array_push(&c->withheld, name);
+	}
+	*names = c->withheld.items;
+	return r < 0 ? r : (int64_t)c->withheld.n;
+}
+
+API int64_t coldplug_not_found(struct coldplug *c, const char *const **names)
+{
+	int r = context_open(c);
+
+	c->not_found_names.n = 0;
+	for (size_t i = 0; !r && i < c->planner.requests.n; i++) {
+		const struct request *x = &c->planner.requests.items[i];
+
+		if (!(x->flags & REQUEST_DEVICE) &&
+		    (x->result == REQUEST_NOTHING || x->result == REQUEST_INVALID))
+			r = array_push(&c->not_found_names, x->text);
+	}
+	*names = c->not_found_names.items;
+	return r < 0 ? r : (int64_t)c->not_found_names.n;
+}
+
+API void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret)
+{
+	*ret = (struct coldplug_summary){
+		.devices = c->devices.devpaths.n,
+		.aliases = c->n_aliases,
+		.modules = c->n_steps,
+		.loaded = c->totals[LOAD_DONE] + c->totals[LOAD_ALREADY],
+		.declined = c->totals[LOAD_DECLINED],
+		.failed = c->totals[LOAD_FAILED] + c->not_found,
+		.skipped = c->totals[LOAD_SKIPPED],
+		.withheld = count_withheld(c),
+		.lost = c->log.lost,
+		.start_us = c->start_us,
+		.end_us = c->end_us,
+		.events = c->n_events,
+		.events_ignored = c->netlink.ignored,
+	};
+}
+
+API int coldplug_exit_code(struct coldplug *c)
+{
+	struct coldplug_summary s;
+
+	coldplug_get_summary(c, &s);
+	return c->record_failed ? 111 : s.lost ? 2 : s.failed || c->n_cancelled ? 1 : 0;
+}

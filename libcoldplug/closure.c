@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The files that an image needs so that what is wanted can be loaded from it.
+ *
+ * Wanted so far is what the planner has made actions of: modprobe's lines, with hard dependencies and
+ * softdeps. Each of their modules is looked at once, and names more: softdeps, weakdeps, companions,
+ * firmware. The names become requests of the planner, so their actions are looked at in turn, until
+ * there is nothing new.
+ *
+ * An image must do for more than one boot, so here every softdep and weakdep line that matches counts,
+ * and not only the first as in a load: Debian's modules.softdep has four lines for btrfs, of which
+ * modprobe heeds one. The module's own .modinfo is read for firmware anyway; its softdep= and weakdep=
+ * count too, since a depmod before kmod 34 makes no modules.weakdep.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "engine/companions.h"
+#include "libcoldplug/context.h"
+#include "engine/modinfo.h"
+
+#define API __attribute__((visibility("default")))
+
+struct closure {
+	struct coldplug *c;
+	struct planner *planner;
+	const struct rootfs *root; /* of the modules' files and the firmware */
+	struct config companions;
+	struct intern firmware;	   /* names looked for, and module names looked at for it */
+	struct file_bytes builtin; /* modules.builtin.modinfo, when it was read */
+	bool builtin_known;
+	ARRAY(uint8_t) seen;  /* by module */
+	ARRAY(uint32_t) by;   /* by request: the module that named it */
+	size_t first_request; /* what comes before was wanted by the caller */
+};
+
+static const char *name_of(struct closure *x, uint32_t module)
+{
+	return module == MODULE_NONE ? NULL : modules_name(&x->c->modules, module);
+}
+
+static int add_file(struct closure *x, enum coldplug_file_kind kind, const char *path, const char *name,
+		    const char *by)
+{
+	struct coldplug_file file = { .kind = kind, .name = name, .by = by };
+
+	file.path = arena_printf(&x->planner->arena, "%s/%s", x->root->path, path);
+	return file.path ? array_push(&x->c->files, file) : -ENOMEM;
+}
+
+/* More that an image with this module needs, by name or alias. */
+static int add_name(struct closure *x, const char *name, uint32_t by, const char *why)
+{
+	int64_t id = planner_request(x->planner, name, NULL, REQUEST_SHOW | REQUEST_IGNORE_LOADED);
+	int r = id < 0 ? (int)id : 0;
+
+	while (!r && x->by.n < (size_t)id + 1 - x->first_request)
+		r = array_push(&x->by, by);
+	if (!r && x->planner->requests.items[id].result == REQUEST_NOTHING)
+		log_debug(&x->c->log, "%s: %s of %s, is no module here", name, why, name_of(x, by));
+	return r;
+}
+
+static int add_names(struct closure *x, const char **names, uint32_t n, uint32_t by, const char *why)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < n; i++)
+		r = add_name(x, names[i], by, why);
+	return r;
+}
+
+static int add_rules(struct closure *x, const struct config *config, enum rule_kind kind, uint32_t module)
+{
+	const char *why = kind == RULE_SOFTDEP ? "softdep" : "weakdep";
+	int r = 0;
+
+	for (size_t i = 0; !r && i < config->rules[kind].n; i++) {
+		const struct rule *rule = &config->rules[kind].items[i];
+
+		if (!fnmatch(rule->key, name_of(x, module), 0))
+			r = add_names(x, rule->pre, rule->n_pre, module, why) ?:
+				    add_names(x, rule->post, rule->n_post, module, why);
+	}
+	return r;
+}
+
+/* The words of softdep= and weakdep= of a .modinfo. Some modules forget the "pre:" (cifs): modprobe then ignores
+ * them, and they are needed all the same. */
+static int add_words(struct closure *x, const char *words, uint32_t module, const char *why)
+{
+	_cleanup_free_ char *copy = strdup(words);
+	char *save = NULL;
+	int r = copy ? 0 : -ENOMEM;
+
+	for (char *w = copy ? strtok_r(copy, " \t\n", &save) : NULL; !r && w;
+	     w = strtok_r(NULL, " \t\n", &save))
+		if (strcmp(w, "pre:") != 0 && strcmp(w, "post:") != 0)
+			r = add_name(x, w, module, why);
+	return r;
+}
+
+/* Where the kernel looks, and in which order (drivers/base/firmware_loader/main.c): every directory for the
+ * name itself, then every one for the compressed names. */
+static const char *const firmware_dirs[] = { "lib/firmware/updates/%s", "lib/firmware/updates",
+					     "lib/firmware/%s", "lib/firmware" };
+static const char *const firmware_suffixes[] = { "", ".zst", ".xz" };
+
+static int firmware_dir(struct closure *x, size_t i, char *path, size_t size)
+{
+	bool has_release = strchr(firmware_dirs[i], '%');
+	const char *release = x->c->release;
+
+	if (has_release && !release)
+		return 0;
+	return has_release ?
+		       snprintf(path, size, "lib/firmware/%s%s", i ? "" : "updates/", release) < (int)size :
+		       snprintf(path, size, "%s", firmware_dirs[i]) < (int)size;
+}
+
+static bool is_file(const struct rootfs *root, const char *path)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH);
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode);
+}
+
+/* 1: it is there, 0: not, -ENOMEM. */
+static int find_firmware(struct closure *x, const char *name, const char *by)
+{
+	char dir[PATH_MAX], path[PATH_MAX];
+
+	for (size_t s = 0; s < ARRAY_SIZE(firmware_suffixes); s++)
+		for (size_t d = 0; d < ARRAY_SIZE(firmware_dirs); d++) {
+			if (!firmware_dir(x, d, dir, sizeof(dir)) ||
+			    snprintf(path, sizeof(path), "%s/%s%s", dir, name, firmware_suffixes[s]) >=
+				    (int)sizeof(path) ||
+			    !is_file(x->root, path))
+				continue;
+			return add_file(x, COLDPLUG_FILE_FIRMWARE, path, name, by) ?: 1;
+		}
+	return 0;
+}
+
+/* 1 the first time, 0 later, -ENOMEM. The string stays. */
+static int is_new(struct closure *x, const char **name, size_t n)
+{
+	uint32_t known = x->firmware.n, id = intern_add(&x->firmware, *name, n);
+	char *copy;
+
+	if (id == INTERN_NONE)
+		return -ENOMEM;
+	if (id < known)
+		return 0;
+	copy = arena_strndup(&x->planner->arena, *name, n);
+	if (!copy)
+		return -ENOMEM;
+	*name = copy;
+	return 1;
+}
+
+/* Length of a file's name without the suffix of a compressed one. */
+static size_t bare_length(const char *name)
+{
+	size_t n = strlen(name);
+
+	if (n > 4 && !strcmp(name + n - 4, ".zst"))
+		return n - 4;
+	return n > 3 && !strcmp(name + n - 3, ".xz") ? n - 3 : n;
+}
+
+/* The files of one directory whose names match the last part of a pattern. */
+static int glob_dir(struct closure *x, const char *dir, const char *pattern, const char *by)
+{
+	const char *slash = strrchr(pattern, '/'), *name;
+	char path[PATH_MAX], found[PATH_MAX];
+	_cleanup_closedir_ DIR *d = NULL;
+	struct dirent *de;
+	int prefix = slash ? (int)(slash + 1 - pattern) : 0, r = 0;
+
+	if (snprintf(path, sizeof(path), "%s/%.*s", dir, prefix, pattern) >= (int)sizeof(path) ||
+	    rootfs_opendir(x->root, path, &d) < 0)
+		return 0;
+	while (r >= 0 && (de = readdir(d))) {
+		int n = snprintf(found, sizeof(found), "%.*s%.*s", prefix, pattern,
+				 (int)bare_length(de->d_name), de->d_name);
+
+		if (n >= (int)sizeof(found) || fnmatch(pattern, found, FNM_PATHNAME) != 0)
+			continue;
+		name = found;
+		r = is_new(x, &name, (size_t)n);
+		if (r > 0)
+			r = find_firmware(x, name, by);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int glob_firmware(struct closure *x, const char *pattern, const char *by)
+{
+	char dir[PATH_MAX];
+	size_t before = x->c->files.n;
+	int r = 0;
+
+	for (size_t d = 0; !r && d < ARRAY_SIZE(firmware_dirs); d++)
+		if (firmware_dir(x, d, dir, sizeof(dir)))
+			r = glob_dir(x, dir, pattern, by);
+	return r < 0 ? r : x->c->files.n > before;
+}
+
+/* "../" would name a file elsewhere, in the image too. */
+static bool leads_out(const char *name)
+{
+	return name[0] == '/' || !strncmp(name, "../", 3) || strstr(name, "/../");
+}
+
+static int add_firmware(struct closure *x, const char *name, uint32_t module)
+{
+	const char *by = name_of(x, module);
+	int r;
+
+	if (!has_flag(x->c, COLDPLUG_FIRMWARE))
+		return 0;
+	if (!*name || leads_out(name)) {
+		log_warning(&x->c->log, "firmware '%.128s' of %s: not a name below lib/firmware, ignored",
+			    name, by);
+		return 0;
+	}
+	r = is_new(x, &name, strlen(name));
+	if (r > 0) {
+		r = strpbrk(name, "*?[") ? glob_firmware(x, name, by) : find_firmware(x, name, by);
+		if (!r)
+			log_info(&x->c->log, "firmware %s of %s: there is none in %s/lib/firmware", name, by,
+				 x->root->path);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int add_modinfo(struct closure *x, const char *path, uint32_t module)
+{
+	_cleanup_modinfo_ struct modinfo m = {};
+	const char *string, *value, *why = "";
+	int r = modinfo_open(&m, x->root, path, &why);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		log_lost(&x->c->log, "%s/%s: %s", x->root->path, path, why);
+		return 0;
+	}
+	while ((r = modinfo_next(&m, &string)) > 0) {
+		if ((value = modinfo_value(string, "firmware")))
+			r = add_firmware(x, value, module);
+		else if ((value = modinfo_value(string, "softdep")))
+			r = add_words(x, value, module, "softdep");
+		else if ((value = modinfo_value(string, "weakdep")))
+			r = add_words(x, value, module, "weakdep");
+		if (r < 0)
+			return r;
+	}
+	if (r == -EBADMSG)
+		log_lost(&x->c->log, "%s/%s: is damaged: its .modinfo cannot be read", x->root->path, path);
+	return r == -EBADMSG ? 0 : r;
+}
+
+/* Strings "NAME.key=value", each with a NUL. */
+static int add_builtin_firmware(struct closure *x, uint32_t module)
+{
+	const char *name = name_of(x, module);
+	char path[PATH_MAX];
+	size_t n = strlen(name);
+	int r = 0;
+
+	if (!x->builtin_known && x->c->dir.path) {
+		snprintf(path, sizeof(path), "%s/modules.builtin.modinfo", x->c->dir.path);
+		r = rootfs_read(&x->c->root, path, LIMIT_INDEX, &x->builtin);
+		if (r < 0 && r != -ENOENT && r != -ENOMEM)
+			log_lost(&x->c->log, "/%s: cannot be read: %s", path, strerror(-r));
+	}
+	x->builtin_known = true;
+	r = r == -ENOMEM ? r : 0;
+	for (const char *p = x->builtin.data; p && !r && p < x->builtin.data + x->builtin.size;
+	     p += strlen(p) + 1)
+		if (!strncmp(p, name, n) && p[n] == '.' && modinfo_value(p + n + 1, "firmware"))
+			r = add_firmware(x, modinfo_value(p + n + 1, "firmware"), module);
+	return r;
+}
+
+static int add_module_file(struct closure *x, const struct action *a, uint32_t module)
+{
+	const struct module *m = modules_get(&x->c->modules, module);
+	_cleanup_free_ char *path = NULL;
+	uint32_t by =
+		a->request < x->first_request ? MODULE_NONE : x->by.items[a->request - x->first_request];
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	if (!m->path) {
+		if (!a->command)
+			log_warning(&x->c->log, "%s: is wanted, but /%s/modules.dep has no file for it",
+				    name_of(x, module), x->c->dir.path);
+		return 0;
+	}
+	if (a->command)
+		log_info(&x->c->log, "%s:%u: the image must have what the install command of %s runs",
+			 a->command->origin.file, a->command->origin.line, name_of(x, module));
+	if (asprintf(&path, "%s%s%s", m->path[0] == '/' ? "" : x->c->dir.path, m->path[0] == '/' ? "" : "/",
+		     m->path[0] == '/' ? m->path + 1 : m->path) < 0)
+		return -ENOMEM;
+	r = add_file(x, COLDPLUG_FILE_MODULE, path, name_of(x, module), name_of(x, by));
+	return r ?: add_modinfo(x, path, module);
+}
+
+static int add_module(struct closure *x, const struct action *a)
+{
+	uint32_t module = x->planner->objects.items[a->object].module;
+	int r = 0;
+
+	while (!r && x->seen.n <= module)
+		r = array_push(&x->seen, 0);
+	if (r < 0 || x->seen.items[module])
+		return r;
+	x->seen.items[module] = 1;
+	r = a->builtin ? add_builtin_firmware(x, module) : add_module_file(x, a, module);
+	return r							 ?:
+		       add_rules(x, &x->c->config, RULE_SOFTDEP, module) ?:
+		       add_rules(x, &x->c->config, RULE_WEAKDEP, module) ?:
+		       add_rules(x, &x->companions, RULE_WEAKDEP, module);
+}
+
+static int read_companions(struct closure *x)
+{
+	_cleanup_free_ char *text = strdup(companions_text);
+
+	x->companions.log = &x->c->log;
+	return text ? config_parse(&x->companions, text, strlen(text), COMPANIONS_FILE) : -ENOMEM;
+}
+
+static int compare_files(const void *a, const void *b)
+{
+	const struct coldplug_file *x = a, *y = b;
+
+	return x->kind != y->kind ? (x->kind > y->kind) - (x->kind < y->kind) : strcmp(x->path, y->path);
+}
+
+static int find_files(struct closure *x)
+{
+	int r = has_flag(x->c, COLDPLUG_COMPANIONS) ? read_companions(x) : 0;
+
+	x->c->files.n = 0;
+	x->first_request = x->planner->requests.n;
+	/* The list grows meanwhile. */
+	for (size_t i = 0; !r && i < x->planner->actions.n; i++) {
+		struct action a = x->planner->actions.items[i];
+
+		r = add_module(x, &a);
+	}
+	if (x->c->files.n)
+		qsort(x->c->files.items, x->c->files.n, sizeof(*x->c->files.items), compare_files);
+	return r;
+}
+
+API int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list)
+{
+	struct closure x = { .c = c, .planner = &c->planner, .root = &c->root };
+	struct rootfs other = ROOTFS_NONE;
+	int r = !has_flag(c, COLDPLUG_DRY_RUN) || !has_flag(c, COLDPLUG_IGNORE_LOADED) ? -EINVAL :
+											 context_open(c);
+
+	if (!r && from) {
+		r = rootfs_open(&other, from);
+		if (r < 0)
+			log_error(&c->log, "%s: %s", from, strerror(-r));
+		x.root = &other;
+	}
+	if (!r)
+		r = find_files(&x);
+	rootfs_close(&other);
+	config_free(&x.companions);
+	intern_free(&x.firmware);
+	file_release(&x.builtin);
+	array_free(&x.seen);
+	array_free(&x.by);
+	*list = c->files.items;
+	return r < 0 ? r : (int64_t)c->files.n;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* struct coldplug: the one place that sees all stages. Only the context's own files include this. */
+#pragma once
+
+#include <signal.h>
+
+#include "base/log.h"
+#include "base/rootfs.h"
+#include "libcoldplug/coldplug.h"
+#include "engine/planner.h"
+#include "engine/loaded.h"
+#include "loader/loader.h"
+#include "uevent/ask.h"
+#include "uevent/device.h"
+#include "uevent/netlink.h"
+#include "uevent/udev.h"
+#include "uevent/wait-for.h"
+
+/* What was in flight when everything else was forgotten: libcoldplug/orphans.c. */
+struct away {
+	struct loader *loader;
+	struct arena arena;
+	ARRAY(struct step) steps; /* without a result, by id */
+};
+
+enum alias_seen {
+	ALIAS_NEW,
+	ALIAS_SEEN,
+	ALIAS_AGED, /* but not since context_age_aliases() */
+};
+
+struct coldplug {
+	/* settings */
+	struct log log;
+	char *root_path;
+	char *module_root;	/* below "/", without a leading slash, or NULL */
+	char *release;
+	char **config_paths;
+	unsigned int jobs;
+	int receive_buffer; /* bytes */
+	uint32_t flags; /* bits of enum coldplug_flag */
+	char *report_path;
+	char *record_path;
+	char *unpacked; /* a temporary directory to be removed, or NULL */
+	int (*act)(void *userdata, const struct coldplug_act *act);
+	void *act_data;
+	const struct kernel_ops *ops; /* tests: NULL for the running kernel */
+	void *ops_data;
+	void (*progress)(void *userdata, size_t step);
+	void *progress_data;
+
+	/* what is read */
+	bool opened;
+	bool loaded_known; /* proc/modules was read */
+	struct rootfs root;
+	struct moddir dir;
+	struct modules modules;
+	struct config config;
+	struct lookup lookup;
+	struct loaded_list loaded;
+
+	/* what is wanted, planned and done */
+	struct planner planner;
+	struct device_set devices;
+	ARRAY(uint8_t) alias_seen;     /* by alias of devices, enum alias_seen: it is, or will be, a request */
+	ARRAY(uint32_t) new_aliases;   /* not yet requests */
+	size_t n_aliases;	       /* that became requests, ever */
+	struct plan batch;	       /* made, not handed over yet */
+	struct loader *loader;
+	const struct kernel_ops *kernel_ops; /* a test's; NULL: the running kernel's */
+	void *kernel_data;
+	ARRAY(struct load_result) results; /* by step; outcome RESULT_NONE until it comes */
+	ARRAY(struct away *) away;
+	size_t n_results;
+
+	/* what is heard */
+	int epoll_fd; /* the loader, the askers and the source below it; -1 */
+	bool listening;
+	struct netlink netlink;
+	struct udev_source *udev; /* instead of netlink */
+	bool rescan;	      /* something was lost: look at /sys */
+	uint64_t rescan_us;   /* since when */
+	bool configure;	      /* modules-load.d counts again */
+	bool put_off;	      /* a name's module is in flight elsewhere (away.c) */
+	unsigned int losses;  /* that did not end: made up for with nothing in flight, and nothing new wanted */
+	bool walk;	      /* look at /sys, but nothing was lost */
+	bool walk_failed;     /* told */
+	bool gap_excused;     /* a gap in the numbers has had its rescan in this settling */
+	char barrier[37];     /* the UUID waited for; "" */
+	uint64_t barrier_us;  /* when to stop waiting for it */
+	uint64_t emptied_us;  /* when all events that were there had been taken */
+	uint64_t barrier_seqnum; /* of the one that has come back through udevd */
+	uint64_t older_us;	 /* when it, or an event from before it, came from there last */
+	bool newer;		 /* one from after it has come */
+	bool no_barrier;      /* it cannot be had here */
+	bool settled;	      /* the barrier has come back, or a walk has found nothing */
+	bool drained;	      /* and then there was nothing more to take */
+	bool was_cancelled;   /* by coldplug_cancel() */
+	bool done;	      /* coldplug_advance() has said so */
+	uint64_t n_events;
+	uint64_t walked_us;   /* when the last walk ended */
+	struct asker devices_asker; /* for the "uevent" files of devices */
+	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */
+	uint64_t fingerprint; /* of what context_open() reads; 0 but when monitoring */
+	uint64_t active_us;   /* when something was handed over or a result came */
+	uint64_t quiet_us;    /* so long after that a burst is over */
+	uint64_t stuck_us;    /* and so long when loads are in flight */
+	int timer_fd;	      /* in epoll_fd, for the end of a burst and for walks without events; -1 */
+	uint64_t timer_us;    /* what it is set to; 0: it is not */
+	struct record *record; /* of the run that is under way */
+	bool record_failed;
+	volatile sig_atomic_t reload;
+	void (*event)(void *userdata, const struct coldplug_event *event);
+	void *event_data;
+	const struct uevent *current_event; /* while it is called */
+	size_t current_step;		    /* while progress is called */
+	const struct load_result *away_result; /* if the step is away; else NULL */
+
+	/* what is waited for */
+	struct wait_list waits;
+	struct wait_list mounts; /* nobody waits for these: only their file systems are of interest */
+	struct asker disks_asker; /* what is on them */
+	bool look_for_waits;	  /* at all devices there are */
+	unsigned int timeout_ms;
+	uint64_t deadline_us; /* 0: none */
+	volatile sig_atomic_t cancelled;
+	int wake_fd;	    /* an eventfd in epoll_fd, for signal handlers; -1 */
+	size_t n_cancelled; /* steps that were not started for it */
+	int report_error;   /* it cannot be written; told */
+	size_t handed;	  /* steps handed over */
+	size_t not_found; /* names that nothing has */
+	size_t totals[LOAD_SKIPPED + 1]; /* results by outcome, ever */
+	size_t n_steps;			 /* steps, ever */
+	uint64_t start_us;
+	uint64_t end_us;
+
+	/* what was handed out last */
+	struct coldplug_step step;
+	char *step_path; /* its path */
+	ARRAY(const char *) names;
+	ARRAY(const char *) undriven;
+	ARRAY(const char *) withheld;
+	ARRAY(const char *) not_found_names;
+	ARRAY(struct coldplug_reason) reasons;
+	ARRAY(struct coldplug_loaded) loaded_answer;
+	struct loaded_list loaded_now;
+	struct lookup_matches matches;
+	char *module_directory;
+	ARRAY(struct coldplug_file) files;
+};
+
+#define RESULT_NONE UINT32_MAX
+
+/* 16 MiB hold some 20,000 events: the kernel accounts twice the bytes it needs. */
+#define DEFAULT_RECEIVE_BUFFER (16 * 1024 * 1024)
+
+static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
+{
+	return c->flags & 1u << flag;
+}
+
+/* Reads what everything else needs, at the first call; 0 or -errno. */
+int context_open(struct coldplug *c);
+/* The same without what is loaded, for who asks the kernel module by module; that there is no directory of
+ * modules is not told. */
+int context_open_for_one(struct coldplug *c);
+/* What there is to be read, as engine/fingerprint.h has it. */
+uint64_t context_fingerprint(const struct coldplug *c);
+/* Whether modules without drivers are to be given async_probe. */
+bool context_async_probe(const struct coldplug *c);
+/* The kernel as this process sees it. */
+struct kernel;
+void context_kernel(struct coldplug *c, struct kernel *ret);
+/* Tells an act: 0, or -ECANCELED. */
+int context_tell(struct coldplug *c, const struct coldplug_act *act);
+/* A module's file given by its path: its name into name (LIMIT_NAME + 1 bytes). 1; 0: there is none; -errno. */
+int context_name_of_path(struct coldplug *c, const char *path, char *name);
+/* The root alone. */
+int context_open_root(struct coldplug *c);
+
+/* A device and one of its aliases were seen; what is new becomes a request at
+ * context_request_devices(), which says how many that were. */
+int context_add_device(struct coldplug *c, const char *devpath, const char *alias);
+int64_t context_request_devices(struct coldplug *c);
+
+/* Where modules-load.d(5) is, NULL-terminated. */
+extern const char *const context_load_paths[];
+/* What was put off is to be wanted again: its module may have come, or nobody remembers. */
+void context_want_again(struct coldplug *c);
+/* Wants the modules of the file systems on what is about to be mounted, as far as that has come: once each.
+ * 0 or a negative errno. */
+int context_want_filesystems(struct coldplug *c);
+/* The same for what an event says. */
+int context_add_event(struct coldplug *c, const struct uevent *e);
+
+/* A walk, whose slow half is asked: context_take_devices() takes the answers that are there. Both as
+ * coldplug_walk(), but nothing is a request yet. */
+int context_walk(struct coldplug *c);
+int context_take_devices(struct coldplug *c);
+
+/* Takes the results that are there; how many. */
+int context_take_results(struct coldplug *c);
+
+/* Makes epoll_fd, with the loader in it. */
+int context_watch_loader(struct coldplug *c);
+
+/* Opens the kernel's uevents and whatever else is waited for. Must come before the walk. 0 also when
+ * there are none to be had (told as input lost); -errno. */
+int context_listen(struct coldplug *c);
+void context_stop_listening(struct coldplug *c);
+
+/* Forgets everything that was read, wanted and done, but not what is heard: the next call reads anew. With
+ * keep_aliases it remembers which aliases have been seen, and which are to become requests. What is in flight
+ * must have been set aside. */
+void context_reset(struct coldplug *c, bool keep_aliases);
+
+/* Sets aside what is in flight. 0 or -ENOMEM. */
+int context_set_aside(struct coldplug *c);
+/* Tells a planner that has begun afresh. 0 or -ENOMEM. */
+int context_mark_away(struct coldplug *c);
+/* Takes the results that are there; how many. */
+int context_take_away(struct coldplug *c);
+void context_tell_away(struct coldplug *c, struct loader *loader, size_t i, const struct load_result *result);
+size_t context_n_away(const struct coldplug *c);
+const struct step *context_away_step(const struct coldplug *c, size_t i); /* NULL: there are no more */
+void context_cancel_away(struct coldplug *c);
+void context_free_away(struct coldplug *c);
+/* Before a walk: what was not seen since the last call counts as new when it comes again. */
+void context_age_aliases(struct coldplug *c);
+/* A device has gone: its alias counts as new when it comes again. */
+void context_forget_alias(struct coldplug *c, const char *alias);
+
+/* A step and its result, by the number that coldplug_step() takes. */
+bool context_step(struct coldplug *c, size_t i, const struct step **step, const struct load_result **result);
+
+/* The path of a step as a user sees it; NULL when out of memory. */
+const char *context_path(struct coldplug *c, struct arena *arena, const char *path);
+
+uint64_t context_now_us(void);

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One name at a time, as modprobe(8) does it: in this process, one load after the other.
+ *
+ * The loads of coldplug_run() are made by a process of their own, because a thread inside finit_module(2)
+ * cannot be killed and a boot must not wait for it. Whoever runs modprobe is to wait, and its exit code tells
+ * how it went: the kernel's request_module() runs it in the middle of another module's init. So here nothing
+ * is forked and no thread started: that would cost more than all the rest of such a call, and bring nothing,
+ * since what one name needs is a chain, of which each waits for the one before.
+ *
+ * Nothing is shared with anybody's loading process, no lock, no file and no socket, so it gets on while the
+ * module that asked is still in its init there. If both want the same module, the kernel makes one of them
+ * wait for the other's verdict (add_unformed_module()), as it does for two of kmod's modprobe.
+ *
+ * Whether a module is in the kernel is asked when its turn comes, at /sys/module/NAME/initstate: other
+ * processes load too, and an install command may have.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "libcoldplug/context.h"
+#include "loader/kernel.h"
+#include "loader/work.h"
+
+#define API __attribute__((visibility("default")))
+
+#define FINIT_IGNORE_MODVERSIONS 1U /* linux/module.h */
+#define FINIT_IGNORE_VERMAGIC 2U
+
+void context_kernel(struct coldplug *c, struct kernel *ret)
+{
+	kernel_setup(ret, &c->root, c->ops, c->ops_data);
+	ret->async_probe = context_async_probe(c);
+	ret->foreground = true;
+	if (has_flag(c, COLDPLUG_FORCE_MODVERSION))
+		ret->finit_flags |= FINIT_IGNORE_MODVERSIONS;
+	if (has_flag(c, COLDPLUG_FORCE_VERMAGIC))
+		ret->finit_flags |= FINIT_IGNORE_VERMAGIC;
+}
+
+int context_tell(struct coldplug *c, const struct coldplug_act *act)
+{
+	return c->act && c->act(c->act_data, act) ? -ECANCELED : 0;
+}
+
+API const char *coldplug_module_directory(struct coldplug *c)
+{
+	int r = context_open_for_one(c);
+
+	if (r < 0 || c->module_directory)
+		return r < 0 ? NULL : c->module_directory;
+	if (c->dir.path)
+		r = asprintf(&c->module_directory, "%s/%s", c->root.path, c->dir.path);
+	else
+		r = asprintf(&c->module_directory, "%s/lib/modules/%s", c->root.path,
+			     c->release ? c->release : "");
+	if (r < 0)
+		c->module_directory = NULL;
+	return c->module_directory;
+}
+
+struct insertion {
+	struct coldplug *c;
+	struct kernel kernel;
+	uint32_t request;
+};
+
+static bool in_kernel(struct insertion *in, uint32_t module)
+{
+	const char *name = modules_name(&in->c->modules, module);
+
+	if (modules_is_builtin(&in->c->modules, module) > 0)
+		return true;
+	return in->kernel.ops->initstate(in->kernel.data, &in->kernel.root, name) == INITSTATE_LIVE;
+}
+
+#define WAS_THERE 1
+
+/* 0, WAS_THERE or -errno. */
+static int error_of(const struct load_result *result)
+{
+	switch (result->outcome) {
+	case LOAD_DONE:
+		return 0;
+	case LOAD_ALREADY:
+		return WAS_THERE;
+	default:
+		return result->error ? -result->error : -EIO;
+	}
+}
+
+static int tell_command_failed(struct insertion *in, const struct step *step,
+			       const struct load_result *result)
+{
+	struct coldplug_act act = { .kind = COLDPLUG_ACT_COMMAND_FAILED,
+				    .module = step->name,
+				    .command = step->command,
+				    .error = result->error,
+				    .message = result->message };
+
+	return context_tell(in->c, &act) ?: -EINVAL;
+}
+
+static int do_step(struct insertion *in, const struct action *a, struct load_result *result)
+{
+	struct step step;
+	int r = planner_fill_step(&in->c->planner, a, &step);
+
+	if (r < 0)
+		return r;
+	work_on_step(&in->kernel, &step, result);
+	if (step.kind == STEP_COMMAND && result->outcome != LOAD_DONE)
+		return tell_command_failed(in, &step, result);
+	if (step.kind == STEP_ABSENT) {
+		struct coldplug_act act = { .kind = COLDPLUG_ACT_NO_FILE, .module = step.name };
+
+		return context_tell(in->c, &act) ?: -ENOENT;
+	}
+	return error_of(result);
+}
+
+/* How modprobe would print it: nothing, if it has neither a file nor a command. */
+static int tell_action(struct insertion *in, const struct action *a)
+{
+	struct coldplug *c = in->c;
+	_cleanup_arena_ struct arena arena = {};
+	uint32_t id = c->planner.objects.items[a->object].module;
+	const struct module *m = modules_get(&c->modules, id);
+	struct coldplug_act act = { .kind = COLDPLUG_ACT_INSMOD, .module = modules_name(&c->modules, id) };
+
+	act.params = planner_params(&c->planner, a);
+	if (!m || !act.params)
+		return -ENOMEM;
+	if (a->command) {
+		act.kind = COLDPLUG_ACT_INSTALL;
+		act.command = a->command->value;
+	} else if (m->path) {
+		act.path = m->path[0] == '/' ?
+				   arena_printf(&arena, "%s%s", c->root.path, m->path) :
+				   arena_printf(&arena, "%s/%s/%s", c->root.path, c->dir.path, m->path);
+		if (!act.path)
+			return -ENOMEM;
+	} else if (a->builtin) {
+		act.kind = COLDPLUG_ACT_BUILTIN;
+	} else {
+		return 0;
+	}
+	return context_tell(c, &act);
+}
+
+/* 0, or what ends this match. What is only somebody's softdep may fail. */
+static int carry_out(struct insertion *in, const struct action *a, struct load_result *result)
+{
+	struct coldplug *c = in->c;
+	uint32_t module = c->planner.objects.items[a->object].module;
+	int r;
+
+	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && in_kernel(in, module)) {
+		r = WAS_THERE;
+	} else {
+		r = tell_action(in, a);
+		if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
+			r = do_step(in, a, result);
+	}
+	if (r == -ENOMEM || r == -ECANCELED)
+		return r;
+	if (r == WAS_THERE)
+		return a->top && has_flag(c, COLDPLUG_FIRST_TIME) ? WAS_THERE : 0;
+	return a->required ? r : 0;
+}
+
+/* Why nothing came of a match: blacklisted is no error, "off" and module_blacklist= are. */
+static int why_withheld(struct insertion *in, const struct lookup_match *match)
+{
+	const struct planner *p = &in->c->planner;
+
+	for (size_t i = p->withheld.n; i-- > 0;) {
+		const struct withheld *w = &p->withheld.items[i];
+
+		if (w->request == in->request && w->kind == WITHHELD_OFF)
+			return has_flag(in->c, COLDPLUG_DRY_RUN) ? 0 : -ENOENT;
+		if (w->request == in->request && w->module == match->module)
+			return w->kind == WITHHELD_FORBIDDEN ? -EPERM : 0;
+	}
+	return 0;
+}
+
+static int insert_match(struct insertion *in, const struct lookup_match *match, struct load_result *result)
+{
+	struct coldplug *c = in->c;
+	enum request_result decision = REQUEST_PRESENT;
+	size_t first = c->planner.actions.n;
+	int r;
+
+	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && in_kernel(in, match->module))
+		return has_flag(c, COLDPLUG_FIRST_TIME) ? WAS_THERE : 0;
+	r = planner_expand(&c->planner, in->request, match, &decision);
+	if (!r && decision == REQUEST_WITHHELD)
+		return why_withheld(in, match);
+	for (size_t i = first; !r && i < c->planner.actions.n; i++) {
+		/* Options may be looked up, but no action is added meanwhile. */
+		struct action a = c->planner.actions.items[i];
+
+		r = carry_out(in, &a, result);
+	}
+	return r;
+}
+
+static int tell_end(struct insertion *in, const struct lookup_match *match, int r,
+		    const struct load_result *result)
+{
+	struct coldplug_act act = { .kind = COLDPLUG_ACT_FAILED,
+				    .module = modules_name(&in->c->modules, match->module),
+				    .error = -r,
+				    .message = result->message[0] ? result->message : NULL };
+
+	if (r == WAS_THERE) {
+		act.kind = COLDPLUG_ACT_THERE;
+		act.error = EEXIST;
+	}
+	return context_tell(in->c, &act) ?: -act.error;
+}
+
+/* 1 when there are matches. */
+static int look_up(struct insertion *in, const char *name, const char *params)
+{
+	struct coldplug *c = in->c;
+	uint32_t flags = REQUEST_SHOW | REQUEST_IGNORE_LOADED;
+	char of_path[LIMIT_NAME + 1];
+	int64_t id;
+	int r = 1;
+
+	if (has_flag(c, COLDPLUG_BLACKLIST))
+		flags |= REQUEST_BLACKLIST;
+	if (has_flag(c, COLDPLUG_IGNORE_INSTALL))
+		flags |= REQUEST_IGNORE_COMMAND;
+	if (name[0] == '/' || !strncmp(name, "./", 2)) {
+		flags |= REQUEST_EXACT;
+		r = context_name_of_path(c, name, of_path);
+		name = of_path;
+	}
+	id = r > 0 ? planner_look_up(&c->planner, name, params, flags) : 0;
+	if (r <= 0 || id < 0)
+		return id < 0 ? (int)id : r == -ENOMEM ? r : -ENOENT;
+	in->request = (uint32_t)id;
+	return c->planner.matches.items.n ? 1 : -ENOENT;
+}
+
+/* Opens what an insertion needs; 1 when the name means something. */
+static int begin(struct insertion *in, const char *name, const char *params)
+{
+	int r = context_open_for_one(in->c);
+
+	if (r < 0)
+		return r;
+	if (params && strlen(params) > LIMIT_PARAMS) {
+		log_error(&in->c->log, "parameters of %s are longer than %u bytes", name, LIMIT_PARAMS);
+		return -E2BIG;
+	}
+	context_kernel(in->c, &in->kernel);
+	return look_up(in, name, params);
+}
+
+API int coldplug_insert(struct coldplug *c, const char *name, const char *params)
+{
+	struct insertion in = { .c = c };
+	int r = begin(&in, name, params);
+
+	if (r < 0)
+		return r;
+	r = 0;
+	for (size_t i = 0; i < c->planner.matches.items.n; i++) {
+		struct lookup_match match = c->planner.matches.items.items[i];
+		struct load_result result = {};
+
+		r = insert_match(&in, &match, &result);
+		if (r && r != -ENOMEM && r != -ECANCELED)
+			r = tell_end(&in, &match, r, &result);
+		if (r == -ENOMEM || r == -ECANCELED)
+			break;
+	}
+	return r;
+}
+
+API int coldplug_match(struct coldplug *c, const char *name)
+{
+	struct insertion in = { .c = c };
+	int r = begin(&in, name, NULL);
+
+	for (size_t i = 0; r >= 0 && i < c->planner.matches.items.n; i++) {
+		uint32_t module = c->planner.matches.items.items[i].module;
+		struct coldplug_act act = { .kind = COLDPLUG_ACT_MATCH,
+					    .module = modules_name(&c->modules, module) };
+
+		r = context_tell(c, &act);
+	}
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libcoldplug/record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/atomic-file.h"
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "base/tar.h"
+#include "uevent/walk.h"
+
+#define EVENTS_FILE "coldplug/events"
+
+struct record {
+	struct coldplug *c;
+	struct atomic_file file;
+	struct intern devices; /* with an alias */
+	struct intern seen;    /* devices written */
+	struct asker asker;    /* for their "uevent" files */
+	unsigned int n_named;  /* files of --config written */
+	ARRAY(char) events;    /* "@TIME\nACTION@DEVPATH\nKEY=VALUE\n...\n\n", see append_line() */
+};
+
+void record_abort(struct record *r)
+{
+	if (!r)
+		return;
+	atomic_file_abort(&r->file);
+	asker_free(&r->asker);
+	intern_free(&r->devices);
+	intern_free(&r->seen);
+	array_free(&r->events);
+	free(r);
+}
+
+/* The names in the archive are relative. */
+static const char *entry_name(const char *path)
+{
+	return path + strspn(path, "/");
+}
+
+/* Where the kernel has its modules is nobody's business: 0 for each digit, as others than root see it. */
+static void hide_addresses(char *text, size_t size)
+{
+	char *end = text + size;
+
+	for (char *p = text; (p = memmem(p, (size_t)(end - p), " 0x", 3));)
+		for (p += 3; p < end && *p != ' ' && *p != '\n'; p++)
+			*p = '0';
+}
+
+/* 1: it is there and was read; 0: not. */
+static int read_file(struct record *r, const struct rootfs *root, const char *path, size_t max,
+		     struct file_bytes *file)
+{
+	int k = rootfs_read(root, path, max, file);
+
+	if (k == -EFBIG)
+		log_lost(&r->c->log, "%s: larger than %zu bytes, not recorded", path, max);
+	return k == -ENOMEM ? k : k >= 0;
+}
+
+static int write_file(struct record *r, const char *name, const struct file_bytes *file)
+{
+	struct tar_entry e = { .name = entry_name(name), .data = file->data, .size = file->size, .mode = 0644 };
+	const char *moddir = r->c->dir.path;
+
+	/* The indexes' ages decide which is used; of all else the time is of no interest. */
+	if (moddir && !strncmp(e.name, moddir, strlen(moddir)))
+		e.mtime = file->mtime;
+	return tar_write(r->file.f, &e);
+}
+
+/* A file of a root under this name, if it is there and can be read. */
+static int add_file_as(struct record *r, const struct rootfs *root, const char *path, const char *name,
+		       size_t max)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int k = read_file(r, root, path, max, &file);
+
+	return k > 0 ? write_file(r, name, &file) : k;
+}
+
+static int add_file(struct record *r, const char *path, size_t max)
+{
+	return add_file_as(r, &r->c->root, path, path, max);
+}
+
+static int add_loaded(struct record *r)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int k = read_file(r, &r->c->root, "proc/modules", LIMIT_PROC_MODULES, &file);
+
+	if (k <= 0)
+		return k;
+	hide_addresses(file.data, file.size);
+	return write_file(r, "proc/modules", &file);
+}
+
+static int add_link(struct record *r, const char *path)
+{
+	_cleanup_close_ int fd = rootfs_openat(&r->c->root, path, O_PATH | O_NOFOLLOW);
+	char target[PATH_MAX];
+	ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
+
+	if (n <= 0)
+		return 0;
+	target[n] = '\0';
+	return tar_write(r->file.f,
+			 &(struct tar_entry){ .name = entry_name(path), .link = target, .mode = 0777 });
+}
+
+/* What masks another file does so also below a root that has no /dev/null. */
+static int add_conf(struct record *r, const char *path)
+{
+	return config_is_mask(&r->c->root, path) ? add_link(r, path) : add_file(r, path, LIMIT_CONFIG_FILE);
+}
+
+/* The device's own files; uevent is the text of that file, which only the asker reads, or NULL. */
+static int write_device(struct record *r, const char *devpath, const char *uevent)
+{
+	static const char *const links[] = { "driver", "subsystem" };
+	char path[PATH_MAX];
+	_cleanup_free_ char *text = NULL;
+	int k = 0;
+
+	snprintf(path, sizeof(path), "sys%s/uevent", devpath);
+	if (uevent && asprintf(&text, "%s%s", uevent, *uevent ? "\n" : "") < 0)
+		return -ENOMEM;
+	if (text)
+		k = tar_write(r->file.f, &(struct tar_entry){ .name = path,
+							      .mode = 0644,
+							      .data = text,
+							      .size = strlen(text) });
+	snprintf(path, sizeof(path), "sys%s/modalias", devpath);
+	if (!k)
+		k = add_file(r, path, LIMIT_ATTRIBUTE);
+	for (size_t i = 0; !k && i < ARRAY_SIZE(links); i++) {
+		snprintf(path, sizeof(path), "sys%s/%s", devpath, links[i]);
+		k = add_link(r, path);
+	}
+	return k;
+}
+
+/* Each device once. */
+static int add_device(struct record *r, const char *devpath, const char *uevent)
+{
+	uint32_t known = r->seen.n;
+
+	if (intern_add(&r->seen, devpath, strlen(devpath)) == INTERN_NONE)
+		return -ENOMEM;
+	return r->seen.n == known ? 0 : write_device(r, devpath, uevent);
+}
+
+static int note_device(void *userdata, const char *devpath, const char *alias)
+{
+	struct record *r = userdata;
+
+	return intern_add(&r->devices, devpath, strlen(devpath)) == INTERN_NONE ? -ENOMEM : 0;
+}
+
+/* Of each device the whole file is wanted. */
+static int ask_device(void *userdata, const char *question)
+{
+	struct record *r = userdata;
+	char whole[PATH_MAX + 16];
+
+	snprintf(whole, sizeof(whole), "%c%s", question[0] | WALK_TEXT, question + 1);
+	return asker_add(&r->asker, whole);
+}
+
+static int take_uevent(void *userdata, const struct ask_answer *answer)
+{
+	struct record *r = userdata;
+	char devpath[PATH_MAX];
+	int k = walk_take_answer(answer->question, answer->error, answer->data, &r->c->log, note_device, r);
+
+	if (k < 0 || answer->error || walk_devpath(answer->question, devpath, sizeof(devpath)) < 0 ||
+	    intern_find(&r->devices, devpath, strlen(devpath)) == INTERN_NONE)
+		return k;
+	return add_device(r, devpath, answer->data);
+}
+
+/* What is to be asked is begun with; see record_take(). */
+static int begin_devices(struct record *r)
+{
+	return walk_devices(&r->c->root, true, &r->c->log, note_device, ask_device, r) ?: asker_go(&r->asker);
+}
+
+static int end_devices(struct record *r, unsigned int patience_ms)
+{
+	int k;
+
+	r->asker.give_up_ms = patience_ms;
+	k = asker_wait(&r->asker, take_uevent, r);
+	asker_free(&r->asker);
+	/* Those without a "uevent" file, or one that nobody can read. */
+	for (uint32_t i = 0; !k && i < r->devices.n; i++)
+		k = add_device(r, intern_string(&r->devices, i), NULL);
+	return k;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The files of a directory whose names fit, in order: the same machine gives the same file. */
+static int add_directory(struct record *r, const char *path, const char *prefix, const char *suffix,
+			 int (*add)(struct record *r, const char *path))
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_arena_ struct arena arena = {};
+	ARRAY(char *) names = {};
+	struct dirent *de;
+	int k = rootfs_opendir(&r->c->root, path, &dir);
+
+	if (k < 0)
+		return 0;
+	while (!k && (de = readdir(dir))) {
+		size_t n = strlen(de->d_name), m = strlen(suffix);
+
+		if (strncmp(de->d_name, prefix, strlen(prefix)) != 0 || n < m ||
+		    strcmp(de->d_name + n - m, suffix) != 0)
+			continue;
+		k = array_push(&names, arena_printf(&arena, "%s/%s", path, de->d_name));
+	}
+	if (names.n)
+		qsort(names.items, names.n, sizeof(*names.items), compare_names);
+	for (size_t i = 0; !k && i < names.n; i++)
+		k = names.items[i] ? add(r, names.items[i]) : -ENOMEM;
+	array_free(&names);
+	return k;
+}
+
+static int add_index(struct record *r, const char *path)
+{
+	return add_file(r, path, LIMIT_INDEX);
+}
+
+static int add_modprobe_conf(void *userdata, const struct rootfs *root, const char *path, bool optional)
+{
+	return add_conf(userdata, path);
+}
+
+/* What was named by hand (--config) is found below the unpacked root where it is looked for without: under a name
+ * that keeps its place, also in front of modules.softdep or behind it. */
+static int add_named_conf(void *userdata, const struct rootfs *root, const char *path, bool optional)
+{
+	struct record *r = userdata;
+	const char *last = strrchr(path, '/') + 1, *dot = strrchr(last, '.');
+	char name[PATH_MAX];
+
+	snprintf(name, sizeof(name), "etc/modprobe.d/%s%03u-%s%s",
+		 strcmp(last, "modules.softdep") < 0 ? "" : "z", r->n_named++, last,
+		 dot && !strcmp(dot, ".conf") ? "" : ".conf");
+	return add_file_as(r, root, path, name, LIMIT_CONFIG_FILE);
+}
+
+static int add_configuration(struct record *r)
+{
+	const char *const *named = (const char *const *)r->c->config_paths;
+	struct log quiet = {}; /* what is wrong with it has been told */
+	struct config c = { .log = &quiet };
+	int k = config_each_file(&c, &r->c->root, named, NULL, named ? add_named_conf : add_modprobe_conf, r);
+
+	for (const char *const *dir = context_load_paths; !k && *dir; dir++)
+		k = add_directory(r, *dir, "", ".conf", add_conf);
+	return k;
+}
+
+static int add_machine(struct record *r)
+{
+	struct coldplug *c = r->c;
+	int k = add_file(r, "proc/cmdline", LIMIT_CMDLINE)		?:
+			add_loaded(r) ?:
+									  add_configuration(r);
+
+	if (!k && c->dir.path)
+		k = add_directory(r, c->dir.path, "modules.", "", add_index);
+	if (!k)
+		k = begin_devices(r);
+	return k;
+}
+
+int record_begin(struct record **ret, struct coldplug *c, const char *path)
+{
+	struct record *r = calloc(1, sizeof(*r));
+	int k;
+
+	if (!r)
+		return -ENOMEM;
+	r->c = c;
+	asker_init(&r->asker, walk_answer, &c->root, &c->log);
+	k = atomic_file_open(&r->file, path) ?: add_machine(r);
+	if (k < 0)
+		record_abort(r);
+	else
+		*ret = r;
+	return k;
+}
+
+int record_fd(struct record *r)
+{
+	return asker_fd(&r->asker);
+}
+
+int record_take(struct record *r)
+{
+	return asker_take(&r->asker, take_uevent, r);
+}
+
+static int append(struct record *r, const char *s, size_t n)
+{
+	return array_append(&r->events, s, n);
+}
+
+/* So that a line is a line: a backslash as two, a newline (a processor's MODALIAS ends in one) as "\n". All
+ * other bytes as they are. read_line() is the way back. */
+static int append_escaped(struct record *r, const char *s)
+{
+	int k = 0;
+
+	while (!k && *s) {
+		size_t plain = strcspn(s, "\\\n");
+
+		k = append(r, s, plain);
+		s += plain;
+		if (!k && *s)
+			k = append(r, *s++ == '\n' ? "\\n" : "\\\\", 2);
+	}
+	return k;
+}
+
+/* Nothing at all is a lone backslash: an empty line is the end of the event. */
+static int append_line(struct record *r, const char *s)
+{
+	return (*s ? append_escaped(r, s) : append(r, "\\", 1)) ?: append(r, "\n", 1);
+}
+
+int record_event(struct record *r, const struct uevent *e, uint64_t time_us)
+{
+	char time[32];
+	int n = snprintf(time, sizeof(time), "@%llu\n", (unsigned long long)time_us);
+	int k = append(r, time, (size_t)n) ?: append_escaped(r, e->action) ?: append(r, "@", 1);
+
+	if (!k)
+		k = append_line(r, e->devpath);
+	for (const char *p = e->variables; !k && p < e->variables + e->size; p += strlen(p) + 1)
+		k = append_line(r, p);
+	return k ?: append(r, "\n", 1);
+}
+
+int record_end(struct record *r, unsigned int patience_ms)
+{
+	struct tar_entry e = { .name = EVENTS_FILE,
+			       .mode = 0644,
+			       .data = r->events.items,
+			       .size = r->events.n };
+	int k = end_devices(r, patience_ms);
+
+	if (!k && r->events.n)
+		k = tar_write(r->file.f, &e);
+	if (!k)
+		k = tar_finish(r->file.f);
+	if (!k)
+		k = atomic_file_commit(&r->file);
+	record_abort(r);
+	return k;
+}
+
+struct unpacker {
+	struct rootfs root;
+	struct log *log;
+};
+
+/* mkdir -p of what is in front of a name's last part, none of it through a link that leads out. */
+static int make_parents(const struct rootfs *root, const char *name)
+{
+	char path[PATH_MAX];
+	int r = 0;
+
+	for (const char *slash = strchr(name, '/'); !r && slash; slash = strchr(slash + 1, '/')) {
+		_cleanup_close_ int dir = -1;
+		char *last;
+
+		snprintf(path, sizeof(path), "%.*s", (int)(slash - name), name);
+		last = strrchr(path, '/');
+		if (last)
+			*last++ = '\0';
+		dir = rootfs_openat(root, last ? path : ".", O_RDONLY | O_DIRECTORY);
+		if (dir < 0)
+			r = dir;
+		else if (mkdirat(dir, last ? last : path, 0755) < 0 && errno != EEXIST)
+			r = -errno;
+	}
+	return r;
+}
+
+/* Nothing is written through a link: the directory is opened inside the root, the file must be new. */
+static int unpack_entry(void *userdata, const struct tar_entry *e)
+{
+	struct unpacker *u = userdata;
+	_cleanup_free_ char *name = strdup(e->name);
+	_cleanup_close_ int dir = -1, fd = -1;
+	char *last = name ? strrchr(name, '/') : NULL;
+	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = e->mtime } };
+	int r = name ? make_parents(&u->root, e->name) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	if (last)
+		*last++ = '\0';
+	dir = rootfs_openat(&u->root, last ? name : ".", O_RDONLY | O_DIRECTORY);
+	if (dir < 0)
+		return dir;
+	last = last ? last : name;
+	if (e->link)
+		return symlinkat(e->link, dir, last) < 0 && errno != EEXIST ? -errno : 0;
+	fd = openat(dir, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return -errno;
+	for (size_t at = 0; at < e->size;) {
+		ssize_t n = write(fd, (const char *)e->data + at, e->size - at);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return futimens(fd, times) < 0 ? -errno : 0;
+}
+
+int record_unpack(const char *path, int dirfd, struct log *log)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_file_ struct file_bytes file = {};
+	struct unpacker u = { .root = { .fd = dirfd, .path = (char *)"" }, .log = log };
+	const char *why = "";
+	int r = fd < 0 ? -errno : file_read(fd, LIMIT_INDEX, &file);
+
+	if (!r)
+		r = tar_read(file.data, file.size, unpack_entry, &u, &why);
+	if (r < 0)
+		log_lost(log, "%s: cannot be unpacked: %s", path, r == -EBADMSG ? why : strerror(-r));
+	return r;
+}
+
+/* A line, without its escapes and with a NUL in place of the newline, to *to, which may be where it is read
+ * from; where the next one begins. */
+static char *read_line(char *p, const char *end, char **to)
+{
+	for (; p < end && *p != '\n'; p++) {
+		if (*p == '\\' && p[1] == '\n')
+			continue;
+		if (*p == '\\' && (p[1] == 'n' || p[1] == '\\')) {
+			p++;
+			*(*to)++ = *p == 'n' ? '\n' : '\\';
+		} else {
+			*(*to)++ = *p;
+		}
+	}
+	*(*to)++ = '\0';
+	return p + 1;
+}
+
+/* One event's lines, up to the empty one, in the kernel's form. */
+static char *next_event(char **rest, size_t *size)
+{
+	char *start = *rest, *end = strstr(start, "\n\n"), *to = start;
+
+	if (!end)
+		return NULL;
+	*rest = end + 2;
+	for (char *p = start; p <= end;)
+		p = read_line(p, end + 1, &to);
+	*size = (size_t)(to - start);
+	return start;
+}
+
+int record_each_event(const struct rootfs *root, struct log *log,
+		      int (*fn)(void *userdata, const struct uevent *e, uint64_t time_us), void *userdata)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int r = rootfs_read(root, EVENTS_FILE, LIMIT_INDEX, &file);
+	char *rest = file.data, *text;
+	size_t size;
+
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	while (!r && (text = next_event(&rest, &size))) {
+		size_t head = strlen(text) + 1;
+		const char *why = "no time";
+		struct uevent e;
+
+		if (text[0] != '@' || uevent_parse(text + head, size - head, &e, &why) < 0)
+			log_lost(log, "/" EVENTS_FILE ": an event that is none: %s", why);
+		else
+			r = fn(userdata, &e, strtoull(text + 1, NULL, 10));
+	}
+	return r;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * modprobe -r. In kmod 34's order: the module's post softdeps, last one first; its holders, when they are to
+ * go too; the module itself, or the remove command it has; the hard dependencies that nobody uses any more,
+ * each of them once, with neither softdeps nor commands of their own; its pre softdeps, last one first.
+ *
+ * Nothing is planned ahead: whether a module is in use is known only when those in front of it have gone.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "libcoldplug/context.h"
+#include "loader/kernel.h"
+
+#define API __attribute__((visibility("default")))
+
+struct removal {
+	struct coldplug *c;
+	struct kernel kernel;
+	unsigned int wait_ms;
+	unsigned int depth, visits; /* softdeps may name each other */
+};
+
+static int tell(struct removal *rm, enum coldplug_act_kind kind, uint32_t module, int error)
+{
+	struct coldplug_act act = { .kind = kind,
+				    .module = modules_name(&rm->c->modules, module),
+				    .error = error };
+
+	return context_tell(rm->c, &act);
+}
+
+static enum initstate state_of(struct removal *rm, uint32_t module)
+{
+	return rm->kernel.ops->initstate(rm->kernel.data, &rm->kernel.root,
+					 modules_name(&rm->c->modules, module));
+}
+
+/* -errno: -ENOENT when it is not in the kernel, or the kernel cannot unload. */
+static int refcount(struct removal *rm, uint32_t module)
+{
+	char path[LIMIT_NAME + 32], text[24];
+	int r;
+
+	snprintf(path, sizeof(path), "sys/module/%.255s/refcnt", modules_name(&rm->c->modules, module));
+	r = rm->kernel.ops->read(rm->kernel.data, &rm->kernel.root, path, text, sizeof(text));
+	return r < 0 ? r : (int)strtol(text, NULL, 10);
+}
+
+/* Waits while it is in use, not longer than wait_ms in all. */
+static int delete_module(struct removal *rm, uint32_t module)
+{
+	const struct kernel *k = &rm->kernel;
+	unsigned int flags = O_NONBLOCK, waited = 0, ms = 1;
+	int r;
+
+	if (has_flag(rm->c, COLDPLUG_FORCE_REMOVE))
+		flags |= O_TRUNC;
+	while ((r = k->ops->delete_module(k->data, modules_name(&rm->c->modules, module), flags)) ==
+		       -EAGAIN &&
+	       waited < rm->wait_ms) {
+		if (ms > rm->wait_ms - waited)
+			ms = rm->wait_ms - waited;
+		k->ops->sleep(k->data, ms);
+		waited += ms;
+		ms = ms < 512 ? 2 * ms : 512;
+	}
+	return r;
+}
+
+static int remove_itself(struct removal *rm, uint32_t module)
+{
+	int r = tell(rm, COLDPLUG_ACT_RMMOD, module, 0);
+
+	if (r < 0 || has_flag(rm->c, COLDPLUG_DRY_RUN))
+		return r;
+	r = delete_module(rm, module);
+	return r < 0 ? tell(rm, COLDPLUG_ACT_KEPT, module, -r) ?: r : 0;
+}
+
+static int run_command(struct removal *rm, uint32_t module, const struct rule *rule)
+{
+	const char *name = modules_name(&rm->c->modules, module);
+	struct coldplug_act act = { .kind = COLDPLUG_ACT_REMOVE, .module = name };
+	struct kernel_command command = { .module = name, .foreground = true };
+	struct kernel_output output = {};
+	int r = planner_fill_command(&rm->c->planner, rule->value, "", &command.command);
+
+	if (r < 0)
+		return r;
+	act.command = command.command;
+	r = context_tell(rm->c, &act);
+	if (r < 0 || has_flag(rm->c, COLDPLUG_DRY_RUN))
+		return r;
+	r = rm->kernel.ops->run_command(rm->kernel.data, &rm->kernel.root, &command, &output);
+	if (!r && !output.status)
+		return 0;
+	act.kind = COLDPLUG_ACT_COMMAND_FAILED;
+	act.error = r == -ENOENT ? 127 : r < 0 ? 126 : output.status;
+	return context_tell(rm->c, &act) ?: -ECHILD;
+}
+
+static int remove_object(struct removal *rm, uint32_t object, bool holders, bool asked);
+
+static bool ends_all(int r)
+{
+	return r == -ENOMEM || r == -ECANCELED || r == -ELOOP;
+}
+
+/* Only what makes going on senseless counts, unless the others are in the way of what comes next. */
+static int remove_list(struct removal *rm, const uint32_t *objects, uint32_t n, bool in_the_way)
+{
+	while (n-- > 0) {
+		int r = remove_object(rm, objects[n], false, false);
+
+		if (r < 0 && (in_the_way || ends_all(r)))
+			return r;
+	}
+	return 0;
+}
+
+struct object_list {
+	ARRAY(uint32_t) items;
+};
+
+static int list_holders(struct removal *rm, uint32_t module, struct object_list *list)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	struct dirent *de;
+	char path[LIMIT_NAME + 32];
+	int64_t id = 0;
+
+	snprintf(path, sizeof(path), "sys/module/%.255s/holders", modules_name(&rm->c->modules, module));
+	if (rootfs_opendir(&rm->kernel.root, path, &dir) < 0)
+		return 0;
+	while (id >= 0 && (de = readdir(dir))) {
+		struct lookup_match match = { .source = LOOKUP_NAME };
+
+		if (de->d_name[0] == '.')
+			continue;
+		match.module = modules_id(&rm->c->modules, de->d_name, strlen(de->d_name));
+		id = match.module == MODULE_NONE ? -ENOMEM : planner_object(&rm->c->planner, &match);
+		if (id >= 0 && array_push(&list->items, (uint32_t)id) < 0)
+			id = -ENOMEM;
+	}
+	return id < 0 ? (int)id : 0;
+}
+
+static int remove_holders(struct removal *rm, uint32_t module)
+{
+	struct object_list list = {};
+	int r = list_holders(rm, module, &list) ?:
+			remove_list(rm, list.items.items, (uint32_t)list.items.n, true);
+
+	array_free(&list.items);
+	return r;
+}
+
+/* Errors are not the asker's, who has got what was asked for. */
+static int remove_unused(struct removal *rm, uint32_t module)
+{
+	const struct module *m = modules_get(&rm->c->modules, module);
+	const uint32_t *deps = m ? m->deps : NULL;
+	uint32_t n = m ? m->n_deps : 0;
+	int r = m ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; !ends_all(r) && i < n; i++)
+		r = refcount(rm, deps[i]) == 0 ? remove_itself(rm, deps[i]) : 0;
+	return ends_all(r) ? r : 0;
+}
+
+/* 1: it is there and may go; 0: there is nothing to do; -errno. */
+static int check_presence(struct removal *rm, uint32_t module, bool asked)
+{
+	enum initstate state;
+	int r = modules_is_builtin(&rm->c->modules, module);
+
+	if (r != 0)
+		return r < 0 ? r : asked ? tell(rm, COLDPLUG_ACT_NOT_REMOVABLE, module, 0) ?: -ENOENT : 0;
+	state = state_of(rm, module);
+	if (state != INITSTATE_ABSENT && state != INITSTATE_UNKNOWN)
+		return 1;
+	if (!has_flag(rm->c, COLDPLUG_FIRST_TIME))
+		return 0;
+	return tell(rm, COLDPLUG_ACT_NOT_THERE, module, 0) ?: -ENOENT;
+}
+
+/* The module, between what goes before and what goes after it. */
+static int remove_module(struct removal *rm, uint32_t module)
+{
+	int r;
+
+	if (!has_flag(rm->c, COLDPLUG_IGNORE_LOADED) && !rm->wait_ms && refcount(rm, module) > 0)
+		return tell(rm, COLDPLUG_ACT_IN_USE, module, 0) ?: -EBUSY;
+	/* With its holders it may have gone already. */
+	r = refcount(rm, module) == -ENOENT ? 0 : remove_itself(rm, module);
+	return r < 0 ? r : remove_unused(rm, module);
+}
+
+static int remove_with_softdeps(struct removal *rm, uint32_t module, const struct rule *command, bool holders,
+				bool asked)
+{
+	struct softdeps s = {};
+	int r = has_flag(rm->c, COLDPLUG_IGNORE_INSTALL) ? 0 : planner_softdeps(&rm->c->planner, module, &s);
+
+	if (r < 0)
+		return r;
+	if (!command && !has_flag(rm->c, COLDPLUG_IGNORE_LOADED)) {
+		r = check_presence(rm, module, asked);
+		if (r <= 0)
+			return r;
+	}
+	r = remove_list(rm, s.post, s.n_post, false);
+	if (!r && holders)
+		r = remove_holders(rm, module);
+	if (!r)
+		r = command ? run_command(rm, module, command) : remove_module(rm, module);
+	return r ?: remove_list(rm, s.pre, s.n_pre, false);
+}
+
+/* What is not removed at once (a dry run, a command, a module in use) can come up for ever. */
+static int check_depth(struct removal *rm, uint32_t module)
+{
+	if (rm->depth < LIMIT_SOFTDEP_DEPTH && rm->visits++ < LIMIT_STEPS)
+		return 0;
+	log_error(&rm->c->log, "%s: softdeps lead from one to the next without end",
+		  modules_name(&rm->c->modules, module));
+	return -ELOOP;
+}
+
+static int remove_object(struct removal *rm, uint32_t object, bool holders, bool asked)
+{
+	const struct object *o = &rm->c->planner.objects.items[object];
+	uint32_t module = o->module;
+	const struct rule *command = NULL;
+	int r = check_depth(rm, module);
+
+	if (r < 0)
+		return r;
+	if (!has_flag(rm->c, COLDPLUG_IGNORE_INSTALL))
+		command = o->remove;
+	if (!has_flag(rm->c, COLDPLUG_IGNORE_INSTALL) && !command)
+		command = config_match(&rm->c->config, RULE_REMOVE, modules_name(&rm->c->modules, module));
+	rm->depth++;
+	r = remove_with_softdeps(rm, module, command, holders, asked);
+	rm->depth--;
+	return r;
+}
+
+API int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_ms)
+{
+	struct removal rm = { .c = c, .wait_ms = wait_ms };
+	int64_t id;
+	int r = context_open_for_one(c);
+
+	if (r < 0)
+		return r;
+	context_kernel(c, &rm.kernel);
+	id = planner_look_up(&c->planner, name, NULL, 0);
+	if (id < 0)
+		return (int)id;
+	r = c->planner.matches.items.n				    ? 0 :
+	    c->planner.requests.items[id].result == REQUEST_INVALID ? -EINVAL :
+								      -ENOENT;
+	for (size_t i = 0; !r && i < c->planner.matches.items.n; i++) {
+		id = planner_object(&c->planner, &c->planner.matches.items.items[i]);
+		r = id < 0 ? (int)id :
+			     remove_object(&rm, (uint32_t)id, has_flag(c, COLDPLUG_REMOVE_HOLDERS), true);
+	}
+	return r;
+}

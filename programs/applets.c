@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "programs/applets.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct applet applets[] = {
+	{ "init", init_main },
+	{ "modprobe", modprobe_main },
+};
+
+const struct applet *find_applet(const char *argv0)
+{
+	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+	const char *name = slash ? slash + 1 : argv0;
+
+	for (size_t i = 0; name && i < sizeof(applets) / sizeof(applets[0]); i++)
+		if (!strcmp(applets[i].name, name))
+			return &applets[i];
+	return NULL;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The names of other programs that this one answers to: called by a link of that name, or with it as the first
+ * argument, it is that program. */
+#pragma once
+
+struct applet {
+	const char *name;
+	int (*fn)(int argc, char **argv);
+};
+
+/* The applet that argv[0] names, or NULL. */
+const struct applet *find_applet(const char *argv0);
+
+int init_main(int argc, char **argv);
+int modprobe_main(int argc, char **argv);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* run, then stay: a hotplug daemon. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "programs/cli/cli.h"
+
+/* Nobody waits longer for readiness, as in coldplug-initrd.service. */
+#define READY_MS 60000
+
+static volatile sig_atomic_t stop, state;
+
+static void on_signal(int signal)
+{
+	if (signal == SIGUSR1)
+		state = 1;
+	else
+		stop = 1;
+}
+
+static struct coldplug *reloaded;
+
+static void on_hangup(int signal)
+{
+	coldplug_reload(reloaded);
+}
+
+/* The signals are blocked but while ppoll(2) waits: none comes between a look and a wait. */
+static void set_signals(struct cli *cli, sigset_t *waiting)
+{
+	struct sigaction sa = { .sa_handler = on_signal }, hup = { .sa_handler = on_hangup };
+	sigset_t blocked;
+
+	reloaded = cli->c;
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGHUP);
+	sigaddset(&blocked, SIGTERM);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &blocked, waiting);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGUSR1, &sa, NULL);
+	sigaction(SIGHUP, &hup, NULL);
+}
+
+static void print_json(struct cli *cli, enum coldplug_json what)
+{
+	char *text;
+
+	if (coldplug_json(cli->c, what, &text) < 0)
+		return;
+	puts(text);
+	fflush(stdout);
+	free(text);
+}
+
+static void print_event(void *userdata, const struct coldplug_event *e)
+{
+	struct cli *cli = userdata;
+
+	if (cli->json) {
+		print_json(cli, COLDPLUG_JSON_EVENT);
+		return;
+	}
+	printf("event   %-8s %s%s%s\n", e->action, e->devpath, e->modalias ? "  " : "",
+	       e->modalias ? e->modalias : "");
+	fflush(stdout);
+}
+
+static void print_result(void *userdata, size_t step)
+{
+	struct cli *cli = userdata;
+	const struct coldplug_step *s = coldplug_step(cli->c, step);
+
+	if (cli->json)
+		print_json(cli, COLDPLUG_JSON_RESULT);
+	else if (cli->verbosity > 0 || s->state == COLDPLUG_FAILED)
+		cli_print_step(cli, s);
+	fflush(stdout);
+}
+
+static void print_state(struct cli *cli)
+{
+	struct coldplug_summary s;
+
+	coldplug_get_summary(cli->c, &s);
+	printf(cli->json ? "{\"events\":%llu,\"ignored\":%llu,\"aliases\":%zu,\"modules\":%zu,\"loaded\":%zu,"
+			   "\"declined\":%zu,\"skipped\":%zu,\"failed\":%zu,\"lost\":%zu}\n" :
+			   "coldplug: %llu events (%llu ignored), %zu aliases, %zu modules: %zu loaded, %zu declined, "
+			   "%zu skipped, %zu failed; %zu inputs lost\n",
+	       (unsigned long long)s.events, (unsigned long long)s.events_ignored, s.aliases, s.modules,
+	       s.loaded, s.declined, s.skipped, s.failed, s.lost);
+	fflush(stdout);
+}
+
+/* sd_notify(3): a datagram to the socket the service manager named. */
+static void notify_manager(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	size_t n = path ? strlen(path) : 0;
+	int fd;
+
+	if (!n || n >= sizeof(address.sun_path))
+		return;
+	memcpy(address.sun_path, path, n);
+	if (address.sun_path[0] == '@')
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address,
+	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+	close(fd);
+}
+
+/* s6: a newline on the descriptor that was agreed on, which is then closed. */
+static void tell_ready(struct cli *cli)
+{
+	notify_manager("READY=1");
+	if (cli->notify_fd < 0)
+		return;
+	if (write(cli->notify_fd, "\n", 1) != 1)
+		fprintf(stderr, "coldplug monitor: --notify-fd %d: %s\n", cli->notify_fd, strerror(errno));
+	close(cli->notify_fd);
+}
+
+/* Where there is something to read at once, ppoll(2) delivers nothing: who has always something to read hears
+ * its signals here. */
+static void hear_signals(const sigset_t *waiting)
+{
+	sigset_t blocked;
+
+	sigprocmask(SIG_SETMASK, waiting, &blocked);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
+static int wait_for_news(struct cli *cli, const struct timespec *timeout, const sigset_t *waiting)
+{
+	struct pollfd pfd = { .fd = coldplug_fd(cli->c), .events = POLLIN };
+
+	if (ppoll(&pfd, 1, timeout, waiting) < 0 && errno != EINTR)
+		return -errno;
+	hear_signals(waiting);
+	if (state)
+		print_state(cli);
+	state = 0;
+	return 0;
+}
+
+static int stay(struct cli *cli, const sigset_t *waiting)
+{
+	int r = 0;
+
+	while (r >= 0 && !stop && (r = coldplug_dispatch(cli->c)) >= 0)
+		r = wait_for_news(cli, NULL, waiting);
+	return r;
+}
+
+/* As coldplug_run(), but signals are heard: a driver that hangs must not make the monitor deaf. */
+static int settle(struct cli *cli, const sigset_t *waiting)
+{
+	int timeout, r = coldplug_begin(cli->c);
+
+	while (r >= 0 && !stop && (r = coldplug_advance(cli->c, &timeout)) == 0) {
+		struct timespec t = { .tv_sec = timeout / 1000, .tv_nsec = (long)(timeout % 1000) * 1000000 };
+
+		r = wait_for_news(cli, timeout < 0 ? NULL : &t, waiting);
+	}
+	return r;
+}
+
+/* A boot waits for us, and a load may never return. */
+static void explain_late(struct cli *cli)
+{
+	unsigned int ms = cli->timeout_ms;
+	const struct coldplug_step *s;
+
+	fprintf(stderr, "coldplug: error: ready after %u.%03u s, but not all has settled\n", ms / 1000,
+		ms % 1000);
+	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
+		if (s->state == COLDPLUG_PLANNED)
+			fprintf(stderr, "coldplug:   still loading or waiting: %s\n", s->module);
+}
+
+/* Until the machine is as it is to be, or nobody can wait any longer. The report is then left to the loading
+ * process. */
+static int get_ready(struct cli *cli, const sigset_t *waiting)
+{
+	int r = settle(cli, waiting);
+
+	if (stop)
+		return r == -ETIMEDOUT ? 0 : r;
+	if (r == -ETIMEDOUT)
+		explain_late(cli);
+	else if (r >= 0)
+		r = coldplug_finish(cli->c);
+	if (r >= 0 || r == -ETIMEDOUT)
+		tell_ready(cli);
+	return r == -ETIMEDOUT ? 0 : r;
+}
+
+int command_monitor(struct cli *cli)
+{
+	sigset_t waiting;
+	int r;
+
+	if (cli_begins_with_param(cli))
+		return EXIT_USAGE;
+	if (coldplug_is_dry_run(cli->c)) {
+		fprintf(stderr, "coldplug monitor: another root has no events to wait for\n");
+		return EXIT_USAGE;
+	}
+	coldplug_set_flag(cli->c, COLDPLUG_MONITOR, true);
+	coldplug_set_progress(cli->c, print_result, cli);
+	if (cli->verbosity > 0 || cli->json)
+		coldplug_set_event(cli->c, print_event, cli);
+	if (!cli->timeout_ms)
+		cli->timeout_ms = READY_MS;
+	coldplug_set_timeout(cli->c, cli->timeout_ms);
+	set_signals(cli, &waiting);
+	r = coldplug_start(cli->c);
+	if (r >= 0)
+		r = cli_want(cli);
+	if (r >= 0)
+		r = get_ready(cli, &waiting);
+	if (r >= 0 && !stop)
+		r = stay(cli, &waiting);
+	notify_manager("STOPPING=1");
+	/* It has done what it was asked to do. What failed in its days was told when it did. */
+	return r < 0 ? cli_fail(cli, r, "monitoring") : 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "programs/cli/cli.h"
+
+/* A plan of nothing tells whether there is a root at all; without /sys in it the plan is empty, which is
+ * told and counted as lost. */
+static int64_t want_devices(struct cli *cli)
+{
+	int64_t r = coldplug_plan(cli->c);
+
+	if (r < 0)
+		return r;
+	r = coldplug_walk(cli->c);
+	return r == -ENOENT ? 0 : r;
+}
+
+static int64_t want_all(struct cli *cli)
+{
+	int64_t r = 0;
+
+	if (!cli->n_args)
+		return want_devices(cli);
+	for (int i = 0; r >= 0 && i < cli->n_args; i++)
+		r = coldplug_want(cli->c, cli->args[i], NULL);
+	return r;
+}
+
+int command_plan(struct cli *cli)
+{
+	char *text = NULL;
+	int64_t r;
+
+	coldplug_set_flag(cli->c, COLDPLUG_DRY_RUN, true);
+	/* By name it is modprobe -D, which asks what belongs to a module, not what is missing. */
+	if (cli->n_args)
+		coldplug_set_flag(cli->c, COLDPLUG_IGNORE_LOADED, true);
+	r = want_all(cli);
+	if (r >= 0)
+		r = coldplug_plan(cli->c);
+	if (r >= 0)
+		r = cli->json ? coldplug_json(cli->c, COLDPLUG_JSON_PLAN, &text) :
+				coldplug_plan_text(cli->c, &text);
+	if (r < 0)
+		return cli_fail(cli, (int)r, "planning");
+	fputs(text, stdout);
+	if (cli->json)
+		putchar('\n');
+	free(text);
+	return coldplug_exit_code(cli->c);
+}

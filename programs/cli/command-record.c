@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "programs/cli/cli.h"
+
+int command_record(struct cli *cli)
+{
+	int r;
+
+	if (cli->n_args != 1) {
+		fprintf(stderr, "coldplug record: say which file to write\n");
+		return EXIT_USAGE;
+	}
+	r = coldplug_record(cli->c, cli->args[0]);
+	return r < 0 ? cli_fail(cli, r, cli->args[0]) : coldplug_exit_code(cli->c);
+}
+
+static void print_event(void *userdata, const struct coldplug_event *e)
+{
+	printf("# %s %s%s%s\n", e->action, e->devpath, e->modalias ? " " : "", e->modalias ? e->modalias : "");
+}
+
+int command_replay(struct cli *cli)
+{
+	char *text = NULL;
+	int r;
+
+	if (cli->n_args != 1) {
+		fprintf(stderr, "coldplug replay: say which file to read\n");
+		return EXIT_USAGE;
+	}
+	if (cli->verbosity > 0)
+		coldplug_set_event(cli->c, print_event, cli);
+	r = coldplug_set_recording(cli->c, cli->args[0]);
+	/* What cannot be read is input lost. */
+	if (r < 0 && coldplug_exit_code(cli->c))
+		return coldplug_exit_code(cli->c);
+	if (!r)
+		r = coldplug_replay(cli->c);
+	if (r >= 0)
+		r = cli->json ? coldplug_json(cli->c, COLDPLUG_JSON_PLAN, &text) : coldplug_plan_text(cli->c, &text);
+	if (r < 0)
+		return cli_fail(cli, r, cli->args[0]);
+	fputs(text, stdout);
+	if (cli->json)
+		putchar('\n');
+	free(text);
+	return coldplug_exit_code(cli->c);
+}

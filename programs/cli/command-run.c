@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "programs/cli/cli.h"
+
+/* The first ^C ends the starting of loads, a second one coldplug itself. */
+static struct coldplug *interrupted;
+
+static void on_signal(int signal)
+{
+	static const char text[] = "coldplug: interrupted: waiting for the loads in flight, again to leave\n";
+
+	coldplug_cancel(interrupted);
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+}
+
+static void catch_signals(struct coldplug *c)
+{
+	struct sigaction sa = { .sa_handler = on_signal, .sa_flags = SA_RESETHAND };
+
+	interrupted = c;
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+}
+
+/* PARAM=VALUE, and not an alias that has a '=' in it somewhere. */
+static bool is_param(const char *word)
+{
+	size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+
+	return n && word[n] == '=';
+}
+
+/* modprobe quotes a value with blanks, so that the kernel takes it as one. */
+static int append_param(char **params, const char *word)
+{
+	const char *value = strchr(word, '=') + 1;
+	const char *quote = strpbrk(value, " \t\n") && *value != '"' ? "\"" : "";
+	char *joined;
+
+	if (asprintf(&joined, "%s%s%.*s%s%s%s", *params ? *params : "", *params ? " " : "",
+		     (int)(value - word), word, quote, value, quote) < 0)
+		return -1;
+	free(*params);
+	*params = joined;
+	return 0;
+}
+
+/* A name and the parameters that follow it; how many words. */
+static int want_one(struct cli *cli, char **words)
+{
+	char *params = NULL;
+	int n = 1, r;
+
+	while (words[n] && is_param(words[n]))
+		if (append_param(&params, words[n++]) < 0)
+			return -1;
+	r = coldplug_want(cli->c, words[0], params);
+	free(params);
+	return r < 0 ? r : n;
+}
+
+int cli_want(struct cli *cli)
+{
+	int r = 0;
+
+	for (int i = 0; r >= 0 && i < cli->n_args; i += r)
+		r = want_one(cli, cli->args + i);
+	return r;
+}
+
+bool cli_begins_with_param(struct cli *cli)
+{
+	if (!cli->n_args || !is_param(cli->args[0]))
+		return false;
+	fprintf(stderr, "coldplug %s: '%s' is a parameter, its module must come before it\n", cli->command->name,
+		cli->args[0]);
+	return true;
+}
+
+/* The loading process, and what is named. */
+static int begin(struct cli *cli)
+{
+	int r;
+
+	cli->dry_run = coldplug_is_dry_run(cli->c);
+	cli_follow(cli);
+	catch_signals(cli->c);
+	r = coldplug_start(cli->c);
+	return r < 0 ? r : cli_want(cli);
+}
+
+int command_run(struct cli *cli)
+{
+	int r;
+
+	if (cli_begins_with_param(cli))
+		return EXIT_USAGE;
+	if (cli->timeout_ms && !cli->waits) {
+		fprintf(stderr, "coldplug run: --timeout is for --wait-for: without it there is nothing to wait for in vain\n");
+		return EXIT_USAGE;
+	}
+	/* Who waits for a path wants no more than that. */
+	coldplug_set_flag(cli->c, COLDPLUG_FOUND_TYPE, false);
+	r = begin(cli);
+	if (r >= 0)
+		r = coldplug_run(cli->c);
+	return cli_end(cli, r);
+}
+
+int command_load(struct cli *cli)
+{
+	int r;
+
+	if (cli_begins_with_param(cli))
+		return EXIT_USAGE;
+	if (!cli->n_args) {
+		fprintf(stderr, "coldplug load: say what to load; see coldplug load --help\n");
+		return EXIT_USAGE;
+	}
+	r = begin(cli);
+	if (r >= 0)
+		r = (int)coldplug_plan(cli->c);
+	if (r >= 0)
+		r = coldplug_load(cli->c);
+	if (r >= 0)
+		r = coldplug_wait(cli->c);
+	return cli_end(cli, r);
+}

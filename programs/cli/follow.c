@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What run and load print while they work and at their end. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "programs/cli/cli.h"
+#include "programs/explain.h"
+
+static const char *const words[] = {
+	[COLDPLUG_PLANNED] = "planned",	  [COLDPLUG_DONE] = "loaded",	[COLDPLUG_ALREADY] = "already",
+	[COLDPLUG_DECLINED] = "declined", [COLDPLUG_FAILED] = "failed", [COLDPLUG_SKIPPED] = "skipped",
+};
+
+/* Thousandths without floating point, which would be a tenth of a static program. */
+static void print_thousandths(uint64_t n, int width, const char *unit)
+{
+	printf("%*llu.%03llu %s", width, (unsigned long long)(n / 1000), (unsigned long long)(n % 1000),
+	       unit);
+}
+
+/* Since the start, in milliseconds. */
+static uint64_t since_start(const struct coldplug_summary *sum, uint64_t us)
+{
+	return us > sum->start_us ? (us - sum->start_us) / 1000 : 0;
+}
+
+void cli_print_step(struct cli *cli, const struct coldplug_step *s)
+{
+	struct coldplug_summary sum;
+
+	coldplug_get_summary(cli->c, &sum);
+	if (s->end_us)
+		print_thousandths(since_start(&sum, s->end_us), 4, "s");
+	else
+		printf("%10s", "");
+	printf("  %-8s  %-24s", words[s->state], s->module);
+	if (s->end_us)
+		print_thousandths(s->end_us - s->start_us, 5, "ms");
+	if (s->message[0])
+		printf("  %s", s->message);
+	else if (s->params[0])
+		printf("  %s", s->params);
+	putchar('\n');
+}
+
+static void print_failure(struct cli *cli, const struct coldplug_step *s)
+{
+	if (cli->progress_shown)
+		fputs("\r\033[K", stderr);
+	cli->progress_shown = false;
+	fprintf(stderr, "coldplug: error: %s\n", s->message[0] ? s->message : s->module);
+}
+
+static void follow(void *userdata, size_t step)
+{
+	struct cli *cli = userdata;
+	const struct coldplug_step *s = coldplug_step(cli->c, step);
+	struct coldplug_summary sum;
+
+	if (cli->verbosity > 0)
+		cli_print_step(cli, s);
+	else if (s->state == COLDPLUG_FAILED)
+		print_failure(cli, s);
+	if (cli->verbosity != 0 || !isatty(STDERR_FILENO))
+		return;
+	coldplug_get_summary(cli->c, &sum);
+	fprintf(stderr, "\r\033[Kcoldplug: %zu of %zu modules",
+		sum.loaded + sum.declined + sum.failed + sum.skipped, sum.modules);
+	cli->progress_shown = true;
+}
+
+void cli_follow(struct cli *cli)
+{
+	coldplug_set_progress(cli->c, follow, cli);
+}
+
+static void print_summary(struct cli *cli)
+{
+	struct coldplug_summary s;
+
+	coldplug_get_summary(cli->c, &s);
+	if (cli->progress_shown)
+		fputs("\r\033[K", stderr);
+	printf("coldplug: ");
+	if (cli->command->id == COMMAND_RUN)
+		printf("%zu device%s, %zu alias%s, ", s.devices, s.devices == 1 ? "" : "s", s.aliases,
+		       s.aliases == 1 ? "" : "es");
+	printf("%zu module%s", s.modules, s.modules == 1 ? "" : "s");
+	if (cli->dry_run) {
+		printf(" would be loaded");
+	} else {
+		printf(": %zu loaded", s.loaded);
+		if (s.declined)
+			printf(", %zu declined", s.declined);
+		if (s.skipped)
+			printf(", %zu skipped", s.skipped);
+	}
+	printf(", %zu failed", s.failed);
+	if (s.withheld)
+		printf(", %zu withheld", s.withheld);
+	if (cli->waits && s.loaded + s.declined + s.skipped + s.failed < s.modules)
+		printf(", %zu go on", s.modules - s.loaded - s.declined - s.skipped - s.failed);
+	if (!cli->dry_run) {
+		printf(", in ");
+		print_thousandths(since_start(&s, s.end_us), 0, "s");
+	}
+	putchar('\n');
+}
+
+static void print_line(void *userdata, const char *line)
+{
+	fprintf(stderr, "coldplug:   %s\n", line);
+}
+
+static int explain_timeout(struct cli *cli, char **specs)
+{
+	if (cli->progress_shown)
+		fputs("\r\033[K", stderr);
+	fputs("coldplug: error: waited in vain\n", stderr);
+	for (int i = 0; i < cli->waits; i++)
+		if (!coldplug_found(cli->c, (size_t)i))
+			fprintf(stderr, "coldplug:   not there: %s\n", specs[i]);
+	explain_missing(cli->c, print_line, NULL);
+	return 1;
+}
+
+int cli_end(struct cli *cli, int r)
+{
+	char *text;
+	int finished = 0;
+
+	if (r == -ETIMEDOUT)
+		return explain_timeout(cli, cli->wait_specs);
+	if (r < 0)
+		return cli_fail(cli, r, "loading");
+	/* What is waited for is there: the rest goes on, and its report is the loading process's. */
+	if (!cli->waits || cli->dry_run)
+		finished = coldplug_finish(cli->c);
+	/* Who waits in an initramfs may be about to empty it. */
+	else
+		(void)coldplug_leave(cli->c);
+	if (cli->dry_run && cli->verbosity > 0 && !coldplug_plan_text(cli->c, &text)) {
+		fputs(text, stdout);
+		free(text);
+	}
+	if (cli->verbosity >= 0)
+		print_summary(cli);
+	if (finished < 0)
+		return EXIT_SYSTEM;
+	if (!cli->waits || cli->dry_run)
+		return coldplug_exit_code(cli->c);
+	for (int i = 0; i < cli->waits; i++) {
+		if (coldplug_found(cli->c, (size_t)i))
+			continue;
+		fprintf(stderr, "coldplug: error: interrupted while waiting for %s\n", cli->wait_specs[i]);
+		return 1;
+	}
+	return coldplug_exit_code(cli->c) == EXIT_SYSTEM ? EXIT_SYSTEM : 0;
+}

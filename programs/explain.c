@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "programs/explain.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct listener {
+	void (*say)(void *userdata, const char *line);
+	void *userdata;
+};
+
+__attribute__((format(printf, 2, 3))) static void tell(const struct listener *l, const char *fmt, ...)
+{
+	char line[4096];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	l->say(l->userdata, line);
+}
+
+/* Processors, what is no hardware, and ACPI's names of what is at another place too have an alias and hardly ever a
+ * driver: on most machines more lines than all others. */
+static bool is_worth_telling(const char *devpath)
+{
+	static const char *const none[] = { "/devices/LNXSYSTM:", "/devices/system/", "/devices/virtual/" };
+
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++)
+		if (!strncmp(devpath, none[i], strlen(none[i])))
+			return false;
+	return true;
+}
+
+static void tell_undriven(struct coldplug *c, const struct listener *l)
+{
+	const char *const *devices;
+	int64_t n = coldplug_undriven(c, &devices);
+
+	for (int64_t i = 0; i < n; i++)
+		if (is_worth_telling(devices[i]))
+			tell(l, "no driver: %s", devices[i]);
+}
+
+static const char *words_for(const struct coldplug_reason *r)
+{
+	switch (r->why) {
+	case COLDPLUG_WHY_BLACKLIST:
+		return "by a blacklist";
+	case COLDPLUG_WHY_FORBIDDEN:
+		return "the kernel is told to refuse ";
+	case COLDPLUG_WHY_OFF:
+		return "by an alias to 'off'";
+	default:
+		return NULL;
+	}
+}
+
+/* By which rule: the first that says so. */
+static void tell_withheld_one(struct coldplug *c, const struct listener *l, const char *name)
+{
+	const struct coldplug_reason *list;
+	int64_t n = coldplug_why(c, name, &list);
+	char place[1024] = "";
+
+	for (int64_t i = 0; i < n; i++) {
+		const struct coldplug_reason *r = &list[i];
+		const char *words = words_for(r);
+
+		if (!words)
+			continue;
+		if (r->file && r->line)
+			snprintf(place, sizeof(place), " (%s:%u)", r->file, r->line);
+		else if (r->file)
+			snprintf(place, sizeof(place), " (%s)", r->file);
+		tell(l, "withheld: %s, %s%s%s", name, words, r->why == COLDPLUG_WHY_FORBIDDEN ? r->by : "",
+		     place);
+		return;
+	}
+	tell(l, "withheld: %s", name);
+}
+
+static void tell_withheld(struct coldplug *c, const struct listener *l)
+{
+	const char *const *names;
+	int64_t n = coldplug_withheld(c, &names);
+
+	for (int64_t i = 0; i < n; i++)
+		tell_withheld_one(c, l, names[i]);
+}
+
+/* What is wanted and cannot be had from this module tree. */
+static void tell_absent(struct coldplug *c, const struct listener *l)
+{
+	const struct coldplug_step *s;
+	const char *const *names;
+	int64_t n = coldplug_not_found(c, &names);
+
+	for (size_t i = 0; (s = coldplug_step(c, i)); i++)
+		if (s->kind == COLDPLUG_ABSENT)
+			tell(l, "no file for module: %s", s->module);
+	for (int64_t i = 0; i < n; i++)
+		tell(l, "no module of this name: %s", names[i]);
+}
+
+static void tell_state(struct coldplug *c, const struct listener *l, enum coldplug_state state,
+		       const char *words)
+{
+	const struct coldplug_step *s;
+
+	for (size_t i = 0; (s = coldplug_step(c, i)); i++)
+		if (s->state == state && s->kind != COLDPLUG_ABSENT)
+			tell(l, "%s: %s%s%s", words, s->module, s->message[0] ? ": " : "", s->message);
+}
+
+void explain_missing(struct coldplug *c, void (*say)(void *userdata, const char *line), void *userdata)
+{
+	const struct listener l = { say, userdata };
+
+	tell_undriven(c, &l);
+	tell_withheld(c, &l);
+	tell_absent(c, &l);
+	tell_state(c, &l, COLDPLUG_FAILED, "failed");
+	tell_state(c, &l, COLDPLUG_SKIPPED, "skipped");
+	tell_state(c, &l, COLDPLUG_PLANNED, "still loading or waiting");
+}

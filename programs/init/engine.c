@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The engine runs in a child of PID 1, which it tells what it finds; PID 1 decides. They share a socket of
+ * whole messages. The child is the library's front: when it ends, or is told to, the loading process goes
+ * on by itself.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "programs/explain.h"
+#include "programs/init/init.h"
+
+/* How long after PID 1 has gone on the initramfs is kept at most. */
+#define LEAVE_MS 30000
+/* Nothing tells that a USB hub has not yet looked at all its ports: one takes some 0.2 s. Nobody waits for us by then. */
+#define LINGER_MS 1000
+
+struct server {
+	struct coldplug *c;
+	const struct init_options *o;
+	int fd;
+	const char *specs[2]; /* by what we wait for: NULL, not waited for */
+	int places[2];	      /* and its number among the library's */
+	bool told[2];
+	bool settled_told;
+	bool ready_told;
+	int n_again;	   /* how many times PID 1 has asked for everything anew */
+	char types[256];   /* the root's, with commas; "": not known yet */
+	int initramfs;	   /* PID 1 has gone on: to be emptied at the end; -1 */
+	uint64_t leave_by; /* the end, whatever is still to come; 0: PID 1 has not gone on */
+	uint64_t quiet_ms; /* since when nothing has come after that; 0 */
+};
+
+static void tell(struct server *s, const struct engine_message *m)
+{
+	/* PID 1 may have gone on: what it asked for last is still there to be read. */
+	(void)!send(s->fd, m, sizeof(*m), MSG_NOSIGNAL);
+}
+
+/* The names a file system's module is asked for by mount(2) (fs/filesystems.c): the next of the root's types, or
+ * false. */
+static bool next_type(const char **p, char alias[64])
+{
+	size_t n;
+
+	*p += strspn(*p, ",");
+	n = strcspn(*p, ",");
+	snprintf(alias, 64, "fs-%.*s", (int)(n < 50 ? n : 50), *p);
+	*p += n;
+	return n;
+}
+
+/* Asks for their modules without waiting for them. */
+static void want_types(struct server *s, const char *types)
+{
+	const char *const *names, *p = s->types;
+	char alias[64];
+
+	snprintf(s->types, sizeof(s->types), "%s", types);
+	while (next_type(&p, alias))
+		if (coldplug_resolve(s->c, alias, &names) > 0)
+			coldplug_want(s->c, alias, NULL);
+}
+
+static bool is_planned(struct server *s, const char *module)
+{
+	const struct coldplug_step *step;
+
+	for (size_t i = 0; (step = coldplug_step(s->c, i)); i++)
+		if (!strcmp(step->module, module))
+			return step->state == COLDPLUG_PLANNED;
+	return false;
+}
+
+/* Whether the modules of the root's file system have been tried. */
+static bool has_types(struct server *s)
+{
+	const char *const *names, *p = s->types;
+	char alias[64];
+
+	while (next_type(&p, alias)) {
+		int n = coldplug_resolve(s->c, alias, &names);
+
+		for (int i = 0; i < n; i++)
+			if (is_planned(s, names[i]))
+				return false;
+	}
+	return true;
+}
+
+static void found(struct server *s, enum engine_what what, const char *node)
+{
+	struct engine_message m = { .kind = ENGINE_FOUND, .what = what };
+	const char *type = coldplug_found_type(s->c, (size_t)s->places[what]);
+
+	snprintf(m.node, sizeof(m.node), "%s", node);
+	snprintf(m.type, sizeof(m.type), "%s", type ? type : "");
+	s->told[what] = true;
+	if (what == WAIT_ROOT && m.type[0] && !s->o->root_fs_types) {
+		want_types(s, m.type);
+		coldplug_plan(s->c);
+		coldplug_load(s->c);
+	}
+	tell(s, &m);
+}
+
+static void tell_what_is_new(struct server *s)
+{
+	bool settled = coldplug_is_settled(s->c);
+
+	for (int what = WAIT_ROOT; what <= WAIT_RESUME; what++) {
+		const char *node = s->specs[what] ? coldplug_found(s->c, (size_t)s->places[what]) : NULL;
+
+		if (node && !s->told[what])
+			found(s, (enum engine_what)what, node);
+	}
+	if (s->told[WAIT_ROOT] && !s->ready_told && has_types(s)) {
+		s->ready_told = true;
+		tell(s, &(struct engine_message){ .kind = ENGINE_READY });
+	}
+	if (settled && !s->settled_told)
+		tell(s, &(struct engine_message){ .kind = ENGINE_SETTLED, .n = s->n_again });
+	s->settled_told = settled;
+}
+
+static void say_line(void *userdata, const char *line)
+{
+	say(3, "  %s", line);
+}
+
+/* What is waited for comes last: the rest may be longer than the screen. */
+static void explain(struct server *s)
+{
+	explain_missing(s->c, say_line, NULL);
+	for (int what = WAIT_ROOT; what <= WAIT_RESUME; what++)
+		if (s->specs[what] && !s->told[what])
+			say(3, "  not there: %s%s", what == WAIT_ROOT ? "root=" : "resume=", s->specs[what]);
+	tell(s, &(struct engine_message){ .kind = ENGINE_EXPLAINED });
+}
+
+static void answer_request(struct server *s, char request)
+{
+	int n;
+
+	switch (request) {
+	case ENGINE_EXPLAIN:
+		explain(s);
+		break;
+	case ENGINE_AGAIN:
+		s->n_again++;
+		coldplug_begin(s->c);
+		s->settled_told = false;
+		break;
+	case ENGINE_COMMANDS:
+		n = coldplug_leave(s->c);
+		tell(s, &(struct engine_message){ .kind = ENGINE_COMMANDS_LEFT, .n = n });
+		break;
+	case ENGINE_LEAVE:
+		s->initramfs = initramfs_open();
+		s->leave_by = process_now_ms() + LEAVE_MS;
+		break;
+	default:
+		break;
+	}
+}
+
+static void note_quiet(struct server *s)
+{
+	if (!s->leave_by || !coldplug_is_settled(s->c))
+		s->quiet_ms = 0;
+	else if (!s->quiet_ms)
+		s->quiet_ms = process_now_ms();
+}
+
+/* When to be gone. */
+static uint64_t end_of_stay(const struct server *s)
+{
+	uint64_t quiet_until = s->quiet_ms + LINGER_MS;
+
+	return s->quiet_ms && quiet_until < s->leave_by ? quiet_until : s->leave_by;
+}
+
+/* PID 1 is somebody else now. What appears until everything has settled is still ours: the real root need
+ * not find it again. Then the initramfs is emptied; what has not ended by then has its file open. */
+static bool has_left(struct server *s)
+{
+	note_quiet(s);
+	if (!s->leave_by || process_now_ms() < end_of_stay(s))
+		return false;
+	(void)coldplug_leave(s->c);
+	initramfs_empty(s->initramfs);
+	return true;
+}
+
+/* False: PID 1 wants nothing more. */
+static bool wait_for_something(struct server *s, int timeout)
+{
+	struct pollfd fds[2] = {
+		{ .fd = s->leave_by ? -1 : s->fd, .events = POLLIN },
+		{ .fd = coldplug_fd(s->c), .events = POLLIN },
+	};
+	uint64_t now = process_now_ms(), end = end_of_stay(s);
+	char request;
+
+	if (end && (timeout < 0 || now + (uint64_t)timeout > end))
+		timeout = now < end ? (int)(end - now) : 0;
+	if (poll(fds, 2, timeout) < 0 && errno != EINTR)
+		return false;
+	if (!fds[0].revents)
+		return true;
+	if (recv(s->fd, &request, 1, 0) != 1)
+		return false;
+	answer_request(s, request);
+	return true;
+}
+
+static void serve(struct server *s)
+{
+	int timeout, r;
+
+	do {
+		r = coldplug_advance(s->c, &timeout);
+		if (r < 0)
+			say(3, "the engine cannot go on: %s", strerror(-r));
+		if (r < 0)
+			return;
+		if (!s->leave_by)
+			tell_what_is_new(s);
+	} while (!has_left(s) && wait_for_something(s, timeout));
+}
+
+/* What goes well is in the report. */
+static void say_failure(void *userdata, size_t i)
+{
+	struct server *s = userdata;
+	const struct coldplug_step *step = coldplug_step(s->c, i);
+
+	if (step->state == COLDPLUG_FAILED)
+		say(4, "%s", step->message[0] ? step->message : step->module);
+}
+
+/* A device that brings no load is a sign that more may come all the same: a hub has still ports to look at. Not "change",
+ * which an empty drive sends for ever. */
+static void note_event(void *userdata, const struct coldplug_event *event)
+{
+	struct server *s = userdata;
+
+	if (event->action && !strcmp(event->action, "add"))
+		s->quiet_ms = 0;
+}
+
+static int wait_for(struct server *s, enum engine_what what, const char *spec, int *n)
+{
+	int r = spec ? coldplug_wait_for(s->c, spec) : 0;
+
+	if (r == -EOPNOTSUPP)
+		say(3, "%s: this coldplug is built without libblkid, which it takes to find it", spec);
+	else if (r < 0)
+		say(3, "%s: cannot be waited for: %s", spec, strerror(-r));
+	if (!spec || r < 0)
+		return r;
+	s->specs[what] = spec;
+	s->places[what] = (*n)++;
+	return 0;
+}
+
+static int begin(struct server *s, const char *root, const char *resume)
+{
+	int n = 0, r = coldplug_new(&s->c);
+
+	if (r < 0)
+		return r;
+	coldplug_set_log(s->c, say_log, NULL, s->o->debug ? 7 : 6);
+	coldplug_set_progress(s->c, say_failure, s);
+	coldplug_set_event(s->c, note_event, s);
+	mkdir(REPORT_DIR, 0755);
+	r = coldplug_set_jobs(s->c, s->o->jobs);
+	if (!r)
+		r = coldplug_set_report(s->c, REPORT_DIR "/report.json");
+	if (r < 0)
+		return r;
+	/* What cannot be waited for is told; an executable of init.d may know better. */
+	(void)wait_for(s, WAIT_ROOT, root, &n);
+	(void)wait_for(s, WAIT_RESUME, resume, &n);
+	if (s->o->root_fs_types)
+		want_types(s, s->o->root_fs_types);
+	return coldplug_begin(s->c);
+}
+
+static _Noreturn void engine_main(int fd, const struct init_options *o, const char *root, const char *resume)
+{
+	struct server s = { .o = o, .fd = fd, .initramfs = -1 };
+	int r;
+
+	process_reset();
+	prctl(PR_SET_NAME, "coldplug-engine");
+	r = begin(&s, root, resume);
+	if (r < 0)
+		say(3, "the engine cannot start: %s", strerror(-r));
+	else
+		serve(&s);
+	coldplug_free(s.c);
+	_exit(r < 0);
+}
+
+int engine_start(struct engine *e, const struct init_options *o, const char *root, const char *resume)
+{
+	int ends[2];
+
+	*e = (struct engine){ .fd = -1 };
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	e->child.pid = fork();
+	if (e->child.pid == 0) {
+		close(ends[0]);
+		engine_main(ends[1], o, root, resume);
+	}
+	close(ends[1]);
+	if (e->child.pid < 0) {
+		close(ends[0]);
+		return -errno;
+	}
+	e->fd = ends[0];
+	process_watch(&e->child);
+	return 0;
+}
+
+int engine_receive(struct engine *e, struct engine_message *m, int timeout_ms)
+{
+	int r = process_wait_fd(e->fd, timeout_ms);
+
+	if (r <= 0)
+		return r;
+	return recv(e->fd, m, sizeof(*m), MSG_DONTWAIT) == sizeof(*m) ? 1 : -EPIPE;
+}
+
+void engine_ask(struct engine *e, enum engine_request request)
+{
+	char c = (char)request;
+
+	(void)!send(e->fd, &c, 1, MSG_NOSIGNAL);
+}
+
+void engine_stop(struct engine *e)
+{
+	process_unwatch(&e->child);
+	if (e->fd >= 0)
+		close(e->fd);
+	e->fd = -1;
+}

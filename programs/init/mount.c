@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "programs/init/init.h"
+
+#define TYPES_MAX 4096
+
+static const struct {
+	const char *type, *where, *data;
+	unsigned long flags;
+} api[] = {
+	{ "proc", "/proc", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC },
+	{ "sysfs", "/sys", NULL, MS_NOSUID | MS_NODEV | MS_NOEXEC },
+	{ "devtmpfs", "/dev", "mode=0755", MS_NOSUID },
+	{ "tmpfs", "/run", "mode=0755", MS_NOSUID | MS_NODEV },
+};
+
+bool mount_is_point(const char *dir)
+{
+	struct stat here, above;
+
+	return !stat(dir, &here) && !stat("/", &above) && here.st_dev != above.st_dev;
+}
+
+/* The log is not there before /dev is, so what fails is told at the end. */
+void mount_api_file_systems(void)
+{
+	int errors[sizeof(api) / sizeof(api[0])] = {};
+
+	for (size_t i = 0; i < sizeof(api) / sizeof(api[0]); i++) {
+		if (mount_is_point(api[i].where))
+			continue;
+		mkdir(api[i].where, 0755);
+		if (mount(api[i].type, api[i].where, api[i].type, api[i].flags, api[i].data) < 0)
+			errors[i] = errno;
+	}
+	say_open();
+	for (size_t i = 0; i < sizeof(api) / sizeof(api[0]); i++) {
+		if (errors[i] == ENODEV && !strcmp(api[i].type, "devtmpfs"))
+			say(3,
+			    "this kernel has no devtmpfs (CONFIG_DEVTMPFS): there will be no device nodes");
+		else if (errors[i])
+			say(3, "%s cannot be mounted on %s: %s", api[i].type, api[i].where,
+			    strerror(errors[i]));
+	}
+}
+
+/* mount(8)'s words for the flags of mount(2). The last of two that contradict each other counts. */
+static const struct {
+	const char *word;
+	unsigned long set, clear;
+} flag_words[] = {
+	{ "defaults", 0, 0 },
+	{ "ro", MS_RDONLY, 0 },
+	{ "rw", 0, MS_RDONLY },
+	{ "nosuid", MS_NOSUID, 0 },
+	{ "suid", 0, MS_NOSUID },
+	{ "nodev", MS_NODEV, 0 },
+	{ "dev", 0, MS_NODEV },
+	{ "noexec", MS_NOEXEC, 0 },
+	{ "exec", 0, MS_NOEXEC },
+	{ "sync", MS_SYNCHRONOUS, 0 },
+	{ "async", 0, MS_SYNCHRONOUS },
+	{ "dirsync", MS_DIRSYNC, 0 },
+	{ "noatime", MS_NOATIME, 0 },
+	{ "atime", 0, MS_NOATIME },
+	{ "nodiratime", MS_NODIRATIME, 0 },
+	{ "diratime", 0, MS_NODIRATIME },
+	{ "relatime", MS_RELATIME, 0 },
+	{ "norelatime", 0, MS_RELATIME },
+	{ "strictatime", MS_STRICTATIME, 0 },
+	{ "nostrictatime", 0, MS_STRICTATIME },
+	{ "lazytime", MS_LAZYTIME, 0 },
+	{ "nolazytime", 0, MS_LAZYTIME },
+};
+
+/* A word for mount(2), or one that mount(8) keeps for itself (x-systemd.growfs). */
+static bool take_flag(const char *word, size_t n, unsigned long *flags)
+{
+	for (size_t i = 0; i < sizeof(flag_words) / sizeof(flag_words[0]); i++) {
+		if (strlen(flag_words[i].word) == n && !strncmp(word, flag_words[i].word, n)) {
+			*flags = (*flags | flag_words[i].set) & ~flag_words[i].clear;
+			return true;
+		}
+	}
+	return n >= 2 && !strncmp(word, "x-", 2);
+}
+
+void mount_split_flags(const char *options, unsigned long *flags, char *data)
+{
+	char *out = data;
+
+	for (const char *p = options; *p; p += *p == ',') {
+		size_t n = strcspn(p, ",");
+
+		if (n && !take_flag(p, n, flags)) {
+			if (out != data)
+				*out++ = ',';
+			memcpy(out, p, n);
+			out += n;
+		}
+		p += n;
+	}
+	*out = '\0';
+}
+
+/* All that the kernel knows and that need a device, as the kernel itself tries them without rootfstype=. */
+static void known_types(char *list, size_t size)
+{
+	char line[128], *name;
+	FILE *f = fopen("/proc/filesystems", "re");
+	size_t n = 0;
+
+	*list = '\0';
+	while (f && fgets(line, sizeof(line), f)) {
+		name = strchr(line, '\t');
+		if (!name || name != line)
+			continue; /* nodev */
+		name[strcspn(name, "\n")] = '\0';
+		n += (size_t)snprintf(list + n, size - n, "%s%s", n ? "," : "", name + 1);
+		if (n >= size)
+			break;
+	}
+	if (f)
+		fclose(f);
+}
+
+/* What is on a device whose content is no file system, in words. */
+static const char *container_of(const char *type)
+{
+	static const char *const containers[][2] = {
+		{ "crypto_LUKS", "is encrypted (LUKS)" },
+		{ "LVM2_member", "is part of a volume group (LVM)" },
+		{ "linux_raid_member", "is part of a RAID (md)" },
+		{ "BitLocker", "is encrypted (BitLocker)" },
+		{ "zfs_member", "is part of a pool (ZFS)" },
+		{ "swap", "is swap space" },
+	};
+
+	for (size_t i = 0; type && i < sizeof(containers) / sizeof(containers[0]); i++)
+		if (!strcmp(type, containers[i][0]))
+			return containers[i][1];
+	return NULL;
+}
+
+struct root_mount {
+	const char *node;
+	unsigned long flags;
+	const char *data;
+};
+
+/* 0, or -errno. A disk whose write protection is on is mounted read-only, as mount(8) does. */
+static int try_type(struct root_mount *m, const char *type)
+{
+	if (!mount(m->node, NEW_ROOT, type, m->flags, m->data))
+		return 0;
+	if ((errno == EROFS || errno == EACCES) && !(m->flags & MS_RDONLY)) {
+		say(4, "%s is write-protected, mounting it read-only", m->node);
+		m->flags |= MS_RDONLY;
+		if (!mount(m->node, NEW_ROOT, type, m->flags, m->data))
+			return 0;
+	}
+	return -errno;
+}
+
+/* ENODEV says that nobody has the type, EINVAL that it is none: the others may do. */
+static int try_types(struct root_mount *m, const char *types, const char **which, char buf[64])
+{
+	int worst = -ENODEV;
+
+	for (const char *p = types; *p; p += *p == ',') {
+		size_t n = strcspn(p, ",");
+		int r;
+
+		snprintf(buf, 64, "%.*s", (int)(n < 63 ? n : 63), p);
+		p += n;
+		if (!*buf)
+			continue;
+		r = try_type(m, buf);
+		if (!r) {
+			*which = buf;
+			return 0;
+		}
+		say(7, "%s as %s: %s", m->node, buf, strerror(-r));
+		if (worst == -ENODEV || r != -EINVAL)
+			worst = r;
+	}
+	return worst;
+}
+
+/* types: what was tried; given: what libblkid says; named: whether the command line has them. */
+static void explain(const char *node, const char *types, const char *given, bool named, int error)
+{
+	if (!given && !named && (error == -ENODEV || error == -EINVAL))
+		say(3, "%s: its file system is not known: give rootfstype=", node);
+	else if (container_of(given))
+		say(3, "%s %s and holds no file system itself: an executable in " SCRIPTS " has to open it",
+		    node, container_of(given));
+	else if (error == -ENODEV)
+		say(3, "%s has the file system %s, which this kernel and its modules do not know", node,
+		    types);
+	else if (error == -EBUSY)
+		say(3,
+		    "%s is in use, perhaps as a part of a map (multipath) or of a RAID: then root= has to name "
+		    "what was made of it",
+		    node);
+	else if (error == -EINVAL && given && !strcmp(given, "btrfs"))
+		say(3,
+		    "%s cannot be mounted as btrfs: if it spans several devices, an executable in " SCRIPTS
+		    " has to run 'btrfs device scan'; else rootflags= are wrong",
+		    node);
+	else if (error == -EINVAL)
+		say(3,
+		    "%s cannot be mounted as %s: there is no such file system on it, or rootflags= are wrong",
+		    node, types);
+	else
+		say(3, "%s cannot be mounted as %s: %s", node, types, strerror(-error));
+}
+
+int mount_root(const struct init_options *o, const char *node, const char *type)
+{
+	const char *types = o->root_fs_types ? o->root_fs_types : type, *which = NULL;
+	const char *options = o->root_flags ? o->root_flags : "";
+	char *data = malloc(strlen(options) + 1), known[TYPES_MAX], buf[64];
+	struct root_mount m = { .node = node, .flags = o->read_write ? 0 : MS_RDONLY, .data = data };
+	int r;
+
+	if (!data)
+		return -ENOMEM;
+	if (!types || !*types) {
+		known_types(known, sizeof(known));
+		types = known;
+	}
+	mkdir(NEW_ROOT, 0755);
+	mount_split_flags(options, &m.flags, data);
+	r = try_types(&m, types, &which, buf);
+	if (r < 0)
+		explain(node, *types ? types : "(none known)", type, o->root_fs_types, r);
+	else
+		say(6, "%s mounted as %s, %s", node, which, m.flags & MS_RDONLY ? "read-only" : "writable");
+	free(data);
+	return r;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The words of the kernel's command line that an init of an initramfs goes by. They are those of the
+ * kernel's own (Documentation/admin-guide/kernel-parameters.txt) and of other initramfs's. */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "programs/init/init.h"
+
+static int set_string(char **place, const char *value)
+{
+	char *copy = strdup(value ? value : "");
+
+	if (!copy)
+		return -ENOMEM;
+	free(*place);
+	*place = copy;
+	return 0;
+}
+
+/* Empty, as boot loaders leave a word whose variable is not set, it is as if it were not there. */
+static int set_unless_empty(char **place, const char *value)
+{
+	if (*value)
+		return set_string(place, value);
+	free(*place);
+	*place = NULL;
+	return 0;
+}
+
+/* 0 also when it is none, which is told: then *place is as it was. */
+static int set_number(struct init_options *o, const char *name, const char *value, unsigned int *place)
+{
+	char *end;
+	unsigned long n = value ? strtoul(value, &end, 10) : 0;
+
+	if (!value || !isdigit((unsigned char)*value) || *end || n > 1000000) {
+		say(4, "%s=%s on the kernel command line: wants a number, ignored", name, value ? value : "");
+		o->unknown++;
+		return 0;
+	}
+	*place = (unsigned int)n;
+	return 0;
+}
+
+static int set_root(struct init_options *o, const char *name, const char *value)
+{
+	return set_string(&o->root, value);
+}
+
+/* "auto" is what mount(8) and initramfs-tools have for "look yourself". */
+static int set_types(struct init_options *o, const char *name, const char *value)
+{
+	return set_unless_empty(&o->root_fs_types, strcmp(value, "auto") ? value : "");
+}
+
+static int set_flags(struct init_options *o, const char *name, const char *value)
+{
+	return set_string(&o->root_flags, value);
+}
+
+static int set_init(struct init_options *o, const char *name, const char *value)
+{
+	return set_unless_empty(&o->init, value);
+}
+
+static int set_resume(struct init_options *o, const char *name, const char *value)
+{
+	return set_string(&o->resume, value);
+}
+
+/* Into the swap space's device, where a swap file begins; 0 is no file. */
+static int set_resume_offset(struct init_options *o, const char *name, const char *value)
+{
+	o->resume_in_file = strtoull(value, NULL, 0) > 0;
+	return 0;
+}
+
+static int set_read_only(struct init_options *o, const char *name, const char *value)
+{
+	o->read_write = false;
+	return 0;
+}
+
+static int set_read_write(struct init_options *o, const char *name, const char *value)
+{
+	o->read_write = true;
+	return 0;
+}
+
+static int set_no_resume(struct init_options *o, const char *name, const char *value)
+{
+	o->no_resume |= !value || !strcmp(value, "noresume") || !strcmp(value, "no");
+	return 0;
+}
+
+static int set_usr(struct init_options *o, const char *name, const char *value)
+{
+	o->usr = true;
+	return 0;
+}
+
+/* rootwait is for ever; rootwait=N (6.6 and later) and coldplug.wait=N are seconds. */
+static int set_wait(struct init_options *o, const char *name, const char *value)
+{
+	if (value)
+		return set_number(o, name, value, &o->wait_s);
+	o->wait_s = 0;
+	return 0;
+}
+
+/* The kernel sleeps so long; nobody has to here, but who gives it has a slow disk. */
+static int set_delay(struct init_options *o, const char *name, const char *value)
+{
+	unsigned int n = 0;
+	int r = set_number(o, name, value, &n);
+
+	if (o->wait_s && n > o->wait_s)
+		o->wait_s = n;
+	return r;
+}
+
+static int set_panic(struct init_options *o, const char *name, const char *value)
+{
+	bool negative = *value == '-';
+	unsigned int n = UINT_MAX;
+	int r = set_number(o, name, value + negative, &n);
+
+	if (n == UINT_MAX)
+		return r;
+	o->has_panic = true;
+	o->panic = negative ? -(int)n : (int)n;
+	return r;
+}
+
+static int set_debug(struct init_options *o, const char *name, const char *value)
+{
+	o->debug = true;
+	return 0;
+}
+
+static int set_jobs(struct init_options *o, const char *name, const char *value)
+{
+	return set_number(o, name, value, &o->jobs);
+}
+
+static int set_break(struct init_options *o, const char *name, const char *value)
+{
+	static const char *const stages[] = {
+		[STAGE_START] = "start",
+		[STAGE_MOUNT] = "mount",
+		[STAGE_SWITCH] = "switch",
+	};
+
+	if (!value)
+		value = "mount";
+	for (int i = STAGE_START; i <= STAGE_SWITCH; i++) {
+		if (!strcmp(value, stages[i])) {
+			o->stop_at = (enum init_stage)i;
+			return 0;
+		}
+	}
+	say(4, "coldplug.break=%s on the kernel command line: is start, mount or switch, ignored", value);
+	o->unknown++;
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	bool wants_value;
+	int (*set)(struct init_options *o, const char *name, const char *value);
+} words[] = {
+	{ "root", true, set_root },
+	{ "rootfstype", true, set_types },
+	{ "rootflags", true, set_flags },
+	{ "ro", false, set_read_only },
+	{ "rw", false, set_read_write },
+	{ "init", true, set_init },
+	{ "rootwait", false, set_wait },
+	{ "rootdelay", true, set_delay },
+	{ "resume", true, set_resume },
+	{ "resume_offset", true, set_resume_offset },
+	{ "noresume", false, set_no_resume },
+	{ "nohibernate", false, set_no_resume },
+	{ "hibernate", true, set_no_resume },
+	{ "mount.usr", true, set_usr },
+	{ "panic", true, set_panic },
+	{ "coldplug.debug", false, set_debug },
+	{ "coldplug.break", false, set_break },
+	{ "coldplug.jobs", true, set_jobs },
+	{ "coldplug.wait", true, set_wait },
+};
+
+#define N_WORDS (sizeof(words) / sizeof(words[0]))
+
+static int take_parameter(void *userdata, const char *name, const char *value)
+{
+	struct init_options *o = userdata;
+
+	for (size_t i = 0; i < N_WORDS; i++)
+		if (!strcmp(name, words[i].name) && (value || !words[i].wants_value))
+			return words[i].set(o, name, value);
+	if (!strncmp(name, "coldplug.", 9)) {
+		say(4, "%s on the kernel command line: no option of coldplug's, ignored", name);
+		o->unknown++;
+	}
+	return 0;
+}
+
+int init_options_read(struct init_options *o, struct coldplug *c)
+{
+	int r;
+
+	*o = (struct init_options){ .wait_s = WAIT_SECONDS };
+	r = coldplug_parameters(c, take_parameter, o);
+	if (r < 0)
+		say(3, "/proc/cmdline cannot be read: %s", strerror(-r));
+	return r;
+}
+
+void init_options_free(struct init_options *o)
+{
+	free(o->root);
+	free(o->root_fs_types);
+	free(o->root_flags);
+	free(o->init);
+	free(o->resume);
+	*o = (struct init_options){};
+}
+
+static bool begins(const char *s, const char *prefix)
+{
+	return !strncmp(s, prefix, strlen(prefix));
+}
+
+/* LILO and old kernels: the device's number as four or more hexadecimal digits (init/do_mounts.c;
+ * new_decode_dev() of include/linux/kdev_t.h). */
+static char *spec_of_number(const char *s)
+{
+	unsigned long n;
+	char *end, *spec;
+
+	n = strtoul(s, &end, 16);
+	if (strlen(s) < 3 || strlen(s) > 8 || *end || !isxdigit((unsigned char)*s))
+		return NULL;
+	if (asprintf(&spec, "%lu:%lu", (n & 0xfff00) >> 8, (n & 0xff) | ((n >> 12) & 0xfff00)) < 0)
+		return NULL;
+	return spec;
+}
+
+char *init_spec_of(const char *device, const char **why)
+{
+	static const char *const blocks[] = { "/dev/", "UUID=", "LABEL=", "PARTUUID=", "PARTLABEL=" };
+	static const struct {
+		const char *begin, *why;
+	} others[] = {
+		{ "/dev/nfs", "the network is not ours to set up" },
+		{ "nfs", "the network is not ours to set up" },
+		{ "/dev/cifs", "the network is not ours to set up" },
+		{ "ubi", "UBI has to be attached first" },
+		{ "mtd", "flash is no block device" },
+		{ "/dev/ubi", "UBI has to be attached first" },
+		{ "/dev/ram", "the initial ram disk of old is not used any more" },
+		{ "ZFS=", "a ZFS pool has to be imported first" },
+		{ "zfs:", "a ZFS pool has to be imported first" },
+	};
+	size_t major = strspn(device, "0123456789");
+	char *spec;
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		/* A UBI volume has a block device too (ubi.block=). */
+		if (begins(device, others[i].begin) && !begins(device, "/dev/ubiblock")) {
+			*why = others[i].why;
+			return NULL;
+		}
+	}
+	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
+		if (begins(device, blocks[i]) && device[strlen(blocks[i])])
+			return strdup(device);
+	if (major && device[major] == ':' && device[major + 1] &&
+	    !device[major + 1 + strspn(device + major + 1, "0123456789")])
+		return strdup(device);
+	spec = spec_of_number(device);
+	*why = "it is none of /dev/..., UUID=, LABEL=, PARTUUID=, PARTLABEL= and MAJOR:MINOR";
+	return spec;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* modprobe's options, as kmod 34 has them; also those of 30 that are called otherwise by now. */
+#include "programs/kmod/modprobe.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <coldplug.h>
+
+#include "programs/kmod/tell.h"
+
+#define ALL_FORCE (1u << COLDPLUG_FORCE_MODVERSION | 1u << COLDPLUG_FORCE_VERMAGIC | 1u << COLDPLUG_FORCE_REMOVE)
+
+enum long_only { MODVERSION = 1, VERMAGIC, FIRST_TIME, HOLDERS, UNKNOWN };
+
+static const char short_options[] = "arw:RibfDcnC:d:S:sqvVh";
+
+static const struct option long_options[] = {
+	{ "all", no_argument, NULL, 'a' },
+	{ "remove", no_argument, NULL, 'r' },
+	{ "remove-dependencies", no_argument, NULL, HOLDERS },
+	{ "remove-holders", no_argument, NULL, HOLDERS },
+	{ "wait", required_argument, NULL, 'w' },
+	{ "resolve-alias", no_argument, NULL, 'R' },
+	{ "show-alias", no_argument, NULL, 'R' },
+	{ "first-time", no_argument, NULL, FIRST_TIME },
+	{ "ignore-install", no_argument, NULL, 'i' },
+	{ "ignore-remove", no_argument, NULL, 'i' },
+	{ "use-blacklist", no_argument, NULL, 'b' },
+	{ "force", no_argument, NULL, 'f' },
+	{ "force-modversion", no_argument, NULL, MODVERSION },
+	{ "force-vermagic", no_argument, NULL, VERMAGIC },
+	{ "show-depends", no_argument, NULL, 'D' },
+	{ "showconfig", no_argument, NULL, 'c' },
+	{ "show-config", no_argument, NULL, 'c' },
+	{ "show-modversions", no_argument, NULL, UNKNOWN },
+	{ "dump-modversions", no_argument, NULL, UNKNOWN },
+	{ "show-exports", no_argument, NULL, UNKNOWN },
+	{ "dry-run", no_argument, NULL, 'n' },
+	{ "show", no_argument, NULL, 'n' },
+	{ "config", required_argument, NULL, 'C' },
+	{ "dirname", required_argument, NULL, 'd' },
+	{ "set-version", required_argument, NULL, 'S' },
+	{ "syslog", no_argument, NULL, 's' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "help", no_argument, NULL, 'h' },
+	{},
+};
+
+static void help(void)
+{
+	fputs("Usage: modprobe [OPTION...] [-i] [-b] MODULE [PARAM=VALUE...]\n"
+	      "       modprobe [OPTION...] -a [-i] [-b] MODULE...\n"
+	      "       modprobe [OPTION...] -r [-a] [-i] MODULE...\n"
+	      "       modprobe [OPTION...] -c\n\n"
+	      "  -a, --all             each word names a module\n"
+	      "  -r, --remove          remove modules instead\n"
+	      "      --remove-holders  and what uses them (with -r)\n"
+	      "  -w, --wait MSEC       wait so long for a module that is in use (with -r)\n"
+	      "      --first-time      fail when it is loaded, or not loaded, already\n"
+	      "  -i, --ignore-install, --ignore-remove\n"
+	      "                        no install or remove commands, no softdeps, for the modules named\n"
+	      "  -b, --use-blacklist   blacklists count for names too\n"
+	      "  -f, --force           both of:\n"
+	      "      --force-modversion, --force-vermagic\n"
+	      "                        do not look at the versions a module was built for\n"
+	      "  -R, --show-alias      print the modules that a name means\n"
+	      "  -D, --show-depends    print what would be loaded if nothing were\n"
+	      "  -c, --show-config     print the configuration and the indexes of aliases\n"
+	      "  -n, --dry-run         do nothing; with -v print it\n"
+	      "  -C, --config FILE     instead of the modprobe.d directories; repeatable\n"
+	      "  -d, --dirname DIR     look for lib/modules in DIR\n"
+	      "  -S, --set-version KVER\n"
+	      "                        instead of the running kernel's release\n"
+	      "  -s, --syslog          messages go to syslog\n"
+	      "  -q, --quiet           no messages\n"
+	      "  -v, --verbose         tell what is done\n"
+	      "  -V, --version\n"
+	      "  -h, --help\n\n"
+	      "This is coldplug; coldplug-modprobe(8) tells where it differs from kmod's.\n",
+	      stdout);
+}
+
+/* What install and remove commands start is to see these too. */
+static void pass_on(const char *word)
+{
+	const char *old = getenv("MODPROBE_OPTIONS");
+	char *all;
+
+	if (asprintf(&all, "%s%s%s", old ? old : "", old ? " " : "", word) < 0)
+		return;
+	setenv("MODPROBE_OPTIONS", all, 1);
+	free(all);
+}
+
+static int add_config_path(struct modprobe *m, const char *path)
+{
+	size_t n = 0;
+	const char **list;
+
+	while (m->config_paths && m->config_paths[n])
+		n++;
+	list = realloc(m->config_paths, (n + 2) * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	list[n] = path;
+	list[n + 1] = NULL;
+	m->config_paths = list;
+	pass_on("-C");
+	pass_on(path);
+	return 0;
+}
+
+static int set_wait(struct modprobe *m, const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 0);
+
+	if (!*text || *end) {
+		tell(LOG_ERR, "unexpected wait value '%s'.", text);
+		return -EINVAL;
+	}
+	m->wait_ms = n > UINT_MAX ? UINT_MAX : (unsigned int)n;
+	return 0;
+}
+
+static void add_flag(struct modprobe *m, enum coldplug_flag flag)
+{
+	m->flags |= 1u << flag;
+}
+
+/* What options without a value mean: false when it is none of them. */
+static bool take_flag(struct modprobe *m, int option)
+{
+	switch (option) {
+	case 'a': m->all = true; break;
+	case 'r': m->remove = true; break;
+	case 'R': m->match_only = true; break;
+	case 'c': m->show_config = true; break;
+	case 'i': add_flag(m, COLDPLUG_IGNORE_INSTALL); break;
+	case 'b': add_flag(m, COLDPLUG_BLACKLIST); break;
+	case 'f': m->flags |= ALL_FORCE; break;
+	case 'n': add_flag(m, COLDPLUG_DRY_RUN); break;
+	case MODVERSION: add_flag(m, COLDPLUG_FORCE_MODVERSION); break;
+	case VERMAGIC: add_flag(m, COLDPLUG_FORCE_VERMAGIC); break;
+	case FIRST_TIME: add_flag(m, COLDPLUG_FIRST_TIME); break;
+	case HOLDERS: add_flag(m, COLDPLUG_REMOVE_HOLDERS); break;
+	case 'D':
+		add_flag(m, COLDPLUG_DRY_RUN);
+		add_flag(m, COLDPLUG_IGNORE_LOADED);
+		m->show = true;
+		break;
+	case 's':
+		pass_on("-s");
+		m->to_syslog = true;
+		break;
+	case 'q':
+		pass_on("-q");
+		m->verbosity = LOG_EMERG;
+		break;
+	case 'v':
+		pass_on("-v");
+		m->verbosity++;
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
+/* 0, or the exit code + 1. */
+static int take_option(struct modprobe *m, int option, const char *word)
+{
+	if (take_flag(m, option))
+		return 0;
+	switch (option) {
+	case 'w':
+		return set_wait(m, optarg) < 0 ? 2 : 0;
+	case 'C':
+		return add_config_path(m, optarg) < 0 ? 2 : 0;
+	case 'd':
+		m->module_root = optarg;
+		return 0;
+	case 'S':
+		m->release = optarg;
+		return 0;
+	case 'V':
+		puts("coldplug " COLDPLUG_VERSION COLDPLUG_FEATURES ", as modprobe");
+		return 1;
+	case 'h':
+		help();
+		return 1;
+	case '?':
+		return 2; /* getopt has told */
+	default:
+		tell(LOG_ERR, "%s: coldplug's modprobe does not know this option of kmod's.", word);
+		return 2;
+	}
+}
+
+/* Cuts at blanks; a quote encloses what has some, and is itself left out. */
+static int split(char *text, char **words)
+{
+	int n = 0;
+
+	for (char *p = text; *p;) {
+		char *to = p, quote = '\0';
+
+		if (*p == ' ') {
+			p++;
+			continue;
+		}
+		words[n++] = p;
+		for (; *p && (quote || *p != ' '); p++) {
+			if (*p == quote)
+				quote = '\0';
+			else if (!quote && (*p == '"' || *p == '\''))
+				quote = *p;
+			else
+				*to++ = *p;
+		}
+		p += *p != '\0';
+		*to = '\0';
+	}
+	return n;
+}
+
+/* MODPROBE_OPTIONS in front of the arguments; how many words, or -ENOMEM. */
+static int join_environment(struct modprobe *m, int argc, char **argv)
+{
+	const char *env = getenv("MODPROBE_OPTIONS");
+	int n = 1;
+
+	m->environment = strdup(env ? env : "");
+	if (!m->environment)
+		return -ENOMEM;
+	m->words = calloc((size_t)argc + strlen(m->environment) + 2, sizeof(*m->words));
+	if (!m->words)
+		return -ENOMEM;
+	m->words[0] = argv[0];
+	n += split(m->environment, m->words + 1);
+	for (int i = 1; i < argc; i++)
+		m->words[n++] = argv[i];
+	return n;
+}
+
+int modprobe_options(struct modprobe *m, int argc, char **argv)
+{
+	int option, at, r = 0;
+
+	m->verbosity = LOG_WARNING;
+	argc = join_environment(m, argc, argv);
+	if (argc < 0) {
+		tell(LOG_ERR, "out of memory");
+		return 2;
+	}
+	for (at = 1; !r && (option = getopt_long(argc, m->words, short_options, long_options, NULL)) != -1; at = optind)
+		r = take_option(m, option, m->words[at]);
+	m->args = m->words + optind;
+	m->n_args = argc - optind;
+	return r;
+}
+
+void modprobe_options_free(struct modprobe *m)
+{
+	free(m->config_paths);
+	free(m->words);
+	free(m->environment);
+}
+
+char *modprobe_params(char **words, int n)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	const char *blank = "";
+
+	for (int i = 0; f && i < n; i++) {
+		const char *value = strchr(words[i], '=');
+		bool quote = value && value[1] != '"' && value[1] != '\'' && strchr(value, ' ');
+
+		if (quote)
+			fprintf(f, "%s%.*s\"%s\"", blank, (int)(value + 1 - words[i]), words[i], value + 1);
+		else
+			fprintf(f, "%s%s", blank, words[i]);
+		if (*words[i])
+			blank = " ";
+	}
+	if (!f || fclose(f) == EOF) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* modprobe(8): what the kernel's request_module() and the scripts of initramfs-tools and dracut call. The
+ * words are kmod 34's; the deeds are coldplug_insert()'s and coldplug_remove()'s. */
+#include "programs/kmod/modprobe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <coldplug.h>
+
+#include "programs/descriptors.h"
+#include "programs/applets.h"
+#include "programs/kmod/tell.h"
+
+/* The program while it runs. */
+struct run {
+	const struct modprobe *m;
+	struct coldplug *c;
+	bool told; /* why the name at hand failed */
+};
+
+/* What ends the program, unless with -a, or when nobody is to hear of it. Whether to stop. */
+static int tell_fatal(const struct run *run, const char *fmt, const char *name)
+{
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	bool told = tell(run->m->all ? LOG_WARNING : LOG_CRIT, fmt, name);
+#pragma GCC diagnostic pop
+
+	return told && !run->m->all;
+}
+
+static void take_message(void *userdata, int level, const char *message)
+{
+	tell(level, "%s", message);
+}
+
+static void show_act(const struct modprobe *m, const struct coldplug_act *a)
+{
+	if (a->kind != COLDPLUG_ACT_MATCH && !m->show && m->verbosity <= LOG_WARNING)
+		return;
+	switch (a->kind) {
+	case COLDPLUG_ACT_MATCH: printf("%s\n", a->module); break;
+	case COLDPLUG_ACT_INSMOD: printf("insmod %s %s\n", a->path, a->params); break;
+	case COLDPLUG_ACT_INSTALL: printf("install %s %s\n", a->command, a->params); break;
+	case COLDPLUG_ACT_BUILTIN: printf("builtin %s\n", a->module); break;
+	case COLDPLUG_ACT_RMMOD: printf("rmmod %s\n", a->module); break;
+	case COLDPLUG_ACT_REMOVE: printf("remove %s\n", a->command); break;
+	default: break;
+	}
+	/* A command may write there next. */
+	fflush(stdout);
+}
+
+static void tell_not_inserted(const struct coldplug_act *a)
+{
+	if (a->kind == COLDPLUG_ACT_THERE)
+		tell(LOG_ERR, "could not insert '%s': Module already in kernel", a->module);
+	else if (a->error == ENOENT)
+		tell(LOG_ERR, "could not insert '%s': Unknown symbol in module, or unknown parameter (see dmesg)",
+		     a->module);
+	else
+		tell(LOG_ERR, "could not insert '%s': %s", a->module, strerror(a->error));
+	if (a->message)
+		tell(LOG_NOTICE, "%s", a->message);
+}
+
+static int tell_command_failed(const struct run *run, const struct coldplug_act *a)
+{
+	if (run->m->remove)
+		return tell_fatal(run, "Error running remove command for %s", a->module);
+	tell(LOG_ERR, "Error running install command '%s' for module %s: retcode %d", a->command, a->module, a->error);
+	return 0;
+}
+
+static int take_act(void *userdata, const struct coldplug_act *a)
+{
+	struct run *run = userdata;
+
+	if (a->kind < COLDPLUG_ACT_NO_FILE) {
+		show_act(run->m, a);
+		return 0;
+	}
+	run->told = true;
+	switch (a->kind) {
+	case COLDPLUG_ACT_COMMAND_FAILED: return tell_command_failed(run, a);
+	case COLDPLUG_ACT_NOT_THERE: return tell_fatal(run, "Module %s is not in kernel.", a->module);
+	case COLDPLUG_ACT_NOT_REMOVABLE: return tell_fatal(run, "Module %s is builtin.", a->module);
+	case COLDPLUG_ACT_IN_USE: return tell_fatal(run, "Module %s is in use.", a->module);
+	case COLDPLUG_ACT_NO_FILE: tell(LOG_ERR, "could not find module by name='%s'", a->module); break;
+	case COLDPLUG_ACT_KEPT: tell(LOG_ERR, "could not remove '%s': %s", a->module, strerror(a->error)); break;
+	default: tell_not_inserted(a); break;
+	}
+	return 0;
+}
+
+static void tell_not_found(const struct run *run, const char *name)
+{
+	int level = run->m->all ? LOG_WARNING : LOG_CRIT;
+
+	if (run->m->remove)
+		tell(level, "Module %s not found.", name);
+	else if (name[0] == '/' || !strncmp(name, "./", 2))
+		tell(level, "Failed to get module from path %s: %s", name,
+		     strerror(access(name, F_OK) < 0 ? errno : ENOENT));
+	else
+		tell(level, "Module %s not found in directory %s", name, coldplug_module_directory(run->c));
+}
+
+static int one_name(struct run *run, const char *name, const char *params)
+{
+	int r;
+
+	run->told = false;
+	if (run->m->remove)
+		r = coldplug_remove(run->c, name, run->m->wait_ms);
+	else if (run->m->match_only)
+		r = coldplug_match(run->c, name);
+	else
+		r = coldplug_insert(run->c, name, params);
+	if (r == -ENOENT && !run->told)
+		tell_not_found(run, name);
+	else if (r == -ENOMEM) /* the library tells all others but this */
+		tell(LOG_ERR, "%s: %s", name, strerror(-r));
+	return r;
+}
+
+/* Each word a name; -a goes on behind what failed, and so does who was told nothing. */
+static int all_names(struct run *run)
+{
+	int r = 0, worst = 0;
+
+	for (int i = 0; i < run->m->n_args; i++) {
+		r = one_name(run, run->m->args[i], NULL);
+		worst = r < 0 ? r : worst;
+		if (r == -ECANCELED || (r == -ENOENT && !run->m->all && run->m->verbosity >= LOG_CRIT))
+			break;
+	}
+	return worst;
+}
+
+static int first_name(struct run *run)
+{
+	char *params = modprobe_params(run->m->args + 1, run->m->n_args - 1);
+	int r = params ? one_name(run, run->m->args[0], params) : -ENOMEM;
+
+	free(params);
+	return r;
+}
+
+static int show_config(struct run *run)
+{
+	char *text;
+	int r = coldplug_config_text(run->c, &text);
+
+	if (r < 0) {
+		tell(LOG_ERR, "%s", strerror(-r));
+		return r;
+	}
+	fputs(text, stdout);
+	free(text);
+	return 0;
+}
+
+/* A file that is not there is no error to kmod: those that are there count. */
+static int set_config_paths(struct coldplug *c, const char **paths)
+{
+	size_t n = 0;
+
+	if (!paths)
+		return 0;
+	for (size_t i = 0; paths[i]; i++)
+		if (!access(paths[i], F_OK))
+			paths[n++] = paths[i];
+	paths[n] = NULL;
+	return coldplug_set_config_paths(c, paths);
+}
+
+static int setup(struct run *run)
+{
+	const struct modprobe *m = run->m;
+	int r = coldplug_new(&run->c);
+
+	for (int flag = 0; !r && flag < 32; flag++)
+		if (m->flags & 1u << flag)
+			r = coldplug_set_flag(run->c, (enum coldplug_flag)flag, true);
+	if (!r && m->module_root && *m->module_root)
+		r = coldplug_set_module_root(run->c, m->module_root);
+	if (!r)
+		r = set_config_paths(run->c, m->config_paths);
+	if (r < 0) {
+		tell(LOG_ERR, "%s", strerror(-r));
+		return r;
+	}
+	r = m->release ? coldplug_set_release(run->c, m->release) : 0;
+	if (r < 0)
+		tell(LOG_ERR, "'%s' is no kernel's release", m->release);
+	coldplug_set_log(run->c, take_message, NULL, m->verbosity);
+	coldplug_set_act(run->c, take_act, run);
+	return r;
+}
+
+static int run_modprobe(const struct modprobe *m)
+{
+	struct run run = { .m = m };
+	int r;
+
+	if (!m->n_args && !m->show_config) {
+		tell(LOG_ERR, "missing parameters. See -h.");
+		return 1;
+	}
+	r = setup(&run);
+	tell_level(m->verbosity);
+	if (!r)
+		r = m->show_config	   ? show_config(&run) :
+		    m->all || m->remove ? all_names(&run) :
+					  first_name(&run);
+	coldplug_free(run.c);
+	return r < 0;
+}
+
+int modprobe_main(int argc, char **argv)
+{
+	bool had_stderr = standard_descriptors();
+	struct modprobe m = {};
+	int r = modprobe_options(&m, argc, argv);
+
+	if (r) {
+		r--;
+	} else {
+		tell_open(m.to_syslog || !had_stderr);
+		r = run_modprobe(&m);
+	}
+	if (fflush(stdout) == EOF)
+		r = 1;
+	modprobe_options_free(&m);
+	return r;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "programs/kmod/tell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static bool use_syslog;
+static int most = LOG_WARNING;
+
+void tell_open(bool to_syslog)
+{
+	use_syslog = to_syslog;
+}
+
+/* By hand: syslog(3) of a static glibc is 40 KB, most of it for time zones. Who logs knows the time. */
+static int open_syslog(int *facility)
+{
+	static const struct sockaddr_un address = { AF_UNIX, "/dev/log" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	*facility = LOG_DAEMON;
+	if (fd >= 0 && !connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	/* In an initramfs nobody listens there; the kernel's log has it then. */
+	*facility = LOG_USER;
+	return open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+/* In one write, since each is a message. */
+static void tell_syslog(int level, const char *word, const char *text)
+{
+	int facility, fd = open_syslog(&facility);
+	char *line;
+	int n;
+
+	if (fd < 0)
+		return;
+	n = asprintf(&line, "<%d>%s: %s: %s\n", facility | level, program_invocation_short_name, word, text);
+	if (n >= 0) {
+		/* There is nobody left to be told that it failed. */
+		(void)!write(fd, line, (size_t)n);
+		free(line);
+	}
+	close(fd);
+}
+
+void tell_level(int level)
+{
+	most = level;
+}
+
+bool tell(int level, const char *fmt, ...)
+{
+	static const char *const words[] = { "EMERG", "ALERT",	"FATAL", "ERROR",
+					     "WARNING", "NOTICE", "INFO",	 "DEBUG" };
+	char *text;
+	va_list ap;
+	int n;
+
+	if (level > most)
+		return false;
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return false;
+	fflush(stdout);
+	if (use_syslog)
+		tell_syslog(level, words[level], text);
+	else
+		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, words[level], text);
+	free(text);
+	return true;
+}
