@@ -39,29 +39,29 @@ static inline int array_reserve(void **items, size_t *capacity, size_t used, siz
 	array_reserve((void **)&(a)->items, &(a)->capacity, (a)->n, (count), sizeof(*(a)->items))
 
 /* Appends a value; evaluates to 0 or -ENOMEM. */
-#define array_push(a, ...)                                                     \
-	({                                                                     \
-		int _r = array_make_room((a), 1);                              \
-		if (!_r)                                                       \
+#define array_push(a, ...)                                                           \
+	({                                                                           \
+		int _r = array_make_room((a), 1);                                    \
+		if (!_r)                                                             \
 			(a)->items[(a)->n++] = (__typeof__(*(a)->items))__VA_ARGS__; \
-		_r;                                                            \
+		_r;                                                                  \
 	})
 
 /* Appends count elements that lie one after the other; evaluates to 0 or -ENOMEM. */
-#define array_append(a, from, count)                                                               \
-	({                                                                                         \
-		size_t _n = (count);                                                               \
-		int _r = array_make_room((a), _n);                                                 \
-		if (!_r && _n) {                                                                   \
-			memcpy((a)->items + (a)->n, (from), _n * sizeof(*(a)->items));             \
-			(a)->n += _n;                                                              \
-		}                                                                                  \
-		_r;                                                                                \
+#define array_append(a, from, count)                                                   \
+	({                                                                             \
+		size_t _n = (count);                                                   \
+		int _r = array_make_room((a), _n);                                     \
+		if (!_r && _n) {                                                       \
+			memcpy((a)->items + (a)->n, (from), _n * sizeof(*(a)->items)); \
+			(a)->n += _n;                                                  \
+		}                                                                      \
+		_r;                                                                    \
 	})
 
-#define array_free(a)                     \
-	do {                              \
-		free((a)->items);         \
-		(a)->items = NULL;        \
+#define array_free(a)                       \
+	do {                                \
+		free((a)->items);           \
+		(a)->items = NULL;          \
 		(a)->n = (a)->capacity = 0; \
 	} while (0)

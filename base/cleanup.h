@@ -38,11 +38,11 @@ static inline void cleanup_fclose_p(FILE **f)
 #define _cleanup_fclose_ _cleanup_(cleanup_fclose_p)
 
 /* Take a pointer or a descriptor out of the variable whose scope would release it. */
-#define steal_ptr(p)                     \
-	({                               \
-		__typeof__(p) _p = (p);  \
-		(p) = NULL;              \
-		_p;                      \
+#define steal_ptr(p)                    \
+	({                              \
+		__typeof__(p) _p = (p); \
+		(p) = NULL;             \
+		_p;                     \
 	})
 
 static inline int steal_fd(int *fd)

@@ -30,8 +30,7 @@ static uint32_t *find_slot(const struct intern *t, const char *s, size_t len, ui
 	while (t->slots[i]) {
 		uint32_t id = t->slots[i] - 1;
 
-		if (t->hashes[id] == hash && strlen(t->strings[id]) == len &&
-		    !memcmp(t->strings[id], s, len))
+		if (t->hashes[id] == hash && strlen(t->strings[id]) == len && !memcmp(t->strings[id], s, len))
 			break;
 		i = (i + 1) & (t->n_slots - 1);
 	}

@@ -13,10 +13,10 @@ struct intern {
 	struct arena arena;
 	const char **strings; /* id to string */
 	uint32_t *hashes;
-	uint32_t *slots;      /* open addressing, id + 1 */
+	uint32_t *slots; /* open addressing, id + 1 */
 	uint32_t n;
-	uint32_t capacity;    /* of strings */
-	uint32_t n_slots;     /* a power of two */
+	uint32_t capacity; /* of strings */
+	uint32_t n_slots;  /* a power of two */
 };
 
 /* The id of s, entering it when new; INTERN_NONE when out of memory. */

@@ -13,13 +13,18 @@ static void put(struct json *j, const char *s, size_t n)
 /* The length of the UTF-8 sequence at s (RFC 3629), 0 when it is none. */
 static size_t utf8_length(const unsigned char *s)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	size_t n = s[0] < 0x80 ? 1
+		: s[0] < 0xc2  ? 0
+		: s[0] < 0xe0  ? 2
+		: s[0] < 0xf0  ? 3
+		: s[0] < 0xf5  ? 4
+			       : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
 	return n;
 }
@@ -47,7 +52,8 @@ static void put_string(struct json *j, const char *value)
 		s += n;
 		if (!*s)
 			break;
-		n = (size_t)snprintf(escape, sizeof(escape), *s == '"' || *s == '\\' ? "\\%c" : "\\u%04x", *s);
+		n = (size_t)snprintf(escape, sizeof(escape), *s == '"' || *s == '\\' ? "\\%c" : "\\u%04x",
+				     *s);
 		put(j, escape, n);
 		s++;
 	}

@@ -3,18 +3,18 @@
  * same table for readers; tests/unit/test-limits.c holds the two together. */
 #pragma once
 
-#define LIMIT_ALIAS 4095U			 /* bytes, as kmod's PATH_MAX buffer cuts it */
-#define LIMIT_LINE (64U * 1024)			 /* bytes of one logical configuration line */
-#define LIMIT_CONFIG_FILE (16U * 1024 * 1024)	 /* bytes of one modprobe.d file */
-#define LIMIT_INDEX (256U * 1024 * 1024)	 /* bytes of one index file, .bin or text */
-#define LIMIT_IMAGE (256U * 1024 * 1024)	 /* bytes of one module, uncompressed */
-#define LIMIT_CMDLINE (1024U * 1024)		 /* bytes of the kernel command line */
-#define LIMIT_ATTRIBUTE (64U * 1024)		 /* bytes of one sysfs or proc attribute */
-#define LIMIT_PROC_MODULES (16U * 1024 * 1024)	 /* bytes of /proc/modules */
-#define LIMIT_WALK_DEPTH 64U			 /* directories below /sys/devices */
-#define LIMIT_STEPS (1U << 20)			 /* steps of one plan */
-#define LIMIT_PARAMS (1024U * 1024)		 /* bytes of one module's parameters, all lines together */
-#define LIMIT_COMMAND (64U * 1024)		 /* bytes of an install command, parameters filled in */
-#define LIMIT_WARNINGS 10U			 /* bad lines told of one file */
-#define LIMIT_NAME 255U				 /* bytes of a module's name */
-#define LIMIT_SOFTDEP_DEPTH 1000U		 /* softdeps of softdeps */
+#define LIMIT_ALIAS 4095U		       /* bytes, as kmod's PATH_MAX buffer cuts it */
+#define LIMIT_LINE (64U * 1024)		       /* bytes of one logical configuration line */
+#define LIMIT_CONFIG_FILE (16U * 1024 * 1024)  /* bytes of one modprobe.d file */
+#define LIMIT_INDEX (256U * 1024 * 1024)       /* bytes of one index file, .bin or text */
+#define LIMIT_IMAGE (256U * 1024 * 1024)       /* bytes of one module, uncompressed */
+#define LIMIT_CMDLINE (1024U * 1024)	       /* bytes of the kernel command line */
+#define LIMIT_ATTRIBUTE (64U * 1024)	       /* bytes of one sysfs or proc attribute */
+#define LIMIT_PROC_MODULES (16U * 1024 * 1024) /* bytes of /proc/modules */
+#define LIMIT_WALK_DEPTH 64U		       /* directories below /sys/devices */
+#define LIMIT_STEPS (1U << 20)		       /* steps of one plan */
+#define LIMIT_PARAMS (1024U * 1024)	       /* bytes of one module's parameters, all lines together */
+#define LIMIT_COMMAND (64U * 1024)	       /* bytes of an install command, parameters filled in */
+#define LIMIT_WARNINGS 10U		       /* bad lines told of one file */
+#define LIMIT_NAME 255U			       /* bytes of a module's name */
+#define LIMIT_SOFTDEP_DEPTH 1000U	       /* softdeps of softdeps */

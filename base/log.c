@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-__attribute__((format(printf, 3, 0))) static void log_vprint(struct log *log, int level, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void log_vprint(struct log *log, int level, const char *fmt,
+							     va_list ap)
 {
 	char buf[2048];
 

@@ -17,10 +17,10 @@ enum log_level {
 struct log {
 	void (*fn)(void *userdata, int level, const char *message);
 	void *userdata;
-	int level;	       /* messages above it are not formatted */
-	unsigned int errors;   /* how many of each went through, shown or not */
+	int level;	     /* messages above it are not formatted */
+	unsigned int errors; /* how many of each went through, shown or not */
 	unsigned int warnings;
-	unsigned int lost;     /* input that was lost: exit code 2 */
+	unsigned int lost; /* input that was lost: exit code 2 */
 };
 
 __attribute__((format(printf, 3, 4))) void log_print(struct log *log, int level, const char *fmt, ...);

@@ -18,8 +18,8 @@ struct rootfs_pin {
 #define ROOTFS_PINS 2
 
 struct rootfs {
-	int fd;			       /* O_PATH of the root directory */
-	char *path;		       /* absolute, without a trailing slash: "" for "/" */
+	int fd;	    /* O_PATH of the root directory */
+	char *path; /* absolute, without a trailing slash: "" for "/" */
 	struct rootfs_pin pins[ROOTFS_PINS];
 	unsigned int n_pins;
 };

@@ -47,7 +47,8 @@ static int put_padded(FILE *f, const void *data, size_t n)
 	return r ?: rest ? put(f, zeros, BLOCK - rest) : 0;
 }
 
-static int put_header(FILE *f, char type, const char *name, const char *link, const struct tar_entry *e, size_t size)
+static int put_header(FILE *f, char type, const char *name, const char *link, const struct tar_entry *e,
+		      size_t size)
 {
 	struct header h = {};
 	unsigned int sum = 0;
@@ -129,7 +130,8 @@ static bool checksum_is_right(const struct header *h)
 	uint64_t want, sum = 0;
 
 	for (size_t i = 0; i < sizeof(*h); i++)
-		sum += i >= offsetof(struct header, checksum) && i < offsetof(struct header, type) ? ' ' : p[i];
+		sum += i >= offsetof(struct header, checksum) && i < offsetof(struct header, type) ? ' '
+												   : p[i];
 	return parse_octal(h->checksum, sizeof(h->checksum), &want) && want == sum;
 }
 
@@ -160,8 +162,8 @@ static int take_long(char place[PATH_MAX], bool *there, const char *data, size_t
 }
 
 /* The entry of a header: 1 when it is one for the caller. */
-static int take_header(struct reader *r, const struct header *h, const char *data, size_t size, struct tar_entry *e,
-		       const char **why)
+static int take_header(struct reader *r, const struct header *h, const char *data, size_t size,
+		       struct tar_entry *e, const char **why)
 {
 	uint64_t mode = 0, mtime = 0;
 
@@ -194,8 +196,8 @@ static int take_header(struct reader *r, const struct header *h, const char *dat
 	return 1;
 }
 
-int tar_read(const char *data, size_t size, int (*fn)(void *userdata, const struct tar_entry *e), void *userdata,
-	     const char **why)
+int tar_read(const char *data, size_t size, int (*fn)(void *userdata, const struct tar_entry *e),
+	     void *userdata, const char **why)
 {
 	_cleanup_free_ struct reader *r = calloc(1, sizeof(*r));
 	struct header h;

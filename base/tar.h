@@ -7,8 +7,8 @@
 #include <sys/types.h>
 
 struct tar_entry {
-	const char *name;   /* relative, without "./" */
-	const char *link;   /* of a symbolic link, else NULL */
+	const char *name; /* relative, without "./" */
+	const char *link; /* of a symbolic link, else NULL */
 	const void *data;
 	size_t size;
 	mode_t mode;
@@ -23,5 +23,5 @@ int tar_finish(FILE *f);
 /* Calls fn for each file and link of an archive in memory; directories are left out. Names that leave
  * the archive ("..", absolute) are an error. 0, -EBADMSG (*why says what is wrong with it), or what fn
  * answered when it was negative. */
-int tar_read(const char *data, size_t size, int (*fn)(void *userdata, const struct tar_entry *e), void *userdata,
-	     const char **why);
+int tar_read(const char *data, size_t size, int (*fn)(void *userdata, const struct tar_entry *e),
+	     void *userdata, const char **why);

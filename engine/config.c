@@ -15,7 +15,7 @@
 #include "base/cmdline.h"
 
 const char *const config_default_paths[] = {
-	"/etc/modprobe.d", "/run/modprobe.d", "/usr/local/lib/modprobe.d",
+	"/etc/modprobe.d",     "/run/modprobe.d", "/usr/local/lib/modprobe.d",
 	"/usr/lib/modprobe.d", "/lib/modprobe.d", NULL,
 };
 
@@ -183,8 +183,8 @@ static int parse_line(struct config *c, char *line, struct origin origin)
 	if (++c->bad_lines > LIMIT_WARNINGS)
 		return 0;
 	if (!strcmp(word, "include") || !strcmp(word, "config"))
-		log_warning(c->log, "%s:%u: '%s' is not supported (nor by kmod), line ignored",
-			    origin.file, origin.line, word);
+		log_warning(c->log, "%s:%u: '%s' is not supported (nor by kmod), line ignored", origin.file,
+			    origin.line, word);
 	else
 		log_warning(c->log, "%s:%u: ignoring bad line starting with '%.64s'", origin.file,
 			    origin.line, word);
@@ -244,7 +244,8 @@ int config_parse(struct config *c, char *text, size_t size, const char *file)
 		r = parse_line(c, p, origin);
 	}
 	if (c->bad_lines > LIMIT_WARNINGS)
-		log_warning(c->log, "%s: %u more bad lines ignored", origin.file, c->bad_lines - LIMIT_WARNINGS);
+		log_warning(c->log, "%s: %u more bad lines ignored", origin.file,
+			    c->bad_lines - LIMIT_WARNINGS);
 	return r;
 }
 
@@ -261,8 +262,7 @@ struct conf_files {
 
 static int add_file(struct conf_files *list, const char *dir, const char *name)
 {
-	char *path = name ? arena_printf(&list->arena, "%s/%s", dir, name) :
-			    arena_strdup(&list->arena, dir);
+	char *path = name ? arena_printf(&list->arena, "%s/%s", dir, name) : arena_strdup(&list->arena, dir);
 	const char *last;
 
 	if (!path)
@@ -347,8 +347,8 @@ static int read_file(void *userdata, const struct rootfs *root, const char *path
 }
 
 /* What was named by hand is not below the root: it need not be part of the system looked at. */
-int config_each_file(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir,
-		     config_file_fn *fn, void *userdata)
+int config_each_file(struct config *c, const struct rootfs *root, const char *const *paths,
+		     const char *moddir, config_file_fn *fn, void *userdata)
 {
 	struct rootfs host = ROOTFS_NONE;
 	const struct rootfs *from = root;
@@ -365,8 +365,8 @@ int config_each_file(struct config *c, const struct rootfs *root, const char *co
 	if (!r && moddir) {
 		softdep = arena_printf(&list.arena, "/%s/modules.softdep", moddir);
 		weakdep = arena_printf(&list.arena, "/%s/modules.weakdep", moddir);
-		r = softdep && weakdep ? add_file(&list, softdep, NULL) ?: add_file(&list, weakdep, NULL) :
-					 -ENOMEM;
+		r = softdep && weakdep ? add_file(&list, softdep, NULL) ?: add_file(&list, weakdep, NULL)
+				       : -ENOMEM;
 	}
 	if (list.files.n)
 		qsort(list.files.items, list.files.n, sizeof(*list.files.items), compare_files);
@@ -400,7 +400,8 @@ static int add_list(struct config *c, enum rule_kind kind, char *list, bool norm
 }
 
 /* MODULE.PARAM[=VALUE]; a parameter with a dot of its own is none of a module's. */
-static int add_module_param(struct config *c, char *param, const struct cmdline_arg *arg, struct origin origin)
+static int add_module_param(struct config *c, char *param, const struct cmdline_arg *arg,
+			    struct origin origin)
 {
 	_cleanup_arena_ struct arena tmp = {};
 	char *dot = strchr(param, '.');
@@ -416,8 +417,7 @@ static int add_module_param(struct config *c, char *param, const struct cmdline_
 	text = arg->value ? arena_printf(&tmp, "%s=%s%s%s", dot + 1, quote, arg->value, quote) : dot + 1;
 	if (!text)
 		return -ENOMEM;
-	return add_rule(c, RULE_OPTIONS,
-			&(struct rule){ .key = param, .value = text, .origin = origin });
+	return add_rule(c, RULE_OPTIONS, &(struct rule){ .key = param, .value = text, .origin = origin });
 }
 
 int config_parse_cmdline(struct config *c, char *text)

@@ -33,7 +33,7 @@ struct rule {
 	const char *key;   /* normalised */
 	const char *value; /* text as written; module name of an alias is normalised; "" if none */
 	struct origin origin;
-	const char **pre;  /* softdep; weakdep's list */
+	const char **pre; /* softdep; weakdep's list */
 	const char **post;
 	uint32_t n_pre, n_post;
 };
@@ -55,8 +55,8 @@ typedef int config_file_fn(void *userdata, const struct rootfs *root, const char
  * ones under root: /etc, /run, /usr/local/lib, /usr/lib, /lib, each modprobe.d. moddir (may be NULL): the release's
  * directory, whose modules.softdep and modules.weakdep are sorted in among them. What cannot be read is told to
  * c's log. fn's answer, 0 or -ENOMEM. */
-int config_each_file(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir,
-		     config_file_fn *fn, void *userdata);
+int config_each_file(struct config *c, const struct rootfs *root, const char *const *paths,
+		     const char *moddir, config_file_fn *fn, void *userdata);
 
 /* Reads all of them. Bad lines and unreadable files are logged and skipped. 0 or -ENOMEM. */
 int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir);

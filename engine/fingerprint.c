@@ -48,8 +48,7 @@ static void mix_path(uint64_t *h, const struct rootfs *root, const char *path)
 			mix_entry(h, dirfd(dir), de->d_name);
 }
 
-uint64_t fingerprint(const struct rootfs *root, const char *const *config_paths,
-		     const char *const *moddirs)
+uint64_t fingerprint(const struct rootfs *root, const char *const *config_paths, const char *const *moddirs)
 {
 	struct rootfs host = ROOTFS_NONE;
 	uint64_t h = UINT64_C(0xcbf29ce484222325);

@@ -31,11 +31,11 @@
 
 struct node {
 	uint32_t offset;
-	const char *prefix;	 /* "" when none */
+	const char *prefix; /* "" when none */
 	uint32_t prefix_len;
-	uint8_t first, last;	 /* first > last: no children */
+	uint8_t first, last; /* first > last: no children */
 	const uint8_t *children;
-	const uint8_t *values;	 /* behind the count */
+	const uint8_t *values; /* behind the count */
 	uint32_t n_values;
 };
 
@@ -234,18 +234,18 @@ static int add_values(struct matcher *m, const struct node *n)
 	h->patterns.items[pattern + m->path_len] = '\0';
 	h->patterns.n += m->path_len + 1;
 	for (uint32_t i = 0; i < n->n_values; i++) {
-		const uint8_t *q = p + 4 < m->index->data + m->index->size ?
-					   string_end(m->index, p + 4) :
-					   NULL;
+		const uint8_t *q =
+			p + 4 < m->index->data + m->index->size ? string_end(m->index, p + 4) : NULL;
 
 		if (!q)
 			return broken(m->index, n->offset, "value without end");
-		r = array_push(&h->hits, { .value = (const char *)p + 4,
-					   .priority = be32(p),
-					   .pattern = pattern,
-					   .entry = m->entry,
-					   .node = n->offset,
-					   .position = i });
+		r = array_push(&h->hits,
+			       { .value = (const char *)p + 4,
+				 .priority = be32(p),
+				 .pattern = pattern,
+				 .entry = m->entry,
+				 .node = n->offset,
+				 .position = i });
 		if (r < 0)
 			return r;
 		p = q;

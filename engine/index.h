@@ -33,7 +33,7 @@ struct index {
 struct index_hit {
 	const char *value; /* points into the file */
 	uint32_t priority;
-	uint32_t pattern;  /* index_hits.patterns + this: the pattern that matched, NUL-terminated */
+	uint32_t pattern; /* index_hits.patterns + this: the pattern that matched, NUL-terminated */
 	/* Where it was found: decides the order among equal priorities. */
 	uint32_t entry, node, position;
 };

@@ -82,8 +82,8 @@ static int read_holders(struct loaded_list *list, const struct rootfs *root, str
 	while ((de = readdir(dir))) {
 		if (de->d_name[0] == '.')
 			continue;
-		holders = *holders ? arena_printf(&list->arena, "%s,%s", holders, de->d_name) :
-				     arena_strdup(&list->arena, de->d_name);
+		holders = *holders ? arena_printf(&list->arena, "%s,%s", holders, de->d_name)
+				   : arena_strdup(&list->arena, de->d_name);
 		if (!holders)
 			return -ENOMEM;
 	}

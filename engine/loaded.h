@@ -14,7 +14,7 @@ struct loaded_module {
 	const char *state;   /* "Live", "Loading", "Unloading" */
 	const char *holders; /* comma-separated, "" */
 	uint64_t size;
-	int64_t refcount;    /* -1: this kernel cannot unload */
+	int64_t refcount; /* -1: this kernel cannot unload */
 };
 
 struct loaded_list {

@@ -12,12 +12,13 @@ static bool is_usable(struct lookup *l, const char *name, const char *via)
 {
 	if (strlen(name) <= LIMIT_NAME && (!via || strlen(via) <= LIMIT_ALIAS))
 		return true;
-	log_warning(l->dir->log, "module name '%.64s...' for '%.64s': longer than %u or %u bytes, ignored", name,
-		    via ? via : name, LIMIT_NAME, LIMIT_ALIAS);
+	log_warning(l->dir->log, "module name '%.64s...' for '%.64s': longer than %u or %u bytes, ignored",
+		    name, via ? via : name, LIMIT_NAME, LIMIT_ALIAS);
 	return false;
 }
 
-static int add_match(struct lookup *l, struct lookup_matches *ret, const char *name, struct lookup_match match)
+static int add_match(struct lookup *l, struct lookup_matches *ret, const char *name,
+		     struct lookup_match match)
 {
 	if (!is_usable(l, name, match.via))
 		return 0;
@@ -35,8 +36,8 @@ static const char *keep(struct lookup *l, const char *s)
 }
 
 /* A match by name: the module is called what was asked for, up to a '.'. */
-static int add_named(struct lookup *l, struct lookup_matches *ret, const char *alias, enum lookup_source source,
-		     const struct rule *rule)
+static int add_named(struct lookup *l, struct lookup_matches *ret, const char *alias,
+		     enum lookup_source source, const struct rule *rule)
 {
 	char name[LIMIT_ALIAS + 1];
 

@@ -8,12 +8,12 @@
 #include "engine/modules.h"
 
 enum lookup_source {
-	LOOKUP_CONFIG,	      /* an alias line of the configuration */
-	LOOKUP_NAME,	      /* modules.dep has a module of that name */
+	LOOKUP_CONFIG, /* an alias line of the configuration */
+	LOOKUP_NAME,   /* modules.dep has a module of that name */
 	LOOKUP_SYMBOL,
-	LOOKUP_COMMAND,	      /* an install or remove line for exactly this name */
-	LOOKUP_ALIAS,	      /* modules.alias */
-	LOOKUP_BUILTIN,	      /* modules.builtin has that name */
+	LOOKUP_COMMAND, /* an install or remove line for exactly this name */
+	LOOKUP_ALIAS,	/* modules.alias */
+	LOOKUP_BUILTIN, /* modules.builtin has that name */
 	LOOKUP_BUILTIN_ALIAS,
 };
 

@@ -33,8 +33,9 @@ static int search(struct moddir *d, const void *data, size_t size,
 	return r;
 }
 
-int missing_symbol_find(struct moddir *d, const char *path, bool (*is_there)(void *userdata, const char *module),
-			void *userdata, struct missing_symbol *ret)
+int missing_symbol_find(struct moddir *d, const char *path,
+			bool (*is_there)(void *userdata, const char *module), void *userdata,
+			struct missing_symbol *ret)
 {
 	_cleanup_file_ struct file_bytes file = {};
 	_cleanup_blob_ struct blob blob = {};

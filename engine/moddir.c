@@ -97,8 +97,8 @@ static const struct {
 	[MODDIR_ALIAS] = { "modules.alias.bin", "modules.alias", '\n', take_alias_line, true },
 	[MODDIR_SYMBOLS] = { "modules.symbols.bin", "modules.symbols", '\n', take_alias_line, false },
 	[MODDIR_BUILTIN] = { "modules.builtin.bin", "modules.builtin", '\n', take_builtin_line, false },
-	[MODDIR_BUILTIN_ALIAS] = { "modules.builtin.alias.bin", "modules.builtin.modinfo", '\0',
-				   take_modinfo, false },
+	[MODDIR_BUILTIN_ALIAS] = { "modules.builtin.alias.bin", "modules.builtin.modinfo", '\0', take_modinfo,
+				   false },
 };
 
 static int read_text(struct text_reader *t, enum moddir_index which, const struct file_bytes *file)
@@ -172,8 +172,8 @@ static int64_t mtime_of(struct moddir *d, const char *name)
 }
 
 /* Maps the .bin. 1 when it can be used; 0 when not, why says why. */
-static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_source *s, bool *missing, char *why,
-		   size_t size)
+static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_source *s, bool *missing,
+		   char *why, size_t size)
 {
 	_cleanup_free_ char *path = NULL;
 	struct file_bytes file = {};

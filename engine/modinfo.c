@@ -24,8 +24,8 @@ static int open_elf(struct modinfo *m, const char **why)
 	}
 	r = elf_open(&m->elf, data, size);
 	if (r < 0)
-		*why = elf_header_complaint(data, size < ELF_HEADER_MAX ? size : ELF_HEADER_MAX, size) ?:
-			       "is damaged: its section headers lead out of the file";
+		*why = elf_header_complaint(data, size < ELF_HEADER_MAX ? size : ELF_HEADER_MAX, size)
+			?: "is damaged: its section headers lead out of the file";
 	return r;
 }
 

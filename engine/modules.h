@@ -18,8 +18,8 @@ struct module {
 			       * NULL: there is no file */
 	const uint32_t *deps; /* all it needs, also indirectly, in the order to load them */
 	uint32_t n_deps;
-	bool known;	      /* modules.dep was asked */
-	bool builtin_known;   /* modules.builtin was asked */
+	bool known;	    /* modules.dep was asked */
+	bool builtin_known; /* modules.builtin was asked */
 	bool builtin;
 };
 

@@ -29,17 +29,17 @@ struct step_edge {
 };
 
 struct step {
-	uint32_t id;	      /* counts up over all plans given to one loader, without gaps */
-	uint32_t kind;	      /* enum step_kind */
-	const char *name;     /* the module's name, normalised ('_') */
-	const char *path;     /* STEP_MODULE: path under the root, "lib/modules/..."; else NULL */
-	const char *params;   /* "" when none */
-	const char *command;  /* STEP_COMMAND: for /bin/sh -c, $CMDLINE_OPTS replaced already */
-	const char *origin;   /* STEP_COMMAND: "FILE:LINE" of the install line; else NULL */
-	uint32_t priority;    /* among those ready, higher starts first */
-	bool patient;	      /* may take seconds: starts when nothing urgent is left to do */
-	bool post_only;	      /* wanted only as a post softdep: not tried when all it follows failed */
-	uint32_t edge_first;  /* into plan.edges */
+	uint32_t id;	     /* counts up over all plans given to one loader, without gaps */
+	uint32_t kind;	     /* enum step_kind */
+	const char *name;    /* the module's name, normalised ('_') */
+	const char *path;    /* STEP_MODULE: path under the root, "lib/modules/..."; else NULL */
+	const char *params;  /* "" when none */
+	const char *command; /* STEP_COMMAND: for /bin/sh -c, $CMDLINE_OPTS replaced already */
+	const char *origin;  /* STEP_COMMAND: "FILE:LINE" of the install line; else NULL */
+	uint32_t priority;   /* among those ready, higher starts first */
+	bool patient;	     /* may take seconds: starts when nothing urgent is left to do */
+	bool post_only;	     /* wanted only as a post softdep: not tried when all it follows failed */
+	uint32_t edge_first; /* into plan.edges */
 	uint32_t n_edges;
 };
 

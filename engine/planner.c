@@ -154,8 +154,8 @@ int planner_softdeps(struct planner *p, uint32_t module, struct softdeps *ret)
 		s.known = true;
 		s.rule = config_match(p->config, RULE_SOFTDEP, modules_name(p->modules, module));
 		if (s.rule) {
-			r = resolve_list(p, s.rule, s.rule->pre, s.rule->n_pre, &s.pre, &s.n_pre) ?:
-			    resolve_list(p, s.rule, s.rule->post, s.rule->n_post, &s.post, &s.n_post);
+			r = resolve_list(p, s.rule, s.rule->pre, s.rule->n_pre, &s.pre, &s.n_pre)
+				?: resolve_list(p, s.rule, s.rule->post, s.rule->n_post, &s.post, &s.n_post);
 			if (r < 0)
 				return r;
 		}
@@ -232,8 +232,8 @@ static int add_action(struct expansion *e, uint32_t object, bool ignore_command)
 	a.builtin = r > 0 || o->builtin;
 	/* -i counts wherever the module that was named comes up, a soft cycle included. */
 	if (!ignore_command && !(a.top && p->requests.items[e->request].flags & REQUEST_IGNORE_COMMAND))
-		a.command = o->command ?: config_match(p->config, RULE_INSTALL,
-						       modules_name(p->modules, o->module));
+		a.command = o->command
+			?: config_match(p->config, RULE_INSTALL, modules_name(p->modules, o->module));
 	return array_push(&p->actions, a);
 }
 
@@ -326,8 +326,10 @@ static int judge_match(struct planner *p, uint32_t request, const struct lookup_
 
 	if (match->source == LOOKUP_CONFIG && !strcmp(name, "off")) {
 		*result = REQUEST_WITHHELD;
-		return add_withheld(p, &(struct withheld){ MODULE_NONE, WITHHELD_OFF, request, MODULE_NONE,
-							   match->rule }) ?: 1;
+		return add_withheld(p,
+				    &(struct withheld){ MODULE_NONE, WITHHELD_OFF, request, MODULE_NONE,
+							match->rule })
+			?: 1;
 	}
 	r = modules_is_builtin(p->modules, match->module);
 	if (r < 0)
@@ -340,8 +342,10 @@ static int judge_match(struct planner *p, uint32_t request, const struct lookup_
 	rule = config_find(p->config, RULE_BLACKLIST, name);
 	if (rule && (match->via || flags & REQUEST_BLACKLIST)) {
 		*result = REQUEST_WITHHELD;
-		return add_withheld(p, &(struct withheld){ match->module, WITHHELD_BLACKLIST, request,
-							   match->module, rule }) ?: 1;
+		return add_withheld(p,
+				    &(struct withheld){ match->module, WITHHELD_BLACKLIST, request,
+							match->module, rule })
+			?: 1;
 	}
 	return 0;
 }
@@ -377,8 +381,9 @@ int planner_expand(struct planner *p, uint32_t request, const struct lookup_matc
 	r = judge_match(p, request, match, (uint32_t)object, result);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = add_reason(p, &(struct reason){ match->module, REASON_REQUEST, MODULE_NONE, request,
-					    match->pattern, match->rule });
+	r = add_reason(p,
+		       &(struct reason){ match->module, REASON_REQUEST, MODULE_NONE, request, match->pattern,
+					 match->rule });
 	if (r < 0)
 		return r;
 	/* What a request before this one leads to will be loaded by the time it is this one's turn. */
@@ -395,9 +400,9 @@ int planner_expand(struct planner *p, uint32_t request, const struct lookup_matc
 		*result = REQUEST_DEFERRED;
 		return 0;
 	}
-	*result = p->actions.n > before	  ? REQUEST_PLANNED :
-		  p->withheld.n > refused ? REQUEST_WITHHELD :
-					    REQUEST_PRESENT;
+	*result = p->actions.n > before	  ? REQUEST_PLANNED
+		: p->withheld.n > refused ? REQUEST_WITHHELD
+					  : REQUEST_PRESENT;
 	return 0;
 }
 
@@ -415,8 +420,8 @@ int64_t planner_look_up(struct planner *p, const char *text, const char *params,
 		return -ENOMEM;
 	r = array_push(&p->requests, request);
 	if (!r)
-		r = flags & REQUEST_EXACT ? lookup_module(p->lookup, text, &p->matches) :
-					    lookup_alias(p->lookup, text, &p->matches);
+		r = flags & REQUEST_EXACT ? lookup_module(p->lookup, text, &p->matches)
+					  : lookup_alias(p->lookup, text, &p->matches);
 	if (r == -EINVAL)
 		p->requests.items[id].result = REQUEST_INVALID;
 	else if (r < 0)
@@ -433,7 +438,8 @@ int64_t planner_request(struct planner *p, const char *text, const char *params,
 
 	for (size_t i = 0; id >= 0 && i < p->matches.items.n; i++) {
 		struct lookup_match match = p->matches.items.items[i];
-		enum request_result result = REQUEST_PRESENT, *best = (enum request_result *)&p->requests.items[id].result;
+		enum request_result result = REQUEST_PRESENT,
+				    *best = (enum request_result *)&p->requests.items[id].result;
 		size_t first = p->actions.n;
 
 		r = planner_expand(p, (uint32_t)id, &match, &result);
@@ -482,8 +488,10 @@ static int join_params(struct planner *p, const struct action *a, struct params 
 			continue;
 		r = add_params(t, rule->value, strlen(rule->value)) ?: add_params(t, " ", 1);
 		if (r == -E2BIG)
-			log_warning(p->log, "%s:%u: options of %s are longer than %u bytes in all, the rest is ignored",
-				    rule->origin.file, rule->origin.line, name, LIMIT_PARAMS);
+			log_warning(
+				p->log,
+				"%s:%u: options of %s are longer than %u bytes in all, the rest is ignored",
+				rule->origin.file, rule->origin.line, name, LIMIT_PARAMS);
 	}
 	return r == -ENOMEM ? r : add_params(t, given, strlen(given)) == -ENOMEM ? -ENOMEM : 0;
 }
@@ -546,12 +554,13 @@ int planner_fill_step(struct planner *p, const struct action *a, struct step *s)
 	if (!s->params)
 		return -ENOMEM;
 	if (a->command) {
-		s->origin = arena_printf(&p->arena, "%s:%u", a->command->origin.file,
-					 a->command->origin.line);
+		s->origin =
+			arena_printf(&p->arena, "%s:%u", a->command->origin.file, a->command->origin.line);
 		r = s->origin ? planner_fill_command(p, a->command->value, s->params, &s->command) : -ENOMEM;
 		s->kind = r < 0 ? STEP_ABSENT : STEP_COMMAND;
 		if (r == -E2BIG)
-			log_lost(p->log, "%s: install command of %s is longer than %u bytes with its parameters",
+			log_lost(p->log,
+				 "%s: install command of %s is longer than %u bytes with its parameters",
 				 s->origin, s->name, LIMIT_COMMAND);
 		return r == -E2BIG ? 0 : r;
 	}
@@ -606,10 +615,11 @@ static int add_hard_edges(struct planner *p, uint32_t id, uint32_t module)
 		uint32_t dep = m->deps[i];
 
 		if (p->step_of.items[dep] > id + 1 || dep == module)
-			log_warning(p->log, "/%s/modules.dep: %s and %s need each other", p->lookup->dir->path,
-				    modules_name(p->modules, module), modules_name(p->modules, dep));
-		r = add_reason(p, &(struct reason){ dep, REASON_DEPENDENCY, module, 0, NULL, NULL }) ?:
-		    add_edge(p, id, dep, EDGE_HARD);
+			log_warning(p->log, "/%s/modules.dep: %s and %s need each other",
+				    p->lookup->dir->path, modules_name(p->modules, module),
+				    modules_name(p->modules, dep));
+		r = add_reason(p, &(struct reason){ dep, REASON_DEPENDENCY, module, 0, NULL, NULL })
+			?: add_edge(p, id, dep, EDGE_HARD);
 	}
 	return m ? r : -ENOMEM;
 }
@@ -622,8 +632,8 @@ static int add_pre_edges(struct planner *p, uint32_t id, uint32_t module)
 	for (uint32_t i = 0; !r && i < s.n_pre; i++) {
 		uint32_t pre = p->objects.items[s.pre[i]].module;
 
-		r = add_reason(p, &(struct reason){ pre, REASON_SOFTDEP_PRE, module, 0, NULL, s.rule }) ?:
-		    add_edge(p, id, pre, EDGE_SOFT);
+		r = add_reason(p, &(struct reason){ pre, REASON_SOFTDEP_PRE, module, 0, NULL, s.rule })
+			?: add_edge(p, id, pre, EDGE_SOFT);
 	}
 	return r;
 }

@@ -38,8 +38,8 @@ struct request {
 	const char *text;
 	const char *params; /* "" when none */
 	uint32_t flags;
-	uint32_t result; /* enum request_result */
-	bool deferred;	 /* the same for one of its matches at least: it is to be asked again */
+	uint32_t result;      /* enum request_result */
+	bool deferred;	      /* the same for one of its matches at least: it is to be asked again */
 	struct origin origin; /* where it was asked for; file NULL: by the caller */
 };
 
@@ -85,7 +85,7 @@ struct action {
 	uint32_t request;
 	const struct rule *command; /* the install line that is run instead, or NULL */
 	bool builtin;
-	bool top; /* the module asked for: gets the request's parameters */
+	bool top;      /* the module asked for: gets the request's parameters */
 	bool required; /* asked for, or a hard dependency of that: its failure is the request's */
 };
 
@@ -127,8 +127,8 @@ struct planner {
 	ARRAY(uint32_t) step_module;
 	ARRAY(uint32_t) step_object;
 	ARRAY(struct step_edge) edges;
-	bool hold_nothing;	  /* nobody waits for a disk: no step is patient */
-	size_t batch_steps;	  /* where the current batch begins */
+	bool hold_nothing;  /* nobody waits for a disk: no step is patient */
+	size_t batch_steps; /* where the current batch begins */
 	size_t batch_edges;
 	size_t batch_reasons;
 	uint32_t expansion;

@@ -13,19 +13,19 @@ static const struct {
 	uint32_t priority;
 } classes[] = {
 	{ "fs-*", 450 }, /* a file system that is about to be mounted (fs/filesystems.c asks by this name) */
-	{ "pci:*bc01sc08*", 400 }, /* NVMe */
-	{ "virtio:d00000002v*", 390 }, /* block */
+	{ "pci:*bc01sc08*", 400 },	       /* NVMe */
+	{ "virtio:d00000002v*", 390 },	       /* block */
 	{ "pci:v00001AF4d0000100[18]*", 385 }, /* the PCI half of virtio block and SCSI */
 	{ "pci:v00001AF4d0000104[28]*", 385 },
 	{ "virtio:d00000008v*", 380 }, /* SCSI */
-	{ "pci:*bc01sc06*", 370 }, /* SATA */
-	{ "pci:*bc01sc01*", 360 }, /* IDE */
-	{ "scsi:t-0x00*", 350 }, /* disks on what was found */
+	{ "pci:*bc01sc06*", 370 },     /* SATA */
+	{ "pci:*bc01sc01*", 360 },     /* IDE */
+	{ "scsi:t-0x00*", 350 },       /* disks on what was found */
 	{ "mmc:block", 350 },
-	{ "pci:*bc08sc05*", 340 }, /* SD host */
-	{ "usb:*ic08isc*", 330 }, /* mass storage */
-	{ "pci:*bc0Csc03*", 320 }, /* USB host */
-	{ "pci:*bc01sc00*", 210 }, /* SCSI: a bus rests for seconds after its reset */
+	{ "pci:*bc08sc05*", 340 },     /* SD host */
+	{ "usb:*ic08isc*", 330 },      /* mass storage */
+	{ "pci:*bc0Csc03*", 320 },     /* USB host */
+	{ "pci:*bc01sc00*", 210 },     /* SCSI: a bus rests for seconds after its reset */
 	{ "pci:*bc01sc0[047]*", 200 }, /* RAID, SAS */
 	{ "pci:*bc01*", 200 },
 	{ "pci:*bc02*", 100 }, /* network */

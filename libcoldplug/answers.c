@@ -15,17 +15,17 @@
 
 static bool is_listed(struct coldplug *c, const char *name)
 {
-	for (size_t i = 0; i < c->names.n; i++)
-		if (c->names.items[i] == name)
+	for (size_t i = 0; i < c->answers.names.n; i++)
+		if (c->answers.names.items[i] == name)
 			return true;
 	return false;
 }
 
-API int coldplug_parameters(struct coldplug *c, int (*fn)(void *userdata, const char *name, const char *value),
-			    void *userdata)
+API int coldplug_parameters(struct coldplug *c,
+			    int (*fn)(void *userdata, const char *name, const char *value), void *userdata)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	int r = context_open_root(c) ?: rootfs_read(&c->root, "proc/cmdline", LIMIT_CMDLINE, &file);
+	int r = context_open_root(c) ?: rootfs_read(&c->machine.root, "proc/cmdline", LIMIT_CMDLINE, &file);
 	struct cmdline_arg arg;
 	char *rest;
 
@@ -43,22 +43,23 @@ API int coldplug_resolve(struct coldplug *c, const char *alias, const char *cons
 
 	if (r < 0)
 		return r;
-	c->names.n = 0;
-	c->lookup.names_only = true;
-	r = lookup_alias(&c->lookup, alias, &c->matches);
-	c->lookup.names_only = false;
-	for (size_t i = 0; r > 0 && i < c->matches.items.n; i++) {
-		const char *name = modules_name(&c->modules, c->matches.items.items[i].module);
+	c->answers.names.n = 0;
+	c->machine.lookup.names_only = true;
+	r = lookup_alias(&c->machine.lookup, alias, &c->answers.matches);
+	c->machine.lookup.names_only = false;
+	for (size_t i = 0; r > 0 && i < c->answers.matches.items.n; i++) {
+		const char *name =
+			modules_name(&c->machine.modules, c->answers.matches.items.items[i].module);
 
-		if (has_flag(c, COLDPLUG_BLACKLIST) && config_find(&c->config, RULE_BLACKLIST, name))
+		if (has_flag(c, COLDPLUG_BLACKLIST) && config_find(&c->machine.config, RULE_BLACKLIST, name))
 			continue;
 		if (!is_listed(c, name))
-			r = array_push(&c->names, name) ?: 1;
+			r = array_push(&c->answers.names, name) ?: 1;
 	}
 	if (r < 0)
 		return r;
-	*names = c->names.items;
-	return (int)c->names.n;
+	*names = c->answers.names.items;
+	return (int)c->answers.names.n;
 }
 
 API int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list)
@@ -67,25 +68,25 @@ API int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **l
 
 	if (r < 0)
 		return r;
-	loaded_free(&c->loaded_now);
-	c->loaded_answer.n = 0;
-	r = loaded_read(&c->loaded_now, &c->root, &c->log);
+	loaded_free(&c->answers.loaded_now);
+	c->answers.loaded_answer.n = 0;
+	r = loaded_read(&c->answers.loaded_now, &c->machine.root, &c->log);
 	if (r == -ENOENT)
-		log_lost(&c->log, "%s/proc/modules: there is none", c->root.path);
+		log_lost(&c->log, "%s/proc/modules: there is none", c->machine.root.path);
 	if (!r)
-		r = loaded_read_details(&c->loaded_now, &c->root);
-	for (size_t i = 0; !r && i < c->loaded_now.items.n; i++) {
-		const struct loaded_module *m = &c->loaded_now.items.items[i];
+		r = loaded_read_details(&c->answers.loaded_now, &c->machine.root);
+	for (size_t i = 0; !r && i < c->answers.loaded_now.items.n; i++) {
+		const struct loaded_module *m = &c->answers.loaded_now.items.items[i];
 
-		r = array_push(&c->loaded_answer, { m->name, m->size, m->refcount, m->holders });
+		r = array_push(&c->answers.loaded_answer, { m->name, m->size, m->refcount, m->holders });
 	}
-	*list = c->loaded_answer.items;
-	return r < 0 ? r : (int64_t)c->loaded_answer.n;
+	*list = c->answers.loaded_answer.items;
+	return r < 0 ? r : (int64_t)c->answers.loaded_answer.n;
 }
 
 API size_t coldplug_steps(struct coldplug *c)
 {
-	return c->results.n;
+	return c->loading.results.n;
 }
 
 static const enum coldplug_state states[] = {
@@ -103,13 +104,13 @@ bool context_step(struct coldplug *c, size_t i, const struct step **step, const 
 {
 	static const struct load_result none = { .outcome = RESULT_NONE };
 
-	if (i < c->results.n) {
-		*step = &c->planner.steps.items[i];
-		*result = &c->results.items[i];
+	if (i < c->loading.results.n) {
+		*step = &c->machine.planner.steps.items[i];
+		*result = &c->loading.results.items[i];
 		return true;
 	}
-	*step = context_away_step(c, i - c->results.n);
-	*result = c->away_result && i == c->current_step ? c->away_result : &none;
+	*step = context_away_step(c, i - c->loading.results.n);
+	*result = c->loading.away_result && i == c->loading.current_step ? c->loading.away_result : &none;
 	return *step;
 }
 
@@ -125,14 +126,14 @@ API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)
 
 	if (!context_step(c, i, &s, &result))
 		return NULL;
-	free(c->step_path);
-	c->step_path = NULL;
-	if (s->path && asprintf(&c->step_path, "%s/%s", c->root.path, s->path) < 0)
-		c->step_path = NULL;
-	c->step = (struct coldplug_step){
+	free(c->answers.step_path);
+	c->answers.step_path = NULL;
+	if (s->path && asprintf(&c->answers.step_path, "%s/%s", c->machine.root.path, s->path) < 0)
+		c->answers.step_path = NULL;
+	c->answers.step = (struct coldplug_step){
 		.module = s->name,
 		.kind = kinds[s->kind],
-		.path = s->path ? c->step_path : NULL,
+		.path = s->path ? c->answers.step_path : NULL,
 		.params = s->params,
 		.command = s->command,
 		.state = state_of(result),
@@ -142,28 +143,28 @@ API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)
 		.end_us = result->end_us,
 		.worker = result->worker,
 	};
-	return &c->step;
+	return &c->answers.step;
 }
 
 /* kmod's line for an action; "" when it prints none. NULL when out of memory. */
 static const char *action_line(struct coldplug *c, struct arena *arena, const struct action *a)
 {
-	uint32_t id = c->planner.objects.items[a->object].module;
-	const char *name = modules_name(&c->modules, id);
-	const char *params = planner_params(&c->planner, a);
-	const struct module *m = modules_get(&c->modules, id);
+	uint32_t id = c->machine.planner.objects.items[a->object].module;
+	const char *name = modules_name(&c->machine.modules, id);
+	const char *params = planner_params(&c->machine.planner, a);
+	const struct module *m = modules_get(&c->machine.modules, id);
 
 	if (!params || !m)
 		return NULL;
-	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && planner_is_loaded(&c->planner, id))
+	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && planner_is_loaded(&c->machine.planner, id))
 		return "";
 	if (a->command)
 		return arena_printf(arena, "install %s %s\n", a->command->value, params);
 	if (m->path && m->path[0] == '/')
-		return arena_printf(arena, "insmod %s%s %s\n", c->root.path, m->path, params);
+		return arena_printf(arena, "insmod %s%s %s\n", c->machine.root.path, m->path, params);
 	if (m->path)
-		return arena_printf(arena, "insmod %s/%s/%s %s\n", c->root.path, c->dir.path, m->path,
-				    params);
+		return arena_printf(arena, "insmod %s/%s/%s %s\n", c->machine.root.path, c->machine.dir.path,
+				    m->path, params);
 	return a->builtin ? arena_printf(arena, "builtin %s\n", name) : "";
 }
 
@@ -174,8 +175,8 @@ API int coldplug_plan_text(struct coldplug *c, char **ret)
 	ARRAY(char) text = {};
 	int r = 0;
 
-	for (size_t i = 0; !r && i < c->planner.actions.n; i++) {
-		const char *line = action_line(c, &arena, &c->planner.actions.items[i]);
+	for (size_t i = 0; !r && i < c->machine.planner.actions.n; i++) {
+		const char *line = action_line(c, &arena, &c->machine.planner.actions.items[i]);
 		uint32_t known = lines.n;
 		size_t n;
 
@@ -204,16 +205,16 @@ static int push_reason(struct coldplug *c, struct coldplug_reason reason, const 
 		reason.file = rule->origin.file;
 		reason.line = rule->origin.line;
 	}
-	return array_push(&c->reasons, reason);
+	return array_push(&c->answers.reasons, reason);
 }
 
 /* A device's request is a reason for each device that has the alias. */
 static int push_request(struct coldplug *c, const struct request *request, struct coldplug_reason reason,
 			const struct rule *rule)
 {
-	uint32_t alias = request->flags & REQUEST_DEVICE ?
-				 intern_find(&c->devices.aliases, request->text, strlen(request->text)) :
-				 INTERN_NONE;
+	uint32_t alias = request->flags & REQUEST_DEVICE
+		? intern_find(&c->wanted.devices.aliases, request->text, strlen(request->text))
+		: INTERN_NONE;
 	int r = 0;
 
 	reason.alias = request->text;
@@ -223,10 +224,11 @@ static int push_request(struct coldplug *c, const struct request *request, struc
 	}
 	if (alias == INTERN_NONE)
 		return push_reason(c, reason, rule);
-	for (size_t i = 0; !r && i < c->devices.claims.n; i++) {
-		if (c->devices.claims.items[i].alias != alias)
+	for (size_t i = 0; !r && i < c->wanted.devices.claims.n; i++) {
+		if (c->wanted.devices.claims.items[i].alias != alias)
 			continue;
-		reason.device = intern_string(&c->devices.devpaths, c->devices.claims.items[i].device);
+		reason.device =
+			intern_string(&c->wanted.devices.devpaths, c->wanted.devices.claims.items[i].device);
 		r = push_reason(c, reason, rule);
 	}
 	return r;
@@ -244,10 +246,10 @@ static int push_planner_reason(struct coldplug *c, const struct reason *x)
 	const struct request *request;
 
 	if (x->kind != REASON_REQUEST) {
-		reason.by = modules_name(&c->modules, x->by);
+		reason.by = modules_name(&c->machine.modules, x->by);
 		return push_reason(c, reason, x->rule);
 	}
-	request = &c->planner.requests.items[x->request];
+	request = &c->machine.planner.requests.items[x->request];
 	if (request->flags & REQUEST_DEVICE)
 		reason.why = COLDPLUG_WHY_DEVICE;
 	return push_request(c, request, reason, x->rule);
@@ -263,17 +265,17 @@ static int push_withheld(struct coldplug *c, const struct withheld *w)
 	struct coldplug_reason reason = { .why = whys[w->kind] };
 
 	if (w->kind == WITHHELD_FORBIDDEN)
-		reason.by = modules_name(&c->modules, w->cause);
-	return push_request(c, &c->planner.requests.items[w->request], reason, w->rule);
+		reason.by = modules_name(&c->machine.modules, w->cause);
+	return push_request(c, &c->machine.planner.requests.items[w->request], reason, w->rule);
 }
 
 /* Options count for the module and for the aliases it was reached through. */
 static bool option_counts(struct coldplug *c, uint32_t id, const char *key)
 {
-	if (!strcmp(key, modules_name(&c->modules, id)))
+	if (!strcmp(key, modules_name(&c->machine.modules, id)))
 		return true;
-	for (size_t i = 0; i < c->planner.objects.n; i++) {
-		const struct object *o = &c->planner.objects.items[i];
+	for (size_t i = 0; i < c->machine.planner.objects.n; i++) {
+		const struct object *o = &c->machine.planner.objects.items[i];
 
 		if (o->module == id && o->via && !strcmp(o->via, key))
 			return true;
@@ -283,15 +285,16 @@ static bool option_counts(struct coldplug *c, uint32_t id, const char *key)
 
 static int push_rules(struct coldplug *c, uint32_t id)
 {
-	const struct rule *rule = config_match(&c->config, RULE_INSTALL, modules_name(&c->modules, id));
+	const struct rule *rule =
+		config_match(&c->machine.config, RULE_INSTALL, modules_name(&c->machine.modules, id));
 	int r = 0;
 
 	if (rule)
 		r = push_reason(
 			c, (struct coldplug_reason){ .why = COLDPLUG_WHY_INSTALL, .pattern = rule->value },
 			rule);
-	for (size_t i = 0; !r && i < c->config.rules[RULE_OPTIONS].n; i++) {
-		rule = &c->config.rules[RULE_OPTIONS].items[i];
+	for (size_t i = 0; !r && i < c->machine.config.rules[RULE_OPTIONS].n; i++) {
+		rule = &c->machine.config.rules[RULE_OPTIONS].items[i];
 		if (option_counts(c, id, rule->key))
 			r = push_reason(c,
 					(struct coldplug_reason){ .why = COLDPLUG_WHY_OPTION,
@@ -308,7 +311,8 @@ static bool is_withheld(struct coldplug *c, const struct withheld *w, uint32_t i
 
 	if (w->module != MODULE_NONE)
 		return w->module == id;
-	return normalise_alias(c->planner.requests.items[w->request].text, asked) && !strcmp(asked, name);
+	return normalise_alias(c->machine.planner.requests.items[w->request].text, asked) &&
+		!strcmp(asked, name);
 }
 
 API int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list)
@@ -320,19 +324,19 @@ API int64_t coldplug_why(struct coldplug *c, const char *module, const struct co
 
 	if (r < 0)
 		return r;
-	c->reasons.n = 0;
+	c->answers.reasons.n = 0;
 	*list = NULL;
-	id = intern_find(&c->modules.names, name, n);
-	for (size_t i = 0; !r && i < c->planner.reasons.n; i++)
-		if (c->planner.reasons.items[i].module == id)
-			r = push_planner_reason(c, &c->planner.reasons.items[i]);
-	for (size_t i = 0; !r && i < c->planner.withheld.n; i++)
-		if (is_withheld(c, &c->planner.withheld.items[i], id, name))
-			r = push_withheld(c, &c->planner.withheld.items[i]);
-	if (!r && c->reasons.n && id != INTERN_NONE)
+	id = intern_find(&c->machine.modules.names, name, n);
+	for (size_t i = 0; !r && i < c->machine.planner.reasons.n; i++)
+		if (c->machine.planner.reasons.items[i].module == id)
+			r = push_planner_reason(c, &c->machine.planner.reasons.items[i]);
+	for (size_t i = 0; !r && i < c->machine.planner.withheld.n; i++)
+		if (is_withheld(c, &c->machine.planner.withheld.items[i], id, name))
+			r = push_withheld(c, &c->machine.planner.withheld.items[i]);
+	if (!r && c->answers.reasons.n && id != INTERN_NONE)
 		r = push_rules(c, id);
-	*list = c->reasons.items;
-	return r < 0 ? r : (int64_t)c->reasons.n;
+	*list = c->answers.reasons.items;
+	return r < 0 ? r : (int64_t)c->answers.reasons.n;
 }
 
 static bool is_in_sysfs(struct coldplug *c, const char *devpath, const char *name)
@@ -342,7 +346,7 @@ static bool is_in_sysfs(struct coldplug *c, const char *devpath, const char *nam
 
 	if (asprintf(&path, "sys%s%s", devpath, name) < 0)
 		return true;
-	fd = rootfs_openat(&c->root, path, O_PATH | O_NOFOLLOW);
+	fd = rootfs_openat(&c->machine.root, path, O_PATH | O_NOFOLLOW);
 	return fd >= 0;
 }
 
@@ -350,29 +354,29 @@ API int64_t coldplug_undriven(struct coldplug *c, const char *const **list)
 {
 	int r = context_open(c);
 
-	c->undriven.n = 0;
-	for (uint32_t i = 0; !r && i < c->devices.devpaths.n; i++) {
-		const char *devpath = intern_string(&c->devices.devpaths, i);
+	c->answers.undriven.n = 0;
+	for (uint32_t i = 0; !r && i < c->wanted.devices.devpaths.n; i++) {
+		const char *devpath = intern_string(&c->wanted.devices.devpaths, i);
 
 		if (is_in_sysfs(c, devpath, "") && !is_in_sysfs(c, devpath, "/driver"))
-			r = array_push(&c->undriven, devpath);
+			r = array_push(&c->answers.undriven, devpath);
 	}
-	*list = c->undriven.items;
-	return r < 0 ? r : (int64_t)c->undriven.n;
+	*list = c->answers.undriven.items;
+	return r < 0 ? r : (int64_t)c->answers.undriven.n;
 }
 
 static bool is_same_withheld(const struct coldplug *c, const struct withheld *a, const struct withheld *b)
 {
 	if (a->module != MODULE_NONE || b->module != MODULE_NONE)
 		return a->module == b->module;
-	return !strcmp(c->planner.requests.items[a->request].text,
-		       c->planner.requests.items[b->request].text);
+	return !strcmp(c->machine.planner.requests.items[a->request].text,
+		       c->machine.planner.requests.items[b->request].text);
 }
 
 /* Modules, and the names that are off: each once. */
 static bool is_first_withheld(const struct coldplug *c, size_t i)
 {
-	const struct withheld *list = c->planner.withheld.items;
+	const struct withheld *list = c->machine.planner.withheld.items;
 
 	for (size_t k = 0; k < i; k++)
 		if (is_same_withheld(c, &list[k], &list[i]))
@@ -384,7 +388,7 @@ static size_t count_withheld(const struct coldplug *c)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->planner.withheld.n; i++)
+	for (size_t i = 0; i < c->machine.planner.withheld.n; i++)
 		n += is_first_withheld(c, i);
 	return n;
 }
@@ -393,51 +397,52 @@ API int64_t coldplug_withheld(struct coldplug *c, const char *const **names)
 {
 	int r = context_open(c);
 
-	c->withheld.n = 0;
-	for (size_t i = 0; !r && i < c->planner.withheld.n; i++) {
-		const struct withheld *w = &c->planner.withheld.items[i];
-		const char *name = w->module != MODULE_NONE ? modules_name(&c->modules, w->module) :
-							      c->planner.requests.items[w->request].text;
+	c->answers.withheld.n = 0;
+	for (size_t i = 0; !r && i < c->machine.planner.withheld.n; i++) {
+		const struct withheld *w = &c->machine.planner.withheld.items[i];
+		const char *name = w->module != MODULE_NONE
+			? modules_name(&c->machine.modules, w->module)
+			: c->machine.planner.requests.items[w->request].text;
 
 		if (is_first_withheld(c, i))
-			r = array_push(&c->withheld, name);
+			r = array_push(&c->answers.withheld, name);
 	}
-	*names = c->withheld.items;
-	return r < 0 ? r : (int64_t)c->withheld.n;
+	*names = c->answers.withheld.items;
+	return r < 0 ? r : (int64_t)c->answers.withheld.n;
 }
 
 API int64_t coldplug_not_found(struct coldplug *c, const char *const **names)
 {
 	int r = context_open(c);
 
-	c->not_found_names.n = 0;
-	for (size_t i = 0; !r && i < c->planner.requests.n; i++) {
-		const struct request *x = &c->planner.requests.items[i];
+	c->answers.not_found_names.n = 0;
+	for (size_t i = 0; !r && i < c->machine.planner.requests.n; i++) {
+		const struct request *x = &c->machine.planner.requests.items[i];
 
 		if (!(x->flags & REQUEST_DEVICE) &&
 		    (x->result == REQUEST_NOTHING || x->result == REQUEST_INVALID))
-			r = array_push(&c->not_found_names, x->text);
+			r = array_push(&c->answers.not_found_names, x->text);
 	}
-	*names = c->not_found_names.items;
-	return r < 0 ? r : (int64_t)c->not_found_names.n;
+	*names = c->answers.not_found_names.items;
+	return r < 0 ? r : (int64_t)c->answers.not_found_names.n;
 }
 
 API void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret)
 {
 	*ret = (struct coldplug_summary){
-		.devices = c->devices.devpaths.n,
-		.aliases = c->n_aliases,
-		.modules = c->n_steps,
-		.loaded = c->totals[LOAD_DONE] + c->totals[LOAD_ALREADY],
-		.declined = c->totals[LOAD_DECLINED],
-		.failed = c->totals[LOAD_FAILED] + c->not_found,
-		.skipped = c->totals[LOAD_SKIPPED],
+		.devices = c->wanted.devices.devpaths.n,
+		.aliases = c->wanted.n_aliases,
+		.modules = c->loading.n_steps,
+		.loaded = c->loading.totals[LOAD_DONE] + c->loading.totals[LOAD_ALREADY],
+		.declined = c->loading.totals[LOAD_DECLINED],
+		.failed = c->loading.totals[LOAD_FAILED] + c->wanted.not_found,
+		.skipped = c->loading.totals[LOAD_SKIPPED],
 		.withheld = count_withheld(c),
 		.lost = c->log.lost,
-		.start_us = c->start_us,
-		.end_us = c->end_us,
-		.events = c->n_events,
-		.events_ignored = c->netlink.ignored,
+		.start_us = c->loading.start_us,
+		.end_us = c->loading.end_us,
+		.events = c->listener.n_events,
+		.events_ignored = c->listener.netlink.ignored,
 	};
 }
 
@@ -446,5 +451,5 @@ API int coldplug_exit_code(struct coldplug *c)
 	struct coldplug_summary s;
 
 	coldplug_get_summary(c, &s);
-	return c->record_failed ? 111 : s.lost ? 2 : s.failed || c->n_cancelled ? 1 : 0;
+	return c->listener.record_failed ? 111 : s.lost ? 2 : s.failed || c->loading.n_cancelled ? 1 : 0;
 }

@@ -44,7 +44,7 @@ struct closure {
 
 static const char *name_of(struct closure *x, uint32_t module)
 {
-	return module == MODULE_NONE ? NULL : modules_name(&x->c->modules, module);
+	return module == MODULE_NONE ? NULL : modules_name(&x->c->machine.modules, module);
 }
 
 static int add_file(struct closure *x, enum coldplug_file_kind kind, const char *path, const char *name,
@@ -53,7 +53,7 @@ static int add_file(struct closure *x, enum coldplug_file_kind kind, const char 
 	struct coldplug_file file = { .kind = kind, .name = name, .by = by };
 
 	file.path = arena_printf(&x->planner->arena, "%s/%s", x->root->path, path);
-	return file.path ? array_push(&x->c->files, file) : -ENOMEM;
+	return file.path ? array_push(&x->c->answers.files, file) : -ENOMEM;
 }
 
 /* More that an image with this module needs, by name or alias. */
@@ -87,8 +87,8 @@ static int add_rules(struct closure *x, const struct config *config, enum rule_k
 		const struct rule *rule = &config->rules[kind].items[i];
 
 		if (!fnmatch(rule->key, name_of(x, module), 0))
-			r = add_names(x, rule->pre, rule->n_pre, module, why) ?:
-				    add_names(x, rule->post, rule->n_post, module, why);
+			r = add_names(x, rule->pre, rule->n_pre, module, why)
+				?: add_names(x, rule->post, rule->n_post, module, why);
 	}
 	return r;
 }
@@ -117,13 +117,13 @@ static const char *const firmware_suffixes[] = { "", ".zst", ".xz" };
 static int firmware_dir(struct closure *x, size_t i, char *path, size_t size)
 {
 	bool has_release = strchr(firmware_dirs[i], '%');
-	const char *release = x->c->release;
+	const char *release = x->c->settings.release;
 
 	if (has_release && !release)
 		return 0;
-	return has_release ?
-		       snprintf(path, size, "lib/firmware/%s%s", i ? "" : "updates/", release) < (int)size :
-		       snprintf(path, size, "%s", firmware_dirs[i]) < (int)size;
+	return has_release
+		? snprintf(path, size, "lib/firmware/%s%s", i ? "" : "updates/", release) < (int)size
+		: snprintf(path, size, "%s", firmware_dirs[i]) < (int)size;
 }
 
 static bool is_file(const struct rootfs *root, const char *path)
@@ -207,13 +207,13 @@ static int glob_dir(struct closure *x, const char *dir, const char *pattern, con
 static int glob_firmware(struct closure *x, const char *pattern, const char *by)
 {
 	char dir[PATH_MAX];
-	size_t before = x->c->files.n;
+	size_t before = x->c->answers.files.n;
 	int r = 0;
 
 	for (size_t d = 0; !r && d < ARRAY_SIZE(firmware_dirs); d++)
 		if (firmware_dir(x, d, dir, sizeof(dir)))
 			r = glob_dir(x, dir, pattern, by);
-	return r < 0 ? r : x->c->files.n > before;
+	return r < 0 ? r : x->c->answers.files.n > before;
 }
 
 /* "../" would name a file elsewhere, in the image too. */
@@ -279,9 +279,9 @@ static int add_builtin_firmware(struct closure *x, uint32_t module)
 	size_t n = strlen(name);
 	int r = 0;
 
-	if (!x->builtin_known && x->c->dir.path) {
-		snprintf(path, sizeof(path), "%s/modules.builtin.modinfo", x->c->dir.path);
-		r = rootfs_read(&x->c->root, path, LIMIT_INDEX, &x->builtin);
+	if (!x->builtin_known && x->c->machine.dir.path) {
+		snprintf(path, sizeof(path), "%s/modules.builtin.modinfo", x->c->machine.dir.path);
+		r = rootfs_read(&x->c->machine.root, path, LIMIT_INDEX, &x->builtin);
 		if (r < 0 && r != -ENOENT && r != -ENOMEM)
 			log_lost(&x->c->log, "/%s: cannot be read: %s", path, strerror(-r));
 	}
@@ -296,7 +296,7 @@ static int add_builtin_firmware(struct closure *x, uint32_t module)
 
 static int add_module_file(struct closure *x, const struct action *a, uint32_t module)
 {
-	const struct module *m = modules_get(&x->c->modules, module);
+	const struct module *m = modules_get(&x->c->machine.modules, module);
 	_cleanup_free_ char *path = NULL;
 	uint32_t by =
 		a->request < x->first_request ? MODULE_NONE : x->by.items[a->request - x->first_request];
@@ -307,14 +307,14 @@ static int add_module_file(struct closure *x, const struct action *a, uint32_t m
 	if (!m->path) {
 		if (!a->command)
 			log_warning(&x->c->log, "%s: is wanted, but /%s/modules.dep has no file for it",
-				    name_of(x, module), x->c->dir.path);
+				    name_of(x, module), x->c->machine.dir.path);
 		return 0;
 	}
 	if (a->command)
 		log_info(&x->c->log, "%s:%u: the image must have what the install command of %s runs",
 			 a->command->origin.file, a->command->origin.line, name_of(x, module));
-	if (asprintf(&path, "%s%s%s", m->path[0] == '/' ? "" : x->c->dir.path, m->path[0] == '/' ? "" : "/",
-		     m->path[0] == '/' ? m->path + 1 : m->path) < 0)
+	if (asprintf(&path, "%s%s%s", m->path[0] == '/' ? "" : x->c->machine.dir.path,
+		     m->path[0] == '/' ? "" : "/", m->path[0] == '/' ? m->path + 1 : m->path) < 0)
 		return -ENOMEM;
 	r = add_file(x, COLDPLUG_FILE_MODULE, path, name_of(x, module), name_of(x, by));
 	return r ?: add_modinfo(x, path, module);
@@ -332,8 +332,8 @@ static int add_module(struct closure *x, const struct action *a)
 	x->seen.items[module] = 1;
 	r = a->builtin ? add_builtin_firmware(x, module) : add_module_file(x, a, module);
 	return r							 ?:
-		       add_rules(x, &x->c->config, RULE_SOFTDEP, module) ?:
-		       add_rules(x, &x->c->config, RULE_WEAKDEP, module) ?:
+		       add_rules(x, &x->c->machine.config, RULE_SOFTDEP, module) ?:
+		       add_rules(x, &x->c->machine.config, RULE_WEAKDEP, module) ?:
 		       add_rules(x, &x->companions, RULE_WEAKDEP, module);
 }
 
@@ -356,7 +356,7 @@ static int find_files(struct closure *x)
 {
 	int r = has_flag(x->c, COLDPLUG_COMPANIONS) ? read_companions(x) : 0;
 
-	x->c->files.n = 0;
+	x->c->answers.files.n = 0;
 	x->first_request = x->planner->requests.n;
 	/* The list grows meanwhile. */
 	for (size_t i = 0; !r && i < x->planner->actions.n; i++) {
@@ -364,17 +364,18 @@ static int find_files(struct closure *x)
 
 		r = add_module(x, &a);
 	}
-	if (x->c->files.n)
-		qsort(x->c->files.items, x->c->files.n, sizeof(*x->c->files.items), compare_files);
+	if (x->c->answers.files.n)
+		qsort(x->c->answers.files.items, x->c->answers.files.n, sizeof(*x->c->answers.files.items),
+		      compare_files);
 	return r;
 }
 
 API int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list)
 {
-	struct closure x = { .c = c, .planner = &c->planner, .root = &c->root };
+	struct closure x = { .c = c, .planner = &c->machine.planner, .root = &c->machine.root };
 	struct rootfs other = ROOTFS_NONE;
-	int r = !has_flag(c, COLDPLUG_DRY_RUN) || !has_flag(c, COLDPLUG_IGNORE_LOADED) ? -EINVAL :
-											 context_open(c);
+	int r = !has_flag(c, COLDPLUG_DRY_RUN) || !has_flag(c, COLDPLUG_IGNORE_LOADED) ? -EINVAL
+										       : context_open(c);
 
 	if (!r && from) {
 		r = rootfs_open(&other, from);
@@ -390,6 +391,6 @@ API int64_t coldplug_closure(struct coldplug *c, const char *from, const struct 
 	file_release(&x.builtin);
 	array_free(&x.seen);
 	array_free(&x.by);
-	*list = c->files.items;
-	return r < 0 ? r : (int64_t)c->files.n;
+	*list = c->answers.files.items;
+	return r < 0 ? r : (int64_t)c->answers.files.n;
 }

@@ -81,13 +81,13 @@ enum coldplug_flag {
 	COLDPLUG_MONITOR,	 /**< after coldplug_run(), coldplug_dispatch() goes on for days (off) */
 	COLDPLUG_FOUND_TYPE,	 /**< a path or number waited for is there when its type is known too (on) */
 	/* of coldplug_insert() and coldplug_remove() only: */
-	COLDPLUG_FIRST_TIME,	    /**< what is there, or gone, already is an error (off) */
-	COLDPLUG_REMOVE_HOLDERS,    /**< the modules that use it go too (off) */
-	COLDPLUG_FORCE_MODVERSION,  /**< symbol versions are not compared (off) */
-	COLDPLUG_FORCE_VERMAGIC,    /**< nor the version magic (off) */
-	COLDPLUG_FORCE_REMOVE,	    /**< removed although it is in use: the kernel may crash (off) */
-	COLDPLUG_FIRMWARE,	 /**< coldplug_closure() lists firmware too (on) */
-	COLDPLUG_COMPANIONS,	 /**< coldplug_closure() adds what engine/companions.c says (on) */
+	COLDPLUG_FIRST_TIME,	   /**< what is there, or gone, already is an error (off) */
+	COLDPLUG_REMOVE_HOLDERS,   /**< the modules that use it go too (off) */
+	COLDPLUG_FORCE_MODVERSION, /**< symbol versions are not compared (off) */
+	COLDPLUG_FORCE_VERMAGIC,   /**< nor the version magic (off) */
+	COLDPLUG_FORCE_REMOVE,	   /**< removed although it is in use: the kernel may crash (off) */
+	COLDPLUG_FIRMWARE,	   /**< coldplug_closure() lists firmware too (on) */
+	COLDPLUG_COMPANIONS,	   /**< coldplug_closure() adds what engine/companions.c says (on) */
 };
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);
 
@@ -172,7 +172,7 @@ enum coldplug_state {
 	COLDPLUG_ALREADY,  /**< somebody else loaded it meanwhile */
 	COLDPLUG_DECLINED, /**< its init found nothing to drive (ENODEV): not a failure */
 	COLDPLUG_FAILED,
-	COLDPLUG_SKIPPED,  /**< not tried, message says why */
+	COLDPLUG_SKIPPED, /**< not tried, message says why */
 };
 
 /** One step of the plan and its result. Fields are only ever added at the end. */
@@ -253,7 +253,7 @@ struct coldplug_file {
 	enum coldplug_file_kind kind;
 	const char *path; /**< absolute, with the root (or from) in front */
 	const char *name; /**< the module's; firmware: the name by which the kernel asks for it */
-	const char *by;	  /**< the module that brought it in; NULL: it was wanted, or is a dependency of such */
+	const char *by; /**< the module that brought it in; NULL: it was wanted, or is a dependency of such */
 };
 
 /** The files that an image needs for all that was wanted so far: modules with their hard dependencies,
@@ -377,12 +377,12 @@ int coldplug_finish(struct coldplug *c);
 
 /** What coldplug_insert() and coldplug_remove() are about to do, or could not. */
 enum coldplug_act_kind {
-	COLDPLUG_ACT_MATCH,	/**< insert: the name asked for means this module */
-	COLDPLUG_ACT_INSMOD,	/**< its file goes to the kernel: path, params */
-	COLDPLUG_ACT_INSTALL,	/**< an install command is run instead: command, params */
-	COLDPLUG_ACT_BUILTIN,	/**< nothing to do (told under COLDPLUG_IGNORE_LOADED only) */
-	COLDPLUG_ACT_RMMOD,	/**< it is taken out of the kernel */
-	COLDPLUG_ACT_REMOVE,	/**< a remove command is run instead: command */
+	COLDPLUG_ACT_MATCH,   /**< insert: the name asked for means this module */
+	COLDPLUG_ACT_INSMOD,  /**< its file goes to the kernel: path, params */
+	COLDPLUG_ACT_INSTALL, /**< an install command is run instead: command, params */
+	COLDPLUG_ACT_BUILTIN, /**< nothing to do (told under COLDPLUG_IGNORE_LOADED only) */
+	COLDPLUG_ACT_RMMOD,   /**< it is taken out of the kernel */
+	COLDPLUG_ACT_REMOVE,  /**< a remove command is run instead: command */
 	/* what went wrong */
 	COLDPLUG_ACT_NO_FILE,	     /**< there is no file of that name */
 	COLDPLUG_ACT_COMMAND_FAILED, /**< command, error: its exit status */
@@ -442,18 +442,18 @@ enum coldplug_json {
 int coldplug_json(struct coldplug *c, enum coldplug_json what, char **ret);
 
 struct coldplug_summary {
-	size_t devices;	 /**< with at least one alias */
-	size_t aliases;	 /**< distinct */
-	size_t modules;	 /**< steps */
-	size_t loaded;	 /**< done or already */
+	size_t devices; /**< with at least one alias */
+	size_t aliases; /**< distinct */
+	size_t modules; /**< steps */
+	size_t loaded;	/**< done or already */
 	size_t declined;
-	size_t failed;	 /**< and names that nothing has */
+	size_t failed; /**< and names that nothing has */
 	size_t skipped;
 	size_t withheld; /**< modules */
 	size_t lost;	 /**< inputs that could not be read */
 	uint64_t start_us;
-	uint64_t end_us; /**< of the last result */
-	uint64_t events; /**< uevents received from the kernel */
+	uint64_t end_us;	 /**< of the last result */
+	uint64_t events;	 /**< uevents received from the kernel */
 	uint64_t events_ignored; /**< messages that were not the kernel's, or broken */
 };
 /** Counts so far. Since 0.1. */

@@ -29,7 +29,8 @@ static int add_words(struct config_text *t, const char *head, const char *const 
 
 static int add_value(struct config_text *t, enum rule_kind kind, const struct rule *rule)
 {
-	const char *const *pre = (const char *const *)rule->pre, *const *post = (const char *const *)rule->post;
+	const char *const *pre = (const char *const *)rule->pre,
+			  *const *post = (const char *const *)rule->post;
 
 	switch (kind) {
 	case RULE_BLACKLIST:
@@ -44,7 +45,8 @@ static int add_value(struct config_text *t, enum rule_kind kind, const struct ru
 	}
 }
 
-static int add_rules(struct config_text *t, const struct config *config, enum rule_kind kind, const char *word)
+static int add_rules(struct config_text *t, const struct config *config, enum rule_kind kind,
+		     const char *word)
 {
 	int r = 0;
 
@@ -76,10 +78,10 @@ static int add_all(struct coldplug *c, struct config_text *t)
 	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(kinds); i++)
-		r = add_rules(t, &c->config, kinds[i].kind, kinds[i].word);
+		r = add_rules(t, &c->machine.config, kinds[i].kind, kinds[i].word);
 	return r ?: add(t, "\n# End of configuration files. Dumping indexes now:\n\n") ?:
-	       moddir_each(&c->dir, MODDIR_ALIAS, add_alias, t) ?:
-	       moddir_each(&c->dir, MODDIR_SYMBOLS, add_alias, t) ?: array_push(&t->text, '\0');
+	       moddir_each(&c->machine.dir, MODDIR_ALIAS, add_alias, t) ?:
+	       moddir_each(&c->machine.dir, MODDIR_SYMBOLS, add_alias, t) ?: array_push(&t->text, '\0');
 }
 
 API int coldplug_config_text(struct coldplug *c, char **ret)

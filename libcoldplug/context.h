@@ -29,112 +29,137 @@ enum alias_seen {
 	ALIAS_AGED, /* but not since context_age_aliases() */
 };
 
-struct coldplug {
-	/* settings */
-	struct log log;
+/* What the caller has set. */
+struct settings {
 	char *root_path;
-	char *module_root;	/* below "/", without a leading slash, or NULL */
+	char *module_root; /* below "/", without a leading slash, or NULL */
 	char *release;
 	char **config_paths;
 	unsigned int jobs;
 	int receive_buffer; /* bytes */
-	uint32_t flags; /* bits of enum coldplug_flag */
+	uint32_t flags;	    /* bits of enum coldplug_flag */
+	unsigned int timeout_ms;
 	char *report_path;
 	char *record_path;
-	char *unpacked; /* a temporary directory to be removed, or NULL */
 	int (*act)(void *userdata, const struct coldplug_act *act);
 	void *act_data;
-	const struct kernel_ops *ops; /* tests: NULL for the running kernel */
-	void *ops_data;
 	void (*progress)(void *userdata, size_t step);
 	void *progress_data;
+	void (*event)(void *userdata, const struct coldplug_event *event);
+	void *event_data;
+	const struct kernel_ops *kernel_ops; /* a test's; NULL: the running kernel's */
+	void *kernel_data;
+};
 
-	/* what is read */
+/* What is read of the machine. */
+struct machine {
 	bool opened;
 	bool loaded_known; /* proc/modules was read */
+	char *unpacked;	   /* a temporary directory to be removed, or NULL */
+	char *module_directory;
 	struct rootfs root;
 	struct moddir dir;
 	struct modules modules;
 	struct config config;
 	struct lookup lookup;
 	struct loaded_list loaded;
-
-	/* what is wanted, planned and done */
 	struct planner planner;
-	struct device_set devices;
-	ARRAY(uint8_t) alias_seen;     /* by alias of devices, enum alias_seen: it is, or will be, a request */
-	ARRAY(uint32_t) new_aliases;   /* not yet requests */
-	size_t n_aliases;	       /* that became requests, ever */
-	struct plan batch;	       /* made, not handed over yet */
-	struct loader *loader;
-	const struct kernel_ops *kernel_ops; /* a test's; NULL: the running kernel's */
-	void *kernel_data;
-	ARRAY(struct load_result) results; /* by step; outcome RESULT_NONE until it comes */
-	ARRAY(struct away *) away;
-	size_t n_results;
+};
 
-	/* what is heard */
-	int epoll_fd; /* the loader, the askers and the source below it; -1 */
+/* What is to become requests. */
+struct wanted {
+	struct device_set devices;
+	ARRAY(uint8_t) alias_seen;   /* by alias of devices, enum alias_seen: it is, or will be, a request */
+	ARRAY(uint32_t) new_aliases; /* not yet requests */
+	size_t n_aliases;	     /* that became requests, ever */
+	size_t not_found;	     /* names that nothing has */
+	bool configure;		     /* modules-load.d counts again */
+	bool put_off;		     /* a name's module is in flight elsewhere (orphans.c) */
+	struct asker devices_asker;  /* for the "uevent" files of devices */
+};
+
+/* What has been planned and handed over, and what came of it. */
+struct loading {
+	struct loader *loader;
+	struct plan batch;		   /* made, not handed over yet */
+	ARRAY(struct load_result) results; /* by step; outcome RESULT_NONE until it comes */
+	size_t n_results;
+	size_t handed;			 /* steps handed over */
+	size_t n_steps;			 /* steps, ever */
+	size_t n_cancelled;		 /* steps that were not started for it */
+	size_t totals[LOAD_SKIPPED + 1]; /* results by outcome, ever */
+	ARRAY(struct away *) away;
+	int report_error;		       /* it cannot be written; told */
+	size_t current_step;		       /* while progress is called */
+	const struct load_result *away_result; /* if the step is away; else NULL */
+	uint64_t start_us;
+	uint64_t end_us;
+};
+
+/* Where everybody waits. */
+struct poller {
+	int epoll_fd;	   /* the loader, the askers and the source below it; -1 */
+	int wake_fd;	   /* an eventfd in epoll_fd, for signal handlers; -1 */
+	int timer_fd;	   /* in epoll_fd, for the end of a burst and for walks without events; -1 */
+	uint64_t timer_us; /* what it is set to; 0: it is not */
+};
+
+/* Where events come from. */
+struct listener {
 	bool listening;
 	struct netlink netlink;
 	struct udev_source *udev; /* instead of netlink */
-	bool rescan;	      /* something was lost: look at /sys */
-	uint64_t rescan_us;   /* since when */
-	bool configure;	      /* modules-load.d counts again */
-	bool put_off;	      /* a name's module is in flight elsewhere (away.c) */
-	unsigned int losses;  /* that did not end: made up for with nothing in flight, and nothing new wanted */
-	bool walk;	      /* look at /sys, but nothing was lost */
-	bool walk_failed;     /* told */
-	bool gap_excused;     /* a gap in the numbers has had its rescan in this settling */
-	char barrier[37];     /* the UUID waited for; "" */
-	uint64_t barrier_us;  /* when to stop waiting for it */
-	uint64_t emptied_us;  /* when all events that were there had been taken */
+	uint64_t n_events;
+	const struct uevent *current_event; /* while the event callback is called */
+	struct record *record;		    /* of the run that is under way */
+	bool record_failed;
+};
+
+/* Whether that was all: settle.c. */
+struct settle {
+	bool rescan;	    /* something was lost: look at /sys */
+	uint64_t rescan_us; /* since when */
+	unsigned int
+		losses;	  /* that did not end: made up for with nothing in flight, and nothing new wanted */
+	bool walk;	  /* look at /sys, but nothing was lost */
+	bool walk_failed; /* told */
+	bool gap_excused; /* a gap in the numbers has had its rescan in this settling */
+	char barrier[37]; /* the UUID waited for; "" */
+	uint64_t barrier_us;	 /* when to stop waiting for it */
+	uint64_t emptied_us;	 /* when all events that were there had been taken */
 	uint64_t barrier_seqnum; /* of the one that has come back through udevd */
 	uint64_t older_us;	 /* when it, or an event from before it, came from there last */
+	uint64_t walked_us;	 /* when the last walk ended */
 	bool newer;		 /* one from after it has come */
-	bool no_barrier;      /* it cannot be had here */
-	bool settled;	      /* the barrier has come back, or a walk has found nothing */
-	bool drained;	      /* and then there was nothing more to take */
-	bool was_cancelled;   /* by coldplug_cancel() */
-	bool done;	      /* coldplug_advance() has said so */
-	uint64_t n_events;
-	uint64_t walked_us;   /* when the last walk ended */
-	struct asker devices_asker; /* for the "uevent" files of devices */
+	bool no_barrier;	 /* it cannot be had here */
+	bool settled;		 /* the barrier has come back, or a walk has found nothing */
+	bool drained;		 /* and then there was nothing more to take */
+	bool done;		 /* coldplug_advance() has said so */
+};
+
+/* What is waited for. */
+struct waiting {
+	struct wait_list waits;
+	struct wait_list mounts;  /* nobody waits for these: only their file systems are of interest */
+	struct asker disks_asker; /* what is on them */
+	bool look_for_waits;	  /* at all devices there are */
+	bool was_cancelled;	  /* by coldplug_cancel() */
+	volatile sig_atomic_t cancelled;
+	uint64_t deadline_us; /* 0: none */
+};
+
+/* What who stays needs. */
+struct monitor {
 	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */
 	uint64_t fingerprint; /* of what context_open() reads; 0 but when monitoring */
 	uint64_t active_us;   /* when something was handed over or a result came */
 	uint64_t quiet_us;    /* so long after that a burst is over */
 	uint64_t stuck_us;    /* and so long when loads are in flight */
-	int timer_fd;	      /* in epoll_fd, for the end of a burst and for walks without events; -1 */
-	uint64_t timer_us;    /* what it is set to; 0: it is not */
-	struct record *record; /* of the run that is under way */
-	bool record_failed;
 	volatile sig_atomic_t reload;
-	void (*event)(void *userdata, const struct coldplug_event *event);
-	void *event_data;
-	const struct uevent *current_event; /* while it is called */
-	size_t current_step;		    /* while progress is called */
-	const struct load_result *away_result; /* if the step is away; else NULL */
+};
 
-	/* what is waited for */
-	struct wait_list waits;
-	struct wait_list mounts; /* nobody waits for these: only their file systems are of interest */
-	struct asker disks_asker; /* what is on them */
-	bool look_for_waits;	  /* at all devices there are */
-	unsigned int timeout_ms;
-	uint64_t deadline_us; /* 0: none */
-	volatile sig_atomic_t cancelled;
-	int wake_fd;	    /* an eventfd in epoll_fd, for signal handlers; -1 */
-	size_t n_cancelled; /* steps that were not started for it */
-	int report_error;   /* it cannot be written; told */
-	size_t handed;	  /* steps handed over */
-	size_t not_found; /* names that nothing has */
-	size_t totals[LOAD_SKIPPED + 1]; /* results by outcome, ever */
-	size_t n_steps;			 /* steps, ever */
-	uint64_t start_us;
-	uint64_t end_us;
-
-	/* what was handed out last */
+/* What was handed out last. */
+struct answers {
 	struct coldplug_step step;
 	char *step_path; /* its path */
 	ARRAY(const char *) names;
@@ -145,8 +170,21 @@ struct coldplug {
 	ARRAY(struct coldplug_loaded) loaded_answer;
 	struct loaded_list loaded_now;
 	struct lookup_matches matches;
-	char *module_directory;
 	ARRAY(struct coldplug_file) files;
+};
+
+struct coldplug {
+	struct log log;
+	struct settings settings;
+	struct machine machine;
+	struct wanted wanted;
+	struct loading loading;
+	struct poller poller;
+	struct listener listener;
+	struct settle settle;
+	struct waiting waiting;
+	struct monitor monitor;
+	struct answers answers;
 };
 
 #define RESULT_NONE UINT32_MAX
@@ -156,7 +194,7 @@ struct coldplug {
 
 static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 {
-	return c->flags & 1u << flag;
+	return c->settings.flags & 1u << flag;
 }
 
 /* Reads what everything else needs, at the first call; 0 or -errno. */

@@ -33,7 +33,7 @@
 
 void context_kernel(struct coldplug *c, struct kernel *ret)
 {
-	kernel_setup(ret, &c->root, c->ops, c->ops_data);
+	kernel_setup(ret, &c->machine.root, c->settings.kernel_ops, c->settings.kernel_data);
 	ret->async_probe = context_async_probe(c);
 	ret->foreground = true;
 	if (has_flag(c, COLDPLUG_FORCE_MODVERSION))
@@ -44,23 +44,24 @@ void context_kernel(struct coldplug *c, struct kernel *ret)
 
 int context_tell(struct coldplug *c, const struct coldplug_act *act)
 {
-	return c->act && c->act(c->act_data, act) ? -ECANCELED : 0;
+	return c->settings.act && c->settings.act(c->settings.act_data, act) ? -ECANCELED : 0;
 }
 
 API const char *coldplug_module_directory(struct coldplug *c)
 {
 	int r = context_open_for_one(c);
 
-	if (r < 0 || c->module_directory)
-		return r < 0 ? NULL : c->module_directory;
-	if (c->dir.path)
-		r = asprintf(&c->module_directory, "%s/%s", c->root.path, c->dir.path);
+	if (r < 0 || c->machine.module_directory)
+		return r < 0 ? NULL : c->machine.module_directory;
+	if (c->machine.dir.path)
+		r = asprintf(&c->machine.module_directory, "%s/%s", c->machine.root.path,
+			     c->machine.dir.path);
 	else
-		r = asprintf(&c->module_directory, "%s/lib/modules/%s", c->root.path,
-			     c->release ? c->release : "");
+		r = asprintf(&c->machine.module_directory, "%s/lib/modules/%s", c->machine.root.path,
+			     c->settings.release ? c->settings.release : "");
 	if (r < 0)
-		c->module_directory = NULL;
-	return c->module_directory;
+		c->machine.module_directory = NULL;
+	return c->machine.module_directory;
 }
 
 struct insertion {
@@ -71,9 +72,9 @@ struct insertion {
 
 static bool in_kernel(struct insertion *in, uint32_t module)
 {
-	const char *name = modules_name(&in->c->modules, module);
+	const char *name = modules_name(&in->c->machine.modules, module);
 
-	if (modules_is_builtin(&in->c->modules, module) > 0)
+	if (modules_is_builtin(&in->c->machine.modules, module) > 0)
 		return true;
 	return in->kernel.ops->initstate(in->kernel.data, &in->kernel.root, name) == INITSTATE_LIVE;
 }
@@ -108,7 +109,7 @@ static int tell_command_failed(struct insertion *in, const struct step *step,
 static int do_step(struct insertion *in, const struct action *a, struct load_result *result)
 {
 	struct step step;
-	int r = planner_fill_step(&in->c->planner, a, &step);
+	int r = planner_fill_step(&in->c->machine.planner, a, &step);
 
 	if (r < 0)
 		return r;
@@ -128,20 +129,21 @@ static int tell_action(struct insertion *in, const struct action *a)
 {
 	struct coldplug *c = in->c;
 	_cleanup_arena_ struct arena arena = {};
-	uint32_t id = c->planner.objects.items[a->object].module;
-	const struct module *m = modules_get(&c->modules, id);
-	struct coldplug_act act = { .kind = COLDPLUG_ACT_INSMOD, .module = modules_name(&c->modules, id) };
+	uint32_t id = c->machine.planner.objects.items[a->object].module;
+	const struct module *m = modules_get(&c->machine.modules, id);
+	struct coldplug_act act = { .kind = COLDPLUG_ACT_INSMOD,
+				    .module = modules_name(&c->machine.modules, id) };
 
-	act.params = planner_params(&c->planner, a);
+	act.params = planner_params(&c->machine.planner, a);
 	if (!m || !act.params)
 		return -ENOMEM;
 	if (a->command) {
 		act.kind = COLDPLUG_ACT_INSTALL;
 		act.command = a->command->value;
 	} else if (m->path) {
-		act.path = m->path[0] == '/' ?
-				   arena_printf(&arena, "%s%s", c->root.path, m->path) :
-				   arena_printf(&arena, "%s/%s/%s", c->root.path, c->dir.path, m->path);
+		act.path = m->path[0] == '/' ? arena_printf(&arena, "%s%s", c->machine.root.path, m->path)
+					     : arena_printf(&arena, "%s/%s/%s", c->machine.root.path,
+							    c->machine.dir.path, m->path);
 		if (!act.path)
 			return -ENOMEM;
 	} else if (a->builtin) {
@@ -156,7 +158,7 @@ static int tell_action(struct insertion *in, const struct action *a)
 static int carry_out(struct insertion *in, const struct action *a, struct load_result *result)
 {
 	struct coldplug *c = in->c;
-	uint32_t module = c->planner.objects.items[a->object].module;
+	uint32_t module = c->machine.planner.objects.items[a->object].module;
 	int r;
 
 	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && in_kernel(in, module)) {
@@ -176,7 +178,7 @@ static int carry_out(struct insertion *in, const struct action *a, struct load_r
 /* Why nothing came of a match: blacklisted is no error, "off" and module_blacklist= are. */
 static int why_withheld(struct insertion *in, const struct lookup_match *match)
 {
-	const struct planner *p = &in->c->planner;
+	const struct planner *p = &in->c->machine.planner;
 
 	for (size_t i = p->withheld.n; i-- > 0;) {
 		const struct withheld *w = &p->withheld.items[i];
@@ -193,17 +195,17 @@ static int insert_match(struct insertion *in, const struct lookup_match *match, 
 {
 	struct coldplug *c = in->c;
 	enum request_result decision = REQUEST_PRESENT;
-	size_t first = c->planner.actions.n;
+	size_t first = c->machine.planner.actions.n;
 	int r;
 
 	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && in_kernel(in, match->module))
 		return has_flag(c, COLDPLUG_FIRST_TIME) ? WAS_THERE : 0;
-	r = planner_expand(&c->planner, in->request, match, &decision);
+	r = planner_expand(&c->machine.planner, in->request, match, &decision);
 	if (!r && decision == REQUEST_WITHHELD)
 		return why_withheld(in, match);
-	for (size_t i = first; !r && i < c->planner.actions.n; i++) {
+	for (size_t i = first; !r && i < c->machine.planner.actions.n; i++) {
 		/* Options may be looked up, but no action is added meanwhile. */
-		struct action a = c->planner.actions.items[i];
+		struct action a = c->machine.planner.actions.items[i];
 
 		r = carry_out(in, &a, result);
 	}
@@ -214,7 +216,7 @@ static int tell_end(struct insertion *in, const struct lookup_match *match, int 
 		    const struct load_result *result)
 {
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_FAILED,
-				    .module = modules_name(&in->c->modules, match->module),
+				    .module = modules_name(&in->c->machine.modules, match->module),
 				    .error = -r,
 				    .message = result->message[0] ? result->message : NULL };
 
@@ -243,11 +245,11 @@ static int look_up(struct insertion *in, const char *name, const char *params)
 		r = context_name_of_path(c, name, of_path);
 		name = of_path;
 	}
-	id = r > 0 ? planner_look_up(&c->planner, name, params, flags) : 0;
+	id = r > 0 ? planner_look_up(&c->machine.planner, name, params, flags) : 0;
 	if (r <= 0 || id < 0)
 		return id < 0 ? (int)id : r == -ENOMEM ? r : -ENOENT;
 	in->request = (uint32_t)id;
-	return c->planner.matches.items.n ? 1 : -ENOENT;
+	return c->machine.planner.matches.items.n ? 1 : -ENOENT;
 }
 
 /* Opens what an insertion needs; 1 when the name means something. */
@@ -273,8 +275,8 @@ API int coldplug_insert(struct coldplug *c, const char *name, const char *params
 	if (r < 0)
 		return r;
 	r = 0;
-	for (size_t i = 0; i < c->planner.matches.items.n; i++) {
-		struct lookup_match match = c->planner.matches.items.items[i];
+	for (size_t i = 0; i < c->machine.planner.matches.items.n; i++) {
+		struct lookup_match match = c->machine.planner.matches.items.items[i];
 		struct load_result result = {};
 
 		r = insert_match(&in, &match, &result);
@@ -291,10 +293,10 @@ API int coldplug_match(struct coldplug *c, const char *name)
 	struct insertion in = { .c = c };
 	int r = begin(&in, name, NULL);
 
-	for (size_t i = 0; r >= 0 && i < c->planner.matches.items.n; i++) {
-		uint32_t module = c->planner.matches.items.items[i].module;
+	for (size_t i = 0; r >= 0 && i < c->machine.planner.matches.items.n; i++) {
+		uint32_t module = c->machine.planner.matches.items.items[i].module;
 		struct coldplug_act act = { .kind = COLDPLUG_ACT_MATCH,
-					    .module = modules_name(&c->modules, module) };
+					    .module = modules_name(&c->machine.modules, module) };
 
 		r = context_tell(c, &act);
 	}

@@ -24,12 +24,15 @@ static void put_rule(struct json *j, const struct rule *rule)
 static void put_devices(struct json *j, struct coldplug *c)
 {
 	json_open(j, "devices", '[');
-	for (uint32_t i = 0; i < c->devices.devpaths.n; i++) {
+	for (uint32_t i = 0; i < c->wanted.devices.devpaths.n; i++) {
 		json_open(j, NULL, '{');
-		json_string(j, "path", intern_string(&c->devices.devpaths, i));
+		json_string(j, "path", intern_string(&c->wanted.devices.devpaths, i));
 		json_open(j, "aliases", '[');
-		for (uint32_t k = c->devices.first.items[i]; k != CLAIM_NONE; k = c->devices.claims.items[k].next)
-			json_string(j, NULL, intern_string(&c->devices.aliases, c->devices.claims.items[k].alias));
+		for (uint32_t k = c->wanted.devices.first.items[i]; k != CLAIM_NONE;
+		     k = c->wanted.devices.claims.items[k].next)
+			json_string(j, NULL,
+				    intern_string(&c->wanted.devices.aliases,
+						  c->wanted.devices.claims.items[k].alias));
 		json_close(j, ']');
 		json_close(j, '}');
 	}
@@ -39,13 +42,14 @@ static void put_devices(struct json *j, struct coldplug *c)
 static void put_requests(struct json *j, struct coldplug *c)
 {
 	static const char *const results[] = {
-		[REQUEST_PLANNED] = "planned", [REQUEST_NOTHING] = "nothing", [REQUEST_INVALID] = "invalid",
-		[REQUEST_PRESENT] = "present", [REQUEST_WITHHELD] = "withheld", [REQUEST_DEFERRED] = "deferred",
+		[REQUEST_PLANNED] = "planned",	 [REQUEST_NOTHING] = "nothing",
+		[REQUEST_INVALID] = "invalid",	 [REQUEST_PRESENT] = "present",
+		[REQUEST_WITHHELD] = "withheld", [REQUEST_DEFERRED] = "deferred",
 	};
 
 	json_open(j, "requests", '[');
-	for (size_t i = 0; i < c->planner.requests.n; i++) {
-		const struct request *request = &c->planner.requests.items[i];
+	for (size_t i = 0; i < c->machine.planner.requests.n; i++) {
+		const struct request *request = &c->machine.planner.requests.items[i];
 
 		json_open(j, NULL, '{');
 		json_string(j, "alias", request->text);
@@ -72,11 +76,11 @@ static void put_reason(struct json *j, struct coldplug *c, const struct reason *
 	json_open(j, NULL, '{');
 	json_string(j, "kind", kinds[reason->kind]);
 	if (reason->kind == REASON_REQUEST) {
-		json_string(j, "alias", c->planner.requests.items[reason->request].text);
+		json_string(j, "alias", c->machine.planner.requests.items[reason->request].text);
 		if (reason->pattern)
 			json_string(j, "pattern", reason->pattern);
 	} else {
-		json_string(j, "by", modules_name(&c->modules, reason->by));
+		json_string(j, "by", modules_name(&c->machine.modules, reason->by));
 	}
 	put_rule(j, reason->rule);
 	json_close(j, '}');
@@ -90,16 +94,16 @@ struct by_module {
 
 static int gather_reasons(struct coldplug *c, struct by_module *b)
 {
-	size_t n = c->planner.reasons.n;
+	size_t n = c->machine.planner.reasons.n;
 
-	b->first = malloc((c->modules.items.n + 1) * sizeof(*b->first));
+	b->first = malloc((c->machine.modules.items.n + 1) * sizeof(*b->first));
 	b->next = malloc((n + 1) * sizeof(*b->next));
 	if (!b->first || !b->next)
 		return -ENOMEM;
-	for (size_t i = 0; i < c->modules.items.n; i++)
+	for (size_t i = 0; i < c->machine.modules.items.n; i++)
 		b->first[i] = UINT32_MAX;
 	for (size_t i = n; i-- > 0;) {
-		uint32_t module = c->planner.reasons.items[i].module;
+		uint32_t module = c->machine.planner.reasons.items[i].module;
 
 		b->next[i] = b->first[module];
 		b->first[module] = (uint32_t)i;
@@ -117,11 +121,11 @@ static void put_edges(struct json *j, struct coldplug *c, uint32_t id, size_t fi
 
 	for (size_t k = 0; k < ARRAY_SIZE(lists); k++) {
 		json_open(j, lists[k].key, '[');
-		for (size_t i = 0; i < c->planner.steps.items[id].n_edges; i++) {
-			const struct step_edge *e = &c->planner.edges.items[first + i];
+		for (size_t i = 0; i < c->machine.planner.steps.items[id].n_edges; i++) {
+			const struct step_edge *e = &c->machine.planner.edges.items[first + i];
 
 			if ((e->kind == EDGE_HARD) == lists[k].hard)
-				json_string(j, NULL, c->planner.steps.items[e->on].name);
+				json_string(j, NULL, c->machine.planner.steps.items[e->on].name);
 		}
 		json_close(j, ']');
 	}
@@ -135,8 +139,8 @@ static void put_step(struct json *j, struct coldplug *c, uint32_t id, size_t fir
 		[STEP_COMMAND] = "command",
 		[STEP_ABSENT] = "absent",
 	};
-	const struct step *s = &c->planner.steps.items[id];
-	uint32_t module = c->planner.step_module.items[id];
+	const struct step *s = &c->machine.planner.steps.items[id];
+	uint32_t module = c->machine.planner.step_module.items[id];
 	_cleanup_arena_ struct arena arena = {};
 
 	json_open(j, NULL, '{');
@@ -153,7 +157,7 @@ static void put_step(struct json *j, struct coldplug *c, uint32_t id, size_t fir
 	put_edges(j, c, id, first_edge);
 	json_open(j, "reasons", '[');
 	for (uint32_t i = reasons->first[module]; i != UINT32_MAX; i = reasons->next[i])
-		put_reason(j, c, &c->planner.reasons.items[i]);
+		put_reason(j, c, &c->machine.planner.reasons.items[i]);
 	json_close(j, ']');
 	json_close(j, '}');
 }
@@ -167,15 +171,16 @@ static void put_withheld(struct json *j, struct coldplug *c)
 	};
 
 	json_open(j, "withheld", '[');
-	for (size_t i = 0; i < c->planner.withheld.n; i++) {
-		const struct withheld *w = &c->planner.withheld.items[i];
+	for (size_t i = 0; i < c->machine.planner.withheld.n; i++) {
+		const struct withheld *w = &c->machine.planner.withheld.items[i];
 
 		json_open(j, NULL, '{');
-		json_string(j, "module", w->module == MODULE_NONE ? NULL : modules_name(&c->modules, w->module));
-		json_string(j, "alias", c->planner.requests.items[w->request].text);
+		json_string(j, "module",
+			    w->module == MODULE_NONE ? NULL : modules_name(&c->machine.modules, w->module));
+		json_string(j, "alias", c->machine.planner.requests.items[w->request].text);
 		json_string(j, "rule", kinds[w->kind]);
 		if (w->kind == WITHHELD_FORBIDDEN)
-			json_string(j, "named", modules_name(&c->modules, w->cause));
+			json_string(j, "named", modules_name(&c->machine.modules, w->cause));
 		put_rule(j, w->rule);
 		json_close(j, '}');
 	}
@@ -192,15 +197,15 @@ static int put_plan(struct json *j, struct coldplug *c)
 		json_open(j, NULL, '{');
 		json_string(j, "program", "coldplug " COLDPLUG_VERSION);
 		json_number(j, "format", REPORT_FORMAT);
-		json_string(j, "release", c->release);
-		json_string(j, "root", c->root.path[0] ? c->root.path : "/");
-		json_number(j, "start_us", (int64_t)c->start_us);
+		json_string(j, "release", c->settings.release);
+		json_string(j, "root", c->machine.root.path[0] ? c->machine.root.path : "/");
+		json_number(j, "start_us", (int64_t)c->loading.start_us);
 		put_devices(j, c);
 		put_requests(j, c);
 		json_open(j, "steps", '[');
-		for (uint32_t id = 0; id < c->planner.steps.n; id++) {
+		for (uint32_t id = 0; id < c->machine.planner.steps.n; id++) {
 			put_step(j, c, id, first_edge, &reasons);
-			first_edge += c->planner.steps.items[id].n_edges;
+			first_edge += c->machine.planner.steps.items[id].n_edges;
 		}
 		json_close(j, ']');
 		put_withheld(j, c);
@@ -233,7 +238,7 @@ static int put_loaded(struct json *j, struct coldplug *c)
 
 static int put_event(struct json *j, struct coldplug *c)
 {
-	const struct uevent *e = c->current_event;
+	const struct uevent *e = c->listener.current_event;
 
 	if (!e)
 		return -EINVAL;
@@ -252,13 +257,13 @@ static int put_event(struct json *j, struct coldplug *c)
 static int put_result(struct json *j, struct coldplug *c)
 {
 	static const char *const outcomes[] = {
-		[LOAD_DONE] = "loaded",	    [LOAD_ALREADY] = "already", [LOAD_DECLINED] = "declined",
+		[LOAD_DONE] = "loaded",	  [LOAD_ALREADY] = "already", [LOAD_DECLINED] = "declined",
 		[LOAD_FAILED] = "failed", [LOAD_SKIPPED] = "skipped",
 	};
 	const struct load_result *result;
 	const struct step *step;
 
-	if (!context_step(c, c->current_step, &step, &result))
+	if (!context_step(c, c->loading.current_step, &step, &result))
 		return -EINVAL;
 	if (result->outcome > LOAD_SKIPPED)
 		return -EINVAL;

@@ -26,8 +26,12 @@ static int copy_string(struct arena *arena, const char **s)
 
 static int copy_step(struct away *a, const struct step *from)
 {
-	struct step s = { .id = from->id, .kind = from->kind, .name = from->name, .path = from->path,
-			  .params = from->params, .command = from->command };
+	struct step s = { .id = from->id,
+			  .kind = from->kind,
+			  .name = from->name,
+			  .path = from->path,
+			  .params = from->params,
+			  .command = from->command };
 	int r = copy_string(&a->arena, &s.name) ?: copy_string(&a->arena, &s.params);
 
 	if (!r && s.path)
@@ -49,21 +53,21 @@ static struct away *free_away(struct away *a)
 int context_set_aside(struct coldplug *c)
 {
 	struct away *a = calloc(1, sizeof(*a));
-	int r = a ? array_make_room(&c->away, 1) : -ENOMEM;
+	int r = a ? array_make_room(&c->loading.away, 1) : -ENOMEM;
 
-	for (size_t i = 0; !r && i < c->handed; i++)
-		if (c->results.items[i].outcome == RESULT_NONE)
-			r = copy_step(a, &c->planner.steps.items[i]);
+	for (size_t i = 0; !r && i < c->loading.handed; i++)
+		if (c->loading.results.items[i].outcome == RESULT_NONE)
+			r = copy_step(a, &c->machine.planner.steps.items[i]);
 	if (r < 0) {
 		if (a)
 			free_away(a);
 		return r;
 	}
 	/* The report of a first settling that was given up is written with them as "pending". */
-	(void)loader_finish_later(c->loader);
-	a->loader = c->loader;
-	c->loader = NULL;
-	c->away.items[c->away.n++] = a;
+	(void)loader_finish_later(c->loading.loader);
+	a->loader = c->loading.loader;
+	c->loading.loader = NULL;
+	c->loading.away.items[c->loading.away.n++] = a;
 	return 0;
 }
 
@@ -71,9 +75,10 @@ int context_mark_away(struct coldplug *c)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < c->away.n; i++)
-		for (size_t k = 0; !r && k < c->away.items[i]->steps.n; k++)
-			r = planner_set_busy(&c->planner, c->away.items[i]->steps.items[k].name);
+	for (size_t i = 0; i < c->loading.away.n; i++)
+		for (size_t k = 0; !r && k < c->loading.away.items[i]->steps.n; k++)
+			r = planner_set_busy(&c->machine.planner,
+					     c->loading.away.items[i]->steps.items[k].name);
 	return r;
 }
 
@@ -81,17 +86,17 @@ size_t context_n_away(const struct coldplug *c)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->away.n; i++)
-		n += c->away.items[i]->steps.n;
+	for (size_t i = 0; i < c->loading.away.n; i++)
+		n += c->loading.away.items[i]->steps.n;
 	return n;
 }
 
 const struct step *context_away_step(const struct coldplug *c, size_t i)
 {
-	for (size_t k = 0; k < c->away.n; k++) {
-		if (i < c->away.items[k]->steps.n)
-			return &c->away.items[k]->steps.items[i];
-		i -= c->away.items[k]->steps.n;
+	for (size_t k = 0; k < c->loading.away.n; k++) {
+		if (i < c->loading.away.items[k]->steps.n)
+			return &c->loading.away.items[k]->steps.items[i];
+		i -= c->loading.away.items[k]->steps.n;
 	}
 	return NULL;
 }
@@ -99,11 +104,11 @@ const struct step *context_away_step(const struct coldplug *c, size_t i)
 /* Its place among all that are away, or -1. */
 static ssize_t place_of(const struct coldplug *c, size_t away, uint32_t step)
 {
-	const struct away *a = c->away.items[away];
+	const struct away *a = c->loading.away.items[away];
 	size_t before = 0;
 
 	for (size_t i = 0; i < away; i++)
-		before += c->away.items[i]->steps.n;
+		before += c->loading.away.items[i]->steps.n;
 	for (size_t i = 0; i < a->steps.n; i++)
 		if (a->steps.items[i].id == step)
 			return (ssize_t)(before + i);
@@ -125,8 +130,8 @@ int context_take_away(struct coldplug *c)
 	struct load_result result;
 	int n = 0, r = 0;
 
-	for (size_t i = 0; r >= 0 && i < c->away.n; i++) {
-		struct away *a = c->away.items[i];
+	for (size_t i = 0; r >= 0 && i < c->loading.away.n; i++) {
+		struct away *a = c->loading.away.items[i];
 
 		while ((r = loader_next(a->loader, &result)) > 0) {
 			ssize_t place = place_of(c, i, result.step);
@@ -134,28 +139,28 @@ int context_take_away(struct coldplug *c)
 			if (place < 0)
 				continue;
 			context_tell_away(c, a->loader, (size_t)place, &result);
-			if (planner_end_busy(&c->planner, context_away_step(c, (size_t)place)->name))
-				c->walk = true;
+			if (planner_end_busy(&c->machine.planner, context_away_step(c, (size_t)place)->name))
+				c->settle.walk = true;
 			drop_step(a, result.step);
 			n++;
 		}
 		if (a->steps.n)
 			continue;
 		free_away(a);
-		c->away.items[i--] = c->away.items[--c->away.n];
+		c->loading.away.items[i--] = c->loading.away.items[--c->loading.away.n];
 	}
 	return r < 0 ? r : n;
 }
 
 void context_cancel_away(struct coldplug *c)
 {
-	for (size_t i = 0; i < c->away.n; i++)
-		(void)loader_cancel(c->away.items[i]->loader);
+	for (size_t i = 0; i < c->loading.away.n; i++)
+		(void)loader_cancel(c->loading.away.items[i]->loader);
 }
 
 void context_free_away(struct coldplug *c)
 {
-	while (c->away.n)
-		free_away(c->away.items[--c->away.n]);
-	array_free(&c->away);
+	while (c->loading.away.n)
+		free_away(c->loading.away.items[--c->loading.away.n]);
+	array_free(&c->loading.away);
 }

@@ -68,8 +68,11 @@ static int read_file(struct record *r, const struct rootfs *root, const char *pa
 
 static int write_file(struct record *r, const char *name, const struct file_bytes *file)
 {
-	struct tar_entry e = { .name = entry_name(name), .data = file->data, .size = file->size, .mode = 0644 };
-	const char *moddir = r->c->dir.path;
+	struct tar_entry e = { .name = entry_name(name),
+			       .data = file->data,
+			       .size = file->size,
+			       .mode = 0644 };
+	const char *moddir = r->c->machine.dir.path;
 
 	/* The indexes' ages decide which is used; of all else the time is of no interest. */
 	if (moddir && !strncmp(e.name, moddir, strlen(moddir)))
@@ -89,13 +92,13 @@ static int add_file_as(struct record *r, const struct rootfs *root, const char *
 
 static int add_file(struct record *r, const char *path, size_t max)
 {
-	return add_file_as(r, &r->c->root, path, path, max);
+	return add_file_as(r, &r->c->machine.root, path, path, max);
 }
 
 static int add_loaded(struct record *r)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	int k = read_file(r, &r->c->root, "proc/modules", LIMIT_PROC_MODULES, &file);
+	int k = read_file(r, &r->c->machine.root, "proc/modules", LIMIT_PROC_MODULES, &file);
 
 	if (k <= 0)
 		return k;
@@ -105,7 +108,7 @@ static int add_loaded(struct record *r)
 
 static int add_link(struct record *r, const char *path)
 {
-	_cleanup_close_ int fd = rootfs_openat(&r->c->root, path, O_PATH | O_NOFOLLOW);
+	_cleanup_close_ int fd = rootfs_openat(&r->c->machine.root, path, O_PATH | O_NOFOLLOW);
 	char target[PATH_MAX];
 	ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
 
@@ -119,7 +122,8 @@ static int add_link(struct record *r, const char *path)
 /* What masks another file does so also below a root that has no /dev/null. */
 static int add_conf(struct record *r, const char *path)
 {
-	return config_is_mask(&r->c->root, path) ? add_link(r, path) : add_file(r, path, LIMIT_CONFIG_FILE);
+	return config_is_mask(&r->c->machine.root, path) ? add_link(r, path)
+							 : add_file(r, path, LIMIT_CONFIG_FILE);
 }
 
 /* The device's own files; uevent is the text of that file, which only the asker reads, or NULL. */
@@ -134,10 +138,11 @@ static int write_device(struct record *r, const char *devpath, const char *ueven
 	if (uevent && asprintf(&text, "%s%s", uevent, *uevent ? "\n" : "") < 0)
 		return -ENOMEM;
 	if (text)
-		k = tar_write(r->file.f, &(struct tar_entry){ .name = path,
-							      .mode = 0644,
-							      .data = text,
-							      .size = strlen(text) });
+		k = tar_write(r->file.f,
+			      &(struct tar_entry){ .name = path,
+						   .mode = 0644,
+						   .data = text,
+						   .size = strlen(text) });
 	snprintf(path, sizeof(path), "sys%s/modalias", devpath);
 	if (!k)
 		k = add_file(r, path, LIMIT_ATTRIBUTE);
@@ -190,7 +195,8 @@ static int take_uevent(void *userdata, const struct ask_answer *answer)
 /* What is to be asked is begun with; see record_take(). */
 static int begin_devices(struct record *r)
 {
-	return walk_devices(&r->c->root, true, &r->c->log, note_device, ask_device, r) ?: asker_go(&r->asker);
+	return walk_devices(&r->c->machine.root, true, &r->c->log, note_device, ask_device, r)
+		?: asker_go(&r->asker);
 }
 
 static int end_devices(struct record *r, unsigned int patience_ms)
@@ -219,7 +225,7 @@ static int add_directory(struct record *r, const char *path, const char *prefix,
 	_cleanup_arena_ struct arena arena = {};
 	ARRAY(char *) names = {};
 	struct dirent *de;
-	int k = rootfs_opendir(&r->c->root, path, &dir);
+	int k = rootfs_opendir(&r->c->machine.root, path, &dir);
 
 	if (k < 0)
 		return 0;
@@ -265,10 +271,11 @@ static int add_named_conf(void *userdata, const struct rootfs *root, const char 
 
 static int add_configuration(struct record *r)
 {
-	const char *const *named = (const char *const *)r->c->config_paths;
+	const char *const *named = (const char *const *)r->c->settings.config_paths;
 	struct log quiet = {}; /* what is wrong with it has been told */
 	struct config c = { .log = &quiet };
-	int k = config_each_file(&c, &r->c->root, named, NULL, named ? add_named_conf : add_modprobe_conf, r);
+	int k = config_each_file(&c, &r->c->machine.root, named, NULL,
+				 named ? add_named_conf : add_modprobe_conf, r);
 
 	for (const char *const *dir = context_load_paths; !k && *dir; dir++)
 		k = add_directory(r, *dir, "", ".conf", add_conf);
@@ -278,12 +285,10 @@ static int add_configuration(struct record *r)
 static int add_machine(struct record *r)
 {
 	struct coldplug *c = r->c;
-	int k = add_file(r, "proc/cmdline", LIMIT_CMDLINE)		?:
-			add_loaded(r) ?:
-									  add_configuration(r);
+	int k = add_file(r, "proc/cmdline", LIMIT_CMDLINE) ?: add_loaded(r) ?: add_configuration(r);
 
-	if (!k && c->dir.path)
-		k = add_directory(r, c->dir.path, "modules.", "", add_index);
+	if (!k && c->machine.dir.path)
+		k = add_directory(r, c->machine.dir.path, "modules.", "", add_index);
 	if (!k)
 		k = begin_devices(r);
 	return k;
@@ -297,7 +302,7 @@ int record_begin(struct record **ret, struct coldplug *c, const char *path)
 	if (!r)
 		return -ENOMEM;
 	r->c = c;
-	asker_init(&r->asker, walk_answer, &c->root, &c->log);
+	asker_init(&r->asker, walk_answer, &c->machine.root, &c->log);
 	k = atomic_file_open(&r->file, path) ?: add_machine(r);
 	if (k < 0)
 		record_abort(r);

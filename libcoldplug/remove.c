@@ -29,7 +29,7 @@ struct removal {
 static int tell(struct removal *rm, enum coldplug_act_kind kind, uint32_t module, int error)
 {
 	struct coldplug_act act = { .kind = kind,
-				    .module = modules_name(&rm->c->modules, module),
+				    .module = modules_name(&rm->c->machine.modules, module),
 				    .error = error };
 
 	return context_tell(rm->c, &act);
@@ -38,7 +38,7 @@ static int tell(struct removal *rm, enum coldplug_act_kind kind, uint32_t module
 static enum initstate state_of(struct removal *rm, uint32_t module)
 {
 	return rm->kernel.ops->initstate(rm->kernel.data, &rm->kernel.root,
-					 modules_name(&rm->c->modules, module));
+					 modules_name(&rm->c->machine.modules, module));
 }
 
 /* -errno: -ENOENT when it is not in the kernel, or the kernel cannot unload. */
@@ -47,7 +47,8 @@ static int refcount(struct removal *rm, uint32_t module)
 	char path[LIMIT_NAME + 32], text[24];
 	int r;
 
-	snprintf(path, sizeof(path), "sys/module/%.255s/refcnt", modules_name(&rm->c->modules, module));
+	snprintf(path, sizeof(path), "sys/module/%.255s/refcnt",
+		 modules_name(&rm->c->machine.modules, module));
 	r = rm->kernel.ops->read(rm->kernel.data, &rm->kernel.root, path, text, sizeof(text));
 	return r < 0 ? r : (int)strtol(text, NULL, 10);
 }
@@ -61,7 +62,7 @@ static int delete_module(struct removal *rm, uint32_t module)
 
 	if (has_flag(rm->c, COLDPLUG_FORCE_REMOVE))
 		flags |= O_TRUNC;
-	while ((r = k->ops->delete_module(k->data, modules_name(&rm->c->modules, module), flags)) ==
+	while ((r = k->ops->delete_module(k->data, modules_name(&rm->c->machine.modules, module), flags)) ==
 		       -EAGAIN &&
 	       waited < rm->wait_ms) {
 		if (ms > rm->wait_ms - waited)
@@ -85,11 +86,11 @@ static int remove_itself(struct removal *rm, uint32_t module)
 
 static int run_command(struct removal *rm, uint32_t module, const struct rule *rule)
 {
-	const char *name = modules_name(&rm->c->modules, module);
+	const char *name = modules_name(&rm->c->machine.modules, module);
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_REMOVE, .module = name };
 	struct kernel_command command = { .module = name, .foreground = true };
 	struct kernel_output output = {};
-	int r = planner_fill_command(&rm->c->planner, rule->value, "", &command.command);
+	int r = planner_fill_command(&rm->c->machine.planner, rule->value, "", &command.command);
 
 	if (r < 0)
 		return r;
@@ -135,7 +136,8 @@ static int list_holders(struct removal *rm, uint32_t module, struct object_list 
 	char path[LIMIT_NAME + 32];
 	int64_t id = 0;
 
-	snprintf(path, sizeof(path), "sys/module/%.255s/holders", modules_name(&rm->c->modules, module));
+	snprintf(path, sizeof(path), "sys/module/%.255s/holders",
+		 modules_name(&rm->c->machine.modules, module));
 	if (rootfs_opendir(&rm->kernel.root, path, &dir) < 0)
 		return 0;
 	while (id >= 0 && (de = readdir(dir))) {
@@ -143,8 +145,8 @@ static int list_holders(struct removal *rm, uint32_t module, struct object_list 
 
 		if (de->d_name[0] == '.')
 			continue;
-		match.module = modules_id(&rm->c->modules, de->d_name, strlen(de->d_name));
-		id = match.module == MODULE_NONE ? -ENOMEM : planner_object(&rm->c->planner, &match);
+		match.module = modules_id(&rm->c->machine.modules, de->d_name, strlen(de->d_name));
+		id = match.module == MODULE_NONE ? -ENOMEM : planner_object(&rm->c->machine.planner, &match);
 		if (id >= 0 && array_push(&list->items, (uint32_t)id) < 0)
 			id = -ENOMEM;
 	}
@@ -154,8 +156,8 @@ static int list_holders(struct removal *rm, uint32_t module, struct object_list 
 static int remove_holders(struct removal *rm, uint32_t module)
 {
 	struct object_list list = {};
-	int r = list_holders(rm, module, &list) ?:
-			remove_list(rm, list.items.items, (uint32_t)list.items.n, true);
+	int r = list_holders(rm, module, &list)
+		?: remove_list(rm, list.items.items, (uint32_t)list.items.n, true);
 
 	array_free(&list.items);
 	return r;
@@ -164,7 +166,7 @@ static int remove_holders(struct removal *rm, uint32_t module)
 /* Errors are not the asker's, who has got what was asked for. */
 static int remove_unused(struct removal *rm, uint32_t module)
 {
-	const struct module *m = modules_get(&rm->c->modules, module);
+	const struct module *m = modules_get(&rm->c->machine.modules, module);
 	const uint32_t *deps = m ? m->deps : NULL;
 	uint32_t n = m ? m->n_deps : 0;
 	int r = m ? 0 : -ENOMEM;
@@ -178,7 +180,7 @@ static int remove_unused(struct removal *rm, uint32_t module)
 static int check_presence(struct removal *rm, uint32_t module, bool asked)
 {
 	enum initstate state;
-	int r = modules_is_builtin(&rm->c->modules, module);
+	int r = modules_is_builtin(&rm->c->machine.modules, module);
 
 	if (r != 0)
 		return r < 0 ? r : asked ? tell(rm, COLDPLUG_ACT_NOT_REMOVABLE, module, 0) ?: -ENOENT : 0;
@@ -206,7 +208,9 @@ static int remove_with_softdeps(struct removal *rm, uint32_t module, const struc
 				bool asked)
 {
 	struct softdeps s = {};
-	int r = has_flag(rm->c, COLDPLUG_IGNORE_INSTALL) ? 0 : planner_softdeps(&rm->c->planner, module, &s);
+	int r = has_flag(rm->c, COLDPLUG_IGNORE_INSTALL)
+		? 0
+		: planner_softdeps(&rm->c->machine.planner, module, &s);
 
 	if (r < 0)
 		return r;
@@ -229,13 +233,13 @@ static int check_depth(struct removal *rm, uint32_t module)
 	if (rm->depth < LIMIT_SOFTDEP_DEPTH && rm->visits++ < LIMIT_STEPS)
 		return 0;
 	log_error(&rm->c->log, "%s: softdeps lead from one to the next without end",
-		  modules_name(&rm->c->modules, module));
+		  modules_name(&rm->c->machine.modules, module));
 	return -ELOOP;
 }
 
 static int remove_object(struct removal *rm, uint32_t object, bool holders, bool asked)
 {
-	const struct object *o = &rm->c->planner.objects.items[object];
+	const struct object *o = &rm->c->machine.planner.objects.items[object];
 	uint32_t module = o->module;
 	const struct rule *command = NULL;
 	int r = check_depth(rm, module);
@@ -245,7 +249,8 @@ static int remove_object(struct removal *rm, uint32_t object, bool holders, bool
 	if (!has_flag(rm->c, COLDPLUG_IGNORE_INSTALL))
 		command = o->remove;
 	if (!has_flag(rm->c, COLDPLUG_IGNORE_INSTALL) && !command)
-		command = config_match(&rm->c->config, RULE_REMOVE, modules_name(&rm->c->modules, module));
+		command = config_match(&rm->c->machine.config, RULE_REMOVE,
+				       modules_name(&rm->c->machine.modules, module));
 	rm->depth++;
 	r = remove_with_softdeps(rm, module, command, holders, asked);
 	rm->depth--;
@@ -261,16 +266,16 @@ API int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_
 	if (r < 0)
 		return r;
 	context_kernel(c, &rm.kernel);
-	id = planner_look_up(&c->planner, name, NULL, 0);
+	id = planner_look_up(&c->machine.planner, name, NULL, 0);
 	if (id < 0)
 		return (int)id;
-	r = c->planner.matches.items.n				    ? 0 :
-	    c->planner.requests.items[id].result == REQUEST_INVALID ? -EINVAL :
-								      -ENOENT;
-	for (size_t i = 0; !r && i < c->planner.matches.items.n; i++) {
-		id = planner_object(&c->planner, &c->planner.matches.items.items[i]);
-		r = id < 0 ? (int)id :
-			     remove_object(&rm, (uint32_t)id, has_flag(c, COLDPLUG_REMOVE_HOLDERS), true);
+	r = c->machine.planner.matches.items.n					  ? 0
+		: c->machine.planner.requests.items[id].result == REQUEST_INVALID ? -EINVAL
+										  : -ENOENT;
+	for (size_t i = 0; !r && i < c->machine.planner.matches.items.n; i++) {
+		id = planner_object(&c->machine.planner, &c->machine.planner.matches.items.items[i]);
+		r = id < 0 ? (int)id
+			   : remove_object(&rm, (uint32_t)id, has_flag(c, COLDPLUG_REMOVE_HOLDERS), true);
 	}
 	return r;
 }

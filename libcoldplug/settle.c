@@ -58,31 +58,31 @@
 
 static bool in_flight(const struct coldplug *c)
 {
-	return c->n_results < c->handed;
+	return c->loading.n_results < c->loading.handed;
 }
 
 static int watch(struct coldplug *c, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
 
-	return epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+	return epoll_ctl(c->poller.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
 int context_watch_loader(struct coldplug *c)
 {
 	int r;
 
-	if (c->epoll_fd < 0) {
-		c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-		c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-		if (c->epoll_fd < 0 || c->wake_fd < 0 || c->timer_fd < 0)
+	if (c->poller.epoll_fd < 0) {
+		c->poller.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+		c->poller.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		c->poller.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		if (c->poller.epoll_fd < 0 || c->poller.wake_fd < 0 || c->poller.timer_fd < 0)
 			return -errno;
-		r = watch(c, c->wake_fd) ?: watch(c, c->timer_fd);
+		r = watch(c, c->poller.wake_fd) ?: watch(c, c->poller.timer_fd);
 		if (r < 0)
 			return r;
 	}
-	r = c->loader ? watch(c, loader_fd(c->loader)) : 0;
+	r = c->loading.loader ? watch(c, loader_fd(c->loading.loader)) : 0;
 	return r == -EEXIST ? 0 : r;
 }
 
@@ -102,7 +102,7 @@ static bool listens_to_udevd(struct coldplug *c)
 		return false;
 	if (!udev_source_available())
 		log_lost(&c->log, "built without libudev: the kernel's events are taken, not udevd's");
-	else if (!udev_source_has_daemon(&c->root))
+	else if (!udev_source_has_daemon(&c->machine.root))
 		log_warning(&c->log,
 			    "udevd does not run (no /" UDEV_CONTROL "): the kernel's events are taken");
 	else
@@ -113,15 +113,15 @@ static bool listens_to_udevd(struct coldplug *c)
 int context_listen(struct coldplug *c)
 {
 	int r = context_watch_loader(c)			  ?:
-			watch_asker(c, &c->devices_asker) ?:
-							    watch_asker(c, &c->disks_asker);
+			watch_asker(c, &c->wanted.devices_asker) ?:
+							    watch_asker(c, &c->waiting.disks_asker);
 	bool udev;
 
-	if (r < 0 || c->listening)
+	if (r < 0 || c->listener.listening)
 		return r;
 	udev = listens_to_udevd(c);
-	r = udev ? udev_source_open(&c->udev, c->receive_buffer) :
-		   netlink_open(&c->netlink, c->receive_buffer);
+	r = udev ? udev_source_open(&c->listener.udev, c->settings.receive_buffer)
+		 : netlink_open(&c->listener.netlink, c->settings.receive_buffer);
 	if (r < 0) {
 		log_lost(
 			&c->log,
@@ -129,23 +129,23 @@ int context_listen(struct coldplug *c)
 			udev ? "udev's" : "the kernel's", strerror(-r));
 		return 0;
 	}
-	c->listening = true;
-	return watch(c, c->udev ? udev_source_fd(c->udev) : c->netlink.fd);
+	c->listener.listening = true;
+	return watch(c, c->listener.udev ? udev_source_fd(c->listener.udev) : c->listener.netlink.fd);
 }
 
 void context_stop_listening(struct coldplug *c)
 {
-	netlink_close(&c->netlink);
-	c->udev = udev_source_close(c->udev);
-	if (c->epoll_fd >= 0)
-		close(c->epoll_fd);
-	if (c->wake_fd >= 0)
-		close(c->wake_fd);
-	if (c->timer_fd >= 0)
-		close(c->timer_fd);
-	c->epoll_fd = c->wake_fd = c->timer_fd = -1;
-	c->timer_us = 0;
-	c->listening = false;
+	netlink_close(&c->listener.netlink);
+	c->listener.udev = udev_source_close(c->listener.udev);
+	if (c->poller.epoll_fd >= 0)
+		close(c->poller.epoll_fd);
+	if (c->poller.wake_fd >= 0)
+		close(c->poller.wake_fd);
+	if (c->poller.timer_fd >= 0)
+		close(c->poller.timer_fd);
+	c->poller.epoll_fd = c->poller.wake_fd = c->poller.timer_fd = -1;
+	c->poller.timer_us = 0;
+	c->listener.listening = false;
 }
 
 /* Whether an event can bring a device that wants a driver. unbind and remove cannot. */
@@ -158,18 +158,18 @@ static bool brings_device(const struct uevent *e)
 static void take_module_event(struct coldplug *c, const struct uevent *e)
 {
 	const char *name = strrchr(e->devpath, '/') + 1;
-	uint32_t id = intern_find(&c->modules.names, name, strlen(name));
+	uint32_t id = intern_find(&c->machine.modules.names, name, strlen(name));
 
-	if (id == INTERN_NONE || id >= c->planner.loaded.n)
+	if (id == INTERN_NONE || id >= c->machine.planner.loaded.n)
 		return;
 	if (!strcmp(e->action, "add"))
-		c->planner.loaded.items[id] = 1;
+		c->machine.planner.loaded.items[id] = 1;
 	if (strcmp(e->action, "remove") != 0)
 		return;
-	c->planner.loaded.items[id] = 0;
-	c->planner.step_of.items[id] = 0;
-	if (c->alias_seen.n)
-		memset(c->alias_seen.items, ALIAS_NEW, c->alias_seen.n);
+	c->machine.planner.loaded.items[id] = 0;
+	c->machine.planner.step_of.items[id] = 0;
+	if (c->wanted.alias_seen.n)
+		memset(c->wanted.alias_seen.items, ALIAS_NEW, c->wanted.alias_seen.n);
 }
 
 static void tell_event(struct coldplug *c, const struct uevent *e)
@@ -177,52 +177,52 @@ static void tell_event(struct coldplug *c, const struct uevent *e)
 	struct coldplug_event event = { e->action,   e->devpath, e->subsystem,
 					e->modalias, e->devname, e->seqnum };
 
-	c->current_event = e;
-	if (c->event)
-		c->event(c->event_data, &event);
-	c->current_event = NULL;
+	c->listener.current_event = e;
+	if (c->settings.event)
+		c->settings.event(c->settings.event_data, &event);
+	c->listener.current_event = NULL;
 }
 
 /* Perhaps something was lost, and it is worth a walk (ask()). */
 static bool has_gap(const struct coldplug *c)
 {
-	return c->netlink.gap && !c->gap_excused;
+	return c->listener.netlink.gap && !c->settle.gap_excused;
 }
 
 static void take_barrier(struct coldplug *c, const struct uevent *e)
 {
-	c->barrier[0] = '\0';
-	c->settled = !has_gap(c);
-	c->barrier_seqnum = e->seqnum;
-	c->older_us = context_now_us();
-	c->newer = false;
+	c->settle.barrier[0] = '\0';
+	c->settle.settled = !has_gap(c);
+	c->settle.barrier_seqnum = e->seqnum;
+	c->settle.older_us = context_now_us();
+	c->settle.newer = false;
 }
 
 /* What udevd is at: events from before the barrier, or from after it. */
 static void note_age(struct coldplug *c, const struct uevent *e)
 {
-	if (e->seqnum > c->barrier_seqnum)
-		c->newer = true;
+	if (e->seqnum > c->settle.barrier_seqnum)
+		c->settle.newer = true;
 	else
-		c->older_us = context_now_us();
+		c->settle.older_us = context_now_us();
 }
 
 static void want_rescan(struct coldplug *c)
 {
-	if (!c->rescan)
-		c->rescan_us = context_now_us();
-	c->rescan = true;
+	if (!c->settle.rescan)
+		c->settle.rescan_us = context_now_us();
+	c->settle.rescan = true;
 }
 
 /* Whether what it hears can be all. */
 static bool hears(const struct coldplug *c)
 {
-	return c->listening && !c->no_barrier;
+	return c->listener.listening && !c->settle.no_barrier;
 }
 
 static bool has_given_up(const struct coldplug *c)
 {
-	return c->losses >= LOSSES_AT_MOST;
+	return c->settle.losses >= LOSSES_AT_MOST;
 }
 
 static bool has_events(const struct coldplug *c)
@@ -233,12 +233,13 @@ static bool has_events(const struct coldplug *c)
 /* A settling that begins again with each loss would never end while a storm lasts. */
 static void count_loss(struct coldplug *c)
 {
-	if (c->monitoring || !has_events(c))
+	if (c->monitor.monitoring || !has_events(c))
 		return;
-	c->losses++;
+	c->settle.losses++;
 	if (has_given_up(c))
-		log_lost(&c->log, "events come faster than they can be taken and are lost again and again: "
-				  "devices that appear late are found by walking only");
+		log_lost(&c->log,
+			 "events come faster than they can be taken and are lost again and again: "
+			 "devices that appear late are found by walking only");
 }
 
 /* Who has given up hearing all walks once more when nothing is in flight (ask()), and not for each loss: with
@@ -247,35 +248,37 @@ static void lose_events(struct coldplug *c)
 {
 	if (!has_given_up(c))
 		want_rescan(c);
-	c->barrier[0] = '\0'; /* perhaps it was among what is lost */
+	c->settle.barrier[0] = '\0'; /* perhaps it was among what is lost */
 }
 
 static int take_event(struct coldplug *c, const struct uevent *e)
 {
-	c->n_events++;
-	if (e->synth_uuid && c->barrier[0] && !strcmp(e->synth_uuid, c->barrier)) {
+	c->listener.n_events++;
+	if (e->synth_uuid && c->settle.barrier[0] && !strcmp(e->synth_uuid, c->settle.barrier)) {
 		take_barrier(c, e);
 		return 0;
 	}
-	if (c->udev && c->settled)
+	if (c->listener.udev && c->settle.settled)
 		note_age(c, e);
 	tell_event(c, e);
-	if (c->record) {
-		int r = record_event(c->record, e, context_now_us() - c->start_us);
+	if (c->listener.record) {
+		int r = record_event(c->listener.record, e, context_now_us() - c->loading.start_us);
 
 		if (r < 0)
 			return r;
 	}
 	/* Only then: before 5.11 the event of a module whose init fails comes all the same. */
-	if (c->monitoring && !strncmp(e->devpath, "/module/", 8))
+	if (c->monitor.monitoring && !strncmp(e->devpath, "/module/", 8))
 		take_module_event(c, e);
 	if (!strcmp(e->action, "remove") && e->modalias)
 		context_forget_alias(c, e->modalias);
 	if (!brings_device(e))
 		return 0;
 	if (e->devname && e->subsystem && !strcmp(e->subsystem, "block")) {
-		int r = wait_list_check_block(&c->waits, &c->root, &c->disks_asker, e->devname) ?:
-				wait_list_check_block(&c->mounts, &c->root, &c->disks_asker, e->devname);
+		int r = wait_list_check_block(&c->waiting.waits, &c->machine.root, &c->waiting.disks_asker,
+					      e->devname)
+			?: wait_list_check_block(&c->waiting.mounts, &c->machine.root,
+						 &c->waiting.disks_asker, e->devname);
 
 		if (r < 0)
 			return r;
@@ -289,10 +292,11 @@ static int take_events(struct coldplug *c)
 	struct uevent e;
 	int r = 0;
 
-	for (int i = 0; c->listening && r >= 0 && i < EVENTS_AT_ONCE; i++) {
-		r = c->udev ? udev_source_receive(c->udev, &e) : netlink_receive(&c->netlink, &e);
+	for (int i = 0; c->listener.listening && r >= 0 && i < EVENTS_AT_ONCE; i++) {
+		r = c->listener.udev ? udev_source_receive(c->listener.udev, &e)
+				     : netlink_receive(&c->listener.netlink, &e);
 		if (r == NETLINK_NOTHING) {
-			c->emptied_us = context_now_us();
+			c->settle.emptied_us = context_now_us();
 			return 0;
 		}
 		if (r == NETLINK_LOST)
@@ -300,7 +304,7 @@ static int take_events(struct coldplug *c)
 		else if (r == NETLINK_EVENT)
 			r = take_event(c, &e);
 	}
-	return r < 0 ? r : c->listening;
+	return r < 0 ? r : c->listener.listening;
 }
 
 static int start_afresh(struct coldplug *c, bool keep_aliases);
@@ -308,16 +312,17 @@ static int start_afresh(struct coldplug *c, bool keep_aliases);
 /* A burst begins. What it is to be found with was read when the last one was over. */
 static int refresh(struct coldplug *c)
 {
-	if (!c->monitoring || c->handed || !c->new_aliases.n || context_fingerprint(c) == c->fingerprint)
+	if (!c->monitor.monitoring || c->loading.handed || !c->wanted.new_aliases.n ||
+	    context_fingerprint(c) == c->monitor.fingerprint)
 		return 0;
 	return start_afresh(c, true);
 }
 
 static int want_names(struct coldplug *c)
 {
-	bool configure = c->configure;
+	bool configure = c->wanted.configure;
 
-	c->configure = false;
+	c->wanted.configure = false;
 	return (configure ? coldplug_want_configured(c) : 0) ?: context_want_filesystems(c);
 }
 
@@ -329,15 +334,15 @@ static int64_t load_wanted(struct coldplug *c)
 
 	if (n < 0)
 		return n;
-	if (!n && c->planner.batch_steps == c->planner.steps.n)
+	if (!n && c->machine.planner.batch_steps == c->machine.planner.steps.n)
 		return 0;
 	n = coldplug_plan(c);
 	if (n > 0) {
 		/* A barrier sent before says nothing about what these loads will bring. */
-		c->barrier[0] = '\0';
-		c->settled = c->drained = false;
+		c->settle.barrier[0] = '\0';
+		c->settle.settled = c->settle.drained = false;
 		if (!has_given_up(c))
-			c->losses = 0;
+			c->settle.losses = 0;
 	}
 	r = n < 0 ? (int)n : coldplug_load(c);
 	return r < 0 ? r : n;
@@ -349,10 +354,10 @@ static int look_again(struct coldplug *c)
 {
 	int64_t n = has_flag(c, COLDPLUG_DRY_RUN) ? coldplug_walk(c) : context_walk(c);
 
-	c->rescan = c->walk = c->netlink.gap = false;
+	c->settle.rescan = c->settle.walk = c->listener.netlink.gap = false;
 	context_want_again(c);
-	c->look_for_waits = true;
-	c->walked_us = context_now_us();
+	c->waiting.look_for_waits = true;
+	c->settle.walked_us = context_now_us();
 	return n == -ENOMEM ? -ENOMEM : 0;
 }
 
@@ -360,8 +365,10 @@ static int take_disk(void *userdata, const struct ask_answer *answer)
 {
 	struct coldplug *c = userdata;
 
-	return wait_list_take_answer(&c->waits, &c->root, &c->disks_asker, &c->log, answer) ?:
-		       wait_list_take_answer(&c->mounts, &c->root, &c->disks_asker, &c->log, answer);
+	return wait_list_take_answer(&c->waiting.waits, &c->machine.root, &c->waiting.disks_asker, &c->log,
+				     answer)
+		?: wait_list_take_answer(&c->waiting.mounts, &c->machine.root, &c->waiting.disks_asker,
+					 &c->log, answer);
 }
 
 /* After what is known has been handed over: loading comes first. */
@@ -369,23 +376,23 @@ static int ask_slow_ones(struct coldplug *c)
 {
 	int r = 0;
 
-	if (c->look_for_waits && wait_list_pending(&c->waits))
-		r = wait_list_check_all(&c->waits, &c->root, &c->disks_asker);
-	if (!r && c->look_for_waits && wait_list_pending(&c->mounts))
-		r = wait_list_check_all(&c->mounts, &c->root, &c->disks_asker);
-	c->look_for_waits = false;
-	return r ?: asker_go(&c->disks_asker) ?: asker_go(&c->devices_asker);
+	if (c->waiting.look_for_waits && wait_list_pending(&c->waiting.waits))
+		r = wait_list_check_all(&c->waiting.waits, &c->machine.root, &c->waiting.disks_asker);
+	if (!r && c->waiting.look_for_waits && wait_list_pending(&c->waiting.mounts))
+		r = wait_list_check_all(&c->waiting.mounts, &c->machine.root, &c->waiting.disks_asker);
+	c->waiting.look_for_waits = false;
+	return r ?: asker_go(&c->waiting.disks_asker) ?: asker_go(&c->wanted.devices_asker);
 }
 
 static bool is_asking(const struct coldplug *c)
 {
-	return asker_busy(&c->devices_asker) || asker_busy(&c->disks_asker);
+	return asker_busy(&c->wanted.devices_asker) || asker_busy(&c->waiting.disks_asker);
 }
 
 static int wait_for_news(struct coldplug *c, int timeout_ms)
 {
 	struct epoll_event event;
-	int n = epoll_wait(c->epoll_fd, &event, 1, timeout_ms);
+	int n = epoll_wait(c->poller.epoll_fd, &event, 1, timeout_ms);
 
 	return n < 0 && errno != EINTR ? -errno : 0;
 }
@@ -395,21 +402,21 @@ static void heed_signals(struct coldplug *c)
 {
 	uint64_t count;
 
-	(void)!read(c->wake_fd, &count, sizeof(count));
-	if (read(c->timer_fd, &count, sizeof(count)) > 0)
-		c->timer_us = 0;
-	if (!c->cancelled)
+	(void)!read(c->poller.wake_fd, &count, sizeof(count));
+	if (read(c->poller.timer_fd, &count, sizeof(count)) > 0)
+		c->poller.timer_us = 0;
+	if (!c->waiting.cancelled)
 		return;
-	c->cancelled = 0;
-	c->was_cancelled = true;
-	if (c->loader)
-		loader_cancel(c->loader);
+	c->waiting.cancelled = 0;
+	c->waiting.was_cancelled = true;
+	if (c->loading.loader)
+		loader_cancel(c->loading.loader);
 	context_cancel_away(c);
 }
 
 API int coldplug_fd(struct coldplug *c)
 {
-	return c->epoll_fd;
+	return c->poller.epoll_fd;
 }
 
 /* All that the next burst needs, while there is time. A loading process that cannot be had now is asked for
@@ -419,7 +426,7 @@ static void get_ready(struct coldplug *c)
 	const char *value;
 
 	for (int i = 0; i < MODDIR_INDEXES; i++)
-		(void)moddir_find(&c->dir, (enum moddir_index)i, "", &value);
+		(void)moddir_find(&c->machine.dir, (enum moddir_index)i, "", &value);
 	if (!coldplug_start(c))
 		(void)context_watch_loader(c);
 }
@@ -429,10 +436,10 @@ static void get_ready(struct coldplug *c)
 static int start_afresh(struct coldplug *c, bool keep_aliases)
 {
 	int level = c->log.level, r;
-	bool reload = c->reload;
+	bool reload = c->monitor.reload;
 
 	/* Now: a signal that comes from here on is heeded the next time. */
-	c->reload = 0;
+	c->monitor.reload = 0;
 	r = in_flight(c) ? context_set_aside(c) : 0;
 	if (r < 0)
 		return r;
@@ -444,7 +451,7 @@ static int start_afresh(struct coldplug *c, bool keep_aliases)
 		get_ready(c);
 	c->log.level = level;
 	if (reload)
-		c->walk = c->configure = true;
+		c->settle.walk = c->wanted.configure = true;
 	return r;
 }
 
@@ -452,20 +459,21 @@ static int start_afresh(struct coldplug *c, bool keep_aliases)
  * are in flight, which may never return. */
 static uint64_t end_of_burst(const struct coldplug *c)
 {
-	return c->active_us + (in_flight(c) ? c->stuck_us : c->quiet_us);
+	return c->monitor.active_us + (in_flight(c) ? c->monitor.stuck_us : c->monitor.quiet_us);
 }
 
 static bool has_grown(const struct coldplug *c)
 {
-	return c->planner.requests.n > REQUESTS_AT_ONCE || c->devices.aliases.n > REQUESTS_AT_ONCE;
+	return c->machine.planner.requests.n > REQUESTS_AT_ONCE ||
+		c->wanted.devices.aliases.n > REQUESTS_AT_ONCE;
 }
 
 static bool is_stale(const struct coldplug *c)
 {
 	/* Without a fingerprint: read before it began to stay. */
-	if (c->reload || has_grown(c) || !c->fingerprint)
+	if (c->monitor.reload || has_grown(c) || !c->monitor.fingerprint)
 		return true;
-	return c->handed && (!c->loader || context_now_us() >= end_of_burst(c));
+	return c->loading.handed && (!c->loading.loader || context_now_us() >= end_of_burst(c));
 }
 
 /* Without events nobody says that a device has gone: who knows only walks keeps what it has seen. */
@@ -484,11 +492,11 @@ static int make_up_for_lost(struct coldplug *c, bool emptied)
 {
 	int r;
 
-	if (!emptied && context_now_us() < c->rescan_us + RESCAN_LATE_US)
+	if (!emptied && context_now_us() < c->settle.rescan_us + RESCAN_LATE_US)
 		return 0;
 	if (!emptied || !in_flight(c))
 		count_loss(c);
-	r = (c->monitoring ? start_afresh(c, false) : 0) ?: look_again(c);
+	r = (c->monitor.monitoring ? start_afresh(c, false) : 0) ?: look_again(c);
 	if (r >= 0 && !emptied)
 		want_rescan(c);
 	return r;
@@ -497,29 +505,29 @@ static int make_up_for_lost(struct coldplug *c, bool emptied)
 /* Without events: another walk, in which what the one before has not seen has gone. */
 static void walk_now_and_then(struct coldplug *c)
 {
-	if (!c->monitoring || hears(c) || context_now_us() < c->walked_us + IDLE_WALK_US)
+	if (!c->monitor.monitoring || hears(c) || context_now_us() < c->settle.walked_us + IDLE_WALK_US)
 		return;
 	context_age_aliases(c);
-	c->walk = true;
+	c->settle.walk = true;
 }
 
 static void set_timer(struct coldplug *c)
 {
-	uint64_t until = c->handed ? end_of_burst(c) : 0, walk = c->walked_us + IDLE_WALK_US;
+	uint64_t until = c->loading.handed ? end_of_burst(c) : 0, walk = c->settle.walked_us + IDLE_WALK_US;
 	struct itimerspec t = {};
 
-	if (!c->monitoring)
+	if (!c->monitor.monitoring)
 		return;
 	if (!hears(c) && (!until || walk < until))
 		until = walk;
-	if (c->rescan && (!until || c->rescan_us + RESCAN_LATE_US < until))
-		until = c->rescan_us + RESCAN_LATE_US;
-	if (until == c->timer_us)
+	if (c->settle.rescan && (!until || c->settle.rescan_us + RESCAN_LATE_US < until))
+		until = c->settle.rescan_us + RESCAN_LATE_US;
+	if (until == c->poller.timer_us)
 		return;
 	t.it_value.tv_sec = (time_t)(until / 1000000);
 	t.it_value.tv_nsec = (long)(until % 1000000) * 1000;
-	timerfd_settime(c->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
-	c->timer_us = until;
+	timerfd_settime(c->poller.timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
+	c->poller.timer_us = until;
 }
 
 API int coldplug_dispatch(struct coldplug *c)
@@ -528,16 +536,16 @@ API int coldplug_dispatch(struct coldplug *c)
 	int r = results < 0 ? results : 0;
 
 	heed_signals(c);
-	if (r >= 0 && c->monitoring && is_stale(c))
+	if (r >= 0 && c->monitor.monitoring && is_stale(c))
 		r = forget_burst(c);
 	walk_now_and_then(c);
 	if (r >= 0)
-		r = context_take_devices(c) ?: asker_take(&c->disks_asker, take_disk, c);
+		r = context_take_devices(c) ?: asker_take(&c->waiting.disks_asker, take_disk, c);
 	if (r >= 0)
 		r = take_events(c);
-	if (r >= 0 && c->rescan)
+	if (r >= 0 && c->settle.rescan)
 		r = make_up_for_lost(c, r == 0);
-	else if (r >= 0 && c->walk)
+	else if (r >= 0 && c->settle.walk)
 		r = look_again(c);
 	if (r >= 0) {
 		int64_t n = load_wanted(c);
@@ -552,7 +560,7 @@ API int coldplug_wait(struct coldplug *c)
 {
 	int r = context_watch_loader(c);
 
-	while (r >= 0 && c->loader && in_flight(c)) {
+	while (r >= 0 && c->loading.loader && in_flight(c)) {
 		r = wait_for_news(c, -1);
 		heed_signals(c);
 		if (r >= 0)
@@ -565,8 +573,8 @@ static void give_up_barriers(struct coldplug *c, const char *why)
 {
 	log_lost(&c->log, "/sys/module/printk/uevent: %s: devices that appear late are found by walking only",
 		 why);
-	c->barrier[0] = '\0';
-	c->no_barrier = true;
+	c->settle.barrier[0] = '\0';
+	c->settle.no_barrier = true;
 }
 
 /* Nothing is in flight: has the kernel said all? With events a barrier asks it. Without, a walk does:
@@ -574,22 +582,22 @@ static void give_up_barriers(struct coldplug *c, const char *why)
 static int ask(struct coldplug *c)
 {
 	bool gap = has_events(c) && has_gap(c);
-	size_t before = c->n_aliases;
+	size_t before = c->wanted.n_aliases;
 	int r;
 
 	if (has_events(c) && !gap) {
-		r = netlink_send_barrier(&c->root, c->barrier);
-		c->barrier_us = context_now_us() + (c->udev ? UDEV_BARRIER_US : BARRIER_US);
+		r = netlink_send_barrier(&c->machine.root, c->settle.barrier);
+		c->settle.barrier_us = context_now_us() + (c->listener.udev ? UDEV_BARRIER_US : BARRIER_US);
 		if (r < 0)
 			give_up_barriers(c, strerror(-r));
 		return 0;
 	}
-	c->gap_excused |= gap;
+	c->settle.gap_excused |= gap;
 	r = look_again(c);
 	if (!r)
 		r = (int)load_wanted(c);
-	if (r == 0 && !gap && c->n_aliases == before)
-		c->settled = true;
+	if (r == 0 && !gap && c->wanted.n_aliases == before)
+		c->settle.settled = true;
 	return r < 0 ? r : 0;
 }
 
@@ -602,23 +610,24 @@ static int ask(struct coldplug *c)
  */
 static bool is_source_idle(struct coldplug *c)
 {
-	return !c->udev || !has_events(c) || udev_source_idle(c->udev) ||
-	       context_now_us() >= c->older_us + (c->newer ? UDEV_OLDER_US : UDEV_STUCK_US);
+	return !c->listener.udev || !has_events(c) || udev_source_idle(c->listener.udev) ||
+		context_now_us() >= c->settle.older_us + (c->settle.newer ? UDEV_OLDER_US : UDEV_STUCK_US);
 }
 
 /* How long to wait at most: 0 for ever, else a time. */
 static uint64_t wait_until(const struct coldplug *c)
 {
-	bool limited = wait_list_pending(&c->waits) || (c->waits.specs.n && !c->done) ||
-		       has_flag(c, COLDPLUG_MONITOR);
-	uint64_t now = context_now_us(), until = limited ? c->deadline_us : 0;
+	bool limited = wait_list_pending(&c->waiting.waits) ||
+		(c->waiting.waits.specs.n && !c->settle.done) || has_flag(c, COLDPLUG_MONITOR);
+	uint64_t now = context_now_us(), until = limited ? c->waiting.deadline_us : 0;
 	uint64_t walk = now + WALK_INTERVAL_MS * 1000, poll = now + POLL_INTERVAL_MS * 1000;
 
-	if (c->barrier[0] && (!until || c->barrier_us < until))
-		until = c->barrier_us;
+	if (c->settle.barrier[0] && (!until || c->settle.barrier_us < until))
+		until = c->settle.barrier_us;
 	if (!has_events(c) && (!until || walk < until))
 		until = walk;
-	if ((wait_list_needs_polling(&c->waits) || (c->udev && c->settled)) && (!until || poll < until))
+	if ((wait_list_needs_polling(&c->waiting.waits) || (c->listener.udev && c->settle.settled)) &&
+	    (!until || poll < until))
 		until = poll;
 	return until;
 }
@@ -634,17 +643,17 @@ static int timeout_until(uint64_t until)
 /* The run goes on without it, and says so at its end. */
 static int give_up_record(struct coldplug *c, int error)
 {
-	log_error(&c->log, "%s: cannot be recorded: %s", c->record_path, strerror(-error));
-	record_abort(c->record);
-	c->record = NULL;
-	c->record_failed = true;
+	log_error(&c->log, "%s: cannot be recorded: %s", c->settings.record_path, strerror(-error));
+	record_abort(c->listener.record);
+	c->listener.record = NULL;
+	c->listener.record_failed = true;
 	return error == -ENOMEM ? error : 0;
 }
 
 static int take_news(struct coldplug *c)
 {
-	size_t results = c->n_results;
-	int r = c->record ? record_take(c->record) : 0;
+	size_t results = c->loading.n_results;
+	int r = c->listener.record ? record_take(c->listener.record) : 0;
 
 	if (r < 0)
 		r = give_up_record(c, r);
@@ -653,16 +662,16 @@ static int take_news(struct coldplug *c)
 	if (r < 0)
 		return r;
 	/* While loads are slow it may be in the queue still, behind others. */
-	if (c->barrier[0] && c->emptied_us > c->barrier_us)
+	if (c->settle.barrier[0] && c->settle.emptied_us > c->settle.barrier_us)
 		give_up_barriers(c, "its event does not come back");
-	r = wait_list_check_paths(&c->waits, &c->root, &c->disks_asker)		 ?:
-		    wait_list_check_paths(&c->mounts, &c->root, &c->disks_asker) ?:
+	r = wait_list_check_paths(&c->waiting.waits, &c->machine.root, &c->waiting.disks_asker)		 ?:
+		    wait_list_check_paths(&c->waiting.mounts, &c->machine.root, &c->waiting.disks_asker) ?:
 										   ask_slow_ones(c);
 	if (r < 0)
 		return r;
 	/* Without events, a result or the passing of time is a reason to look again. */
-	if (!has_events(c) && (c->n_results > results || wait_list_pending(&c->waits)) &&
-	    context_now_us() >= c->walked_us + WALK_INTERVAL_MS * 1000)
+	if (!has_events(c) && (c->loading.n_results > results || wait_list_pending(&c->waiting.waits)) &&
+	    context_now_us() >= c->settle.walked_us + WALK_INTERVAL_MS * 1000)
 		want_rescan(c);
 	return 0;
 }
@@ -670,23 +679,23 @@ static int take_news(struct coldplug *c)
 /* Who loses events for ever cannot make up for all; ask() walks. */
 static bool must_rescan(const struct coldplug *c)
 {
-	return c->rescan && !has_given_up(c);
+	return c->settle.rescan && !has_given_up(c);
 }
 
 /* Nothing is in flight, nobody is asked, and the kernel has said all. */
 static bool is_quiet(struct coldplug *c)
 {
-	return c->settled && !in_flight(c) && !c->barrier[0] && !must_rescan(c) && !is_asking(c) &&
-	       is_source_idle(c);
+	return c->settle.settled && !in_flight(c) && !c->settle.barrier[0] && !must_rescan(c) &&
+		!is_asking(c) && is_source_idle(c);
 }
 
 /* Loading does not wait for what is asked for it. */
 static int begin_record(struct coldplug *c)
 {
-	int r = record_begin(&c->record, c, c->record_path);
+	int r = record_begin(&c->listener.record, c, c->settings.record_path);
 
 	if (!r)
-		r = context_watch_loader(c) ?: record_fd(c->record);
+		r = context_watch_loader(c) ?: record_fd(c->listener.record);
 	if (r >= 0)
 		r = watch(c, r);
 	return r < 0 ? give_up_record(c, r) : 0;
@@ -695,10 +704,10 @@ static int begin_record(struct coldplug *c)
 /* Passes the run's answer on. */
 static int end_record(struct coldplug *c, int answer)
 {
-	struct record *record = c->record;
+	struct record *record = c->listener.record;
 	int r = record ? record_end(record, RECORD_PATIENCE_MS) : 0;
 
-	c->record = NULL;
+	c->listener.record = NULL;
 	return (r < 0 ? give_up_record(c, r) : 0) ?: answer;
 }
 
@@ -707,11 +716,11 @@ static int go_on(struct coldplug *c)
 {
 	int r;
 
-	if (!in_flight(c) && !c->barrier[0] && !must_rescan(c) && !c->settled) {
+	if (!in_flight(c) && !c->settle.barrier[0] && !must_rescan(c) && !c->settle.settled) {
 		r = ask(c);
-	} else if (is_quiet(c) && !c->drained) {
+	} else if (is_quiet(c) && !c->settle.drained) {
 		/* What was sent until then is there to be taken. */
-		c->drained = true;
+		c->settle.drained = true;
 		r = coldplug_dispatch(c);
 	} else if (must_rescan(c)) {
 		r = coldplug_dispatch(c);
@@ -723,34 +732,34 @@ static int go_on(struct coldplug *c)
 
 API bool coldplug_is_settled(struct coldplug *c)
 {
-	return is_quiet(c) && c->drained;
+	return is_quiet(c) && c->settle.drained;
 }
 
 /* What does not answer in time is found all the same if its name will do. */
 static int time_is_up(struct coldplug *c)
 {
-	wait_list_take_named(&c->waits);
-	return wait_list_pending(&c->waits) ? -ETIMEDOUT : 1;
+	wait_list_take_named(&c->waiting.waits);
+	return wait_list_pending(&c->waiting.waits) ? -ETIMEDOUT : 1;
 }
 
 /* What is to be mounted is there, and says in a moment which file system it has, or is given up. */
 static bool prepares_mount(const struct coldplug *c)
 {
-	return wait_list_is_asking(&c->mounts) && asker_busy(&c->disks_asker);
+	return wait_list_is_asking(&c->waiting.mounts) && asker_busy(&c->waiting.disks_asker);
 }
 
 /* 1: everything is done, or what is waited for is there. */
 static int is_done(struct coldplug *c)
 {
-	bool waiting = wait_list_pending(&c->waits);
-	bool late = c->deadline_us && context_now_us() >= c->deadline_us;
+	bool waiting = wait_list_pending(&c->waiting.waits);
+	bool late = c->waiting.deadline_us && context_now_us() >= c->waiting.deadline_us;
 
-	if (c->waits.specs.n && !waiting && (late || !prepares_mount(c)))
+	if (c->waiting.waits.specs.n && !waiting && (late || !prepares_mount(c)))
 		return 1;
 	if (coldplug_is_settled(c) && !waiting)
 		return 1;
 	/* What nothing more is loaded for is not waited for either. */
-	if (c->was_cancelled && waiting && !in_flight(c))
+	if (c->waiting.was_cancelled && waiting && !in_flight(c))
 		return 1;
 	if (late && !waiting && has_flag(c, COLDPLUG_MONITOR))
 		return -ETIMEDOUT;
@@ -762,8 +771,8 @@ static void begin_staying(struct coldplug *c)
 {
 	if (has_given_up(c))
 		want_rescan(c);
-	c->monitoring = true;
-	c->losses = 0;
+	c->monitor.monitoring = true;
+	c->settle.losses = 0;
 	set_timer(c);
 }
 
@@ -772,12 +781,12 @@ API int coldplug_advance(struct coldplug *c, int *timeout_ms)
 	int r = take_news(c), done = 0;
 
 	/* Who has what it waited for is told at once, and may then let it go on settling. */
-	while (r >= 0 && (!(done = is_done(c)) || c->done) && (r = go_on(c)) > 0)
+	while (r >= 0 && (!(done = is_done(c)) || c->settle.done) && (r = go_on(c)) > 0)
 		;
 	*timeout_ms = timeout_until(wait_until(c));
 	if (r >= 0 && !done)
 		return 0;
-	c->done = true;
+	c->settle.done = true;
 	r = end_record(c, r < 0 ? r : done);
 	/* Who stays goes on however that ended. */
 	if ((r > 0 || r == -ETIMEDOUT) && has_flag(c, COLDPLUG_MONITOR))
@@ -801,11 +810,11 @@ API int coldplug_begin(struct coldplug *c)
 {
 	int r = coldplug_start(c);
 
-	c->waits.types = has_flag(c, COLDPLUG_FOUND_TYPE);
+	c->waiting.waits.types = has_flag(c, COLDPLUG_FOUND_TYPE);
 	if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
 		r = context_listen(c);
-	c->record_failed = false;
-	if (!r && c->record_path && !c->record)
+	c->listener.record_failed = false;
+	if (!r && c->settings.record_path && !c->listener.record)
 		r = begin_record(c);
 	if (!r)
 		r = coldplug_want_configured(c);
@@ -815,10 +824,11 @@ API int coldplug_begin(struct coldplug *c)
 		r = (int)load_wanted(c);
 	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
 		return end_record(c, r < 0 ? r : 0);
-	c->deadline_us = c->timeout_ms ? c->start_us + (uint64_t)c->timeout_ms * 1000 : 0;
-	c->settled = c->drained = c->done = false;
-	c->gap_excused = false;
-	c->losses = 0;
+	c->waiting.deadline_us =
+		c->settings.timeout_ms ? c->loading.start_us + (uint64_t)c->settings.timeout_ms * 1000 : 0;
+	c->settle.settled = c->settle.drained = c->settle.done = false;
+	c->settle.gap_excused = false;
+	c->settle.losses = 0;
 	r = ask_slow_ones(c);
 	return r < 0 ? end_record(c, r) : 0;
 }
@@ -851,5 +861,5 @@ API int coldplug_replay(struct coldplug *c)
 
 	if (!r)
 		r = coldplug_run(c);
-	return r ?: record_each_event(&c->root, &c->log, replay_event, c);
+	return r ?: record_each_event(&c->machine.root, &c->log, replay_event, c);
 }

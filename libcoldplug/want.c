@@ -32,7 +32,7 @@ static int compare_aliases(const void *a, const void *b, void *strings)
 int64_t context_request_devices(struct coldplug *c)
 {
 	uint32_t flags = REQUEST_DEVICE | REQUEST_BLACKLIST;
-	size_t n = c->new_aliases.n;
+	size_t n = c->wanted.new_aliases.n;
 
 	if (!n)
 		return 0;
@@ -40,51 +40,52 @@ int64_t context_request_devices(struct coldplug *c)
 		flags |= REQUEST_SHOW;
 	if (has_flag(c, COLDPLUG_IGNORE_LOADED))
 		flags |= REQUEST_IGNORE_LOADED;
-	qsort_r(c->new_aliases.items, n, sizeof(*c->new_aliases.items), compare_aliases,
-		c->devices.aliases.strings);
+	qsort_r(c->wanted.new_aliases.items, n, sizeof(*c->wanted.new_aliases.items), compare_aliases,
+		c->wanted.devices.aliases.strings);
 	for (size_t i = 0; i < n; i++) {
-		const char *alias = intern_string(&c->devices.aliases, c->new_aliases.items[i]);
-		int64_t id = planner_request(&c->planner, alias, NULL, flags);
+		const char *alias = intern_string(&c->wanted.devices.aliases, c->wanted.new_aliases.items[i]);
+		int64_t id = planner_request(&c->machine.planner, alias, NULL, flags);
 
 		if (id < 0)
 			return id;
 		/* What it waits for is in flight elsewhere (away.c): it is as if it had not been seen. */
-		if (c->planner.requests.items[id].deferred)
-			c->alias_seen.items[c->new_aliases.items[i]] = ALIAS_NEW;
+		if (c->machine.planner.requests.items[id].deferred)
+			c->wanted.alias_seen.items[c->wanted.new_aliases.items[i]] = ALIAS_NEW;
 	}
-	c->new_aliases.n = 0;
-	c->n_aliases += n;
+	c->wanted.new_aliases.n = 0;
+	c->wanted.n_aliases += n;
 	return (int64_t)n;
 }
 
 /* An alias becomes a request when it is first seen, and again when a device that had it has gone. */
 static int add_alias(struct coldplug *c, const char *alias)
 {
-	uint32_t id = intern_add(&c->devices.aliases, alias, strlen(alias));
+	uint32_t id = intern_add(&c->wanted.devices.aliases, alias, strlen(alias));
 	int r = id == INTERN_NONE ? -ENOMEM : 0;
 	uint8_t seen;
 
-	while (!r && c->alias_seen.n < c->devices.aliases.n)
-		r = array_push(&c->alias_seen, ALIAS_NEW);
+	while (!r && c->wanted.alias_seen.n < c->wanted.devices.aliases.n)
+		r = array_push(&c->wanted.alias_seen, ALIAS_NEW);
 	if (r < 0)
 		return r;
-	seen = c->alias_seen.items[id];
-	c->alias_seen.items[id] = ALIAS_SEEN;
-	return seen == ALIAS_NEW ? array_push(&c->new_aliases, id) : 0;
+	seen = c->wanted.alias_seen.items[id];
+	c->wanted.alias_seen.items[id] = ALIAS_SEEN;
+	return seen == ALIAS_NEW ? array_push(&c->wanted.new_aliases, id) : 0;
 }
 
 void context_age_aliases(struct coldplug *c)
 {
-	for (size_t i = 0; i < c->alias_seen.n; i++)
-		c->alias_seen.items[i] = c->alias_seen.items[i] == ALIAS_SEEN ? ALIAS_AGED : ALIAS_NEW;
+	for (size_t i = 0; i < c->wanted.alias_seen.n; i++)
+		c->wanted.alias_seen.items[i] =
+			c->wanted.alias_seen.items[i] == ALIAS_SEEN ? ALIAS_AGED : ALIAS_NEW;
 }
 
 void context_forget_alias(struct coldplug *c, const char *alias)
 {
-	uint32_t id = intern_find(&c->devices.aliases, alias, strcspn(alias, "\n"));
+	uint32_t id = intern_find(&c->wanted.devices.aliases, alias, strcspn(alias, "\n"));
 
-	if (id != INTERN_NONE && id < c->alias_seen.n)
-		c->alias_seen.items[id] = ALIAS_NEW;
+	if (id != INTERN_NONE && id < c->wanted.alias_seen.n)
+		c->wanted.alias_seen.items[id] = ALIAS_NEW;
 }
 
 int context_add_device(struct coldplug *c, const char *devpath, const char *alias)
@@ -92,8 +93,8 @@ int context_add_device(struct coldplug *c, const char *devpath, const char *alia
 	int r = 0;
 
 	/* Who stays for days keeps no list of the devices that came and went. */
-	if (!c->monitoring)
-		r = device_set_add(&c->devices, devpath, alias, strlen(alias));
+	if (!c->monitor.monitoring)
+		r = device_set_add(&c->wanted.devices, devpath, alias, strlen(alias));
 	return r < 0 ? r : add_alias(c, alias);
 }
 
@@ -132,7 +133,7 @@ static int ask_device(void *userdata, const char *question)
 {
 	struct coldplug *c = userdata;
 
-	return asker_add(&c->devices_asker, question);
+	return asker_add(&c->wanted.devices_asker, question);
 }
 
 int context_walk(struct coldplug *c)
@@ -141,11 +142,12 @@ int context_walk(struct coldplug *c)
 
 	if (r < 0)
 		return r;
-	r = walk_devices(&c->root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device, ask_device, c);
+	r = walk_devices(&c->machine.root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device,
+			 ask_device, c);
 	/* Who walks again and again says so once. */
-	if (r < 0 && r != -ENOMEM && !c->walk_failed)
-		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->root.path, strerror(-r));
-	c->walk_failed = r < 0;
+	if (r < 0 && r != -ENOMEM && !c->settle.walk_failed)
+		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->machine.root.path, strerror(-r));
+	c->settle.walk_failed = r < 0;
 	return r;
 }
 
@@ -158,7 +160,7 @@ static int take_device(void *userdata, const struct ask_answer *answer)
 
 int context_take_devices(struct coldplug *c)
 {
-	return asker_take(&c->devices_asker, take_device, c);
+	return asker_take(&c->wanted.devices_asker, take_device, c);
 }
 
 API int64_t coldplug_walk(struct coldplug *c)
@@ -166,7 +168,7 @@ API int64_t coldplug_walk(struct coldplug *c)
 	int r = context_walk(c);
 
 	if (!r)
-		r = asker_wait(&c->devices_asker, take_device, c);
+		r = asker_wait(&c->wanted.devices_asker, take_device, c);
 	return r < 0 ? r : context_request_devices(c);
 }
 
@@ -177,16 +179,16 @@ static const char *const result_words[] = {
 
 static void tell_not_found(struct coldplug *c, const struct request *request)
 {
-	const char *where = c->dir.path ? c->dir.path : "lib/modules";
+	const char *where = c->machine.dir.path ? c->machine.dir.path : "lib/modules";
 
-	c->not_found++;
+	c->wanted.not_found++;
 	if (request->origin.line)
 		log_error(&c->log, "%s:%u: module '%s': %s %s/%s", request->origin.file, request->origin.line,
-			  request->text, result_words[request->result], c->root.path, where);
+			  request->text, result_words[request->result], c->machine.root.path, where);
 	else
 		log_error(&c->log, "%s%smodule '%s': %s %s/%s",
 			  request->origin.file ? request->origin.file : "", request->origin.file ? ": " : "",
-			  request->text, result_words[request->result], c->root.path, where);
+			  request->text, result_words[request->result], c->machine.root.path, where);
 }
 
 static int want(struct coldplug *c, const char *name, const char *params, uint32_t flags,
@@ -199,12 +201,12 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 	flags |= has_flag(c, COLDPLUG_IGNORE_INSTALL) ? REQUEST_IGNORE_COMMAND : 0;
 	flags |= has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
 	flags |= has_flag(c, COLDPLUG_IGNORE_LOADED) ? REQUEST_IGNORE_LOADED : 0;
-	id = planner_request(&c->planner, name, params, flags);
+	id = planner_request(&c->machine.planner, name, params, flags);
 	if (id < 0)
 		return (int)id;
-	request = &c->planner.requests.items[id];
+	request = &c->machine.planner.requests.items[id];
 	request->origin = origin;
-	c->put_off = c->put_off || request->deferred;
+	c->wanted.put_off = c->wanted.put_off || request->deferred;
 	if (request->result != REQUEST_NOTHING && request->result != REQUEST_INVALID)
 		return 1;
 	tell_not_found(c, request);
@@ -219,25 +221,25 @@ static char *absolute_path(const char *path)
 
 	if (!cwd)
 		return path[0] == '/' ? strdup(path) : NULL;
-	return asprintf(&joined, "%s/%s", cwd, path[0] == '.' && path[1] == '/' ? path + 2 : path) < 0 ?
-		       NULL :
-		       joined;
+	return asprintf(&joined, "%s/%s", cwd, path[0] == '.' && path[1] == '/' ? path + 2 : path) < 0
+		? NULL
+		: joined;
 }
 
 /* The module is called like its file. Relative paths are the caller's; under another root a path is one
  * there. */
 int context_name_of_path(struct coldplug *c, const char *path, char *name)
 {
-	_cleanup_free_ char *real = c->root.path[0] ? strdup(path) : absolute_path(path);
-	_cleanup_close_ int fd = real && real[0] == '/' ? rootfs_openat(&c->root, real, O_PATH) : -1;
+	_cleanup_free_ char *real = c->machine.root.path[0] ? strdup(path) : absolute_path(path);
+	_cleanup_close_ int fd = real && real[0] == '/' ? rootfs_openat(&c->machine.root, real, O_PATH) : -1;
 	uint32_t id;
 	size_t n;
 
 	if (fd < 0)
 		return 0;
 	n = normalise_name(strrchr(real, '/') + 1, name, LIMIT_NAME + 1);
-	id = n ? modules_id(&c->modules, name, n) : MODULE_NONE;
-	if (id == MODULE_NONE || modules_set_path(&c->modules, id, real) < 0)
+	id = n ? modules_id(&c->machine.modules, name, n) : MODULE_NONE;
+	if (id == MODULE_NONE || modules_set_path(&c->machine.modules, id, real) < 0)
 		return n ? -ENOMEM : -EINVAL;
 	return 1;
 }
@@ -251,7 +253,7 @@ static int want_path(struct coldplug *c, const char *path, const char *params)
 		return want(c, name, params, REQUEST_EXACT, (struct origin){});
 	if (r < 0)
 		return r;
-	c->not_found++;
+	c->wanted.not_found++;
 	log_error(&c->log, "%s: no such file", path);
 	return 0;
 }
@@ -271,19 +273,19 @@ API int coldplug_want(struct coldplug *c, const char *name, const char *params)
 
 static int want_filesystem(struct coldplug *c, struct wait_spec *spec)
 {
-	bool put_off = c->put_off;
+	bool put_off = c->wanted.put_off;
 	char alias[64];
 	int r;
 
 	snprintf(alias, sizeof(alias), "fs-%.50s", spec->type);
 	/* What is built in, and what is no file system (LVM2_member), is nothing to say a word about. */
-	c->lookup.names_only = true;
-	r = lookup_alias(&c->lookup, alias, &c->matches);
-	c->lookup.names_only = c->put_off = false;
+	c->machine.lookup.names_only = true;
+	r = lookup_alias(&c->machine.lookup, alias, &c->answers.matches);
+	c->machine.lookup.names_only = c->wanted.put_off = false;
 	if (r > 0)
 		r = coldplug_want(c, alias, NULL);
-	spec->put_off = c->put_off;
-	c->put_off = put_off;
+	spec->put_off = c->wanted.put_off;
+	c->wanted.put_off = put_off;
 	if (!spec->put_off)
 		free(steal_ptr(spec->type));
 	return r;
@@ -293,8 +295,8 @@ int context_want_filesystems(struct coldplug *c)
 {
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < c->mounts.specs.n; i++) {
-		struct wait_spec *spec = &c->mounts.specs.items[i];
+	for (size_t i = 0; r >= 0 && i < c->waiting.mounts.specs.n; i++) {
+		struct wait_spec *spec = &c->waiting.mounts.specs.items[i];
 
 		if (spec->type && !spec->put_off)
 			r = want_filesystem(c, spec);
@@ -304,10 +306,10 @@ int context_want_filesystems(struct coldplug *c)
 
 void context_want_again(struct coldplug *c)
 {
-	c->configure = c->configure || c->put_off;
-	c->put_off = false;
-	for (size_t i = 0; i < c->mounts.specs.n; i++)
-		c->mounts.specs.items[i].put_off = false;
+	c->wanted.configure = c->wanted.configure || c->wanted.put_off;
+	c->wanted.put_off = false;
+	for (size_t i = 0; i < c->waiting.mounts.specs.n; i++)
+		c->waiting.mounts.specs.items[i].put_off = false;
 }
 
 /* A file of modules-load.d: a name a line, '#' and ';' begin comments (modules-load.d(5)). Blacklists
@@ -315,13 +317,13 @@ void context_want_again(struct coldplug *c)
 static int want_file(struct coldplug *c, const char *path)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	struct origin origin = { arena_strdup(&c->planner.arena, path), 0 };
-	int r = rootfs_read(&c->root, path, LIMIT_CONFIG_FILE, &file);
+	struct origin origin = { arena_strdup(&c->machine.planner.arena, path), 0 };
+	int r = rootfs_read(&c->machine.root, path, LIMIT_CONFIG_FILE, &file);
 	char *rest = file.data;
 
 	if (r == -ENOMEM || !origin.file)
 		return -ENOMEM;
-	if (r < 0 && !config_is_mask(&c->root, path))
+	if (r < 0 && !config_is_mask(&c->machine.root, path))
 		log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-r));
 	if (r < 0)
 		return 0;
@@ -350,7 +352,7 @@ static int list_load_directory(struct coldplug *c, struct load_files *list, cons
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *de;
-	int r = rootfs_opendir(&c->root, path, &dir);
+	int r = rootfs_opendir(&c->machine.root, path, &dir);
 
 	if (r < 0) {
 		if (r != -ENOENT)
@@ -420,10 +422,10 @@ static bool is_initramfs(const struct rootfs *root)
 static int want_from_cmdline(struct coldplug *c)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	bool rd = is_initramfs(&c->root);
+	bool rd = is_initramfs(&c->machine.root);
 	struct cmdline_arg arg;
 	char *rest;
-	int r = rootfs_read(&c->root, "proc/cmdline", LIMIT_CMDLINE, &file);
+	int r = rootfs_read(&c->machine.root, "proc/cmdline", LIMIT_CMDLINE, &file);
 
 	if (r < 0)
 		return r == -ENOMEM ? r : 0; /* told when it was read for the configuration */
@@ -437,8 +439,8 @@ static int want_from_cmdline(struct coldplug *c)
 			continue;
 		for (char *name; r >= 0 && (name = strsep(&list, ","));)
 			r = *name ? want(c, name, NULL, REQUEST_BLACKLIST,
-					 (struct origin){ "kernel command line", 0 }) :
-				    0;
+					 (struct origin){ "kernel command line", 0 })
+				  : 0;
 	}
 	return r < 0 ? r : 0;
 }
@@ -454,18 +456,19 @@ API int coldplug_want_loaded(struct coldplug *c)
 {
 	int r = context_open(c);
 
-	for (size_t i = 0; r >= 0 && i < c->loaded.items.n; i++) {
-		const char *name = c->loaded.items.items[i].name;
-		uint32_t id = modules_id(&c->modules, name, strlen(name));
-		const struct module *m = id == MODULE_NONE ? NULL : modules_get(&c->modules, id);
+	for (size_t i = 0; r >= 0 && i < c->machine.loaded.items.n; i++) {
+		const char *name = c->machine.loaded.items.items[i].name;
+		uint32_t id = modules_id(&c->machine.modules, name, strlen(name));
+		const struct module *m = id == MODULE_NONE ? NULL : modules_get(&c->machine.modules, id);
 
 		if (!m)
 			return -ENOMEM;
 		if (m->path)
 			r = want(c, name, NULL, REQUEST_EXACT, (struct origin){});
 		else
-			log_warning(&c->log, "%s is loaded, but %s/%s has no such module", name, c->root.path,
-				    c->dir.path ? c->dir.path : "lib/modules");
+			log_warning(&c->log, "%s is loaded, but %s/%s has no such module", name,
+				    c->machine.root.path,
+				    c->machine.dir.path ? c->machine.dir.path : "lib/modules");
 	}
 	return r < 0 ? r : 0;
 }

@@ -182,8 +182,8 @@ int image_decompress(const struct kernel *k, const struct image *image, struct i
 
 	if (image->fd >= 0)
 		n = read_at(image->fd, head, sizeof(head), 0);
-	c = image->fd >= 0 ? compression_of(head, n > 0 ? (size_t)n : 0) :
-			     compression_of(image->bytes, image->size);
+	c = image->fd >= 0 ? compression_of(head, n > 0 ? (size_t)n : 0)
+			   : compression_of(image->bytes, image->size);
 	if (c == COMPRESSION_NONE || (image->fd >= 0 && c == k->compression))
 		return 0;
 	r = image_bytes(image, &store, &data, &size) ?: decompress(c, data, size, LIMIT_IMAGE, &plain.plain);

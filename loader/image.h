@@ -27,8 +27,7 @@ void image_close(struct image *image);
 int image_decompress(const struct kernel *k, const struct image *image, struct image *ret);
 
 /* Gives the image to the kernel: 0 or -errno. how is always written. */
-int image_load(const struct kernel *k, const struct image *image, const char *params,
-	       struct image_load *how);
+int image_load(const struct kernel *k, const struct image *image, const char *params, struct image_load *how);
 
 /* Whether loading it can begin a device's probe, as far as can be told: it registers a driver, or does
  * asynchronous work of its own. Of a file reads the symbols only. True when in doubt (compressed ones too). */

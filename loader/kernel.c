@@ -77,7 +77,9 @@ static enum initstate state_without_file(const struct rootfs *root, const char *
 static enum initstate real_initstate(void *data, const struct rootfs *root, const char *name)
 {
 	static const char *const words[] = {
-		[INITSTATE_COMING] = "coming", [INITSTATE_LIVE] = "live", [INITSTATE_GOING] = "going",
+		[INITSTATE_COMING] = "coming",
+		[INITSTATE_LIVE] = "live",
+		[INITSTATE_GOING] = "going",
 	};
 	char path[320], word[16];
 	int r, n;

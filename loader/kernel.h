@@ -27,7 +27,7 @@ struct kernel_command {
 };
 
 struct kernel_output {
-	int status;     /* exit status, or 128 + signal */
+	int status;	/* exit status, or 128 + signal */
 	char text[256]; /* how its output begins, NUL-terminated */
 };
 

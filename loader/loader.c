@@ -181,7 +181,7 @@ static int receive_until(struct loader *l, size_t size)
 static bool header_is_good(const struct wire_header *h)
 {
 	return (h->type == WIRE_RESULT && h->size == sizeof(struct load_result)) ||
-	       ((h->type == WIRE_REPORT_DONE || h->type == WIRE_LEFT) && h->size == sizeof(int32_t));
+		((h->type == WIRE_REPORT_DONE || h->type == WIRE_LEFT) && h->size == sizeof(int32_t));
 }
 
 /* Reads one message, no byte more, so that loader_fd() is readable as long as there is another.

@@ -20,7 +20,7 @@
 /* Descriptors only: stdio's buffers may hold what the front had not written when it forked. */
 struct out {
 	int fd;
-	int error; /* the first */
+	int error;	  /* the first */
 	struct json json; /* one string at a time */
 	size_t n;
 	char buf[32768];
@@ -81,7 +81,7 @@ static void out_string(struct out *o, const char *s)
 static const char *outcome_name(uint32_t outcome)
 {
 	static const char *const names[] = {
-		[LOAD_DONE] = "loaded", [LOAD_ALREADY] = "already", [LOAD_DECLINED] = "declined",
+		[LOAD_DONE] = "loaded",	  [LOAD_ALREADY] = "already", [LOAD_DECLINED] = "declined",
 		[LOAD_FAILED] = "failed", [LOAD_SKIPPED] = "skipped", [PENDING] = "pending",
 	};
 
@@ -90,18 +90,23 @@ static const char *outcome_name(uint32_t outcome)
 
 static const char *errno_name(int error)
 {
-#define NAME(e) { e, #e }
+#define NAME(e)       \
+	{             \
+		e, #e \
+	}
 	static const struct {
 		int error;
 		const char *name;
 	} names[] = {
-		NAME(EPERM), NAME(ENOENT), NAME(EINTR), NAME(EIO), NAME(ENXIO), NAME(E2BIG), NAME(ENOEXEC),
-		NAME(EBADF), NAME(EAGAIN), NAME(ENOMEM), NAME(EACCES), NAME(EFAULT), NAME(EBUSY), NAME(EEXIST),
-		NAME(ENODEV), NAME(ENOTDIR), NAME(EISDIR), NAME(EINVAL), NAME(ENFILE), NAME(EMFILE),
-		NAME(ETXTBSY), NAME(EFBIG), NAME(ENOSPC), NAME(EROFS), NAME(ERANGE), NAME(ENAMETOOLONG),
-		NAME(ENOSYS), NAME(ELOOP), NAME(ENODATA), NAME(ETIMEDOUT), NAME(ENOPKG), NAME(EPROTO),
-		NAME(EBADMSG), NAME(EOVERFLOW), NAME(EOPNOTSUPP), NAME(EADDRINUSE), NAME(ECANCELED),
-		NAME(ENOKEY), NAME(EKEYEXPIRED), NAME(EKEYREVOKED), NAME(EKEYREJECTED), NAME(EXDEV),
+		NAME(EPERM),	    NAME(ENOENT),    NAME(EINTR),   NAME(EIO),	       NAME(ENXIO),
+		NAME(E2BIG),	    NAME(ENOEXEC),   NAME(EBADF),   NAME(EAGAIN),      NAME(ENOMEM),
+		NAME(EACCES),	    NAME(EFAULT),    NAME(EBUSY),   NAME(EEXIST),      NAME(ENODEV),
+		NAME(ENOTDIR),	    NAME(EISDIR),    NAME(EINVAL),  NAME(ENFILE),      NAME(EMFILE),
+		NAME(ETXTBSY),	    NAME(EFBIG),     NAME(ENOSPC),  NAME(EROFS),       NAME(ERANGE),
+		NAME(ENAMETOOLONG), NAME(ENOSYS),    NAME(ELOOP),   NAME(ENODATA),     NAME(ETIMEDOUT),
+		NAME(ENOPKG),	    NAME(EPROTO),    NAME(EBADMSG), NAME(EOVERFLOW),   NAME(EOPNOTSUPP),
+		NAME(EADDRINUSE),   NAME(ECANCELED), NAME(ENOKEY),  NAME(EKEYEXPIRED), NAME(EKEYREVOKED),
+		NAME(EKEYREJECTED), NAME(EXDEV),
 	};
 #undef NAME
 

@@ -5,9 +5,9 @@
 #include "loader/pool.h"
 
 struct report {
-	int dirfd;   /* -1: none was asked for */
-	char *name;  /* in that directory */
-	char *head;  /* a JSON object without its last brace; NULL: nothing */
+	int dirfd;  /* -1: none was asked for */
+	char *name; /* in that directory */
+	char *head; /* a JSON object without its last brace; NULL: nothing */
 	size_t n_head;
 };
 

@@ -92,8 +92,9 @@ static int judge_busy(struct verdict *v, struct load_result *result)
 		return VERDICT_GIVEN;
 	case INITSTATE_COMING:
 	case INITSTATE_GOING:
-		result_set(result, LOAD_FAILED, EBUSY, "%s: somebody else has been loading or removing %s for %u s",
-			   v->path, v->name, VERDICT_PATIENCE_MS / 1000);
+		result_set(result, LOAD_FAILED, EBUSY,
+			   "%s: somebody else has been loading or removing %s for %u s", v->path, v->name,
+			   VERDICT_PATIENCE_MS / 1000);
 		return VERDICT_GIVEN;
 	default:
 		break;
@@ -148,8 +149,9 @@ static bool blacklisted(const struct verdict *v)
 	_cleanup_free_ char *line = malloc(LIMIT_CMDLINE + 1);
 	size_t n_key = sizeof(key) - 1, n;
 
-	if (!line || v->kernel->ops->read(v->kernel->data, &v->kernel->root, "proc/cmdline", line,
-					  LIMIT_CMDLINE + 1) < 0)
+	if (!line ||
+	    v->kernel->ops->read(v->kernel->data, &v->kernel->root, "proc/cmdline", line, LIMIT_CMDLINE + 1) <
+		    0)
 		return false;
 	for (const char *p = line; *p; p += n) {
 		size_t quote = *p == '"';
@@ -170,7 +172,7 @@ static bool attribute_has(const struct verdict *v, const char *path, const char 
 	char buf[128];
 
 	return v->kernel->ops->read(v->kernel->data, &v->kernel->root, path, buf, sizeof(buf)) > 0 &&
-	       strstr(buf, word);
+		strstr(buf, word);
 }
 
 static const char *why_not_permitted(const struct verdict *v)
@@ -196,16 +198,19 @@ static const char *sentence(int error)
 		int error;
 		const char *text;
 	} table[] = {
-		{ ENOENT, "unknown symbol: a module it needs is not loaded, or it was built for another "
-			  "kernel (dmesg names the symbol)" },
-		{ ENOEXEC, "not a module for this kernel: bad format, other architecture or other "
-			   "version (dmesg says which)" },
+		{ ENOENT,
+		  "unknown symbol: a module it needs is not loaded, or it was built for another "
+		  "kernel (dmesg names the symbol)" },
+		{ ENOEXEC,
+		  "not a module for this kernel: bad format, other architecture or other "
+		  "version (dmesg says which)" },
 		{ EKEYREJECTED, "its signature is not accepted by this kernel" },
 		{ ENOKEY, "this kernel takes signed modules only, and it is not signed by a known key" },
 		{ EBADMSG, "its signature is damaged" },
 		{ ENOPKG, "its signature uses an algorithm this kernel lacks" },
-		{ EINVAL, "refused as invalid: a parameter's value, or its own init said so (dmesg may "
-			  "say more)" },
+		{ EINVAL,
+		  "refused as invalid: a parameter's value, or its own init said so (dmesg may "
+		  "say more)" },
 		{ ENOMEM, "the kernel has no memory for it" },
 		{ EFAULT, "the kernel could not read it" },
 		{ EIO, "reading it failed, or its hardware does not answer" },

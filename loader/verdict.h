@@ -27,5 +27,5 @@ struct verdict {
 int verdict_judge(struct verdict *v, int error, struct load_result *result);
 
 /* An outcome with a message in words, one line of printable bytes. */
-__attribute__((format(printf, 4, 5)))
-void result_set(struct load_result *result, enum load_outcome outcome, int error, const char *fmt, ...);
+__attribute__((format(printf, 4, 5))) void result_set(struct load_result *result, enum load_outcome outcome,
+						      int error, const char *fmt, ...);

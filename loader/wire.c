@@ -42,7 +42,8 @@ static int check_step(const struct plan *plan, const struct step *s, size_t id)
 	if (s->edge_first > plan->n_edges || s->n_edges > plan->n_edges - s->edge_first)
 		return -EINVAL;
 	for (uint32_t e = 0; e < s->n_edges; e++)
-		if (plan->edges[s->edge_first + e].on >= id || plan->edges[s->edge_first + e].kind > EDGE_POST)
+		if (plan->edges[s->edge_first + e].on >= id ||
+		    plan->edges[s->edge_first + e].kind > EDGE_POST)
 			return -EINVAL;
 	return 0;
 }
@@ -80,7 +81,7 @@ static uint64_t strings_size(const struct plan *plan)
 		const struct step *s = &plan->steps[i];
 
 		n += string_size(s->name) + string_size(s->path) + string_size(s->params) +
-		     string_size(s->command) + string_size(s->origin);
+			string_size(s->command) + string_size(s->origin);
 	}
 	return n;
 }
@@ -177,7 +178,7 @@ static int get_step(const struct wire_step *w, const char *strings, uint32_t n, 
 static bool sizes_fit(const struct wire_plan *w, size_t size)
 {
 	uint64_t want = sizeof(*w) + (uint64_t)w->n_steps * sizeof(struct wire_step) +
-			(uint64_t)w->n_edges * sizeof(struct step_edge) + w->n_strings;
+		(uint64_t)w->n_edges * sizeof(struct step_edge) + w->n_strings;
 
 	return w->n_steps <= LIMIT_STEPS && want == size;
 }

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 
 struct blockdev {
-	char type[32];	    /* of the file system, "" */
+	char type[32]; /* of the file system, "" */
 	char uuid[64];
 	char label[256];
-	char partuuid[64];  /* of the partition table's entry */
+	char partuuid[64]; /* of the partition table's entry */
 	char partlabel[256];
 };
 

@@ -13,7 +13,7 @@
 /* One device's claim on one alias: a device with two aliases has two. */
 struct device_claim {
 	uint32_t device; /* id in device_set.devpaths */
-	uint32_t alias;  /* id in device_set.aliases */
+	uint32_t alias;	 /* id in device_set.aliases */
 	uint32_t next;	 /* the same device's next claim */
 };
 

@@ -15,7 +15,8 @@ bool devicetree_alias(const char *(*get)(void *userdata, const char *key, size_t
 
 	if (!name)
 		return false;
-	n = snprintf(alias, SIZE, "of:N%.*sT%.*s", (int)name_len, name, (int)type_len, type ? type : "(null)");
+	n = snprintf(alias, SIZE, "of:N%.*sT%.*s", (int)name_len, name, (int)type_len,
+		     type ? type : "(null)");
 	for (unsigned int i = 0; (size_t)n < SIZE; i++) {
 		char key[32];
 		const char *compatible;

@@ -26,8 +26,8 @@ static void set_buffer(int fd, int rcvbuf)
 static int open_socket(void *data, int rcvbuf)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = GROUP_KERNEL };
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-					NETLINK_KOBJECT_UEVENT);
+	_cleanup_close_ int fd =
+		socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
 	int on = 1;
 
 	if (fd < 0)
@@ -116,7 +116,9 @@ int netlink_receive(struct netlink *n, struct uevent *ret)
 		if (size == -EINTR)
 			continue;
 		if (size < 0)
-			return size == -EAGAIN ? NETLINK_NOTHING : size == -ENOBUFS ? NETLINK_LOST : (int)size;
+			return size == -EAGAIN	   ? NETLINK_NOTHING
+				: size == -ENOBUFS ? NETLINK_LOST
+						   : (int)size;
 		if (!is_from_kernel(&msg, &sender)) {
 			n->ignored++;
 			continue;
@@ -148,11 +150,11 @@ static int make_uuid(char uuid[37])
 	}
 	b[6] = (unsigned char)((b[6] & 0x0f) | 0x40);
 	b[8] = (unsigned char)((b[8] & 0x3f) | 0x80);
-	return snprintf(uuid, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-			b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-			b[15]) == 36 ?
-		       0 :
-		       -EINVAL;
+	return snprintf(uuid, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+			b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12],
+			b[13], b[14], b[15]) == 36
+		? 0
+		: -EINVAL;
 }
 
 int netlink_send_barrier(const struct rootfs *root, char uuid[37])

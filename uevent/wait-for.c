@@ -345,9 +345,9 @@ ssize_t wait_list_answer(const struct rootfs *root, const char *question, char *
 	int r = 0;
 
 	if (!is_empty(root, node + strlen("/dev/")))
-		r = snprintf(path, sizeof(path), "%s%s", root->path, node) < (int)sizeof(path) ?
-			    blockdev_probe(path, &dev) :
-			    -ENAMETOOLONG;
+		r = snprintf(path, sizeof(path), "%s%s", root->path, node) < (int)sizeof(path)
+			? blockdev_probe(path, &dev)
+			: -ENAMETOOLONG;
 	if (r < 0)
 		return r;
 	memcpy(buf, &dev, sizeof(dev));
@@ -438,7 +438,7 @@ static bool have_one_wwid(const struct rootfs *root, const char *a, const char *
 	long i, k;
 
 	return find_disk(root, a, disk, &i) && read_wwid(root, disk, &ours) && find_disk(root, b, disk, &k) &&
-	       i == k && read_wwid(root, disk, &theirs) && !strcmp(ours.data, theirs.data);
+		i == k && read_wwid(root, disk, &theirs) && !strcmp(ours.data, theirs.data);
 }
 
 /* Whether two nodes lead to the same bytes. */
@@ -449,7 +449,7 @@ static bool are_same(const struct rootfs *root, const char *node, const char *ot
 	sysfs_name(node, a);
 	sysfs_name(other, b);
 	return is_holder(root, a, b) || is_holder(root, b, a) || share_holder(root, a, b) ||
-	       have_one_wwid(root, a, b);
+		have_one_wwid(root, a, b);
 }
 
 /* A copied disk has its original's UUID: then it is chance which of them is found. */

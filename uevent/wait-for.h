@@ -21,21 +21,21 @@ enum wait_kind {
 
 struct wait_spec {
 	enum wait_kind kind;
-	char *text;  /* as given */
-	char *value; /* the path, the numbers, the UUID, the label */
-	long offset; /* WAIT_PARTUUID: the partition so many behind that one */
-	char *base;  /* with an offset: the name of that one, once it is known */
-	char *named; /* the node, while it is asked what is on it */
-	char *node;  /* "/dev/..." once it is there */
-	char *type;  /* of its file system; NULL: not known */
-	bool put_off; /* its user's: the type is not made use of yet */
+	char *text;	/* as given */
+	char *value;	/* the path, the numbers, the UUID, the label */
+	long offset;	/* WAIT_PARTUUID: the partition so many behind that one */
+	char *base;	/* with an offset: the name of that one, once it is known */
+	char *named;	/* the node, while it is asked what is on it */
+	char *node;	/* "/dev/..." once it is there */
+	char *type;	/* of its file system; NULL: not known */
+	bool put_off;	/* its user's: the type is not made use of yet */
 	bool twin_told; /* that another device has the same name */
 };
 
 struct wait_list {
 	ARRAY(struct wait_spec) specs;
 	size_t n_found;
-	bool types; /* a path or a number is there only when it is known what is on it */
+	bool types;	  /* a path or a number is there only when it is known what is on it */
 	bool one_will_do; /* nobody is told of a second device of the same name */
 };
 

@@ -29,16 +29,16 @@ struct cli {
 	int verbosity; /* -1 quiet, 0, 1 verbose, 2 debug */
 	bool json;
 	bool dry_run;
-	int waits;	     /* how many --wait-for */
+	int waits;		 /* how many --wait-for */
 	unsigned int timeout_ms; /* --timeout; 0: there is none */
 	char *wait_specs[16];
 	unsigned int n_errors; /* that the library told */
-	bool not_found;	     /* why: a name that is no module's */
-	int notify_fd;	     /* -1: none */
-	bool machine;	     /* closure: the names come in addition to the machine's modules */
-	char *files_root;    /* closure: where modules and firmware are, or NULL */
-	bool progress_shown; /* a progress line stands on the terminal */
-	char **args;	     /* NULL-terminated, behind the options */
+	bool not_found;	       /* why: a name that is no module's */
+	int notify_fd;	       /* -1: none */
+	bool machine;	       /* closure: the names come in addition to the machine's modules */
+	char *files_root;      /* closure: where modules and firmware are, or NULL */
+	bool progress_shown;   /* a progress line stands on the terminal */
+	char **args;	       /* NULL-terminated, behind the options */
 	int n_args;
 };
 

@@ -92,10 +92,11 @@ static void print_state(struct cli *cli)
 	struct coldplug_summary s;
 
 	coldplug_get_summary(cli->c, &s);
-	printf(cli->json ? "{\"events\":%llu,\"ignored\":%llu,\"aliases\":%zu,\"modules\":%zu,\"loaded\":%zu,"
-			   "\"declined\":%zu,\"skipped\":%zu,\"failed\":%zu,\"lost\":%zu}\n" :
-			   "coldplug: %llu events (%llu ignored), %zu aliases, %zu modules: %zu loaded, %zu declined, "
-			   "%zu skipped, %zu failed; %zu inputs lost\n",
+	printf(cli->json
+		       ? "{\"events\":%llu,\"ignored\":%llu,\"aliases\":%zu,\"modules\":%zu,\"loaded\":%zu,"
+			 "\"declined\":%zu,\"skipped\":%zu,\"failed\":%zu,\"lost\":%zu}\n"
+		       : "coldplug: %llu events (%llu ignored), %zu aliases, %zu modules: %zu loaded, %zu declined, "
+			 "%zu skipped, %zu failed; %zu inputs lost\n",
 	       (unsigned long long)s.events, (unsigned long long)s.events_ignored, s.aliases, s.modules,
 	       s.loaded, s.declined, s.skipped, s.failed, s.lost);
 	fflush(stdout);

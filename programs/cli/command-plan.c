@@ -41,8 +41,8 @@ int command_plan(struct cli *cli)
 	if (r >= 0)
 		r = coldplug_plan(cli->c);
 	if (r >= 0)
-		r = cli->json ? coldplug_json(cli->c, COLDPLUG_JSON_PLAN, &text) :
-				coldplug_plan_text(cli->c, &text);
+		r = cli->json ? coldplug_json(cli->c, COLDPLUG_JSON_PLAN, &text)
+			      : coldplug_plan_text(cli->c, &text);
 	if (r < 0)
 		return cli_fail(cli, (int)r, "planning");
 	fputs(text, stdout);

@@ -18,7 +18,8 @@ int command_record(struct cli *cli)
 
 static void print_event(void *userdata, const struct coldplug_event *e)
 {
-	printf("# %s %s%s%s\n", e->action, e->devpath, e->modalias ? " " : "", e->modalias ? e->modalias : "");
+	printf("# %s %s%s%s\n", e->action, e->devpath, e->modalias ? " " : "",
+	       e->modalias ? e->modalias : "");
 }
 
 int command_replay(struct cli *cli)
@@ -39,7 +40,8 @@ int command_replay(struct cli *cli)
 	if (!r)
 		r = coldplug_replay(cli->c);
 	if (r >= 0)
-		r = cli->json ? coldplug_json(cli->c, COLDPLUG_JSON_PLAN, &text) : coldplug_plan_text(cli->c, &text);
+		r = cli->json ? coldplug_json(cli->c, COLDPLUG_JSON_PLAN, &text)
+			      : coldplug_plan_text(cli->c, &text);
 	if (r < 0)
 		return cli_fail(cli, r, cli->args[0]);
 	fputs(text, stdout);

@@ -51,7 +51,8 @@ static int resolve_stdin(struct cli *cli)
 
 	while (r >= 0 && (n = read_line(line, sizeof(line))) >= 0) {
 		if (n == sizeof(line) - 1)
-			fprintf(stderr, "coldplug: warning: a line of standard input is cut at %d bytes\n", LINE_MAX_BYTES - 1);
+			fprintf(stderr, "coldplug: warning: a line of standard input is cut at %d bytes\n",
+				LINE_MAX_BYTES - 1);
 		r = resolve_one(cli, line, strlen(line));
 	}
 	return r >= 0 && ferror(stdin) ? -EIO : r;
@@ -66,8 +67,8 @@ int command_resolve(struct cli *cli)
 		return EXIT_USAGE;
 	}
 	for (int i = 0; r >= 0 && i < cli->n_args; i++)
-		r = strcmp(cli->args[i], "-") ? resolve_one(cli, cli->args[i], strlen(cli->args[i])) :
-						resolve_stdin(cli);
+		r = strcmp(cli->args[i], "-") ? resolve_one(cli, cli->args[i], strlen(cli->args[i]))
+					      : resolve_stdin(cli);
 	if (r < 0)
 		return cli_fail(cli, r, "resolving");
 	return coldplug_exit_code(cli->c);

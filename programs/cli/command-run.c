@@ -77,8 +77,8 @@ bool cli_begins_with_param(struct cli *cli)
 {
 	if (!cli->n_args || !is_param(cli->args[0]))
 		return false;
-	fprintf(stderr, "coldplug %s: '%s' is a parameter, its module must come before it\n", cli->command->name,
-		cli->args[0]);
+	fprintf(stderr, "coldplug %s: '%s' is a parameter, its module must come before it\n",
+		cli->command->name, cli->args[0]);
 	return true;
 }
 
@@ -101,7 +101,8 @@ int command_run(struct cli *cli)
 	if (cli_begins_with_param(cli))
 		return EXIT_USAGE;
 	if (cli->timeout_ms && !cli->waits) {
-		fprintf(stderr, "coldplug run: --timeout is for --wait-for: without it there is nothing to wait for in vain\n");
+		fprintf(stderr,
+			"coldplug run: --timeout is for --wait-for: without it there is nothing to wait for in vain\n");
 		return EXIT_USAGE;
 	}
 	/* Who waits for a path wants no more than that. */

@@ -202,11 +202,13 @@ static const struct option_row {
 } rows[] = {
 	{ "root", 0, ALL & ~COMMAND_REPLAY, set_root, "DIR",
 	  "look for sys/, proc/, lib/modules/ and etc/ in DIR; implies -n" },
-	{ "release", 'S', ALL & ~COMMAND_LIST, set_release, "KVER", "the kernel's release, if not the running one",
-	  "is not a kernel release" },
+	{ "release", 'S', ALL & ~COMMAND_LIST, set_release, "KVER",
+	  "the kernel's release, if not the running one", "is not a kernel release" },
 	{ "set-version", 0, ALL & ~COMMAND_LIST, set_release, "KVER", NULL },
-	{ "config", 'C', ALL & ~COMMAND_LIST, set_config, "PATH", "read this instead of the modprobe.d directories; repeatable" },
-	{ "dry-run", 'n', COMMAND_RUN | COMMAND_LOAD, set_dry_run, NULL, "change nothing; with -v show what would be done" },
+	{ "config", 'C', ALL & ~COMMAND_LIST, set_config, "PATH",
+	  "read this instead of the modprobe.d directories; repeatable" },
+	{ "dry-run", 'n', COMMAND_RUN | COMMAND_LOAD, set_dry_run, NULL,
+	  "change nothing; with -v show what would be done" },
 	{ "jobs", 'j', LOADING, set_jobs, "N", "at most N loads in flight", "wants a number from 1 to 4096" },
 	{ "wait-for", 0, COMMAND_RUN, set_wait_for, "SPEC",
 	  "end once /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL= is there",
@@ -214,28 +216,35 @@ static const struct option_row {
 	{ "prepare-mount", 0, COMMAND_RUN | COMMAND_MONITOR, set_prepare_mount, "SPEC",
 	  "once that is there load the module of its file system; not waited for",
 	  "wants /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
-	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS", "how long to wait for it", "wants seconds, from 0.001 on" },
+	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS", "how long to wait for it",
+	  "wants seconds, from 0.001 on" },
 	{ "timeout", 0, COMMAND_MONITOR, set_timeout, "SECONDS", "be ready after that in any case (60)",
 	  "wants seconds, from 0.001 on" },
 	{ "report", 0, LOADING, set_report, "FILE", "write everything as JSON, see coldplug-report(5)" },
-	{ "record", 0, COMMAND_RUN, set_record, "FILE", "save what the machine shows and the events of the run" },
-	{ "no-async-probe", 0, LOADING, set_no_async, NULL, "let modules without drivers wait for others' probes too" },
-	{ "devicetree", 0, COMMAND_RUN | COMMAND_MONITOR | COMMAND_PLAN | COMMAND_WHY | COMMAND_REPLAY | COMMAND_CLOSURE, set_devicetree, NULL,
-	  "take device-tree compatibles as aliases too (kmod and udev do not)" },
+	{ "record", 0, COMMAND_RUN, set_record, "FILE",
+	  "save what the machine shows and the events of the run" },
+	{ "no-async-probe", 0, LOADING, set_no_async, NULL,
+	  "let modules without drivers wait for others' probes too" },
+	{ "devicetree", 0,
+	  COMMAND_RUN | COMMAND_MONITOR | COMMAND_PLAN | COMMAND_WHY | COMMAND_REPLAY | COMMAND_CLOSURE,
+	  set_devicetree, NULL, "take device-tree compatibles as aliases too (kmod and udev do not)" },
 	{ "udev", 0, COMMAND_RUN | COMMAND_MONITOR, set_udev, NULL,
 	  "take events from udevd, after its rules, not from the kernel" },
 	{ "use-blacklist", 'b', LOADING | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
 	  "blacklists count for module names too" },
 	{ "receive-buffer", 0, COMMAND_RUN | COMMAND_MONITOR, set_receive_buffer, "BYTES",
-	  "how much the kernel keeps of its events meanwhile (16777216)", "wants a number from 1 to 1073741823" },
+	  "how much the kernel keeps of its events meanwhile (16777216)",
+	  "wants a number from 1 to 1073741823" },
 	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN, set_ignore_install, NULL,
 	  "ignore install commands and softdeps of the modules named" },
 	{ "machine", 'm', COMMAND_CLOSURE, set_machine, NULL, "with names: what this machine wants too" },
-	{ "files", 0, COMMAND_CLOSURE, set_files, "DIR", "take modules and firmware from DIR, not from the root" },
+	{ "files", 0, COMMAND_CLOSURE, set_files, "DIR",
+	  "take modules and firmware from DIR, not from the root" },
 	{ "no-firmware", 0, COMMAND_CLOSURE, set_no_firmware, NULL, "modules only" },
 	{ "no-companions", 0, COMMAND_CLOSURE, set_no_companions, NULL,
 	  "only what indexes, modules and configuration name" },
-	{ "json", 0, COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR | COMMAND_REPLAY, set_json, NULL, "print JSON" },
+	{ "json", 0, COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR | COMMAND_REPLAY, set_json, NULL,
+	  "print JSON" },
 	{ "notify-fd", 0, COMMAND_MONITOR, set_notify_fd, "FD", "write a newline to FD when ready (s6)",
 	  "wants a descriptor from 3 on" },
 	{ "verbose", 'v', ALL, set_verbose, NULL, "say more: a line for each module; twice: say everything" },
@@ -297,8 +306,8 @@ static void make_getopt_tables(const struct command *command, struct option *lon
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (!(rows[i].commands & command->id))
 			continue;
-		*longs++ = (struct option){ rows[i].name, rows[i].value ? required_argument : no_argument, NULL,
-					    LONG_ONLY + (int)i };
+		*longs++ = (struct option){ rows[i].name, rows[i].value ? required_argument : no_argument,
+					    NULL, LONG_ONLY + (int)i };
 		if (!rows[i].letter)
 			continue;
 		*letters++ = rows[i].letter;
@@ -329,7 +338,10 @@ static void set_log(struct setup *s, int argc, char **argv, const char *letters,
 		if (row >= 0 && (rows[row].set == set_verbose || rows[row].set == set_quiet))
 			rows[row].set(s, NULL);
 	}
-	coldplug_set_log(cli->c, print_log, cli, cli->verbosity < 0 ? 3 : cli->verbosity > 1 ? 7 : 4 + 2 * cli->verbosity);
+	coldplug_set_log(cli->c, print_log, cli,
+			 cli->verbosity < 0	      ? 3
+				 : cli->verbosity > 1 ? 7
+						      : 4 + 2 * cli->verbosity);
 	cli->verbosity = 0;
 	opterr = 1;
 	optind = 0; /* from the beginning */
@@ -362,8 +374,8 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 			return usage(command);
 		r = rows[row].set(&s, optarg);
 		if (r < 0) {
-			fprintf(stderr, "coldplug %s: --%s '%s' cannot be used: %s\n", command->name, rows[row].name,
-				optarg ? optarg : "",
+			fprintf(stderr, "coldplug %s: --%s '%s' cannot be used: %s\n", command->name,
+				rows[row].name, optarg ? optarg : "",
 				r == -EINVAL && rows[row].wants ? rows[row].wants : strerror(-r));
 			return usage(command);
 		}

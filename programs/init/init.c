@@ -437,8 +437,9 @@ static int mount_it(struct boot *b)
 static void say_about_usr(struct boot *b, int level)
 {
 	if (b->o.usr || access(NEW_ROOT "/usr/bin", F_OK) < 0)
-		say(level, "a separate /usr is not mounted by coldplug init: an executable in " SCRIPTS
-			   " can mount the root and it at " NEW_ROOT);
+		say(level,
+		    "a separate /usr is not mounted by coldplug init: an executable in " SCRIPTS
+		    " can mount the root and it at " NEW_ROOT);
 }
 
 /* How many have not ended, or -errno. When the engine is dead, another one is to find what is still to be loaded and

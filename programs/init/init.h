@@ -25,17 +25,17 @@ struct init_options {
 	char *root_flags;
 	char *init;
 	char *resume;
-	bool resume_in_file;   /* resume_offset=: its device holds a file system with the swap file */
+	bool resume_in_file; /* resume_offset=: its device holds a file system with the swap file */
 	bool read_write;
 	bool no_resume;
-	bool usr;	       /* there is a mount.usr= or the like */
+	bool usr; /* there is a mount.usr= or the like */
 	bool debug;
 	enum init_stage stop_at; /* coldplug.break */
 	unsigned int jobs;	 /* 0: chosen */
 	unsigned int wait_s;	 /* how long for the root; 0: for ever */
 	bool has_panic;
-	int panic;		 /* panic=, seconds */
-	unsigned int unknown;	 /* coldplug. words that are none */
+	int panic;	      /* panic=, seconds */
+	unsigned int unknown; /* coldplug. words that are none */
 };
 
 /* Reads them by coldplug_parameters(): 0, or -errno (told). What is no option of ours is left to others,
@@ -105,9 +105,9 @@ void mount_split_flags(const char *options, unsigned long *flags, char *data);
 enum engine_what { WAIT_ROOT, WAIT_RESUME };
 
 enum engine_kind {
-	ENGINE_FOUND,	/* what, node, type */
-	ENGINE_READY,	/* the root's file system has its module */
-	ENGINE_SETTLED, /* nothing is in flight, and nothing more comes */
+	ENGINE_FOUND,	      /* what, node, type */
+	ENGINE_READY,	      /* the root's file system has its module */
+	ENGINE_SETTLED,	      /* nothing is in flight, and nothing more comes */
 	ENGINE_COMMANDS_LEFT, /* n */
 	ENGINE_EXPLAINED,
 };
@@ -115,7 +115,7 @@ enum engine_kind {
 struct engine_message {
 	uint32_t kind;
 	uint32_t what;
-	int32_t n; /* SETTLED: how many times it was told AGAIN by then */
+	int32_t n;	/* SETTLED: how many times it was told AGAIN by then */
 	char node[256]; /* "/dev/..." */
 	char type[32];	/* "" when not known */
 };

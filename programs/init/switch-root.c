@@ -84,8 +84,9 @@ int initramfs_open(void)
 	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct statfs fs;
 
-	if (fd >= 0 && (fstatfs(fd, &fs) < 0 || ((unsigned long)fs.f_type != RAMFS_MAGIC &&
-						 (unsigned long)fs.f_type != TMPFS_MAGIC))) {
+	if (fd >= 0 &&
+	    (fstatfs(fd, &fs) < 0 ||
+	     ((unsigned long)fs.f_type != RAMFS_MAGIC && (unsigned long)fs.f_type != TMPFS_MAGIC))) {
 		close(fd);
 		fd = -1;
 	}

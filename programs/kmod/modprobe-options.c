@@ -13,7 +13,8 @@
 
 #include "programs/kmod/tell.h"
 
-#define ALL_FORCE (1u << COLDPLUG_FORCE_MODVERSION | 1u << COLDPLUG_FORCE_VERMAGIC | 1u << COLDPLUG_FORCE_REMOVE)
+#define ALL_FORCE \
+	(1u << COLDPLUG_FORCE_MODVERSION | 1u << COLDPLUG_FORCE_VERMAGIC | 1u << COLDPLUG_FORCE_REMOVE)
 
 enum long_only { MODVERSION = 1, VERMAGIC, FIRST_TIME, HOLDERS, UNKNOWN };
 
@@ -139,18 +140,42 @@ static void add_flag(struct modprobe *m, enum coldplug_flag flag)
 static bool take_flag(struct modprobe *m, int option)
 {
 	switch (option) {
-	case 'a': m->all = true; break;
-	case 'r': m->remove = true; break;
-	case 'R': m->match_only = true; break;
-	case 'c': m->show_config = true; break;
-	case 'i': add_flag(m, COLDPLUG_IGNORE_INSTALL); break;
-	case 'b': add_flag(m, COLDPLUG_BLACKLIST); break;
-	case 'f': m->flags |= ALL_FORCE; break;
-	case 'n': add_flag(m, COLDPLUG_DRY_RUN); break;
-	case MODVERSION: add_flag(m, COLDPLUG_FORCE_MODVERSION); break;
-	case VERMAGIC: add_flag(m, COLDPLUG_FORCE_VERMAGIC); break;
-	case FIRST_TIME: add_flag(m, COLDPLUG_FIRST_TIME); break;
-	case HOLDERS: add_flag(m, COLDPLUG_REMOVE_HOLDERS); break;
+	case 'a':
+		m->all = true;
+		break;
+	case 'r':
+		m->remove = true;
+		break;
+	case 'R':
+		m->match_only = true;
+		break;
+	case 'c':
+		m->show_config = true;
+		break;
+	case 'i':
+		add_flag(m, COLDPLUG_IGNORE_INSTALL);
+		break;
+	case 'b':
+		add_flag(m, COLDPLUG_BLACKLIST);
+		break;
+	case 'f':
+		m->flags |= ALL_FORCE;
+		break;
+	case 'n':
+		add_flag(m, COLDPLUG_DRY_RUN);
+		break;
+	case MODVERSION:
+		add_flag(m, COLDPLUG_FORCE_MODVERSION);
+		break;
+	case VERMAGIC:
+		add_flag(m, COLDPLUG_FORCE_VERMAGIC);
+		break;
+	case FIRST_TIME:
+		add_flag(m, COLDPLUG_FIRST_TIME);
+		break;
+	case HOLDERS:
+		add_flag(m, COLDPLUG_REMOVE_HOLDERS);
+		break;
 	case 'D':
 		add_flag(m, COLDPLUG_DRY_RUN);
 		add_flag(m, COLDPLUG_IGNORE_LOADED);
@@ -260,7 +285,8 @@ int modprobe_options(struct modprobe *m, int argc, char **argv)
 		tell(LOG_ERR, "out of memory");
 		return 2;
 	}
-	for (at = 1; !r && (option = getopt_long(argc, m->words, short_options, long_options, NULL)) != -1; at = optind)
+	for (at = 1; !r && (option = getopt_long(argc, m->words, short_options, long_options, NULL)) != -1;
+	     at = optind)
 		r = take_option(m, option, m->words[at]);
 	m->args = m->words + optind;
 	m->n_args = argc - optind;

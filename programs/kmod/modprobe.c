@@ -43,13 +43,26 @@ static void show_act(const struct modprobe *m, const struct coldplug_act *a)
 	if (a->kind != COLDPLUG_ACT_MATCH && !m->show && m->verbosity <= LOG_WARNING)
 		return;
 	switch (a->kind) {
-	case COLDPLUG_ACT_MATCH: printf("%s\n", a->module); break;
-	case COLDPLUG_ACT_INSMOD: printf("insmod %s %s\n", a->path, a->params); break;
-	case COLDPLUG_ACT_INSTALL: printf("install %s %s\n", a->command, a->params); break;
-	case COLDPLUG_ACT_BUILTIN: printf("builtin %s\n", a->module); break;
-	case COLDPLUG_ACT_RMMOD: printf("rmmod %s\n", a->module); break;
-	case COLDPLUG_ACT_REMOVE: printf("remove %s\n", a->command); break;
-	default: break;
+	case COLDPLUG_ACT_MATCH:
+		printf("%s\n", a->module);
+		break;
+	case COLDPLUG_ACT_INSMOD:
+		printf("insmod %s %s\n", a->path, a->params);
+		break;
+	case COLDPLUG_ACT_INSTALL:
+		printf("install %s %s\n", a->command, a->params);
+		break;
+	case COLDPLUG_ACT_BUILTIN:
+		printf("builtin %s\n", a->module);
+		break;
+	case COLDPLUG_ACT_RMMOD:
+		printf("rmmod %s\n", a->module);
+		break;
+	case COLDPLUG_ACT_REMOVE:
+		printf("remove %s\n", a->command);
+		break;
+	default:
+		break;
 	}
 	/* A command may write there next. */
 	fflush(stdout);
@@ -60,7 +73,8 @@ static void tell_not_inserted(const struct coldplug_act *a)
 	if (a->kind == COLDPLUG_ACT_THERE)
 		tell(LOG_ERR, "could not insert '%s': Module already in kernel", a->module);
 	else if (a->error == ENOENT)
-		tell(LOG_ERR, "could not insert '%s': Unknown symbol in module, or unknown parameter (see dmesg)",
+		tell(LOG_ERR,
+		     "could not insert '%s': Unknown symbol in module, or unknown parameter (see dmesg)",
 		     a->module);
 	else
 		tell(LOG_ERR, "could not insert '%s': %s", a->module, strerror(a->error));
@@ -72,7 +86,8 @@ static int tell_command_failed(const struct run *run, const struct coldplug_act 
 {
 	if (run->m->remove)
 		return tell_fatal(run, "Error running remove command for %s", a->module);
-	tell(LOG_ERR, "Error running install command '%s' for module %s: retcode %d", a->command, a->module, a->error);
+	tell(LOG_ERR, "Error running install command '%s' for module %s: retcode %d", a->command, a->module,
+	     a->error);
 	return 0;
 }
 
@@ -86,13 +101,23 @@ static int take_act(void *userdata, const struct coldplug_act *a)
 	}
 	run->told = true;
 	switch (a->kind) {
-	case COLDPLUG_ACT_COMMAND_FAILED: return tell_command_failed(run, a);
-	case COLDPLUG_ACT_NOT_THERE: return tell_fatal(run, "Module %s is not in kernel.", a->module);
-	case COLDPLUG_ACT_NOT_REMOVABLE: return tell_fatal(run, "Module %s is builtin.", a->module);
-	case COLDPLUG_ACT_IN_USE: return tell_fatal(run, "Module %s is in use.", a->module);
-	case COLDPLUG_ACT_NO_FILE: tell(LOG_ERR, "could not find module by name='%s'", a->module); break;
-	case COLDPLUG_ACT_KEPT: tell(LOG_ERR, "could not remove '%s': %s", a->module, strerror(a->error)); break;
-	default: tell_not_inserted(a); break;
+	case COLDPLUG_ACT_COMMAND_FAILED:
+		return tell_command_failed(run, a);
+	case COLDPLUG_ACT_NOT_THERE:
+		return tell_fatal(run, "Module %s is not in kernel.", a->module);
+	case COLDPLUG_ACT_NOT_REMOVABLE:
+		return tell_fatal(run, "Module %s is builtin.", a->module);
+	case COLDPLUG_ACT_IN_USE:
+		return tell_fatal(run, "Module %s is in use.", a->module);
+	case COLDPLUG_ACT_NO_FILE:
+		tell(LOG_ERR, "could not find module by name='%s'", a->module);
+		break;
+	case COLDPLUG_ACT_KEPT:
+		tell(LOG_ERR, "could not remove '%s': %s", a->module, strerror(a->error));
+		break;
+	default:
+		tell_not_inserted(a);
+		break;
 	}
 	return 0;
 }
@@ -215,9 +240,9 @@ static int run_modprobe(const struct modprobe *m)
 	r = setup(&run);
 	tell_level(m->verbosity);
 	if (!r)
-		r = m->show_config	   ? show_config(&run) :
-		    m->all || m->remove ? all_names(&run) :
-					  first_name(&run);
+		r = m->show_config	      ? show_config(&run)
+			: m->all || m->remove ? all_names(&run)
+					      : first_name(&run);
 	coldplug_free(run.c);
 	return r < 0;
 }

@@ -6,21 +6,21 @@
 
 /* What modprobe(8) was asked to do. */
 struct modprobe {
-	int verbosity;		   /* a level of syslog(3) */
+	int verbosity; /* a level of syslog(3) */
 	bool all;
 	bool remove;
-	bool match_only;	   /* -R */
-	bool show;		   /* -D */
-	bool show_config;	   /* -c */
+	bool match_only;  /* -R */
+	bool show;	  /* -D */
+	bool show_config; /* -c */
 	bool to_syslog;
-	uint32_t flags;		   /* bits of enum coldplug_flag */
+	uint32_t flags; /* bits of enum coldplug_flag */
 	unsigned int wait_ms;
 	const char *module_root;   /* -d */
 	const char *release;	   /* -S */
 	const char **config_paths; /* -C, NULL-terminated; NULL: none was given */
 	char **args;
 	int n_args;
-	char **words;		   /* argv with MODPROBE_OPTIONS in front, and their text */
+	char **words; /* argv with MODPROBE_OPTIONS in front, and their text */
 	char *environment;
 };
 

@@ -59,8 +59,8 @@ void tell_level(int level)
 
 bool tell(int level, const char *fmt, ...)
 {
-	static const char *const words[] = { "EMERG", "ALERT",	"FATAL", "ERROR",
-					     "WARNING", "NOTICE", "INFO",	 "DEBUG" };
+	static const char *const words[] = { "EMERG",	"ALERT",  "FATAL", "ERROR",
+					     "WARNING", "NOTICE", "INFO",  "DEBUG" };
 	char *text;
 	va_list ap;
 	int n;

@@ -11,7 +11,7 @@
 #define OTHER 101
 #define BROKEN 102 /* has no file at first */
 
-struct machine {
+struct fake_machine {
 	struct tree t;
 	struct world *w;
 	struct coldplug *c;
@@ -20,13 +20,13 @@ struct machine {
 
 static void keep_message(void *userdata, int level, const char *message)
 {
-	struct machine *m = userdata;
+	struct fake_machine *m = userdata;
 	size_t n = strlen(m->messages);
 
 	snprintf(m->messages + n, sizeof(m->messages) - n, "%s\n", message);
 }
 
-static void put_module(struct machine *m, int module)
+static void put_module(struct fake_machine *m, int module)
 {
 	unsigned char elf[64] = { 0x7f, 'E', 'L', 'F', 2, 1, 1, [16] = 1, [58] = 64 };
 	char path[96], name[32];
@@ -35,7 +35,7 @@ static void put_module(struct machine *m, int module)
 	tree_write_bytes(&m->t, path, elf, sizeof(elf));
 }
 
-static void put_device(struct machine *m, int device, const char *alias)
+static void put_device(struct fake_machine *m, int device, const char *alias)
 {
 	char path[64];
 
@@ -43,7 +43,7 @@ static void put_device(struct machine *m, int device, const char *alias)
 	tree_write(&m->t, path, alias);
 }
 
-static void say(struct machine *m, const char *action, int device, const char *alias)
+static void say(struct fake_machine *m, const char *action, int device, const char *alias)
 {
 	char path[64], more[128];
 	int n = snprintf(more, sizeof(more), "SUBSYSTEM=test%cMODALIAS=%s", 0, alias) + 1;
@@ -54,15 +54,15 @@ static void say(struct machine *m, const char *action, int device, const char *a
 	pthread_mutex_unlock(&m->w->lock);
 }
 
-static void plug(struct machine *m, int device, const char *alias)
+static void plug(struct fake_machine *m, int device, const char *alias)
 {
 	put_device(m, device, alias);
 	say(m, "add", device, alias);
 }
 
-static struct machine *machine_new(void)
+static struct fake_machine *machine_new(void)
 {
-	struct machine *m = calloc(1, sizeof(*m));
+	struct fake_machine *m = calloc(1, sizeof(*m));
 
 	assert_non_null(m);
 	m->t = tree_new();
@@ -89,14 +89,14 @@ static struct machine *machine_new(void)
 	assert_int_equal(coldplug_set_root(m->c, m->t.dir), 0);
 	coldplug_set_flag(m->c, COLDPLUG_DRY_RUN, false);
 	coldplug_set_flag(m->c, COLDPLUG_MONITOR, true);
-	m->c->netlink.ops = &world_netlink;
-	m->c->netlink.ops_data = m->w;
-	m->c->kernel_ops = &world_kernel;
-	m->c->kernel_data = m->w;
+	m->c->listener.netlink.ops = &world_netlink;
+	m->c->listener.netlink.ops_data = m->w;
+	m->c->settings.kernel_ops = &world_kernel;
+	m->c->settings.kernel_data = m->w;
 	return m;
 }
 
-static void machine_free(struct machine *m)
+static void machine_free(struct fake_machine *m)
 {
 	m->w->hangs = false;
 	coldplug_free(m->c);
@@ -105,14 +105,14 @@ static void machine_free(struct machine *m)
 	free(m);
 }
 
-static void start(struct machine *m)
+static void start(struct fake_machine *m)
 {
 	assert_int_equal(coldplug_run(m->c), 0);
 	assert_int_equal(coldplug_finish(m->c), 0);
 }
 
 /* Lets it do what it does for so long, or until a module is there. */
-static bool is_loaded_within(struct machine *m, int module, unsigned int ms)
+static bool is_loaded_within(struct fake_machine *m, int module, unsigned int ms)
 {
 	uint64_t end = context_now_us() + ms * UINT64_C(1000);
 
@@ -125,7 +125,7 @@ static bool is_loaded_within(struct machine *m, int module, unsigned int ms)
 	return m->w->loaded[module];
 }
 
-static void wait_until_it_hangs(struct machine *m)
+static void wait_until_it_hangs(struct fake_machine *m)
 {
 	for (int i = 0; i < 1000 && !m->w->hung; i++)
 		is_loaded_within(m, HANGING, 10);
@@ -136,7 +136,7 @@ static void wait_until_it_hangs(struct machine *m)
 
 static void what_failed_is_tried_again_while_another_load_hangs(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 
 	start(m);
 	m->w->hangs = true;
@@ -153,7 +153,7 @@ static void what_failed_is_tried_again_while_another_load_hangs(void **state)
 
 static void a_hangup_is_heeded_while_a_load_hangs(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 
 	start(m);
 	m->w->hangs = true;
@@ -163,13 +163,13 @@ static void a_hangup_is_heeded_while_a_load_hangs(void **state)
 	tree_write(&m->t, "etc/modprobe.d/special.conf", "alias special mod_101\n");
 	coldplug_reload(m->c);
 	assert_true(is_loaded_within(m, OTHER, 20000));
-	assert_int_equal(m->c->away.n, 1);
+	assert_int_equal(m->c->loading.away.n, 1);
 	machine_free(m);
 }
 
 static void lost_events_are_made_up_for_while_a_load_hangs(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 
 	start(m);
 	m->w->hangs = true;
@@ -183,7 +183,7 @@ static void lost_events_are_made_up_for_while_a_load_hangs(void **state)
 
 static void what_waits_for_a_load_that_hangs_comes_when_it_returns(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 
 	start(m);
 	m->w->hangs = true;
@@ -204,7 +204,7 @@ static void what_waits_for_a_load_that_hangs_comes_when_it_returns(void **state)
 
 static void readiness_has_a_limit_and_all_goes_on_after_it(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 	const struct coldplug_step *s;
 
 	m->w->hangs = true;
@@ -225,7 +225,7 @@ static void readiness_has_a_limit_and_all_goes_on_after_it(void **state)
 
 static void a_new_index_counts_without_a_hangup(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 
 	start(m);
 	plug(m, 1, "special");
@@ -239,7 +239,7 @@ static void a_new_index_counts_without_a_hangup(void **state)
 
 static void a_new_line_of_configuration_counts_too(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 
 	start(m);
 	/* After a burst it is ready for the next one, and must not stay with what it has read for it. */
@@ -254,7 +254,7 @@ static void a_new_line_of_configuration_counts_too(void **state)
 
 static void a_directory_of_modules_that_comes_late_counts(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 	char later[128];
 
 	snprintf(later, sizeof(later), "%s", tree_path(&m->t, "lib/modules/later"));
@@ -271,7 +271,7 @@ static void a_directory_of_modules_that_comes_late_counts(void **state)
 
 static void a_hangup_reads_modules_load_d_too(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 
 	start(m);
 	tree_write(&m->t, "etc/modules-load.d/x.conf", "mod_101\n");
@@ -291,17 +291,17 @@ static int open_nothing(void *data, int rcvbuf)
 static const struct netlink_ops no_netlink = { .open = open_nothing };
 
 /* As if so much time had passed. */
-static void a_walk_is_due(struct machine *m)
+static void a_walk_is_due(struct fake_machine *m)
 {
-	m->c->walked_us = 0;
+	m->c->settle.walked_us = 0;
 	assert_true(coldplug_dispatch(m->c) >= 0);
 }
 
 static void without_events_it_walks(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 
-	m->c->netlink.ops = &no_netlink;
+	m->c->listener.netlink.ops = &no_netlink;
 	start(m);
 	assert_non_null(strstr(m->messages, "the kernel's uevents cannot be had (Operation not permitted)"));
 	put_device(m, 1, "card");
@@ -339,9 +339,9 @@ static const struct netlink_ops deaf_netlink = { .open = socket_open, .receive =
 /* As in a network namespace that gets none. */
 static void who_does_not_hear_its_own_barrier_walks(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 
-	m->c->netlink.ops = &deaf_netlink;
+	m->c->listener.netlink.ops = &deaf_netlink;
 	start(m);
 	assert_non_null(strstr(m->messages, "its event does not come back"));
 	put_device(m, 1, "card");
@@ -351,7 +351,7 @@ static void who_does_not_hear_its_own_barrier_walks(void **state)
 
 static void a_sys_that_is_mounted_later_is_walked(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 	char later[128];
 
 	put_device(m, 1, "card");
@@ -368,19 +368,19 @@ static void a_sys_that_is_mounted_later_is_walked(void **state)
 /* Each second look says that something was lost; the card's event is among what is lost last, after the last walk. */
 static ssize_t lose_all(void *data, int fd, struct msghdr *msg)
 {
-	struct machine *m = data;
+	struct fake_machine *m = data;
 	static unsigned int n_looks;
 
 	if (++n_looks % 2)
 		return hear_nothing(m->w, fd, msg);
-	if (m->c->settled && m->c->losses >= 3)
+	if (m->c->settle.settled && m->c->settle.losses >= 3)
 		put_device(m, 1, "card");
 	return -ENOBUFS;
 }
 
 static int open_of_machine(void *data, int rcvbuf)
 {
-	struct machine *m = data;
+	struct fake_machine *m = data;
 
 	return socket_open(m->w, rcvbuf);
 }
@@ -389,15 +389,15 @@ static const struct netlink_ops lossy_netlink = { .open = open_of_machine, .rece
 
 static void who_becomes_ready_in_a_storm_makes_up_for_it(void **state)
 {
-	struct machine *m = machine_new();
+	struct fake_machine *m = machine_new();
 
-	m->c->netlink.ops = &lossy_netlink;
-	m->c->netlink.ops_data = m;
+	m->c->listener.netlink.ops = &lossy_netlink;
+	m->c->listener.netlink.ops_data = m;
 	start(m);
 	assert_non_null(strstr(m->messages, "lost again and again"));
 	assert_false(m->w->loaded[CARD]);
-	m->c->netlink.ops = &deaf_netlink;
-	m->c->netlink.ops_data = m->w;
+	m->c->listener.netlink.ops = &deaf_netlink;
+	m->c->listener.netlink.ops_data = m->w;
 	assert_true(is_loaded_within(m, CARD, 20000));
 	machine_free(m);
 }

@@ -93,7 +93,8 @@ static void write_modules(struct model *m)
 		module_name(i % N_CORES, needs);
 		snprintf(line, sizeof(line), "lib/modules/1/kernel/%s.ko", name);
 		tree_write_bytes(&m->t, line, elf, sizeof(elf));
-		snprintf(more, sizeof(more), " kernel/mod_%d.ko kernel/core_%d.ko", HANGING, HANGING % N_CORES);
+		snprintf(more, sizeof(more), " kernel/mod_%d.ko kernel/core_%d.ko", HANGING,
+			 HANGING % N_CORES);
 		if (i < N_CORES)
 			snprintf(line, sizeof(line), "kernel/%s.ko:\n", name);
 		else
@@ -196,7 +197,7 @@ static bool wants(const struct device *d, int module)
 	if (is_behind(d->module) && (module == HANGING || module == HANGING % N_CORES))
 		return true;
 	return d->module == module ||
-	       (d->serial % 11 == 7 && (module == EVERYBODYS || module == EVERYBODYS % N_CORES));
+		(d->serial % 11 == 7 && (module == EVERYBODYS || module == EVERYBODYS % N_CORES));
 }
 
 static void note_wanted(struct model *m, const struct device *d)
@@ -404,8 +405,9 @@ static size_t in_flight(const struct model *m)
 	const struct step *s;
 	size_t n = 0;
 
-	for (size_t i = 0; m->c->n_results < m->c->handed && i < m->c->handed; i++)
-		n += m->c->results.items[i].outcome == RESULT_NONE && !hangs(m, &m->c->planner.steps.items[i]);
+	for (size_t i = 0; m->c->loading.n_results < m->c->loading.handed && i < m->c->loading.handed; i++)
+		n += m->c->loading.results.items[i].outcome == RESULT_NONE &&
+			!hangs(m, &m->c->machine.planner.steps.items[i]);
 	for (size_t i = 0; (s = context_away_step(m->c, i)); i++)
 		n += !hangs(m, s);
 	return n;
@@ -413,8 +415,8 @@ static size_t in_flight(const struct model *m)
 
 static bool is_quiet(const struct model *m)
 {
-	return !socket_has_more(m->w) && !in_flight(m) && !m->c->rescan && !m->c->walk && !m->c->reload &&
-	       !asker_busy(&m->c->devices_asker);
+	return !socket_has_more(m->w) && !in_flight(m) && !m->c->settle.rescan && !m->c->settle.walk &&
+		!m->c->monitor.reload && !asker_busy(&m->c->wanted.devices_asker);
 }
 
 static void leave_alone(struct model *m)
@@ -427,11 +429,13 @@ static void leave_alone(struct model *m)
 		assert_true(coldplug_dispatch(m->c) >= 0);
 		if (is_quiet(m) && i > 1)
 			return;
-		if (in_flight(m) || asker_busy(&m->c->devices_asker))
+		if (in_flight(m) || asker_busy(&m->c->wanted.devices_asker))
 			poll(&pfd, 1, 1000);
 	}
-	fail_msg("coldplug does not come to rest: %zu in flight, asking: %d, to be walked: %d %d, to be read: %d",
-		 in_flight(m), asker_busy(&m->c->devices_asker), m->c->rescan, m->c->walk, socket_has_more(m->w));
+	fail_msg(
+		"coldplug does not come to rest: %zu in flight, asking: %d, to be walked: %d %d, to be read: %d",
+		in_flight(m), asker_busy(&m->c->wanted.devices_asker), m->c->settle.rescan, m->c->settle.walk,
+		socket_has_more(m->w));
 }
 
 static void check_device(struct model *m, int i)
@@ -537,14 +541,14 @@ static void start_coldplug(struct model *m)
 	coldplug_set_flag(m->c, COLDPLUG_MONITOR, true);
 	coldplug_set_flag(m->c, COLDPLUG_ASYNC_PROBE, false);
 	coldplug_set_jobs(m->c, 4);
-	m->c->netlink.ops = &world_netlink;
-	m->c->netlink.ops_data = m->w;
-	m->c->kernel_ops = &world_kernel;
-	m->c->kernel_data = m->w;
+	m->c->listener.netlink.ops = &world_netlink;
+	m->c->listener.netlink.ops_data = m->w;
+	m->c->settings.kernel_ops = &world_kernel;
+	m->c->settings.kernel_data = m->w;
 	coldplug_set_timeout(m->c, 1000);
 	/* Bursts follow each other at once, and so does what hangs. */
-	m->c->quiet_us = 0;
-	m->c->stuck_us = 3000;
+	m->c->monitor.quiet_us = 0;
+	m->c->monitor.stuck_us = 3000;
 	r = coldplug_run(m->c);
 	assert_true(r == -ETIMEDOUT || (r == 0 && coldplug_finish(m->c) == 0));
 }

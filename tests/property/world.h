@@ -21,9 +21,9 @@
 #define FIRST_OFF 360
 #define FIRST_DECLINING 370
 #define FIRST_FORGED 380
-#define HANGING 354	/* its init does not return as long as world.hangs */
+#define HANGING 354	 /* its init does not return as long as world.hangs */
 #define FIRST_BEHIND 350 /* from here to it: they need it */
-#define EVERYBODYS 355 /* wanted by each device whose alias ends in z7, too */
+#define EVERYBODYS 355	 /* wanted by each device whose alias ends in z7, too */
 
 #define RECEIVE_BUFFER (256U * 1024) /* some 1,500 events */
 
@@ -209,11 +209,11 @@ static const struct netlink_ops world_netlink = { .open = socket_open, .receive 
 static inline const char *module_name(int m, char name[32])
 {
 	snprintf(name, 32, "%s_%d",
-		 m < N_CORES	      ? "core" :
-		 m >= FIRST_FORGED    ? "forged" :
-		 m >= FIRST_DECLINING ? "declining" :
-		 m >= FIRST_OFF	      ? "off" :
-					"mod",
+		 m < N_CORES			? "core"
+			 : m >= FIRST_FORGED	? "forged"
+			 : m >= FIRST_DECLINING ? "declining"
+			 : m >= FIRST_OFF	? "off"
+						: "mod",
 		 m);
 	return name;
 }

@@ -57,8 +57,9 @@ static const struct difference {
 	{ is_cut_inside_brackets,
 	  "kmod 30's alias_normalize() writes past its buffer behind a '[' that is open at "
 	  "byte 4095; fixed in 34" },
-	{ is_nearly_too_long, "kmod 30 fails with ENAMETOOLONG when alias and module name together exceed "
-			      "PATH_MAX; 34 has no such limit" },
+	{ is_nearly_too_long,
+	  "kmod 30 fails with ENAMETOOLONG when alias and module name together exceed "
+	  "PATH_MAX; 34 has no such limit" },
 };
 
 struct test {
@@ -419,8 +420,8 @@ int main(int argc, char **argv)
 	printf("# seed %llu\n", (unsigned long long)a.seed);
 	aliases_make(&aliases, &kernel, &r);
 	thin_out(&aliases, a.sample, &r);
-	n = a.config || a.aliases || a.answers ? run_one(&a, a.release, &aliases) :
-						 run_all(a.release, &kernel, &aliases, &r);
+	n = a.config || a.aliases || a.answers ? run_one(&a, a.release, &aliases)
+					       : run_all(a.release, &kernel, &aliases, &r);
 	kernel_free(&kernel);
 	strings_free(&aliases);
 	return n ? 1 : 0;

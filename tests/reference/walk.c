@@ -143,9 +143,9 @@ static size_t differences(const struct strings *naive, const struct strings *our
 	size_t i = 0, k = 0, n = 0;
 
 	while (i < naive->items.n || k < ours->items.n) {
-		int c = i == naive->items.n ? 1 :
-			k == ours->items.n  ? -1 :
-					      strcmp(naive->items.items[i], ours->items.items[k]);
+		int c = i == naive->items.n  ? 1
+			: k == ours->items.n ? -1
+					     : strcmp(naive->items.items[i], ours->items.items[k]);
 
 		if (c)
 			printf("# only in %s: %s\n", c < 0 ? "the full descent" : "the walk",

@@ -231,11 +231,11 @@ static void every_reason_is_told(void **state)
 
 		for (int64_t k = 0; k < n; k++)
 			found |= list[k].why == rows[i].why && list[k].line == rows[i].line &&
-				 (!rows[i].device ||
-				  (list[k].device && !strcmp(list[k].device, rows[i].device))) &&
-				 (!rows[i].pattern ||
-				  (list[k].pattern && !strcmp(list[k].pattern, rows[i].pattern))) &&
-				 (!rows[i].by || (list[k].by && !strcmp(list[k].by, rows[i].by)));
+				(!rows[i].device ||
+				 (list[k].device && !strcmp(list[k].device, rows[i].device))) &&
+				(!rows[i].pattern ||
+				 (list[k].pattern && !strcmp(list[k].pattern, rows[i].pattern))) &&
+				(!rows[i].by || (list[k].by && !strcmp(list[k].by, rows[i].by)));
 		if (!found)
 			fail_msg("row %zu: no such reason for %s among %d", i, rows[i].module, (int)n);
 	}
@@ -259,8 +259,7 @@ static void what_is_withheld_counts_once(void **state)
 	} rows[] = {
 		{ "black", 0 }, /* a blacklist is for aliases */
 		{ "pci:v1d2", 1 }, { "pci:v1d2", 1 }, { "pci:v1d2x", 1 },
-		{ "none", 2 }, { "none", 2 },
-		{ "never", 3 },
+		{ "none", 2 },	   { "none", 2 },     { "never", 3 },
 	};
 	struct coldplug *c;
 
@@ -342,8 +341,10 @@ static void what_nothing_has_counts_as_failed(void **state)
 	assert_string_equal(messages, expected);
 	messages[0] = '\0';
 	assert_int_equal(coldplug_want(c, "a[", NULL), 0);
-	snprintf(expected, sizeof(expected),
-		 "3 module 'a[': not an alias, its '[' and ']' do not match; not looked for in %s/lib/modules/1.0\n", dir);
+	snprintf(
+		expected, sizeof(expected),
+		"3 module 'a[': not an alias, its '[' and ']' do not match; not looked for in %s/lib/modules/1.0\n",
+		dir);
 	assert_string_equal(messages, expected);
 	assert_int_equal(coldplug_want(c, "black", "p=1"), 1);
 	assert_int_equal(coldplug_plan(c), 1);

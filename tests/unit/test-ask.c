@@ -290,8 +290,9 @@ static void who_dies_takes_only_its_question_along(void **state)
 	ask(&w, "k/usb2");
 	wait_for_all(&w);
 	assert_string_equal(w.said, "ea=a k/usb1=(EIO) eb=b k/usb2=(EIO) ");
-	assert_string_equal(messages_text(&w.m), "/usb1: the process that asked it has died\n"
-						 "/usb2: the process that asked it has died\n");
+	assert_string_equal(messages_text(&w.m),
+			    "/usb1: the process that asked it has died\n"
+			    "/usb2: the process that asked it has died\n");
 }
 
 static void not_all_processes_of_a_machine_get_stuck(void **state)

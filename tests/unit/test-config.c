@@ -136,8 +136,7 @@ static void a_bad_line_is_named_and_the_next_one_counts(void **state)
 		{ "install a\n", 0, "'install'" },
 		{ "softdep a\n", 0, "'softdep'" },
 		{ "weakdep a\n", 0, "'weakdep'" },
-		{ "include other\n", 0,
-		  "x.conf:1: 'include' is not supported (nor by kmod), line ignored" },
+		{ "include other\n", 0, "x.conf:1: 'include' is not supported (nor by kmod), line ignored" },
 		{ "config x\n", 0, "x.conf:1: 'config' is not supported (nor by kmod), line ignored" },
 		{ "\n\nbad\\\n line\n", 0, "x.conf:3: ignoring bad line starting with 'bad'" },
 		{ "alias a\0 b\n", 11, "x.conf:1: line with a NUL byte ignored" },
@@ -213,12 +212,13 @@ static void all_directories_are_sorted_together_by_name(void **state)
 	tree_write(&t, "etc/modprobe.d/e.conf", "blacklist etc_e");
 	tree_write(&t, "etc/modprobe.d/Z.conf", "blacklist etc_Z");
 	l = load(&t, NULL, NULL);
-	assert_string_equal(l.rules, "blacklist etc_Z /etc/modprobe.d/Z.conf:1;"
-				     "blacklist lib_a /lib/modprobe.d/a.conf:1;"
-				     "blacklist usrlib_b /usr/lib/modprobe.d/b.conf:1;"
-				     "blacklist local_c /usr/local/lib/modprobe.d/c.conf:1;"
-				     "blacklist run_d /run/modprobe.d/d.conf:1;"
-				     "blacklist etc_e /etc/modprobe.d/e.conf:1");
+	assert_string_equal(l.rules,
+			    "blacklist etc_Z /etc/modprobe.d/Z.conf:1;"
+			    "blacklist lib_a /lib/modprobe.d/a.conf:1;"
+			    "blacklist usrlib_b /usr/lib/modprobe.d/b.conf:1;"
+			    "blacklist local_c /usr/local/lib/modprobe.d/c.conf:1;"
+			    "blacklist run_d /run/modprobe.d/d.conf:1;"
+			    "blacklist etc_e /etc/modprobe.d/e.conf:1");
 	assert_string_equal(l.messages, "");
 }
 
@@ -323,10 +323,11 @@ static void depmods_softdeps_are_sorted_in_among_them(void **state)
 	tree_write(&t, "etc/modprobe.d/10.conf", "softdep a pre: ten");
 	tree_write(&t, "etc/modprobe.d/zz.conf", "softdep a pre: zz");
 	l = load(&t, NULL, "lib/modules/1");
-	assert_string_equal(l.rules, "softdep a pre ten /etc/modprobe.d/10.conf:1;"
-				     "softdep a pre depmod /lib/modules/1/modules.softdep:2;"
-				     "softdep a pre zz /etc/modprobe.d/zz.conf:1;"
-				     "weakdep a pre w /lib/modules/1/modules.weakdep:1");
+	assert_string_equal(l.rules,
+			    "softdep a pre ten /etc/modprobe.d/10.conf:1;"
+			    "softdep a pre depmod /lib/modules/1/modules.softdep:2;"
+			    "softdep a pre zz /etc/modprobe.d/zz.conf:1;"
+			    "weakdep a pre w /lib/modules/1/modules.weakdep:1");
 	unlink(tree_path(&t, "lib/modules/1/modules.weakdep"));
 	unlink(tree_path(&t, "lib/modules/1/modules.softdep"));
 	assert_string_equal(load(&t, NULL, "lib/modules/1").messages, "");
@@ -347,7 +348,8 @@ static void given_paths_replace_the_directories(void **state)
 	snprintf(b, sizeof(b), "%s/b/only.txt", t.dir);
 	snprintf(none, sizeof(none), "%s/none", t.dir);
 	l = load(&t, paths, NULL);
-	snprintf(expected, sizeof(expected), "blacklist b %s/b/only.txt:1;blacklist a %s/a/y.conf:1", t.dir, t.dir);
+	snprintf(expected, sizeof(expected), "blacklist b %s/b/only.txt:1;blacklist a %s/a/y.conf:1", t.dir,
+		 t.dir);
 	assert_string_equal(l.rules, expected);
 	assert_string_equal(l.messages, "");
 }
@@ -369,7 +371,8 @@ static void given_paths_are_not_below_the_root_and_depmods_softdeps_are(void **s
 	tree_write(&t, conf + 1, "garbage");
 	snprintf(expected, sizeof(expected),
 		 "blacklist host %s/a.conf:1;softdep a pre root /lib/modules/1/modules.softdep:1;"
-		 "softdep z pre host %s/z.conf:1;weakdep a pre w /lib/modules/1/modules.weakdep:1", conf, conf);
+		 "softdep z pre host %s/z.conf:1;weakdep a pre w /lib/modules/1/modules.weakdep:1",
+		 conf, conf);
 	assert_string_equal(load(&t, paths, "lib/modules/1").rules, expected);
 }
 

@@ -28,8 +28,10 @@
 static size_t pack_gzip(const void *data, size_t size, char *out, size_t room)
 {
 #ifdef HAVE_ZLIB
-	z_stream z = { .next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)size,
-		       .next_out = (Bytef *)out, .avail_out = (uInt)room };
+	z_stream z = { .next_in = (Bytef *)(uintptr_t)data,
+		       .avail_in = (uInt)size,
+		       .next_out = (Bytef *)out,
+		       .avail_out = (uInt)room };
 
 	assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 16 + 15, 8, Z_DEFAULT_STRATEGY), Z_OK);
 	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
@@ -45,8 +47,9 @@ static size_t pack_xz(const void *data, size_t size, char *out, size_t room)
 #ifdef HAVE_LZMA
 	size_t n = 0;
 
-	assert_int_equal(lzma_easy_buffer_encode(1, LZMA_CHECK_CRC64, NULL, data, size, (uint8_t *)out, &n, room),
-			 LZMA_OK);
+	assert_int_equal(
+		lzma_easy_buffer_encode(1, LZMA_CHECK_CRC64, NULL, data, size, (uint8_t *)out, &n, room),
+		LZMA_OK);
 	return n;
 #else
 	return 0;
@@ -85,7 +88,7 @@ static char *make_data(size_t size)
 	return p;
 }
 
-#define for_each_format(i)                             \
+#define for_each_format(i)                               \
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) \
 		if (compression_built_in(formats[i].c))
 
@@ -94,7 +97,8 @@ static void what_was_packed_comes_out_again(void **state)
 	static const size_t sizes[] = { 0, 1, 65535, 65536, 65537, 300000 };
 	_cleanup_free_ char *packed = malloc(ROOM);
 
-	for_each_format(i) for (size_t k = 0; k < ARRAY_SIZE(sizes); k++) {
+	for_each_format(i) for (size_t k = 0; k < ARRAY_SIZE(sizes); k++)
+	{
 		_cleanup_free_ char *data = make_data(sizes[k]);
 		_cleanup_blob_ struct blob b = {};
 		size_t n = formats[i].pack(data, sizes[k], packed, ROOM);
@@ -111,7 +115,8 @@ static void members_one_after_the_other_are_one_file(void **state)
 {
 	_cleanup_free_ char *data = make_data(100000), *packed = malloc(ROOM);
 
-	for_each_format(i) {
+	for_each_format(i)
+	{
 		_cleanup_blob_ struct blob b = {};
 		size_t n = formats[i].pack(data, 60000, packed, ROOM);
 
@@ -126,7 +131,8 @@ static void data_cut_anywhere_is_an_error(void **state)
 {
 	_cleanup_free_ char *data = make_data(2000), *packed = malloc(ROOM);
 
-	for_each_format(i) {
+	for_each_format(i)
+	{
 		size_t n = formats[i].pack(data, 2000, packed, ROOM);
 
 		for (size_t cut = 0; cut < n; cut++) {
@@ -147,7 +153,8 @@ static void any_flipped_byte_is_harmless(void **state)
 {
 	_cleanup_free_ char *data = make_data(2000), *packed = malloc(ROOM);
 
-	for_each_format(i) {
+	for_each_format(i)
+	{
 		size_t n = formats[i].pack(data, 2000, packed, ROOM);
 
 		for (size_t at = 0; at < n; at++) {
@@ -164,11 +171,12 @@ static void a_bomb_ends_at_the_limit(void **state)
 {
 	_cleanup_free_ char *zeros = calloc(1, ROOM), *packed = malloc(ROOM);
 
-	for_each_format(i) {
+	for_each_format(i)
+	{
 		static const struct {
 			size_t limit;
 			int r;
-		} rows[] = { { ROOM, 0 },	  { ROOM - 1, -EFBIG }, { 65536, -EFBIG },
+		} rows[] = { { ROOM, 0 },	{ ROOM - 1, -EFBIG }, { 65536, -EFBIG },
 			     { 65535, -EFBIG }, { 1, -EFBIG },	      { 0, -EFBIG } };
 		size_t n = formats[i].pack(zeros, ROOM, packed, ROOM);
 
@@ -185,7 +193,8 @@ static void bytes_after_the_end_are_ignored_for_gzip_and_damage_otherwise(void *
 {
 	_cleanup_free_ char *data = make_data(1000), *packed = malloc(ROOM);
 
-	for_each_format(i) {
+	for_each_format(i)
+	{
 		_cleanup_blob_ struct blob b = {};
 		size_t n = formats[i].pack(data, 1000, packed, ROOM);
 		int r;
@@ -214,7 +223,7 @@ static void the_kernels_words_are_understood(void **state)
 		const char *word;
 		enum compression c;
 	} rows[] = {
-		{ "gzip", COMPRESSION_GZIP }, { "xz", COMPRESSION_XZ },	 { "zstd", COMPRESSION_ZSTD },
+		{ "gzip", COMPRESSION_GZIP }, { "xz", COMPRESSION_XZ }, { "zstd", COMPRESSION_ZSTD },
 		{ "none", COMPRESSION_NONE }, { "", COMPRESSION_NONE }, { "xz ", COMPRESSION_NONE },
 	};
 
@@ -226,7 +235,10 @@ static void short_or_other_bytes_are_no_compression(void **state)
 {
 	assert_int_equal(compression_of("", 0), COMPRESSION_NONE);
 	assert_int_equal(compression_of("\x1f", 1), COMPRESSION_NONE);
-	assert_int_equal(compression_of("\xfd" "7zXZ", 5), COMPRESSION_NONE);
+	assert_int_equal(compression_of("\xfd"
+					"7zXZ",
+					5),
+			 COMPRESSION_NONE);
 	assert_int_equal(compression_of("\177ELF\2\1", 6), COMPRESSION_NONE);
 }
 

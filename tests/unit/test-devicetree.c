@@ -30,7 +30,8 @@ static void a_nodes_alias_is_the_kernels(void **state)
 		{ "OF_NAME=;", "of:NT(null)" },
 		{ "OF_NAME=serial;OF_TYPE=serial;OF_COMPATIBLE_0=ns16550;", "of:NserialTserialCns16550" },
 		{ "OF_NAME=n;OF_TYPE=;OF_COMPATIBLE_0=a;", "of:NnTCa" },
-		{ "OF_COMPATIBLE_1=c,d;OF_NAME=n;OF_COMPATIBLE_0=a,b;OF_COMPATIBLE_N=2;", "of:NnT(null)Ca,bCc,d" },
+		{ "OF_COMPATIBLE_1=c,d;OF_NAME=n;OF_COMPATIBLE_0=a,b;OF_COMPATIBLE_N=2;",
+		  "of:NnT(null)Ca,bCc,d" },
 		/* numbered from 0 without a gap */
 		{ "OF_NAME=n;OF_COMPATIBLE_1=b;", "of:NnT(null)" },
 		{ "OF_NAME=n;OF_COMPATIBLE_0=a;OF_COMPATIBLE_2=c;", "of:NnT(null)Ca" },
@@ -43,7 +44,9 @@ static void a_nodes_alias_is_the_kernels(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char alias[LIMIT_ALIAS + 1];
 
-		assert_row(i, devicetree_alias(get, (void *)(uintptr_t)rows[i].variables, alias) == !!rows[i].alias);
+		assert_row(i,
+			   devicetree_alias(get, (void *)(uintptr_t)rows[i].variables, alias) ==
+				   !!rows[i].alias);
 		if (rows[i].alias)
 			assert_row_string(i, alias, rows[i].alias);
 	}

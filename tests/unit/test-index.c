@@ -462,7 +462,7 @@ static void ask_everything(const uint8_t *data, size_t size)
 		assert_true(r == 0 || (r == -EBADMSG && index.bad));
 		for (size_t k = 0; k < hits.hits.n; k++)
 			n += strlen(hits.hits.items[k].value) +
-			     strlen(hits.patterns.items + hits.hits.items[k].pattern);
+				strlen(hits.patterns.items + hits.hits.items[k].pattern);
 	}
 	index_each(&index, count, &n);
 	index_hits_free(&hits);

@@ -61,8 +61,9 @@ static void commas_stand_between_values_only(void **state)
 	json_string(&j, "k\"", NULL);
 	json_close(&j, '}');
 	text = json_steal(&j);
-	assert_string_equal(text, "{\"empty\":[],\"n\":-9223372036854775808,\"yes\":true,\"no\":false,"
-				  "\"list\":[\"a\",{},\"b\"],\"k\\\"\":null}");
+	assert_string_equal(text,
+			    "{\"empty\":[],\"n\":-9223372036854775808,\"yes\":true,\"no\":false,"
+			    "\"list\":[\"a\",{},\"b\"],\"k\\\"\":null}");
 }
 
 static void after_a_failure_there_is_no_text(void **state)

@@ -43,7 +43,7 @@ struct fake {
 	struct fake_load loads[FAKE_LOADS];
 	atomic_uint running, most_running;
 	atomic_uint spinning; /* and from then on they do not sleep, not on a page fault either */
-	atomic_bool release; /* what takes forever ends now */
+	atomic_bool release;  /* what takes forever ends now */
 	atomic_uint n_commands;
 	atomic_uint slept_ms;
 	/* Answers in turn, the last one stays. */
@@ -115,8 +115,11 @@ static inline int fake_load(struct fake *f, const char *params, bool finit, unsi
 		;
 	if (n < FAKE_LOADS)
 		f->loads[n] = (struct fake_load){
-			.id = fake_number(params, "id=", -1), .async = fake_async(params),
-			.finit = finit, .flags = flags, .size = size,
+			.id = fake_number(params, "id=", -1),
+			.async = fake_async(params),
+			.finit = finit,
+			.flags = flags,
+			.size = size,
 			.nice = getpriority(PRIO_PROCESS, 0),
 		};
 	if (ms)
@@ -207,7 +210,9 @@ static const struct kernel_ops fake_ops = {
 /* The smallest file that passes for a module: a 64-bit header that says "relocatable". */
 static inline void fake_elf(unsigned char elf[64])
 {
-	static const unsigned char start[] = { 0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0 };
+	static const unsigned char start[] = {
+		0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0
+	};
 
 	memset(elf, 0, 64);
 	memcpy(elf, start, sizeof(start));
@@ -240,14 +245,24 @@ static inline struct fake_module fake_module_of(const char *first, const char *s
 {
 	static const char names[] = "\0.symtab\0.strtab\0.shstrtab";
 	struct fake_module m = {
-		.header = { .e_type = ET_REL, .e_shoff = offsetof(struct fake_module, sections),
-			    .e_shentsize = sizeof(Elf64_Shdr), .e_shnum = 4, .e_shstrndx = 3 },
-		.sections[1] = { .sh_name = 1, .sh_type = SHT_SYMTAB, .sh_link = 2,
+		.header = { .e_type = ET_REL,
+			    .e_shoff = offsetof(struct fake_module, sections),
+			    .e_shentsize = sizeof(Elf64_Shdr),
+			    .e_shnum = 4,
+			    .e_shstrndx = 3 },
+		.sections[1] = { .sh_name = 1,
+				 .sh_type = SHT_SYMTAB,
+				 .sh_link = 2,
 				 .sh_offset = offsetof(struct fake_module, symbols),
-				 .sh_size = sizeof(m.symbols), .sh_entsize = sizeof(Elf64_Sym) },
-		.sections[2] = { .sh_name = 9, .sh_type = SHT_STRTAB, .sh_size = sizeof(m.strings),
+				 .sh_size = sizeof(m.symbols),
+				 .sh_entsize = sizeof(Elf64_Sym) },
+		.sections[2] = { .sh_name = 9,
+				 .sh_type = SHT_STRTAB,
+				 .sh_size = sizeof(m.strings),
 				 .sh_offset = offsetof(struct fake_module, strings) },
-		.sections[3] = { .sh_name = 17, .sh_type = SHT_STRTAB, .sh_size = sizeof(m.names),
+		.sections[3] = { .sh_name = 17,
+				 .sh_type = SHT_STRTAB,
+				 .sh_size = sizeof(m.names),
 				 .sh_offset = offsetof(struct fake_module, names) },
 		.symbols[1] = { .st_name = 1, .st_shndx = 1 },
 		.symbols[2] = { .st_name = 32 },

@@ -467,9 +467,9 @@ static void a_module_whose_symbols_cannot_be_found_may_probe(void **state)
 		struct fake_module m = fake_module_of("printk", "memcpy");
 		uint16_t n16 = (uint16_t)rows[i].value;
 		uint32_t n32 = (uint32_t)rows[i].value;
-		const void *value = rows[i].size == 2 ? (void *)&n16 :
-				    rows[i].size == 4 ? (void *)&n32 :
-							&rows[i].value;
+		const void *value = rows[i].size == 2 ? (void *)&n16
+			: rows[i].size == 4	      ? (void *)&n32
+						      : &rows[i].value;
 
 		memcpy((char *)&m + rows[i].at, value, rows[i].size);
 		if (!bytes_probe(&w, &m, sizeof(m)))

@@ -102,15 +102,17 @@ static inline void build_random(struct plan_builder *b, size_t n, unsigned int s
 	for (size_t i = 0; i < n; i++) {
 		int r = rand() % 40, ret = r == 0 ? -ENOMEM : r == 1 ? -ENODEV : 0;
 		int ms = rand() % 50 == 0 ? rand() % 5 : 0;
-		uint32_t id = build_step(b, (struct step){ .params = params("id=%zu ret=%d ms=%d", i, ret, ms),
-							   .priority = (uint32_t)rand() % 4,
-							   .post_only = rand() % 20 == 0 });
+		uint32_t id = build_step(b,
+					 (struct step){ .params = params("id=%zu ret=%d ms=%d", i, ret, ms),
+							.priority = (uint32_t)rand() % 4,
+							.post_only = rand() % 20 == 0 });
 		int n_edges = id ? rand() % 4 : 0;
 
 		for (int k = 0; k < n_edges; k++) {
 			uint32_t back = 1 + (uint32_t)rand() % 60;
 
-			build_edge(b, id < back ? 0 : id - back, rand() % 3 ? EDGE_HARD : (enum edge_kind)(rand() % 3));
+			build_edge(b, id < back ? 0 : id - back,
+				   rand() % 3 ? EDGE_HARD : (enum edge_kind)(rand() % 3));
 		}
 		assert_int_equal(array_push(&b->expected, model(b, &b->steps.items[i], ret)), 0);
 	}

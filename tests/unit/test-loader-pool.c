@@ -111,7 +111,9 @@ static void one_job_is_strictly_serial_and_in_order(void **state)
 
 	setup(&w, 1, NEVER_SLOW);
 	for (int i = 0; i < 4; i++)
-		build_step(&w.b, (struct step){ .params = params("id=%d ms=20", i), .priority = (uint32_t)priorities[i] });
+		build_step(&w.b,
+			   (struct step){ .params = params("id=%d ms=20", i),
+					  .priority = (uint32_t)priorities[i] });
 	submit(&w);
 	for (int i = 0; i < 4; i++) {
 		struct load_result r = next(&w);
@@ -241,9 +243,11 @@ static void messages_name_a_file_as_the_user_knows_it(void **state)
 			char path[512], expected[1024];
 			struct load_result r;
 
-			snprintf(path, sizeof(path), "%s%s%s", running ? w.dir + 1 : "", running ? "/" : "", rows[i].file);
+			snprintf(path, sizeof(path), "%s%s%s", running ? w.dir + 1 : "", running ? "/" : "",
+				 rows[i].file);
 			snprintf(expected, sizeof(expected), "%s/%s%s", w.dir, rows[i].file, rows[i].says);
-			build_step(&w.b, (struct step){ .path = path, .params = params("ret=%d", rows[i].answer) });
+			build_step(&w.b,
+				   (struct step){ .path = path, .params = params("ret=%d", rows[i].answer) });
 			submit(&w);
 			r = next(&w);
 			assert_memory_equal(r.message, expected, strlen(expected));
@@ -281,7 +285,10 @@ static void a_results_message_can_be_replaced(void **state)
 		struct load_result r = next(&w);
 
 		assert_string_equal(r.message, messages[r.step]);
-		assert_int_equal(r.outcome, r.step == 0 ? LOAD_FAILED : r.step == 1 ? LOAD_DONE : LOAD_SKIPPED);
+		assert_int_equal(r.outcome,
+				 r.step == 0	       ? LOAD_FAILED
+					 : r.step == 1 ? LOAD_DONE
+						       : LOAD_SKIPPED);
 	}
 	/* A result has room for 511 bytes. */
 	memset(longer, 'x', sizeof(longer));
@@ -361,7 +368,8 @@ static void a_bad_plan_is_refused_as_a_whole(void **state)
 		{ { .id = 1, .kind = 9, .name = "m" }, NULL },
 		{ { .id = 1, .name = "m", .path = "m.ko", .n_edges = 1 }, NULL },
 		{ { .id = 1, .name = "m", .path = "m.ko", .n_edges = 2 }, &forward },
-		{ { .id = 1, .name = "m", .path = "m.ko", .n_edges = 1, .edge_first = UINT32_MAX }, &forward },
+		{ { .id = 1, .name = "m", .path = "m.ko", .n_edges = 1, .edge_first = UINT32_MAX },
+		  &forward },
 		{ { .id = 1, .name = "m", .path = "m.ko", .n_edges = 1 }, &forward },
 		{ { .id = 1, .name = "m", .path = "m.ko", .n_edges = 1 }, &odd },
 	};
@@ -577,7 +585,8 @@ static void async_probe_is_given_to_what_begins_no_probe_and_only_when_wanted(vo
 				fake_module(w.dir, rows[i].path, rows[i].symbol);
 			else
 				fake_file(w.dir, rows[i].path, elf, sizeof(elf));
-			build_step(&w.b, (struct step){ .path = rows[i].path, .params = params("id=%zu", i) });
+			build_step(&w.b,
+				   (struct step){ .path = rows[i].path, .params = params("id=%zu", i) });
 		}
 		submit(&w);
 		for (size_t i = 0; i < ARRAY_SIZE(rows); i++)

@@ -11,7 +11,10 @@
 #include "base/cleanup.h"
 #include "loader/queue.h"
 
-#define MODULE { .priority = 5 }
+#define MODULE                \
+	{                     \
+		.priority = 5 \
+	}
 
 static uint32_t add(struct queue *q, struct queue_step step, const struct step_edge *edges, size_t n)
 {
@@ -56,12 +59,12 @@ static const struct {
 	enum load_outcome outcome;
 	bool starts;
 } edges[] = {
-	{ EDGE_HARD, false, LOAD_DONE, true },	   { EDGE_HARD, false, LOAD_ALREADY, true },
+	{ EDGE_HARD, false, LOAD_DONE, true },	    { EDGE_HARD, false, LOAD_ALREADY, true },
 	{ EDGE_HARD, false, LOAD_DECLINED, false }, { EDGE_HARD, false, LOAD_FAILED, false },
-	{ EDGE_SOFT, false, LOAD_DONE, true },	   { EDGE_SOFT, false, LOAD_ALREADY, true },
+	{ EDGE_SOFT, false, LOAD_DONE, true },	    { EDGE_SOFT, false, LOAD_ALREADY, true },
 	{ EDGE_SOFT, false, LOAD_DECLINED, true },  { EDGE_SOFT, false, LOAD_FAILED, true },
-	{ EDGE_SOFT, true, LOAD_FAILED, true },	   { EDGE_POST, false, LOAD_FAILED, true },
-	{ EDGE_POST, true, LOAD_DONE, true },	   { EDGE_POST, true, LOAD_ALREADY, true },
+	{ EDGE_SOFT, true, LOAD_FAILED, true },	    { EDGE_POST, false, LOAD_FAILED, true },
+	{ EDGE_POST, true, LOAD_DONE, true },	    { EDGE_POST, true, LOAD_ALREADY, true },
 	{ EDGE_POST, true, LOAD_DECLINED, false },  { EDGE_POST, true, LOAD_FAILED, false },
 };
 

@@ -173,11 +173,17 @@ static const struct {
 	const char *message;
 } commands[] = {
 	{ 0, { 0, "what it says is not looked at" }, LOAD_DONE, 0, "" },
-	{ 0, { 3, "first line\nsecond" }, LOAD_FAILED, 3,
+	{ 0,
+	  { 3, "first line\nsecond" },
+	  LOAD_FAILED,
+	  3,
 	  "a.conf:7: install command for mod_m: exit status 3: first line" },
 	{ 0, { 1, "" }, LOAD_FAILED, 1, "a.conf:7: install command for mod_m: exit status 1" },
 	{ 0, { 137, "" }, LOAD_FAILED, 137, "a.conf:7: install command for mod_m: killed by signal 9" },
-	{ 0, { 2, "\033[31mred\007" }, LOAD_FAILED, 2,
+	{ 0,
+	  { 2, "\033[31mred\007" },
+	  LOAD_FAILED,
+	  2,
 	  "a.conf:7: install command for mod_m: exit status 2: ?[31mred?" },
 	{ -ENOENT, { 0, "" }, LOAD_FAILED, 127, "a.conf:7: install command for mod_m: no /bin/sh under " },
 	{ -EAGAIN, { 0, "" }, LOAD_FAILED, 126, "a.conf:7: install command for mod_m: cannot be run: " },
@@ -275,9 +281,11 @@ static void who_stays_behind_is_not_killed_for_what_it_says(void **state)
 	int fd = mkstemp(path);
 
 	assert_true(fd >= 0);
-	assert_true(asprintf(&command,
-			     "(sleep 0.2; echo a; a=$?; head -c 200000 /dev/zero 2>/dev/null; echo $a $? >%s) & echo done",
-			     path) > 0);
+	assert_true(
+		asprintf(
+			&command,
+			"(sleep 0.2; echo a; a=$?; head -c 200000 /dev/zero 2>/dev/null; echo $a $? >%s) & echo done",
+			path) > 0);
 	o = run_really(command);
 	assert_int_equal(o.status, 0);
 	assert_string_equal(o.text, "done\n");

@@ -25,7 +25,10 @@ static void prepare(struct world *w)
 	fake_root(w->dir, &w->root);
 	w->fake = fake_new();
 	w->options = (struct loader_options){
-		.root = w->root.path, .rootfd = w->root.fd, .ops = &fake_ops, .ops_data = w->fake,
+		.root = w->root.path,
+		.rootfd = w->root.fd,
+		.ops = &fake_ops,
+		.ops_data = w->fake,
 	};
 }
 
@@ -243,7 +246,8 @@ static void who_leaves_is_told_of_commands(void **state)
 /* What of systemd's manager would kill us does not when the command line begins with '@'. */
 static void its_command_line_begins_with_an_at(void **state)
 {
-	static const char command[] = "for f in /proc/[0-9]*/cmdline; do tr '\\0' '\\n' <$f; echo; done 2>/dev/null";
+	static const char command[] =
+		"for f in /proc/[0-9]*/cmdline; do tr '\\0' '\\n' <$f; echo; done 2>/dev/null";
 	struct world w;
 	char buf[256];
 	bool seen = false;
@@ -360,7 +364,8 @@ static void the_report_has_the_head_every_load_and_a_summary(void **state)
 	build_edge(&w.b, 1, EDGE_HARD);
 	w.fake->command_answer = 0;
 	w.fake->output.status = 3;
-	build_step(&w.b, (struct step){ .kind = STEP_COMMAND, .name = "cmd", .command = "x", .origin = "f:1" });
+	build_step(&w.b,
+		   (struct step){ .kind = STEP_COMMAND, .name = "cmd", .command = "x", .origin = "f:1" });
 	submit(&w);
 	assert_int_equal(loader_report_head(w.loader, head2, strlen(head2)), 0);
 	assert_int_equal(loader_finish(w.loader), 0);
@@ -368,11 +373,14 @@ static void the_report_has_the_head_every_load_and_a_summary(void **state)
 	assert_true(looks_like_json(text));
 	assert_memory_equal(text, head2, strlen(head2));
 	assert_int_equal(count(text, "\"old\""), 0);
-	assert_non_null(strstr(text, "{\"module\":\"good\",\"outcome\":\"loaded\",\"error\":null,\"message\":\"\","));
+	assert_non_null(
+		strstr(text, "{\"module\":\"good\",\"outcome\":\"loaded\",\"error\":null,\"message\":\"\","));
 	assert_non_null(strstr(text, "{\"module\":\"bad\",\"outcome\":\"failed\",\"error\":\"ENOEXEC\","));
-	assert_non_null(strstr(text, "\"odd\\\"\\\\\\u000a\\u0080\xc3\xa4\\u00ed\\u00a0\\u0080\",\"outcome\":\"skipped\""));
+	assert_non_null(strstr(
+		text, "\"odd\\\"\\\\\\u000a\\u0080\xc3\xa4\\u00ed\\u00a0\\u0080\",\"outcome\":\"skipped\""));
 	assert_non_null(strstr(text, "{\"module\":\"cmd\",\"outcome\":\"failed\",\"error\":\"exit 3\","));
-	assert_non_null(strstr(text, "\"summary\":{\"loaded\":1,\"already\":0,\"declined\":0,\"failed\":2,\"skipped\":1,"));
+	assert_non_null(strstr(
+		text, "\"summary\":{\"loaded\":1,\"already\":0,\"declined\":0,\"failed\":2,\"skipped\":1,"));
 	/* m.ko and the report: no temporary file is left. */
 	assert_int_equal(count_files(&w), 2);
 	teardown(&w);
@@ -403,8 +411,9 @@ static void a_message_replaced_by_the_front_reaches_the_report(void **state)
 	assert_int_equal(loader_annotate(w.loader, 0, "too late"), -EPIPE);
 	text = wait_for_file(path);
 	assert_true(looks_like_json(text));
-	assert_non_null(strstr(text, "{\"module\":\"bad\",\"outcome\":\"failed\",\"error\":\"ENOENT\","
-				     "\"message\":\"\\\"sym\\\" is in module x\","));
+	assert_non_null(strstr(text,
+			       "{\"module\":\"bad\",\"outcome\":\"failed\",\"error\":\"ENOENT\","
+			       "\"message\":\"\\\"sym\\\" is in module x\","));
 	assert_non_null(strstr(text, "/m.ko: the kernel has no memory for it\","));
 	assert_int_equal(count(text, "unknown symbol") + count(text, "old") + count(text, "nobody"), 0);
 	teardown(&w);
@@ -437,8 +446,13 @@ static void a_report_that_cannot_be_is_an_error_at_once(void **state)
 		const char *path;
 		int r;
 	} rows[] = {
-		{ "/nonexistent/report", -ENOENT }, { "/dev/null", -EINVAL }, { "/tmp/", -EISDIR },
-		{ "/tmp", -EISDIR }, { "/dev/null/report", -ENOTDIR }, { "", -EISDIR }, { "..", -EISDIR },
+		{ "/nonexistent/report", -ENOENT },
+		{ "/dev/null", -EINVAL },
+		{ "/tmp/", -EISDIR },
+		{ "/tmp", -EISDIR },
+		{ "/dev/null/report", -ENOTDIR },
+		{ "", -EISDIR },
+		{ "..", -EISDIR },
 	};
 	struct world w;
 
@@ -527,7 +541,7 @@ static void end_by_free(struct world *w)
 
 static void the_front_may_end_in_any_way_and_the_report_is_whole(void **state)
 {
-	void (*const ends[])(struct world *w) = { end_by_exit, end_by_signal, end_by_exec, end_by_free };
+	void (*const ends[])(struct world * w) = { end_by_exit, end_by_signal, end_by_exec, end_by_free };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
 		_cleanup_free_ char *path = NULL, *text = NULL;
@@ -818,7 +832,8 @@ static void a_plan_survives_the_wire(void **state)
 	size_t size;
 
 	build_random(&b, 300, 5);
-	build_step(&b, (struct step){ .kind = STEP_COMMAND, .name = "c", .command = "echo", .origin = "f:3" });
+	build_step(&b,
+		   (struct step){ .kind = STEP_COMMAND, .name = "c", .command = "echo", .origin = "f:3" });
 	build_step(&b, (struct step){ .kind = STEP_ABSENT, .name = "a" });
 	in = built(&b);
 	assert_int_equal(wire_encode_plan(&in, &message, &size), 0);
@@ -848,7 +863,8 @@ static void any_byte_of_a_plans_message_may_be_anything(void **state)
 	size_t size, n;
 
 	build_step(&b, (struct step){ .params = "x" });
-	build_step(&b, (struct step){ .kind = STEP_COMMAND, .name = "c", .command = "echo", .origin = "f:3" });
+	build_step(&b,
+		   (struct step){ .kind = STEP_COMMAND, .name = "c", .command = "echo", .origin = "f:3" });
 	build_edge(&b, 0, EDGE_HARD);
 	plan = built(&b);
 	assert_int_equal(wire_encode_plan(&plan, &p, &size), 0);

@@ -24,17 +24,27 @@ static void a_good_message_is_taken_apart(void **state)
 		size_t size;
 		struct uevent e;
 	} rows[] = {
-		{ MESSAGE("add@/devices/a\0ACTION=add\0DEVPATH=/devices/a"), { .action = "add", .devpath = "/devices/a" } },
+		{ MESSAGE("add@/devices/a\0ACTION=add\0DEVPATH=/devices/a"),
+		  { .action = "add", .devpath = "/devices/a" } },
 		{ MESSAGE("add@/devices/pci0/0000:00:01.0\0ACTION=add\0DEVPATH=/devices/pci0/0000:00:01.0\0SUBSYSTEM=pci\0"
 			  "PCI_CLASS=10000\0MODALIAS=pci:v00008086d\0SEQNUM=1234"),
-		  { .action = "add", .devpath = "/devices/pci0/0000:00:01.0", .subsystem = "pci",
-		    .modalias = "pci:v00008086d", .seqnum = 1234 } },
+		  { .action = "add",
+		    .devpath = "/devices/pci0/0000:00:01.0",
+		    .subsystem = "pci",
+		    .modalias = "pci:v00008086d",
+		    .seqnum = 1234 } },
 		{ MESSAGE("change@/devices/x/block/sda/sda1\0ACTION=change\0DEVPATH=/devices/x/block/sda/sda1\0"
 			  "SUBSYSTEM=block\0SYNTH_UUID=0\0MAJOR=8\0DEVNAME=sda1\0DEVTYPE=partition\0PARTN=1\0"
 			  "PARTNAME=EFI system\0PARTUUID=1-2\0SEQNUM=18446744073709551615"),
-		  { .action = "change", .devpath = "/devices/x/block/sda/sda1", .subsystem = "block",
-		    .devname = "sda1", .devtype = "partition", .partname = "EFI system", .partuuid = "1-2",
-		    .synth_uuid = "0", .seqnum = UINT64_MAX } },
+		  { .action = "change",
+		    .devpath = "/devices/x/block/sda/sda1",
+		    .subsystem = "block",
+		    .devname = "sda1",
+		    .devtype = "partition",
+		    .partname = "EFI system",
+		    .partuuid = "1-2",
+		    .synth_uuid = "0",
+		    .seqnum = UINT64_MAX } },
 		/* any order; what is not known, has no '=' or is empty is passed over */
 		{ MESSAGE("remove@/a\0MODALIAS=x\0\0what\0=\0XMODALIAS=y\0MODALIASX=z\0DEVPATH=/a\0ACTION=remove"),
 		  { .action = "remove", .devpath = "/a", .modalias = "x" } },

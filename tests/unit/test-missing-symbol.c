@@ -75,8 +75,9 @@ static void the_first_symbol_whose_module_is_not_there_is_named(void **state)
 		struct missing_symbol missing = { "untouched", "untouched" };
 
 		write_module(&w, "lib/modules/1/m.ko", rows[i].first, rows[i].second);
-		assert_row(i, missing_symbol_find(&w.d, "lib/modules/1/m.ko", is_there,
-						  (void *)(uintptr_t)rows[i].there, &missing) == rows[i].r);
+		assert_row(i,
+			   missing_symbol_find(&w.d, "lib/modules/1/m.ko", is_there,
+					       (void *)(uintptr_t)rows[i].there, &missing) == rows[i].r);
 		assert_row_string(i, missing.symbol, rows[i].symbol ? rows[i].symbol : "untouched");
 		assert_row_string(i, missing.module, rows[i].module ? rows[i].module : "untouched");
 	}
@@ -95,7 +96,8 @@ static void a_compressed_module_is_looked_into_too(void **state)
 		int r;
 
 		write_module(&w, "m.ko", "printk", "bar");
-		snprintf(command, sizeof(command), "%s -c <%s/m.ko >%s/m.ko.z 2>/dev/null", commands[i], w.t.dir, w.t.dir);
+		snprintf(command, sizeof(command), "%s -c <%s/m.ko >%s/m.ko.z 2>/dev/null", commands[i],
+			 w.t.dir, w.t.dir);
 		if (system(command) != 0) {
 			print_message("no %s here\n", commands[i]);
 			continue;
@@ -118,13 +120,14 @@ static void a_file_that_is_no_module_is_an_error(void **state)
 		int r;
 	} rows[] = {
 		{ "none.ko", -ENOENT }, { "text.ko", -ENOEXEC }, { "empty.ko", -ENOEXEC },
-		{ "dir", -EISDIR }, { "bad.ko", -EBADMSG },
+		{ "dir", -EISDIR },	{ "bad.ko", -EBADMSG },
 	};
 	struct missing_symbol missing = { "untouched", "untouched" };
 	struct world w;
 
 	world_open(&w);
-	tree_write(&w.t, "text.ko", "no module at all, but a text that is long enough to hold an ELF header of 64 bytes");
+	tree_write(&w.t, "text.ko",
+		   "no module at all, but a text that is long enough to hold an ELF header of 64 bytes");
 	tree_write(&w.t, "empty.ko", "");
 	tree_mkdir(&w.t, "dir/");
 	write_module(&w, "bad.ko", "foo", "bar");

@@ -13,11 +13,11 @@ struct fake_state {
 	char name[32];
 	int refcount;
 	bool coming;
-	int answer;	/* of its load; 0 */
+	int answer;	      /* of its load; 0 */
 	unsigned int busy_ms; /* its use ends then */
 };
 
-struct machine {
+struct fake_machine {
 	struct tree t;
 	struct coldplug *c;
 	struct fake_state modules[MODULES];
@@ -30,7 +30,7 @@ struct machine {
 	char text[4096];
 };
 
-__attribute__((format(printf, 2, 3))) static void note(struct machine *w, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void note(struct fake_machine *w, const char *fmt, ...)
 {
 	size_t n = strlen(w->text);
 	va_list ap;
@@ -40,7 +40,7 @@ __attribute__((format(printf, 2, 3))) static void note(struct machine *w, const 
 	va_end(ap);
 }
 
-static struct fake_state *find(struct machine *w, const char *name)
+static struct fake_state *find(struct fake_machine *w, const char *name)
 {
 	for (size_t i = 0; i < w->n; i++)
 		if (!strcmp(w->modules[i].name, name))
@@ -48,7 +48,7 @@ static struct fake_state *find(struct machine *w, const char *name)
 	return NULL;
 }
 
-static void add(struct machine *w, const char *name, int refcount)
+static void add(struct fake_machine *w, const char *name, int refcount)
 {
 	assert_true(w->n < MODULES);
 	w->modules[w->n] = (struct fake_state){ .refcount = refcount };
@@ -58,7 +58,7 @@ static void add(struct machine *w, const char *name, int refcount)
 /* Which file a descriptor is tells its module. */
 static int do_finit(void *data, int fd, const char *params, unsigned int flags)
 {
-	struct machine *w = data;
+	struct fake_machine *w = data;
 	char link[32], path[256], *name;
 	ssize_t n;
 
@@ -82,7 +82,7 @@ static int do_finit(void *data, int fd, const char *params, unsigned int flags)
 
 static int do_delete(void *data, const char *name, unsigned int flags)
 {
-	struct machine *w = data;
+	struct fake_machine *w = data;
 	struct fake_state *m = find(w, name);
 
 	note(w, "-%s%s", name, flags & O_TRUNC ? " by force" : "");
@@ -123,7 +123,7 @@ static int do_read(void *data, const struct rootfs *root, const char *path, char
 static int do_run_command(void *data, const struct rootfs *root, const struct kernel_command *command,
 			  struct kernel_output *output)
 {
-	struct machine *w = data;
+	struct fake_machine *w = data;
 
 	assert_true(command->foreground);
 	note(w, "$ %s (%s); ", command->command, command->module);
@@ -133,7 +133,7 @@ static int do_run_command(void *data, const struct rootfs *root, const struct ke
 
 static void do_sleep(void *data, unsigned int ms)
 {
-	struct machine *w = data;
+	struct fake_machine *w = data;
 
 	w->slept += ms;
 	for (size_t i = 0; i < w->n; i++)
@@ -160,22 +160,15 @@ static const struct kernel_ops ops = {
 static int take_act(void *data, const struct coldplug_act *a)
 {
 	static const char *const words[] = {
-		[COLDPLUG_ACT_MATCH] = "match",
-		[COLDPLUG_ACT_INSMOD] = "insmod",
-		[COLDPLUG_ACT_INSTALL] = "install",
-		[COLDPLUG_ACT_BUILTIN] = "builtin",
-		[COLDPLUG_ACT_RMMOD] = "rmmod",
-		[COLDPLUG_ACT_REMOVE] = "remove",
-		[COLDPLUG_ACT_NO_FILE] = "no file",
-		[COLDPLUG_ACT_COMMAND_FAILED] = "command failed",
-		[COLDPLUG_ACT_FAILED] = "failed",
-		[COLDPLUG_ACT_THERE] = "there",
-		[COLDPLUG_ACT_NOT_THERE] = "not there",
-		[COLDPLUG_ACT_NOT_REMOVABLE] = "not removable",
-		[COLDPLUG_ACT_IN_USE] = "in use",
-		[COLDPLUG_ACT_KEPT] = "kept",
+		[COLDPLUG_ACT_MATCH] = "match",		[COLDPLUG_ACT_INSMOD] = "insmod",
+		[COLDPLUG_ACT_INSTALL] = "install",	[COLDPLUG_ACT_BUILTIN] = "builtin",
+		[COLDPLUG_ACT_RMMOD] = "rmmod",		[COLDPLUG_ACT_REMOVE] = "remove",
+		[COLDPLUG_ACT_NO_FILE] = "no file",	[COLDPLUG_ACT_COMMAND_FAILED] = "command failed",
+		[COLDPLUG_ACT_FAILED] = "failed",	[COLDPLUG_ACT_THERE] = "there",
+		[COLDPLUG_ACT_NOT_THERE] = "not there", [COLDPLUG_ACT_NOT_REMOVABLE] = "not removable",
+		[COLDPLUG_ACT_IN_USE] = "in use",	[COLDPLUG_ACT_KEPT] = "kept",
 	};
-	struct machine *w = data;
+	struct fake_machine *w = data;
 
 	note(w, "%s %s", words[a->kind], a->module);
 	if (a->params && *a->params)
@@ -186,7 +179,7 @@ static int take_act(void *data, const struct coldplug_act *a)
 	return ++w->acts == w->stop_at;
 }
 
-static void make_files(struct machine *w, const char *conf)
+static void make_files(struct fake_machine *w, const char *conf)
 {
 	static const char *const names[] = { "a", "b", "c", "d", "s", "t" };
 	unsigned char elf[64];
@@ -198,7 +191,8 @@ static void make_files(struct machine *w, const char *conf)
 		snprintf(path, sizeof(path), "lib/modules/1/%s.ko", names[i]);
 		tree_write_bytes(&w->t, path, elf, sizeof(elf));
 	}
-	tree_write(&w->t, "lib/modules/1/modules.dep", "a.ko: b.ko c.ko\nb.ko: c.ko\nc.ko:\nd.ko:\ns.ko:\nt.ko:\ngone.ko:\n");
+	tree_write(&w->t, "lib/modules/1/modules.dep",
+		   "a.ko: b.ko c.ko\nb.ko: c.ko\nc.ko:\nd.ko:\ns.ko:\nt.ko:\ngone.ko:\n");
 	tree_write(&w->t, "lib/modules/1/modules.alias", "alias x:* a\nalias y:1 d\nalias y:* s\n");
 	tree_write(&w->t, "lib/modules/1/modules.builtin", "kernel/in.ko\n");
 	tree_write(&w->t, "etc/modprobe.d/x.conf", conf);
@@ -207,9 +201,9 @@ static void make_files(struct machine *w, const char *conf)
 	tree_mkdir(&w->t, "sys/module/c/holders/b/");
 }
 
-static void machine_new(struct machine *w, const char *conf, const char *loaded, uint32_t flags)
+static void machine_new(struct fake_machine *w, const char *conf, const char *loaded, uint32_t flags)
 {
-	*w = (struct machine){ .t = tree_new() };
+	*w = (struct fake_machine){ .t = tree_new() };
 	make_files(w, conf);
 	for (const char *p = loaded; *p; p += *p == ' ') {
 		char name[32];
@@ -229,11 +223,11 @@ static void machine_new(struct machine *w, const char *conf, const char *loaded,
 		if (flags & 1u << i)
 			assert_int_equal(coldplug_set_flag(w->c, (enum coldplug_flag)i, true), 0);
 	coldplug_set_act(w->c, take_act, w);
-	w->c->ops = &ops;
-	w->c->ops_data = w;
+	w->c->settings.kernel_ops = &ops;
+	w->c->settings.kernel_data = w;
 }
 
-static void machine_free(struct machine *w)
+static void machine_free(struct fake_machine *w)
 {
 	coldplug_free(w->c);
 	tree_free(&w->t);
@@ -251,7 +245,8 @@ static void modules_are_inserted_as_modprobe_does(void **state)
 		const char *text;
 	} rows[] = {
 		{ "", "", "a", NULL, 0, "", 0, 0, "insmod c; +c; insmod b; +b; insmod a; +a; " },
-		{ "", "", "a", "p=1 q", 0, "", 0, 0, "insmod c; +c; insmod b; +b; insmod a [p=1 q]; +a p=1 q; " },
+		{ "", "", "a", "p=1 q", 0, "", 0, 0,
+		  "insmod c; +c; insmod b; +b; insmod a [p=1 q]; +a p=1 q; " },
 		{ "options a o=1\noptions c o=2", "", "a", "p", 0, "", 0, 0,
 		  "insmod c [o=2 ]; +c o=2; insmod b; +b; insmod a [o=1 p]; +a o=1 p; " },
 		{ "options x:* no=1\noptions x:1 yes=1", "", "x:1", NULL, 0, "", 0, 0,
@@ -264,12 +259,16 @@ static void modules_are_inserted_as_modprobe_does(void **state)
 		{ "", "", "in", NULL, 0, "", 0, 0, "" },
 		{ "", "", "in", NULL, FLAG(FIRST_TIME), "", 0, -EEXIST, "there in 17; " },
 		{ "", "", "in", NULL, FLAG(IGNORE_LOADED) | FLAG(DRY_RUN), "", 0, 0, "builtin in; " },
-		{ "", "c b a", "a", NULL, FLAG(IGNORE_LOADED) | FLAG(DRY_RUN), "", 0, 0, "insmod c; insmod b; insmod a; " },
+		{ "", "c b a", "a", NULL, FLAG(IGNORE_LOADED) | FLAG(DRY_RUN), "", 0, 0,
+		  "insmod c; insmod b; insmod a; " },
 		{ "", "c", "a", NULL, FLAG(DRY_RUN), "", 0, 0, "insmod b; insmod a; " },
 		/* a dependency's failure ends it, a softdep's does not */
-		{ "", "", "a", NULL, 0, "b", -ENOEXEC, -ENOEXEC, "insmod c; +c; insmod b; +b (-8); failed a 8; " },
-		{ "softdep d pre: s post: t", "", "d", NULL, 0, "s", -EIO, 0, "insmod s; +s (-5); insmod d; +d; insmod t; +t; " },
-		{ "softdep d pre: s post: t", "", "d", NULL, 0, "d", -EIO, -EIO, "insmod s; +s; insmod d; +d (-5); failed d 5; " },
+		{ "", "", "a", NULL, 0, "b", -ENOEXEC, -ENOEXEC,
+		  "insmod c; +c; insmod b; +b (-8); failed a 8; " },
+		{ "softdep d pre: s post: t", "", "d", NULL, 0, "s", -EIO, 0,
+		  "insmod s; +s (-5); insmod d; +d; insmod t; +t; " },
+		{ "softdep d pre: s post: t", "", "d", NULL, 0, "d", -EIO, -EIO,
+		  "insmod s; +s; insmod d; +d (-5); failed d 5; " },
 		{ "softdep d post: t", "", "d", NULL, 0, "t", -EIO, 0, "insmod d; +d; insmod t; +t (-5); " },
 		{ "", "", "d", NULL, 0, "d", -ENODEV, -ENODEV, "insmod d; +d (-19); failed d 19; " },
 		{ "", "", "d", NULL, 0, "d", -EEXIST, -EEXIST, "insmod d; +d (-17); failed d 17; " },
@@ -293,7 +292,8 @@ static void modules_are_inserted_as_modprobe_does(void **state)
 		{ "remove n do it", "", "n", NULL, 0, "", 0, -ENOENT, "no file n; failed n 2; " },
 		/* force */
 		{ "", "", "d", NULL, FLAG(FORCE_VERMAGIC), "", 0, 0, "insmod d; +d flags 2; " },
-		{ "", "", "d", NULL, FLAG(FORCE_VERMAGIC) | FLAG(FORCE_MODVERSION), "", 0, 0, "insmod d; +d flags 3; " },
+		{ "", "", "d", NULL, FLAG(FORCE_VERMAGIC) | FLAG(FORCE_MODVERSION), "", 0, 0,
+		  "insmod d; +d flags 3; " },
 		/* nothing has this name */
 		{ "", "", "nobody", NULL, 0, "", 0, -ENOENT, "" },
 		{ "", "", "]", NULL, 0, "", 0, -ENOENT, "" },
@@ -302,7 +302,7 @@ static void modules_are_inserted_as_modprobe_does(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct machine w;
+		struct fake_machine w;
 
 		machine_new(&w, rows[i].conf, rows[i].loaded, rows[i].flags);
 		snprintf(w.failing.name, sizeof(w.failing.name), "%s", rows[i].failing);
@@ -341,14 +341,19 @@ static void modules_are_removed_as_modprobe_does(void **state)
 		{ "", "", "]", 0, "", 0, -EINVAL, "" },
 		/* holders */
 		{ "", "a b=1 c=1", "b", 0, "", 0, -EBUSY, "in use b; " },
-		{ "", "a b=1 c=1", "b", FLAG(REMOVE_HOLDERS), "", 0, 0, "rmmod a; -a; rmmod b; -b; rmmod c; -c; " },
+		{ "", "a b=1 c=1", "b", FLAG(REMOVE_HOLDERS), "", 0, 0,
+		  "rmmod a; -a; rmmod b; -b; rmmod c; -c; " },
 		{ "", "a=1 b=1 c=1", "b", FLAG(REMOVE_HOLDERS), "", 0, -EBUSY, "in use a; " },
 		/* softdeps: post, itself, what is unused, pre; only theirs may fail */
-		{ "softdep d pre: s in post: t", "d s t", "d", 0, "", 0, 0, "rmmod t; -t; rmmod d; -d; rmmod s; -s; " },
-		{ "softdep d pre: s post: t", "d s t=1", "d", 0, "", 0, 0, "in use t; rmmod d; -d; rmmod s; -s; " },
-		{ "softdep d pre: s t", "d s t", "d", 0, "", 0, 0, "rmmod d; -d; rmmod t; -t; rmmod s; -s; " },
+		{ "softdep d pre: s in post: t", "d s t", "d", 0, "", 0, 0,
+		  "rmmod t; -t; rmmod d; -d; rmmod s; -s; " },
+		{ "softdep d pre: s post: t", "d s t=1", "d", 0, "", 0, 0,
+		  "in use t; rmmod d; -d; rmmod s; -s; " },
+		{ "softdep d pre: s t", "d s t", "d", 0, "", 0, 0,
+		  "rmmod d; -d; rmmod t; -t; rmmod s; -s; " },
 		{ "softdep d pre: s", "d s", "d", FLAG(IGNORE_INSTALL), "", 0, 0, "rmmod d; -d; " },
-		{ "softdep d pre: s\nsoftdep s pre: d", "d s", "d", 0, "", 0, 0, "rmmod d; -d; rmmod s; -s; " },
+		{ "softdep d pre: s\nsoftdep s pre: d", "d s", "d", 0, "", 0, 0,
+		  "rmmod d; -d; rmmod s; -s; " },
 		/* commands */
 		{ "remove d do $CMDLINE_OPTS it", "d", "d", 0, "", 0, 0, "remove d; $ do  it (d); " },
 		{ "remove d do it", "", "d", 0, "", 0, 0, "remove d; $ do it (d); " },
@@ -360,7 +365,7 @@ static void modules_are_removed_as_modprobe_does(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct machine w;
+		struct fake_machine w;
 
 		machine_new(&w, rows[i].conf, rows[i].loaded, rows[i].flags);
 		snprintf(w.failing.name, sizeof(w.failing.name), "%s", rows[i].failing);
@@ -373,7 +378,7 @@ static void modules_are_removed_as_modprobe_does(void **state)
 
 static void a_command_that_fails_is_told(void **state)
 {
-	struct machine w;
+	struct fake_machine w;
 
 	machine_new(&w, "install d x\nremove d y", "", 0);
 	w.command_status = 3;
@@ -387,7 +392,7 @@ static void a_command_that_fails_is_told(void **state)
 
 static void who_waits_gets_a_module_that_is_let_go_in_time(void **state)
 {
-	struct machine w;
+	struct fake_machine w;
 
 	machine_new(&w, "", "d=1", 0);
 	w.modules[0].busy_ms = 100;
@@ -402,7 +407,7 @@ static void who_waits_gets_a_module_that_is_let_go_in_time(void **state)
 
 static void a_callback_can_end_it(void **state)
 {
-	struct machine w;
+	struct fake_machine w;
 
 	machine_new(&w, "", "", 0);
 	w.stop_at = 2;
@@ -419,7 +424,7 @@ static void a_callback_can_end_it(void **state)
 
 static void softdeps_in_a_circle_end(void **state)
 {
-	struct machine w;
+	struct fake_machine w;
 
 	machine_new(&w, "softdep d pre: s\nsoftdep s pre: d", "d s", FLAG(DRY_RUN));
 	coldplug_set_log(w.c, NULL, NULL, 0);
@@ -430,7 +435,7 @@ static void softdeps_in_a_circle_end(void **state)
 
 static void one_context_does_one_name_after_the_other(void **state)
 {
-	struct machine w;
+	struct fake_machine w;
 
 	machine_new(&w, "", "", 0);
 	assert_int_equal(coldplug_insert(w.c, "b", NULL), 0);
@@ -445,7 +450,7 @@ static void one_context_does_one_name_after_the_other(void **state)
 
 static void modules_may_be_elsewhere(void **state)
 {
-	struct machine w;
+	struct fake_machine w;
 	char here[256];
 
 	machine_new(&w, "", "", 0);
@@ -465,8 +470,8 @@ static void modules_may_be_elsewhere(void **state)
 	assert_int_equal(coldplug_set_release(w.c, "1"), 0);
 	assert_int_equal(coldplug_set_flag(w.c, COLDPLUG_ASYNC_PROBE, false), 0);
 	coldplug_set_act(w.c, take_act, &w);
-	w.c->ops = &ops;
-	w.c->ops_data = &w;
+	w.c->settings.kernel_ops = &ops;
+	w.c->settings.kernel_data = &w;
 	assert_int_equal(coldplug_insert(w.c, "d", NULL), 0);
 	assert_string_equal(w.text, "insmod d; +d; ");
 	assert_string_equal(coldplug_module_directory(w.c) + strlen(w.t.dir), "/.//lib/modules/1");

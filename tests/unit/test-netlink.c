@@ -8,7 +8,8 @@
 
 #include "uevent/netlink.h"
 
-static const char message[] = "add@/devices/forged\0ACTION=add\0DEVPATH=/devices/forged\0MODALIAS=forged\0SEQNUM=9";
+static const char message[] =
+	"add@/devices/forged\0ACTION=add\0DEVPATH=/devices/forged\0MODALIAS=forged\0SEQNUM=9";
 
 /* In a container there may be none. */
 static void open_or_skip(struct netlink *n)
@@ -103,7 +104,8 @@ static void another_processs_unicast_is_ignored(void **state)
 		to.nl_groups = 0;
 		setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 		for (int i = 0; i < 3; i++) {
-			ssize_t sent = sendto(fd, message, sizeof(message), 0, (struct sockaddr *)&to, sizeof(to));
+			ssize_t sent =
+				sendto(fd, message, sizeof(message), 0, (struct sockaddr *)&to, sizeof(to));
 
 			/* Since 2.6 a user may not even send to a user here, in some kernels. */
 			if (sent < 0) {

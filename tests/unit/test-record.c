@@ -147,8 +147,8 @@ static void random_events_come_back(void **state)
 		size_t n = dice_roll(&d, sizeof(more) - 1);
 
 		for (size_t i = 0; i < n; i++)
-			more[i] = dice_roll(&d, 3) ? hard[dice_roll(&d, sizeof(hard))] :
-						     (char)dice_roll(&d, 256);
+			more[i] = dice_roll(&d, 3) ? hard[dice_roll(&d, sizeof(hard))]
+						   : (char)dice_roll(&d, 256);
 		/* Not one of those that are looked at, which may be refused; the last one has its NUL. */
 		if (n)
 			more[n++] = '\0';
@@ -258,9 +258,8 @@ static void addresses_are_not_recorded(void **state)
 	tree_write(&r->t, "proc/modules",
 		   "a 4096 1 b, Live 0xffffffffc02f4000 (E)\nb 4096 0 - Live 0xffffffffc0ab0000\n");
 	round_trip(r);
-	assert_string_equal(
-		text = unpacked_text(r, "proc/modules"),
-		"a 4096 1 b, Live 0x0000000000000000 (E)\nb 4096 0 - Live 0x0000000000000000\n");
+	assert_string_equal(text = unpacked_text(r, "proc/modules"),
+			    "a 4096 1 b, Live 0x0000000000000000 (E)\nb 4096 0 - Live 0x0000000000000000\n");
 	free(text);
 }
 
@@ -272,7 +271,8 @@ static void what_is_too_large_is_told_and_the_rest_recorded(void **state)
 	assert_int_equal(truncate(tree_path(&r->t, "etc/modules-load.d/a.conf"), LIMIT_CONFIG_FILE + 1), 0);
 	coldplug_set_log(r->c, messages_take, &r->m, LOG_LEVEL_WARNING);
 	assert_int_equal(coldplug_record(r->c, tree_path(&r->t, "m.tar")), 0);
-	assert_contains(messages_text(&r->m), "etc/modules-load.d/a.conf: larger than 16777216 bytes, not recorded");
+	assert_contains(messages_text(&r->m),
+			"etc/modules-load.d/a.conf: larger than 16777216 bytes, not recorded");
 	assert_int_equal(record_unpack(tree_path(&r->t, "m.tar"), r->unpacked.root.fd, &r->m.log), 0);
 	assert_int_equal(faccessat(r->unpacked.root.fd, "sys/devices/d/modalias", F_OK, 0), 0);
 }
@@ -288,7 +288,8 @@ static void nothing_is_unpacked_through_a_link_that_leads_out(void **state)
 	snprintf(outside, sizeof(outside), "%s", tree_path(&r->t, "outside"));
 	f = fopen(tree_path(&r->t, "evil.tar"), "we");
 	assert_non_null(f);
-	assert_int_equal(tar_write(f, &(struct tar_entry){ .name = "sys", .link = outside, .mode = 0777 }), 0);
+	assert_int_equal(tar_write(f, &(struct tar_entry){ .name = "sys", .link = outside, .mode = 0777 }),
+			 0);
 	assert_int_equal(tar_write(f, &(struct tar_entry){ .name = "sys/a/b/c", .data = "x", .size = 1 }), 0);
 	assert_int_equal(tar_finish(f), 0);
 	fclose(f);
@@ -303,7 +304,7 @@ static void what_is_not_ended_leaves_no_file(void **state)
 
 	assert_int_equal(coldplug_set_record(r->c, tree_path(&r->t, "m.tar")), 0);
 	assert_int_equal(context_open(r->c), 0);
-	assert_int_equal(record_begin(&r->c->record, r->c, r->c->record_path), 0);
+	assert_int_equal(record_begin(&r->c->listener.record, r->c, r->c->settings.record_path), 0);
 	r->c = coldplug_free(r->c);
 	assert_int_equal(glob(tree_path(&r->t, "m.tar*"), 0, NULL, &found), GLOB_NOMATCH);
 	globfree(&found);

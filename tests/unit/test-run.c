@@ -232,7 +232,8 @@ static void who_prepares_a_mount_gets_its_file_system(void **state)
 	assert_int_equal(coldplug_prepare_mount(m->c, "ZFS=pool"), -EINVAL);
 	coldplug_set_flag(m->c, COLDPLUG_BLACKLIST, true);
 	put(m, "lib/modules/1.0/modules.dep", "kernel/black.ko:\nkernel/b2.ko:\nkernel/smallfs.ko:\n");
-	put(m, "lib/modules/1.0/modules.alias", "alias pci:v2 black\nalias pci:v3 b2\nalias fs-ext2 smallfs\n");
+	put(m, "lib/modules/1.0/modules.alias",
+	    "alias pci:v2 black\nalias pci:v3 b2\nalias fs-ext2 smallfs\n");
 	put(m, "etc/modprobe.d/y.conf", "blacklist smallfs\n");
 	put_ext2(m, "dev/a", 0x41);
 	put_ext2(m, "dev/b", 0x42);
@@ -462,8 +463,9 @@ static int run_without_netlink(struct machine *m)
 		if (coldplug_run(m->c) < 0)
 			_exit(99);
 		coldplug_get_summary(m->c, &summary);
-		if (!strstr(m->messages, "the kernel's uevents cannot be had (Permission denied): devices that "
-					 "appear late are found by walking /sys only"))
+		if (!strstr(m->messages,
+			    "the kernel's uevents cannot be had (Permission denied): devices that "
+			    "appear late are found by walking /sys only"))
 			_exit(98);
 		_exit(summary.aliases == 3 ? coldplug_exit_code(m->c) : 97);
 	}

@@ -128,8 +128,8 @@ static int setup(void **state)
 	assert_int_equal(coldplug_set_root(s->c, s->t.dir), 0);
 	coldplug_set_flag(s->c, COLDPLUG_DRY_RUN, false);
 	coldplug_set_log(s->c, messages_take, &s->m, LOG_LEVEL_WARNING);
-	s->c->netlink.ops = &source_ops;
-	s->c->netlink.ops_data = s;
+	s->c->listener.netlink.ops = &source_ops;
+	s->c->listener.netlink.ops_data = s;
 	*state = s;
 	return 0;
 }
@@ -165,7 +165,7 @@ static void a_barrier_behind_many_events_is_not_given_up(void **state)
 	assert_int_equal(coldplug_run(s->c), 0);
 	assert_string_equal(messages_text(&s->m), "");
 	assert_int_equal(coldplug_exit_code(s->c), 0);
-	assert_true(s->c->n_events > 5000);
+	assert_true(s->c->listener.n_events > 5000);
 }
 
 static void a_barrier_that_never_comes_is_given_up(void **state)
@@ -215,7 +215,7 @@ static void a_gap_is_worth_a_walk(void **state)
 	s->skips = 5;
 	s->appears = "sys/devices/late/modalias";
 	assert_int_equal(coldplug_run(s->c), 0);
-	assert_int_equal(s->c->n_aliases, 1);
+	assert_int_equal(s->c->wanted.n_aliases, 1);
 	assert_int_equal(coldplug_exit_code(s->c), 0);
 }
 

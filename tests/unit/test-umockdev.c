@@ -209,8 +209,8 @@ static struct coldplug *monitor(struct bed *b, struct fake *f)
 	coldplug_set_flag(c, COLDPLUG_ASYNC_PROBE, false);
 	coldplug_set_flag(c, COLDPLUG_MONITOR, true);
 	coldplug_set_flag(c, COLDPLUG_UDEV, true);
-	c->kernel_ops = &fake_ops;
-	c->kernel_data = f;
+	c->settings.kernel_ops = &fake_ops;
+	c->settings.kernel_data = f;
 	assert_int_equal(coldplug_run(c), 0);
 	assert_int_equal(coldplug_finish(c), 0);
 	assert_int_equal(coldplug_exit_code(c), 0);

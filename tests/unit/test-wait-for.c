@@ -71,8 +71,9 @@ static void a_spec_says_what_is_meant(void **state)
 		assert_row(i, l.specs.items[0].offset == rows[i].offset);
 		assert_row_string(i, l.specs.items[0].text, rows[i].text);
 		assert_row_string(i, l.specs.items[0].value, rows[i].value);
-		assert_row(i, wait_list_pending(&l) &&
-				      wait_list_needs_polling(&l) == (rows[i].kind == WAIT_PATH));
+		assert_row(i,
+			   wait_list_pending(&l) &&
+				   wait_list_needs_polling(&l) == (rows[i].kind == WAIT_PATH));
 		wait_list_free(&l);
 	}
 }

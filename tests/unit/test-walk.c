@@ -133,11 +133,12 @@ static void devices_are_found_wherever_they_are(void **state)
 	tree_write(&t, "sys/devices/pci0/power/modalias", "power:\n");
 	tree_write(&t, "sys/bus/modalias", "bus:\n");
 	assert_int_equal(walk(&t, false, &m, found, sizeof(found)), 0);
-	assert_string_equal(found, "/devices root:\n"
-				   "/devices/pci0/0000:00:1f.2 pci:a\n"
-				   "/devices/pci0/0000:00:1f.2/ata1 scsi:b\n"
-				   "/devices/system/cpu cpu:c\n"
-				   "/devices/virtual/dmi/id dmi:d\n");
+	assert_string_equal(found,
+			    "/devices root:\n"
+			    "/devices/pci0/0000:00:1f.2 pci:a\n"
+			    "/devices/pci0/0000:00:1f.2/ata1 scsi:b\n"
+			    "/devices/system/cpu cpu:c\n"
+			    "/devices/virtual/dmi/id dmi:d\n");
 }
 
 static void what_cannot_be_read_is_named_and_the_walk_goes_on(void **state)
@@ -312,8 +313,9 @@ static void what_takes_a_lock_is_asked_and_nothing_else(void **state)
 		struct seen s = {};
 		char questions[4096];
 
-		assert_row(i, !walk_devices(&t.root, rows[i].devicetree, &(struct log){}, see, note_question,
-					    &s));
+		assert_row(
+			i,
+			!walk_devices(&t.root, rows[i].devicetree, &(struct log){}, see, note_question, &s));
 		array_push(&s.text, '\0');
 		sort_lines(s.text.items, questions, sizeof(questions));
 		assert_row_string(i, questions, rows[i].questions);

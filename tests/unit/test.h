@@ -37,7 +37,8 @@ static inline struct tree tree_new(void)
 	struct tree t;
 
 	/* Thousands of small trees: in memory, where there is a place for it. */
-	snprintf(t.dir, sizeof(t.dir), "%s/coldplug-test.XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
+	snprintf(t.dir, sizeof(t.dir), "%s/coldplug-test.XXXXXX",
+		 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
 	assert_non_null(mkdtemp(t.dir));
 	assert_int_equal(rootfs_open(&t.root, t.dir), 0);
 	return t;

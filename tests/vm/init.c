@@ -139,8 +139,7 @@ static int wait_for(pid_t child)
 
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			if (pid == child)
-				return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-							     WEXITSTATUS(status);
+				return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		if (now() > end)
 			return -1;
 		sigtimedwait(&set, NULL, &second);
@@ -173,8 +172,7 @@ static bool run(int n, char *line)
 	fprintf(out, "@start %d %s\n", n, line);
 	fflush(out);
 	snprintf(output, sizeof output, "/tmp/out.%d", n);
-	for (char *a = strtok_r(line, " ", &save); a && argc < ARGS_MAX;
-	     a = strtok_r(NULL, " ", &save))
+	for (char *a = strtok_r(line, " ", &save); a && argc < ARGS_MAX; a = strtok_r(NULL, " ", &save))
 		argv[argc++] = a;
 	start = now();
 	pid = fork();
