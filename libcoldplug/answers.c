@@ -25,7 +25,8 @@ API int coldplug_parameters(struct coldplug *c,
 			    int (*fn)(void *userdata, const char *name, const char *value), void *userdata)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	int r = context_open_root(c) ?: rootfs_read(&c->machine.root, "proc/cmdline", LIMIT_CMDLINE, &file);
+	int r = machine_open_root(&c->machine)
+		?: rootfs_read(&c->machine.root, "proc/cmdline", LIMIT_CMDLINE, &file);
 	struct cmdline_arg arg;
 	char *rest;
 
@@ -64,7 +65,7 @@ API int coldplug_resolve(struct coldplug *c, const char *alias, const char *cons
 
 API int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list)
 {
-	int r = context_open_root(c);
+	int r = machine_open_root(&c->machine);
 
 	if (r < 0)
 		return r;

@@ -117,7 +117,7 @@ static const char *const firmware_suffixes[] = { "", ".zst", ".xz" };
 static int firmware_dir(struct closure *x, size_t i, char *path, size_t size)
 {
 	bool has_release = strchr(firmware_dirs[i], '%');
-	const char *release = x->c->settings.release;
+	const char *release = x->c->machine.release;
 
 	if (has_release && !release)
 		return 0;

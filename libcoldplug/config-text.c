@@ -87,7 +87,7 @@ static int add_all(struct coldplug *c, struct config_text *t)
 API int coldplug_config_text(struct coldplug *c, char **ret)
 {
 	struct config_text t = {};
-	int r = context_open_for_one(c) ?: add_all(c, &t);
+	int r = machine_open_for_one(&c->machine) ?: add_all(c, &t);
 
 	if (r < 0) {
 		array_free(&t.text);

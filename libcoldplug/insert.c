@@ -49,19 +49,7 @@ int context_tell(struct coldplug *c, const struct coldplug_act *act)
 
 API const char *coldplug_module_directory(struct coldplug *c)
 {
-	int r = context_open_for_one(c);
-
-	if (r < 0 || c->machine.module_directory)
-		return r < 0 ? NULL : c->machine.module_directory;
-	if (c->machine.dir.path)
-		r = asprintf(&c->machine.module_directory, "%s/%s", c->machine.root.path,
-			     c->machine.dir.path);
-	else
-		r = asprintf(&c->machine.module_directory, "%s/lib/modules/%s", c->machine.root.path,
-			     c->settings.release ? c->settings.release : "");
-	if (r < 0)
-		c->machine.module_directory = NULL;
-	return c->machine.module_directory;
+	return machine_open_for_one(&c->machine) < 0 ? NULL : machine_directory(&c->machine);
 }
 
 struct insertion {
@@ -242,7 +230,7 @@ static int look_up(struct insertion *in, const char *name, const char *params)
 		flags |= REQUEST_IGNORE_COMMAND;
 	if (name[0] == '/' || !strncmp(name, "./", 2)) {
 		flags |= REQUEST_EXACT;
-		r = context_name_of_path(c, name, of_path);
+		r = machine_name_of_path(&c->machine, name, of_path);
 		name = of_path;
 	}
 	id = r > 0 ? planner_look_up(&c->machine.planner, name, params, flags) : 0;
@@ -255,7 +243,7 @@ static int look_up(struct insertion *in, const char *name, const char *params)
 /* Opens what an insertion needs; 1 when the name means something. */
 static int begin(struct insertion *in, const char *name, const char *params)
 {
-	int r = context_open_for_one(in->c);
+	int r = machine_open_for_one(&in->c->machine);
 
 	if (r < 0)
 		return r;

@@ -147,7 +147,7 @@ static void put_step(struct json *j, struct coldplug *c, uint32_t id, size_t fir
 	json_string(j, "module", s->name);
 	json_string(j, "kind", kinds[s->kind]);
 	if (s->path)
-		json_string(j, "path", context_path(c, &arena, s->path));
+		json_string(j, "path", machine_path(&c->machine, &arena, s->path));
 	json_string(j, "params", s->params);
 	if (s->command) {
 		json_string(j, "command", s->command);
@@ -197,7 +197,7 @@ static int put_plan(struct json *j, struct coldplug *c)
 		json_open(j, NULL, '{');
 		json_string(j, "program", "coldplug " COLDPLUG_VERSION);
 		json_number(j, "format", REPORT_FORMAT);
-		json_string(j, "release", c->settings.release);
+		json_string(j, "release", c->machine.release);
 		json_string(j, "root", c->machine.root.path[0] ? c->machine.root.path : "/");
 		json_number(j, "start_us", (int64_t)c->loading.start_us);
 		put_devices(j, c);
@@ -286,7 +286,7 @@ API int coldplug_json(struct coldplug *c, enum coldplug_json what, char **ret)
 		[COLDPLUG_JSON_RESULT] = put_result,
 	};
 	struct json j = {};
-	int r = what == COLDPLUG_JSON_LOADED ? context_open_root(c) : context_open(c);
+	int r = what == COLDPLUG_JSON_LOADED ? machine_open_root(&c->machine) : context_open(c);
 
 	if (!r)
 		r = what < ARRAY_SIZE(writers) ? writers[what](&j, c) : -EINVAL;

@@ -271,7 +271,7 @@ static int add_named_conf(void *userdata, const struct rootfs *root, const char 
 
 static int add_configuration(struct record *r)
 {
-	const char *const *named = (const char *const *)r->c->settings.config_paths;
+	const char *const *named = (const char *const *)r->c->settings.paths.config;
 	struct log quiet = {}; /* what is wrong with it has been told */
 	struct config c = { .log = &quiet };
 	int k = config_each_file(&c, &r->c->machine.root, named, NULL,

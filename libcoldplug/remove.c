@@ -261,7 +261,7 @@ API int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_
 {
 	struct removal rm = { .c = c, .wait_ms = wait_ms };
 	int64_t id;
-	int r = context_open_for_one(c);
+	int r = machine_open_for_one(&c->machine);
 
 	if (r < 0)
 		return r;

@@ -313,7 +313,7 @@ static int start_afresh(struct coldplug *c, bool keep_aliases);
 static int refresh(struct coldplug *c)
 {
 	if (!c->monitor.monitoring || c->loading.handed || !c->wanted.new_aliases.n ||
-	    context_fingerprint(c) == c->monitor.fingerprint)
+	    machine_fingerprint(&c->machine) == c->monitor.fingerprint)
 		return 0;
 	return start_afresh(c, true);
 }

@@ -213,41 +213,10 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 	return 0;
 }
 
-/* As the user wrote it, but absolute. */
-static char *absolute_path(const char *path)
-{
-	_cleanup_free_ char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
-	char *joined;
-
-	if (!cwd)
-		return path[0] == '/' ? strdup(path) : NULL;
-	return asprintf(&joined, "%s/%s", cwd, path[0] == '.' && path[1] == '/' ? path + 2 : path) < 0
-		? NULL
-		: joined;
-}
-
-/* The module is called like its file. Relative paths are the caller's; under another root a path is one
- * there. */
-int context_name_of_path(struct coldplug *c, const char *path, char *name)
-{
-	_cleanup_free_ char *real = c->machine.root.path[0] ? strdup(path) : absolute_path(path);
-	_cleanup_close_ int fd = real && real[0] == '/' ? rootfs_openat(&c->machine.root, real, O_PATH) : -1;
-	uint32_t id;
-	size_t n;
-
-	if (fd < 0)
-		return 0;
-	n = normalise_name(strrchr(real, '/') + 1, name, LIMIT_NAME + 1);
-	id = n ? modules_id(&c->machine.modules, name, n) : MODULE_NONE;
-	if (id == MODULE_NONE || modules_set_path(&c->machine.modules, id, real) < 0)
-		return n ? -ENOMEM : -EINVAL;
-	return 1;
-}
-
 static int want_path(struct coldplug *c, const char *path, const char *params)
 {
 	char name[LIMIT_NAME + 1];
-	int r = context_name_of_path(c, path, name);
+	int r = machine_name_of_path(&c->machine, path, name);
 
 	if (r > 0)
 		return want(c, name, params, REQUEST_EXACT, (struct origin){});
