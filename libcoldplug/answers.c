@@ -9,6 +9,8 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/cmdline.h"
+#include "engine/closure.h"
+#include "engine/config-text.h"
 #include "libcoldplug/context.h"
 
 #define API __attribute__((visibility("default")))
@@ -426,6 +428,48 @@ API int64_t coldplug_not_found(struct coldplug *c, const char *const **names)
 	}
 	*names = c->answers.not_found_names.items;
 	return r < 0 ? r : (int64_t)c->answers.not_found_names.n;
+}
+
+API int coldplug_config_text(struct coldplug *c, char **ret)
+{
+	return machine_open_for_one(&c->machine) ?: config_text(&c->machine.config, &c->machine.dir, ret);
+}
+
+static int find_files(struct coldplug *c, const char *from)
+{
+	struct closure_options options = { .firmware = has_flag(c, COLDPLUG_FIRMWARE),
+					   .companions = has_flag(c, COLDPLUG_COMPANIONS) };
+	struct rootfs other = ROOTFS_NONE;
+	int r = from ? rootfs_open(&other, from) : 0;
+
+	if (r < 0) {
+		log_error(&c->log, "%s: %s", from, strerror(-r));
+		return r;
+	}
+	options.files_root = from ? &other : NULL;
+	r = closure_find(&c->machine, &options, &c->answers.closure);
+	rootfs_close(&other);
+	return r;
+}
+
+API int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list)
+{
+	static const enum coldplug_file_kind kinds[] = {
+		[CLOSURE_MODULE] = COLDPLUG_FILE_MODULE,
+		[CLOSURE_FIRMWARE] = COLDPLUG_FILE_FIRMWARE,
+	};
+	int r = -EINVAL;
+
+	c->answers.closure.items.n = c->answers.files.n = 0;
+	if (has_flag(c, COLDPLUG_DRY_RUN) && has_flag(c, COLDPLUG_IGNORE_LOADED))
+		r = context_open(c) ?: find_files(c, from);
+	for (size_t i = 0; !r && i < c->answers.closure.items.n; i++) {
+		const struct closure_file *f = &c->answers.closure.items.items[i];
+
+		r = array_push(&c->answers.files, { kinds[f->kind], f->path, f->name, f->by });
+	}
+	*list = c->answers.files.items;
+	return r < 0 ? r : (int64_t)c->answers.files.n;
 }
 
 API void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret)

@@ -82,6 +82,7 @@ static void free_contents(struct coldplug *c)
 	array_free(&c->answers.reasons);
 	array_free(&c->answers.loaded_answer);
 	array_free(&c->answers.matches.items);
+	array_free(&c->answers.closure.items);
 	array_free(&c->answers.files);
 }
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/rootfs.h"
 #include "libcoldplug/coldplug.h"
+#include "engine/closure.h"
 #include "engine/machine.h"
 #include "loader/loader.h"
 #include "uevent/ask.h"
@@ -152,6 +153,7 @@ struct answers {
 	ARRAY(struct coldplug_loaded) loaded_answer;
 	struct loaded_list loaded_now;
 	struct lookup_matches matches;
+	struct closure_files closure;
 	ARRAY(struct coldplug_file) files;
 };
 
