@@ -30,7 +30,6 @@
 
 struct closure {
 	struct machine *m;
-	struct planner *planner;
 	const struct closure_options *options;
 	const struct rootfs *root; /* of the modules' files and the firmware */
 	struct closure_files *files;
@@ -53,19 +52,19 @@ static int add_file(struct closure *x, enum closure_kind kind, const char *path,
 {
 	struct closure_file file = { .kind = kind, .name = name, .by = by };
 
-	file.path = arena_printf(&x->planner->arena, "%s/%s", x->root->path, path);
+	file.path = arena_printf(&x->m->expander.arena, "%s/%s", x->root->path, path);
 	return file.path ? array_push(&x->files->items, file) : -ENOMEM;
 }
 
 /* More that an image with this module needs, by name or alias. */
 static int add_name(struct closure *x, const char *name, uint32_t by, const char *why)
 {
-	int64_t id = planner_request(x->planner, name, NULL, REQUEST_SHOW | REQUEST_IGNORE_LOADED);
+	int64_t id = planner_request(&x->m->planner, name, NULL, REQUEST_SHOW | REQUEST_IGNORE_LOADED);
 	int r = id < 0 ? (int)id : 0;
 
 	while (!r && x->by.n < (size_t)id + 1 - x->first_request)
 		r = array_push(&x->by, by);
-	if (!r && x->planner->requests.items[id].result == REQUEST_NOTHING)
+	if (!r && x->m->expander.requests.items[id].result == REQUEST_NOTHING)
 		log_debug(x->m->log, "%s: %s of %s, is no module here", name, why, name_of(x, by));
 	return r;
 }
@@ -162,7 +161,7 @@ static int is_new(struct closure *x, const char **name, size_t n)
 		return -ENOMEM;
 	if (id < known)
 		return 0;
-	copy = arena_strndup(&x->planner->arena, *name, n);
+	copy = arena_strndup(&x->m->expander.arena, *name, n);
 	if (!copy)
 		return -ENOMEM;
 	*name = copy;
@@ -323,7 +322,7 @@ static int add_module_file(struct closure *x, const struct action *a, uint32_t m
 
 static int add_module(struct closure *x, const struct action *a)
 {
-	uint32_t module = x->planner->objects.items[a->object].module;
+	uint32_t module = x->m->expander.objects.items[a->object].module;
 	int r = 0;
 
 	while (!r && x->seen.n <= module)
@@ -359,8 +358,8 @@ static int find_files(struct closure *x)
 	int r = x->options->companions ? read_companions(x) : 0;
 
 	/* The list grows meanwhile. */
-	for (size_t i = 0; !r && i < x->planner->actions.n; i++) {
-		struct action a = x->planner->actions.items[i];
+	for (size_t i = 0; !r && i < x->m->expander.actions.n; i++) {
+		struct action a = x->m->expander.actions.items[i];
 
 		r = add_module(x, &a);
 	}
@@ -374,11 +373,10 @@ int closure_find(struct machine *m, const struct closure_options *options, struc
 {
 	struct closure x = {
 		.m = m,
-		.planner = &m->planner,
 		.options = options,
 		.root = options->files_root ? options->files_root : &m->root,
 		.files = ret,
-		.first_request = m->planner.requests.n,
+		.first_request = m->expander.requests.n,
 	};
 	int r;
 

@@ -24,6 +24,7 @@ void machine_init(struct machine *m, const struct machine_paths *paths, struct l
 void machine_close(struct machine *m)
 {
 	planner_free(&m->planner);
+	expander_free(&m->expander);
 	lookup_free(&m->lookup);
 	modules_free(&m->modules);
 	config_free(&m->config);
@@ -114,7 +115,7 @@ static int read_loaded(struct machine *m)
 		log_lost(m->log, "/proc/modules: cannot be read: %s", strerror(-r));
 	for (size_t i = 0; r != -ENOMEM && i < m->loaded.items.n; i++)
 		if (!strcmp(m->loaded.items.items[i].state, "Live"))
-			r = planner_set_loaded(&m->planner, m->loaded.items.items[i].name);
+			r = expander_set_loaded(&m->expander, m->loaded.items.items[i].name);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -179,10 +180,11 @@ static void join_parts(struct machine *m)
 	m->lookup.dir = &m->dir;
 	m->lookup.modules = &m->modules;
 	m->lookup.config = &m->config;
-	m->planner.log = m->log;
-	m->planner.modules = &m->modules;
-	m->planner.lookup = &m->lookup;
-	m->planner.config = &m->config;
+	m->expander.log = m->log;
+	m->expander.modules = &m->modules;
+	m->expander.lookup = &m->lookup;
+	m->expander.config = &m->config;
+	m->planner.x = &m->expander;
 	m->config.log = m->log;
 }
 

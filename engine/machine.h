@@ -32,6 +32,7 @@ struct machine {
 	struct config config;
 	struct lookup lookup;
 	struct loaded_list loaded;
+	struct expander expander;
 	struct planner planner;
 };
 

@@ -49,7 +49,7 @@ int64_t context_request_devices(struct coldplug *c)
 		if (id < 0)
 			return id;
 		/* What it waits for is in flight elsewhere (away.c): it is as if it had not been seen. */
-		if (c->machine.planner.requests.items[id].deferred)
+		if (c->machine.expander.requests.items[id].deferred)
 			c->wanted.alias_seen.items[c->wanted.new_aliases.items[i]] = ALIAS_NEW;
 	}
 	c->wanted.new_aliases.n = 0;
@@ -204,7 +204,7 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 	id = planner_request(&c->machine.planner, name, params, flags);
 	if (id < 0)
 		return (int)id;
-	request = &c->machine.planner.requests.items[id];
+	request = &c->machine.expander.requests.items[id];
 	request->origin = origin;
 	c->wanted.put_off = c->wanted.put_off || request->deferred;
 	if (request->result != REQUEST_NOTHING && request->result != REQUEST_INVALID)
@@ -286,7 +286,7 @@ void context_want_again(struct coldplug *c)
 static int want_file(struct coldplug *c, const char *path)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	struct origin origin = { arena_strdup(&c->machine.planner.arena, path), 0 };
+	struct origin origin = { arena_strdup(&c->machine.expander.arena, path), 0 };
 	int r = rootfs_read(&c->machine.root, path, LIMIT_CONFIG_FILE, &file);
 	char *rest = file.data;
 
