@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is wanted: by devices, by name, by configuration. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,8 +8,9 @@
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
-#include "base/limits.h"
 #include "base/cmdline.h"
+#include "base/limits.h"
+#include "engine/conf-files.h"
 #include "libcoldplug/context.h"
 #include "uevent/devicetree.h"
 #include "uevent/walk.h"
@@ -292,7 +292,7 @@ static int want_file(struct coldplug *c, const char *path)
 
 	if (r == -ENOMEM || !origin.file)
 		return -ENOMEM;
-	if (r < 0 && !config_is_mask(&c->machine.root, path))
+	if (r < 0 && !conf_file_is_mask(&c->machine.root, path))
 		log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-r));
 	if (r < 0)
 		return 0;
@@ -306,66 +306,22 @@ static int want_file(struct coldplug *c, const char *path)
 	return r < 0 ? r : 0;
 }
 
-struct load_file {
-	char *path;
-	const char *name;
-};
-
-struct load_files {
-	struct arena arena;
-	ARRAY(struct load_file) items;
-};
-
-/* As with modprobe.d, a name in an earlier directory hides the same name in a later one. */
-static int list_load_directory(struct coldplug *c, struct load_files *list, const char *path)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *de;
-	int r = rootfs_opendir(&c->machine.root, path, &dir);
-
-	if (r < 0) {
-		if (r != -ENOENT)
-			log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-r));
-		return 0;
-	}
-	while (!r && (de = readdir(dir))) {
-		size_t n = strlen(de->d_name);
-		bool hidden = de->d_name[0] == '.' || n < 6 || strcmp(de->d_name + n - 5, ".conf") != 0;
-		char *file;
-
-		for (size_t i = 0; !hidden && i < list->items.n; i++)
-			hidden = !strcmp(list->items.items[i].name, de->d_name);
-		if (hidden)
-			continue;
-		file = arena_printf(&list->arena, "%s/%s", path, de->d_name);
-		r = file ? array_push(&list->items, { file, file + strlen(path) + 1 }) : -ENOMEM;
-	}
-	return r;
-}
-
-static int compare_load_files(const void *a, const void *b)
-{
-	return strcmp(((const struct load_file *)a)->name, ((const struct load_file *)b)->name);
-}
-
 const char *const context_load_paths[] = {
 	"/etc/modules-load.d",	   "/run/modules-load.d", "/usr/local/lib/modules-load.d",
 	"/usr/lib/modules-load.d", "/lib/modules-load.d", NULL,
 };
 
+/* As with modprobe.d, a name in an earlier directory hides the same name in a later one. */
 static int want_files(struct coldplug *c)
 {
-	struct load_files list = {};
+	_cleanup_conf_files_ struct conf_files list = {};
 	int r = 0;
 
 	for (const char *const *dir = context_load_paths; !r && *dir; dir++)
-		r = list_load_directory(c, &list, *dir);
-	if (list.items.n)
-		qsort(list.items.items, list.items.n, sizeof(*list.items.items), compare_load_files);
+		r = conf_files_scan(&list, &c->machine.root, *dir, &c->log);
+	conf_files_sort(&list);
 	for (size_t i = 0; !r && i < list.items.n; i++)
 		r = want_file(c, list.items.items[i].path);
-	array_free(&list.items);
-	arena_free(&list.arena);
 	return r;
 }
 
