@@ -297,7 +297,7 @@ static int add_builtin_firmware(struct closure *x, uint32_t module)
 static int add_module_file(struct closure *x, const struct action *a, uint32_t module)
 {
 	const struct module *m = modules_get(&x->m->modules, module);
-	_cleanup_free_ char *path = NULL;
+	const char *path;
 	uint32_t by =
 		a->request < x->first_request ? MODULE_NONE : x->by.items[a->request - x->first_request];
 	int r;
@@ -313,8 +313,8 @@ static int add_module_file(struct closure *x, const struct action *a, uint32_t m
 	if (a->command)
 		log_info(x->m->log, "%s:%u: the image must have what the install command of %s runs",
 			 a->command->origin.file, a->command->origin.line, name_of(x, module));
-	if (asprintf(&path, "%s%s%s", m->path[0] == '/' ? "" : x->m->dir.path, m->path[0] == '/' ? "" : "/",
-		     m->path[0] == '/' ? m->path + 1 : m->path) < 0)
+	path = moddir_file(&x->m->dir, &x->m->expander.arena, NULL, m->path);
+	if (!path)
 		return -ENOMEM;
 	r = add_file(x, CLOSURE_MODULE, path, name_of(x, module), name_of(x, by));
 	return r ?: add_modinfo(x, path, module);

@@ -505,14 +505,6 @@ int expander_fill_command(struct expander *x, const char *command, const char *p
 	return 0;
 }
 
-/* Below the root: what modules.dep names is below the release's directory, or absolute. */
-static const char *step_path(struct expander *x, const char *path)
-{
-	if (path[0] == '/')
-		return path + 1;
-	return arena_printf(&x->arena, "%s/%s", x->lookup->dir->path, path);
-}
-
 int expander_fill_step(struct expander *x, const struct action *a, struct step *s)
 {
 	uint32_t module = x->objects.items[a->object].module;
@@ -544,7 +536,7 @@ int expander_fill_step(struct expander *x, const struct action *a, struct step *
 	if (!m->path)
 		return 0;
 	s->kind = STEP_MODULE;
-	s->path = step_path(x, m->path);
+	s->path = moddir_file(x->lookup->dir, &x->arena, NULL, m->path);
 	return s->path ? 0 : -ENOMEM;
 }
 

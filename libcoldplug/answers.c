@@ -163,11 +163,11 @@ static const char *action_line(struct coldplug *c, struct arena *arena, const st
 		return "";
 	if (a->command)
 		return arena_printf(arena, "install %s %s\n", a->command->value, params);
-	if (m->path && m->path[0] == '/')
-		return arena_printf(arena, "insmod %s%s %s\n", c->machine.root.path, m->path, params);
-	if (m->path)
-		return arena_printf(arena, "insmod %s/%s/%s %s\n", c->machine.root.path, c->machine.dir.path,
-				    m->path, params);
+	if (m->path) {
+		const char *path = moddir_file(&c->machine.dir, arena, c->machine.root.path, m->path);
+
+		return path ? arena_printf(arena, "insmod %s %s\n", path, params) : NULL;
+	}
 	return a->builtin ? arena_printf(arena, "builtin %s\n", name) : "";
 }
 

@@ -129,9 +129,7 @@ static int tell_action(struct insertion *in, const struct action *a)
 		act.kind = COLDPLUG_ACT_INSTALL;
 		act.command = a->command->value;
 	} else if (m->path) {
-		act.path = m->path[0] == '/' ? arena_printf(&arena, "%s%s", c->machine.root.path, m->path)
-					     : arena_printf(&arena, "%s/%s/%s", c->machine.root.path,
-							    c->machine.dir.path, m->path);
+		act.path = moddir_file(&c->machine.dir, &arena, c->machine.root.path, m->path);
 		if (!act.path)
 			return -ENOMEM;
 	} else if (a->builtin) {

@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "libcoldplug/context.h"
-#include "engine/missing-symbol.h"
+#include "engine/modinfo.h"
 
 #define API __attribute__((visibility("default")))
 
