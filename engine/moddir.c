@@ -351,3 +351,11 @@ void moddir_close(struct moddir *d)
 	free(d->path);
 	d->path = NULL;
 }
+
+const char *moddir_file(const struct moddir *d, struct arena *arena, const char *root, const char *file)
+{
+	if (file[0] == '/')
+		return root ? arena_printf(arena, "%s%s", root, file) : file + 1;
+	return root ? arena_printf(arena, "%s/%s/%s", root, d->path, file)
+		    : arena_printf(arena, "%s/%s", d->path, file);
+}

@@ -36,7 +36,7 @@ API int coldplug_new(struct coldplug **ret)
 	if (!c)
 		return -ENOMEM;
 	c->log.level = LOG_LEVEL_WARNING;
-	c->machine.root = ROOTFS_NONE;
+	machine_init(&c->machine, &c->settings.paths, &c->log);
 	c->poller.epoll_fd = -1;
 	c->poller.wake_fd = -1;
 	c->listener.netlink.fd = -1;
@@ -67,17 +67,11 @@ static void free_aliases(struct coldplug *c)
 	array_free(&c->wanted.new_aliases);
 }
 
-/* What context_open() read, and all that came of it. */
+/* What was read, and all that came of it. */
 static void free_contents(struct coldplug *c)
 {
-	planner_free(&c->machine.planner);
-	lookup_free(&c->machine.lookup);
-	modules_free(&c->machine.modules);
-	config_free(&c->machine.config);
-	moddir_close(&c->machine.dir);
-	loaded_free(&c->machine.loaded);
+	machine_close(&c->machine);
 	loaded_free(&c->answers.loaded_now);
-	rootfs_close(&c->machine.root);
 	array_free(&c->loading.results);
 	free(c->answers.step_path);
 	c->answers.step_path = NULL;
@@ -88,8 +82,7 @@ static void free_contents(struct coldplug *c)
 	array_free(&c->answers.reasons);
 	array_free(&c->answers.loaded_answer);
 	array_free(&c->answers.matches.items);
-	free(c->machine.module_directory);
-	c->machine.module_directory = NULL;
+	array_free(&c->answers.closure.items);
 	array_free(&c->answers.files);
 }
 
@@ -103,14 +96,8 @@ void context_reset(struct coldplug *c, bool keep_aliases)
 	free_contents(c);
 	if (!keep_aliases)
 		free_aliases(c);
-	c->machine.planner = (struct planner){};
-	c->machine.lookup = (struct lookup){};
-	c->machine.modules = (struct modules){};
-	c->machine.config = (struct config){};
-	c->machine.dir = (struct moddir){};
 	c->loading.batch = (struct plan){};
 	c->loading.n_results = c->loading.handed = 0;
-	c->machine.opened = c->machine.loaded_known = false;
 	context_want_again(c);
 }
 
@@ -133,13 +120,13 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 	free_aliases(c);
 	wait_list_free(&c->waiting.waits);
 	wait_list_free(&c->waiting.mounts);
-	free_list(c->settings.config_paths);
-	if (c->machine.unpacked)
-		nftw(c->machine.unpacked, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-	free(c->machine.unpacked);
-	free(c->settings.root_path);
-	free(c->settings.module_root);
-	free(c->settings.release);
+	free_list(c->settings.paths.config);
+	if (c->settings.unpacked)
+		nftw(c->settings.unpacked, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	free(c->settings.unpacked);
+	free(c->settings.paths.root);
+	free(c->settings.paths.module_root);
+	free(c->settings.paths.release);
 	free(c->settings.report_path);
 	free(c->settings.record_path);
 	free(c);
@@ -172,7 +159,7 @@ static int set_string(struct coldplug *c, char **place, const char *value)
 
 API int coldplug_set_root(struct coldplug *c, const char *dir)
 {
-	int r = set_string(c, &c->settings.root_path, dir);
+	int r = set_string(c, &c->settings.paths.root, dir);
 
 	if (!r && dir && strcmp(dir, "/") != 0)
 		c->settings.flags |= 1u << COLDPLUG_DRY_RUN;
@@ -185,19 +172,19 @@ API int coldplug_set_module_root(struct coldplug *c, const char *dir)
 	_cleanup_free_ char *path = NULL;
 
 	if (!dir)
-		return set_string(c, &c->settings.module_root, NULL);
+		return set_string(c, &c->settings.paths.module_root, NULL);
 	if (dir[0] != '/' && !cwd)
 		return -errno;
 	if (asprintf(&path, "%s%s%s", cwd ? cwd + 1 : "", cwd ? "/" : "", cwd ? dir : dir + 1) < 0)
 		return -ENOMEM;
-	return set_string(c, &c->settings.module_root, path);
+	return set_string(c, &c->settings.paths.module_root, path);
 }
 
 API int coldplug_set_release(struct coldplug *c, const char *release)
 {
 	if (release && (!*release || strchr(release, '/') || !strcmp(release, "..")))
 		return -EINVAL;
-	return set_string(c, &c->settings.release, release);
+	return set_string(c, &c->settings.paths.release, release);
 }
 
 API int coldplug_set_report(struct coldplug *c, const char *path)
@@ -216,7 +203,7 @@ API int coldplug_set_recording(struct coldplug *c, const char *path)
 	_cleanup_free_ char *dir = NULL;
 	_cleanup_close_ int fd = -1;
 
-	if (c->machine.opened || c->machine.unpacked)
+	if (c->machine.opened || c->settings.unpacked)
 		return -EBUSY;
 	if (asprintf(&dir, "%s/coldplug-replay.XXXXXX", tmp && *tmp ? tmp : "/tmp") < 0)
 		return -ENOMEM;
@@ -224,11 +211,11 @@ API int coldplug_set_recording(struct coldplug *c, const char *path)
 		log_error(&c->log, "%s: cannot be made: %s", dir, strerror(errno));
 		return -errno;
 	}
-	c->machine.unpacked = steal_ptr(dir);
-	fd = open(c->machine.unpacked, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	c->settings.unpacked = steal_ptr(dir);
+	fd = open(c->settings.unpacked, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	return record_unpack(path, fd, &c->log) ?: coldplug_set_root(c, c->machine.unpacked);
+	return record_unpack(path, fd, &c->log) ?: coldplug_set_root(c, c->settings.unpacked);
 }
 
 API int coldplug_set_config_paths(struct coldplug *c, const char *const *paths)
@@ -239,8 +226,8 @@ API int coldplug_set_config_paths(struct coldplug *c, const char *const *paths)
 	if (c->machine.opened)
 		return -EBUSY;
 	if (!paths) {
-		free_list(c->settings.config_paths);
-		c->settings.config_paths = NULL;
+		free_list(c->settings.paths.config);
+		c->settings.paths.config = NULL;
 		return 0;
 	}
 	while (paths[n])
@@ -257,8 +244,8 @@ API int coldplug_set_config_paths(struct coldplug *c, const char *const *paths)
 			return r;
 		}
 	}
-	free_list(c->settings.config_paths);
-	c->settings.config_paths = list;
+	free_list(c->settings.paths.config);
+	c->settings.paths.config = list;
 	return 0;
 }
 
@@ -361,202 +348,6 @@ API void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, si
 {
 	c->settings.progress = fn;
 	c->settings.progress_data = userdata;
-}
-
-static bool is_directory(int fd, const char *name)
-{
-	struct stat st;
-
-	return !fstatat(fd, name, &st, 0) && S_ISDIR(st.st_mode);
-}
-
-/* The only release under another root; its name, or NULL and a message. */
-static char *only_release(struct coldplug *c)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	char *found = NULL;
-	struct dirent *de;
-	int r = rootfs_opendir(&c->machine.root, "lib/modules", &dir);
-
-	if (r < 0)
-		r = rootfs_opendir(&c->machine.root, "usr/lib/modules", &dir);
-	if (r < 0) {
-		log_lost(&c->log, "%s/lib/modules: %s", c->machine.root.path, strerror(-r));
-		return NULL;
-	}
-	while ((de = readdir(dir))) {
-		if (de->d_name[0] == '.' || !is_directory(dirfd(dir), de->d_name))
-			continue;
-		if (found) {
-			log_lost(&c->log, "%s/lib/modules: holds %s and %s: say which with --release",
-				 c->machine.root.path, found, de->d_name);
-			free(found);
-			return NULL;
-		}
-		found = strdup(de->d_name);
-	}
-	if (!found)
-		log_lost(&c->log, "%s/lib/modules: is empty", c->machine.root.path);
-	return found;
-}
-
-static int choose_release(struct coldplug *c)
-{
-	struct utsname u;
-
-	if (c->settings.release)
-		return 0;
-	if (c->machine.root.path[0]) {
-		c->settings.release = only_release(c);
-		return 0; /* none is told there, and lookups find nothing */
-	}
-	uname(&u);
-	c->settings.release = strdup(u.release);
-	return c->settings.release ? 0 : -ENOMEM;
-}
-
-static int read_cmdline(struct coldplug *c)
-{
-	_cleanup_file_ struct file_bytes file = {};
-	int r = rootfs_read(&c->machine.root, "proc/cmdline", LIMIT_CMDLINE, &file);
-
-	if (r == -ENOMEM)
-		return r;
-	if (r == -EFBIG)
-		log_lost(&c->log, "/proc/cmdline: longer than %u bytes, not read", LIMIT_CMDLINE);
-	else if (r == -ENOENT)
-		log_debug(&c->log, "/proc/cmdline: there is none");
-	else if (r < 0)
-		log_lost(&c->log, "/proc/cmdline: cannot be read: %s", strerror(-r));
-	return r < 0 ? 0 : config_parse_cmdline(&c->machine.config, file.data);
-}
-
-/* /proc/modules is missing from kernels without modules and from proc-less roots alike: then nothing
- * is known to be loaded. */
-static int read_loaded(struct coldplug *c)
-{
-	int r = loaded_read(&c->machine.loaded, &c->machine.root, &c->log);
-
-	if (r == -ENOENT)
-		log_debug(&c->log, "/proc/modules: there is none");
-	else if (r < 0 && r != -ENOMEM)
-		log_lost(&c->log, "/proc/modules: cannot be read: %s", strerror(-r));
-	for (size_t i = 0; r != -ENOMEM && i < c->machine.loaded.items.n; i++)
-		if (!strcmp(c->machine.loaded.items.items[i].state, "Live"))
-			r = planner_set_loaded(&c->machine.planner, c->machine.loaded.items.items[i].name);
-	return r == -ENOMEM ? r : 0;
-}
-
-int context_open_root(struct coldplug *c)
-{
-	int r;
-
-	if (c->machine.root.fd >= 0)
-		return 0;
-	r = rootfs_open(&c->machine.root, c->settings.root_path);
-	if (!r)
-		rootfs_pin(&c->machine.root);
-	else
-		log_error(&c->log, "%s: %s", c->settings.root_path ? c->settings.root_path : "/",
-			  strerror(-r));
-	return r;
-}
-
-/* -d takes modules and modules.softdep from elsewhere, and the rest from here. */
-static int open_elsewhere(struct coldplug *c)
-{
-	_cleanup_free_ char *parent = NULL;
-	int r;
-
-	if (c->machine.root.path[0]) {
-		log_error(&c->log, "a root and another one for the modules: only one of them can be had");
-		return -EINVAL;
-	}
-	if (asprintf(&parent, "%s/lib/modules", c->settings.module_root) < 0)
-		return -ENOMEM;
-	r = moddir_open_in(&c->machine.dir, &c->machine.root, parent, c->settings.release, &c->log);
-	if (!r && asprintf(&c->machine.module_directory, "/%s/%s", parent, c->settings.release) < 0)
-		return -ENOMEM;
-	return r;
-}
-
-static int open_moddir(struct coldplug *c, bool tell)
-{
-	int r;
-
-	if (c->settings.module_root)
-		return open_elsewhere(c);
-	if (tell)
-		return moddir_open(&c->machine.dir, &c->machine.root, c->settings.release, &c->log);
-	r = moddir_open_in(&c->machine.dir, &c->machine.root, "lib/modules", c->settings.release, &c->log);
-	return r
-		?: moddir_open_in(&c->machine.dir, &c->machine.root, "usr/lib/modules", c->settings.release,
-				  &c->log);
-}
-
-uint64_t context_fingerprint(const struct coldplug *c)
-{
-	const char *dirs[3] = { c->machine.dir.path };
-	char lib[PATH_MAX], usr_lib[PATH_MAX];
-
-	/* It may be mounted later. */
-	if (!c->machine.dir.path && c->settings.release) {
-		snprintf(lib, sizeof(lib), "%s/lib/modules/%s",
-			 c->settings.module_root ? c->settings.module_root : "", c->settings.release);
-		snprintf(usr_lib, sizeof(usr_lib), "usr/lib/modules/%s", c->settings.release);
-		dirs[0] = lib;
-		dirs[1] = usr_lib;
-	}
-	return fingerprint(&c->machine.root, (const char *const *)c->settings.config_paths, dirs) | 1;
-}
-
-static int open_contents(struct coldplug *c, bool tell)
-{
-	int r;
-
-	if (c->machine.opened)
-		return 0;
-	r = context_open_root(c) ?: choose_release(c);
-	if (r < 0)
-		return r;
-	c->machine.opened = true;
-	c->machine.modules.dir = &c->machine.dir;
-	c->machine.lookup = (struct lookup){ .dir = &c->machine.dir,
-					     .modules = &c->machine.modules,
-					     .config = &c->machine.config };
-	c->machine.planner.log = &c->log;
-	c->machine.planner.modules = &c->machine.modules;
-	c->machine.planner.lookup = &c->machine.lookup;
-	c->machine.planner.config = &c->machine.config;
-	c->machine.config.log = &c->log;
-	r = open_moddir(c, tell);
-	if (r < 0)
-		return r;
-	/* Before it is read: what changes meanwhile is seen at the next look. */
-	c->monitor.fingerprint = c->monitor.monitoring ? context_fingerprint(c) : 0;
-	r = config_load(&c->machine.config, &c->machine.root, (const char *const *)c->settings.config_paths,
-			c->machine.dir.path);
-	return r ?: read_cmdline(c);
-}
-
-int context_open_for_one(struct coldplug *c)
-{
-	return open_contents(c, false);
-}
-
-int context_open(struct coldplug *c)
-{
-	int r = open_contents(c, true);
-
-	if (r < 0 || c->machine.loaded_known)
-		return r;
-	c->machine.loaded_known = true;
-	return read_loaded(c);
-}
-
-const char *context_path(struct coldplug *c, struct arena *arena, const char *path)
-{
-	return arena_printf(arena, "%s/%s", c->machine.root.path, path);
 }
 
 /* Since 5.17 every load waits for all asynchronous probes (commit 67d6212afda2); before, and for a

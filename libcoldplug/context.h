@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "base/rootfs.h"
 #include "libcoldplug/coldplug.h"
-#include "engine/planner.h"
-#include "engine/loaded.h"
+#include "engine/closure.h"
+#include "engine/machine.h"
 #include "loader/loader.h"
 #include "uevent/ask.h"
 #include "uevent/device.h"
@@ -31,10 +31,8 @@ enum alias_seen {
 
 /* What the caller has set. */
 struct settings {
-	char *root_path;
-	char *module_root; /* below "/", without a leading slash, or NULL */
-	char *release;
-	char **config_paths;
+	struct machine_paths paths;
+	char *unpacked; /* a recording's temporary directory, which is removed at the end, or NULL */
 	unsigned int jobs;
 	int receive_buffer; /* bytes */
 	uint32_t flags;	    /* bits of enum coldplug_flag */
@@ -49,21 +47,6 @@ struct settings {
 	void *event_data;
 	const struct kernel_ops *kernel_ops; /* a test's; NULL: the running kernel's */
 	void *kernel_data;
-};
-
-/* What is read of the machine. */
-struct machine {
-	bool opened;
-	bool loaded_known; /* proc/modules was read */
-	char *unpacked;	   /* a temporary directory to be removed, or NULL */
-	char *module_directory;
-	struct rootfs root;
-	struct moddir dir;
-	struct modules modules;
-	struct config config;
-	struct lookup lookup;
-	struct loaded_list loaded;
-	struct planner planner;
 };
 
 /* What is to become requests. */
@@ -170,6 +153,7 @@ struct answers {
 	ARRAY(struct coldplug_loaded) loaded_answer;
 	struct loaded_list loaded_now;
 	struct lookup_matches matches;
+	struct closure_files closure;
 	ARRAY(struct coldplug_file) files;
 };
 
@@ -197,13 +181,12 @@ static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 	return c->settings.flags & 1u << flag;
 }
 
-/* Reads what everything else needs, at the first call; 0 or -errno. */
-int context_open(struct coldplug *c);
-/* The same without what is loaded, for who asks the kernel module by module; that there is no directory of
- * modules is not told. */
-int context_open_for_one(struct coldplug *c);
-/* What there is to be read, as engine/fingerprint.h has it. */
-uint64_t context_fingerprint(const struct coldplug *c);
+/* Reads what everything else needs, at the first call; 0 or -errno. A monitor remembers what it has read. */
+static inline int context_open(struct coldplug *c)
+{
+	return machine_open(&c->machine, c->monitor.monitoring ? &c->monitor.fingerprint : NULL);
+}
+
 /* Whether modules without drivers are to be given async_probe. */
 bool context_async_probe(const struct coldplug *c);
 /* The kernel as this process sees it. */
@@ -211,11 +194,6 @@ struct kernel;
 void context_kernel(struct coldplug *c, struct kernel *ret);
 /* Tells an act: 0, or -ECANCELED. */
 int context_tell(struct coldplug *c, const struct coldplug_act *act);
-/* A module's file given by its path: its name into name (LIMIT_NAME + 1 bytes). 1; 0: there is none; -errno. */
-int context_name_of_path(struct coldplug *c, const char *path, char *name);
-/* The root alone. */
-int context_open_root(struct coldplug *c);
-
 /* A device and one of its aliases were seen; what is new becomes a request at
  * context_request_devices(), which says how many that were. */
 int context_add_device(struct coldplug *c, const char *devpath, const char *alias);
@@ -270,8 +248,5 @@ void context_forget_alias(struct coldplug *c, const char *alias);
 
 /* A step and its result, by the number that coldplug_step() takes. */
 bool context_step(struct coldplug *c, size_t i, const struct step **step, const struct load_result **result);
-
-/* The path of a step as a user sees it; NULL when out of memory. */
-const char *context_path(struct coldplug *c, struct arena *arena, const char *path);
 
 uint64_t context_now_us(void);

@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "libcoldplug/context.h"
-#include "engine/missing-symbol.h"
+#include "engine/modinfo.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -28,8 +28,6 @@ API int64_t coldplug_plan(struct coldplug *c)
 	 * nothing urgent is left; where only the end of all counts, the rest is better done meanwhile. */
 	c->machine.planner.hold_nothing = !c->waiting.waits.specs.n;
 	r = planner_finish_batch(&c->machine.planner, &c->loading.batch);
-	if (r == -E2BIG)
-		log_error(&c->log, "a plan of more than %u steps", LIMIT_STEPS);
 	if (r < 0)
 		return r;
 	n = c->machine.planner.steps.n - c->loading.results.n;
@@ -84,12 +82,12 @@ static bool is_there(void *userdata, const char *name)
 	uint32_t id = modules_id(&c->machine.modules, name, strlen(name));
 	uint32_t step;
 
-	if (id == MODULE_NONE || planner_is_loaded(&c->machine.planner, id) ||
+	if (id == MODULE_NONE || expander_is_loaded(&c->machine.expander, id) ||
 	    modules_is_builtin(&c->machine.modules, id) > 0)
 		return true;
-	if (id >= c->machine.planner.step_of.n)
+	if (id >= c->machine.expander.step_of.n)
 		return false;
-	step = c->machine.planner.step_of.items[id];
+	step = c->machine.expander.step_of.items[id];
 	return step &&
 		(c->loading.results.items[step - 1].outcome == LOAD_DONE ||
 		 c->loading.results.items[step - 1].outcome == LOAD_ALREADY);
@@ -116,12 +114,12 @@ static void explain_enoent(struct coldplug *c, struct loader *loader, const stru
 /* A module that was removed since its step ended (its event came first) is not there. */
 static void note_module(struct coldplug *c, uint32_t module, const struct load_result *result)
 {
-	uint32_t *step = &c->machine.planner.step_of.items[module];
+	uint32_t *step = &c->machine.expander.step_of.items[module];
 
 	if (*step != result->step + 1)
 		return;
 	if (result->outcome == LOAD_DONE || result->outcome == LOAD_ALREADY)
-		c->machine.planner.loaded.items[module] = 1;
+		c->machine.expander.loaded.items[module] = 1;
 	/* Who stays tries again what failed when something comes that wants it. */
 	else if (c->monitor.monitoring)
 		*step = 0;

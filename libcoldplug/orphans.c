@@ -9,7 +9,7 @@
  * result when it comes. The new plans go to another loading process.
  *
  * No step of a new plan can wait for one that is away. A request that would have to is deferred
- * (planner_set_busy()): it has no steps, its alias stays new, and when what it waits for has ended all devices
+ * (expander_set_busy()): it has no steps, its alias stays new, and when what it waits for has ended all devices
  * are looked at again. So nothing is tried twice, and as many loads can be away as there are modules.
  */
 #include <errno.h>
@@ -77,8 +77,8 @@ int context_mark_away(struct coldplug *c)
 
 	for (size_t i = 0; i < c->loading.away.n; i++)
 		for (size_t k = 0; !r && k < c->loading.away.items[i]->steps.n; k++)
-			r = planner_set_busy(&c->machine.planner,
-					     c->loading.away.items[i]->steps.items[k].name);
+			r = expander_set_busy(&c->machine.expander,
+					      c->loading.away.items[i]->steps.items[k].name);
 	return r;
 }
 
@@ -139,7 +139,8 @@ int context_take_away(struct coldplug *c)
 			if (place < 0)
 				continue;
 			context_tell_away(c, a->loader, (size_t)place, &result);
-			if (planner_end_busy(&c->machine.planner, context_away_step(c, (size_t)place)->name))
+			if (expander_end_busy(&c->machine.expander,
+					      context_away_step(c, (size_t)place)->name))
 				c->settle.walk = true;
 			drop_step(a, result.step);
 			n++;

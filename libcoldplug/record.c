@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/tar.h"
+#include "engine/conf-files.h"
 #include "uevent/walk.h"
 
 #define EVENTS_FILE "coldplug/events"
@@ -122,8 +123,8 @@ static int add_link(struct record *r, const char *path)
 /* What masks another file does so also below a root that has no /dev/null. */
 static int add_conf(struct record *r, const char *path)
 {
-	return config_is_mask(&r->c->machine.root, path) ? add_link(r, path)
-							 : add_file(r, path, LIMIT_CONFIG_FILE);
+	return conf_file_is_mask(&r->c->machine.root, path) ? add_link(r, path)
+							    : add_file(r, path, LIMIT_CONFIG_FILE);
 }
 
 /* The device's own files; uevent is the text of that file, which only the asker reads, or NULL. */
@@ -217,37 +218,26 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The files of a directory whose names fit, in order: the same machine gives the same file. */
-static int add_directory(struct record *r, const char *path, const char *prefix, const char *suffix,
-			 int (*add)(struct record *r, const char *path))
+/* The release's own files, in order: the same machine gives the same recording. */
+static int add_indexes(struct record *r, const char *moddir)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	_cleanup_arena_ struct arena arena = {};
-	ARRAY(char *) names = {};
+	ARRAY(char *) paths = {};
 	struct dirent *de;
-	int k = rootfs_opendir(&r->c->machine.root, path, &dir);
+	int k = rootfs_opendir(&r->c->machine.root, moddir, &dir);
 
 	if (k < 0)
 		return 0;
-	while (!k && (de = readdir(dir))) {
-		size_t n = strlen(de->d_name), m = strlen(suffix);
-
-		if (strncmp(de->d_name, prefix, strlen(prefix)) != 0 || n < m ||
-		    strcmp(de->d_name + n - m, suffix) != 0)
-			continue;
-		k = array_push(&names, arena_printf(&arena, "%s/%s", path, de->d_name));
-	}
-	if (names.n)
-		qsort(names.items, names.n, sizeof(*names.items), compare_names);
-	for (size_t i = 0; !k && i < names.n; i++)
-		k = names.items[i] ? add(r, names.items[i]) : -ENOMEM;
-	array_free(&names);
+	while (!k && (de = readdir(dir)))
+		if (!strncmp(de->d_name, "modules.", 8))
+			k = array_push(&paths, arena_printf(&arena, "%s/%s", moddir, de->d_name));
+	if (paths.n)
+		qsort(paths.items, paths.n, sizeof(*paths.items), compare_names);
+	for (size_t i = 0; !k && i < paths.n; i++)
+		k = paths.items[i] ? add_file(r, paths.items[i], LIMIT_INDEX) : -ENOMEM;
+	array_free(&paths);
 	return k;
-}
-
-static int add_index(struct record *r, const char *path)
-{
-	return add_file(r, path, LIMIT_INDEX);
 }
 
 static int add_modprobe_conf(void *userdata, const struct rootfs *root, const char *path, bool optional)
@@ -271,14 +261,18 @@ static int add_named_conf(void *userdata, const struct rootfs *root, const char 
 
 static int add_configuration(struct record *r)
 {
-	const char *const *named = (const char *const *)r->c->settings.config_paths;
-	struct log quiet = {}; /* what is wrong with it has been told */
+	const char *const *named = (const char *const *)r->c->settings.paths.config;
+	_cleanup_conf_files_ struct conf_files list = {};
+	struct log quiet = {}; /* what is wrong with it has been reported */
 	struct config c = { .log = &quiet };
 	int k = config_each_file(&c, &r->c->machine.root, named, NULL,
 				 named ? add_named_conf : add_modprobe_conf, r);
 
 	for (const char *const *dir = context_load_paths; !k && *dir; dir++)
-		k = add_directory(r, *dir, "", ".conf", add_conf);
+		k = conf_files_scan(&list, &r->c->machine.root, *dir, &quiet);
+	conf_files_sort(&list);
+	for (size_t i = 0; !k && i < list.items.n; i++)
+		k = add_conf(r, list.items.items[i].path);
 	return k;
 }
 
@@ -288,7 +282,7 @@ static int add_machine(struct record *r)
 	int k = add_file(r, "proc/cmdline", LIMIT_CMDLINE) ?: add_loaded(r) ?: add_configuration(r);
 
 	if (!k && c->machine.dir.path)
-		k = add_directory(r, c->machine.dir.path, "modules.", "", add_index);
+		k = add_indexes(r, c->machine.dir.path);
 	if (!k)
 		k = begin_devices(r);
 	return k;

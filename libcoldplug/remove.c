@@ -90,7 +90,7 @@ static int run_command(struct removal *rm, uint32_t module, const struct rule *r
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_REMOVE, .module = name };
 	struct kernel_command command = { .module = name, .foreground = true };
 	struct kernel_output output = {};
-	int r = planner_fill_command(&rm->c->machine.planner, rule->value, "", &command.command);
+	int r = expander_fill_command(&rm->c->machine.expander, rule->value, "", &command.command);
 
 	if (r < 0)
 		return r;
@@ -146,7 +146,8 @@ static int list_holders(struct removal *rm, uint32_t module, struct object_list 
 		if (de->d_name[0] == '.')
 			continue;
 		match.module = modules_id(&rm->c->machine.modules, de->d_name, strlen(de->d_name));
-		id = match.module == MODULE_NONE ? -ENOMEM : planner_object(&rm->c->machine.planner, &match);
+		id = match.module == MODULE_NONE ? -ENOMEM
+						 : expander_object(&rm->c->machine.expander, &match);
 		if (id >= 0 && array_push(&list->items, (uint32_t)id) < 0)
 			id = -ENOMEM;
 	}
@@ -210,7 +211,7 @@ static int remove_with_softdeps(struct removal *rm, uint32_t module, const struc
 	struct softdeps s = {};
 	int r = has_flag(rm->c, COLDPLUG_IGNORE_INSTALL)
 		? 0
-		: planner_softdeps(&rm->c->machine.planner, module, &s);
+		: expander_softdeps(&rm->c->machine.expander, module, &s);
 
 	if (r < 0)
 		return r;
@@ -239,7 +240,7 @@ static int check_depth(struct removal *rm, uint32_t module)
 
 static int remove_object(struct removal *rm, uint32_t object, bool holders, bool asked)
 {
-	const struct object *o = &rm->c->machine.planner.objects.items[object];
+	const struct object *o = &rm->c->machine.expander.objects.items[object];
 	uint32_t module = o->module;
 	const struct rule *command = NULL;
 	int r = check_depth(rm, module);
@@ -261,19 +262,19 @@ API int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_
 {
 	struct removal rm = { .c = c, .wait_ms = wait_ms };
 	int64_t id;
-	int r = context_open_for_one(c);
+	int r = machine_open_for_one(&c->machine);
 
 	if (r < 0)
 		return r;
 	context_kernel(c, &rm.kernel);
-	id = planner_look_up(&c->machine.planner, name, NULL, 0);
+	id = expander_look_up(&c->machine.expander, name, NULL, 0);
 	if (id < 0)
 		return (int)id;
-	r = c->machine.planner.matches.items.n					  ? 0
-		: c->machine.planner.requests.items[id].result == REQUEST_INVALID ? -EINVAL
-										  : -ENOENT;
-	for (size_t i = 0; !r && i < c->machine.planner.matches.items.n; i++) {
-		id = planner_object(&c->machine.planner, &c->machine.planner.matches.items.items[i]);
+	r = c->machine.expander.matches.items.n					   ? 0
+		: c->machine.expander.requests.items[id].result == REQUEST_INVALID ? -EINVAL
+										   : -ENOENT;
+	for (size_t i = 0; !r && i < c->machine.expander.matches.items.n; i++) {
+		id = expander_object(&c->machine.expander, &c->machine.expander.matches.items.items[i]);
 		r = id < 0 ? (int)id
 			   : remove_object(&rm, (uint32_t)id, has_flag(c, COLDPLUG_REMOVE_HOLDERS), true);
 	}

@@ -160,14 +160,14 @@ static void take_module_event(struct coldplug *c, const struct uevent *e)
 	const char *name = strrchr(e->devpath, '/') + 1;
 	uint32_t id = intern_find(&c->machine.modules.names, name, strlen(name));
 
-	if (id == INTERN_NONE || id >= c->machine.planner.loaded.n)
+	if (id == INTERN_NONE || id >= c->machine.expander.loaded.n)
 		return;
 	if (!strcmp(e->action, "add"))
-		c->machine.planner.loaded.items[id] = 1;
+		c->machine.expander.loaded.items[id] = 1;
 	if (strcmp(e->action, "remove") != 0)
 		return;
-	c->machine.planner.loaded.items[id] = 0;
-	c->machine.planner.step_of.items[id] = 0;
+	c->machine.expander.loaded.items[id] = 0;
+	c->machine.expander.step_of.items[id] = 0;
 	if (c->wanted.alias_seen.n)
 		memset(c->wanted.alias_seen.items, ALIAS_NEW, c->wanted.alias_seen.n);
 }
@@ -313,7 +313,7 @@ static int start_afresh(struct coldplug *c, bool keep_aliases);
 static int refresh(struct coldplug *c)
 {
 	if (!c->monitor.monitoring || c->loading.handed || !c->wanted.new_aliases.n ||
-	    context_fingerprint(c) == c->monitor.fingerprint)
+	    machine_fingerprint(&c->machine) == c->monitor.fingerprint)
 		return 0;
 	return start_afresh(c, true);
 }
@@ -464,7 +464,7 @@ static uint64_t end_of_burst(const struct coldplug *c)
 
 static bool has_grown(const struct coldplug *c)
 {
-	return c->machine.planner.requests.n > REQUESTS_AT_ONCE ||
+	return c->machine.expander.requests.n > REQUESTS_AT_ONCE ||
 		c->wanted.devices.aliases.n > REQUESTS_AT_ONCE;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is wanted: by devices, by name, by configuration. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,8 +8,9 @@
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
-#include "base/limits.h"
 #include "base/cmdline.h"
+#include "base/limits.h"
+#include "engine/conf-files.h"
 #include "libcoldplug/context.h"
 #include "uevent/devicetree.h"
 #include "uevent/walk.h"
@@ -49,7 +49,7 @@ int64_t context_request_devices(struct coldplug *c)
 		if (id < 0)
 			return id;
 		/* What it waits for is in flight elsewhere (away.c): it is as if it had not been seen. */
-		if (c->machine.planner.requests.items[id].deferred)
+		if (c->machine.expander.requests.items[id].deferred)
 			c->wanted.alias_seen.items[c->wanted.new_aliases.items[i]] = ALIAS_NEW;
 	}
 	c->wanted.new_aliases.n = 0;
@@ -204,7 +204,7 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 	id = planner_request(&c->machine.planner, name, params, flags);
 	if (id < 0)
 		return (int)id;
-	request = &c->machine.planner.requests.items[id];
+	request = &c->machine.expander.requests.items[id];
 	request->origin = origin;
 	c->wanted.put_off = c->wanted.put_off || request->deferred;
 	if (request->result != REQUEST_NOTHING && request->result != REQUEST_INVALID)
@@ -213,41 +213,10 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 	return 0;
 }
 
-/* As the user wrote it, but absolute. */
-static char *absolute_path(const char *path)
-{
-	_cleanup_free_ char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
-	char *joined;
-
-	if (!cwd)
-		return path[0] == '/' ? strdup(path) : NULL;
-	return asprintf(&joined, "%s/%s", cwd, path[0] == '.' && path[1] == '/' ? path + 2 : path) < 0
-		? NULL
-		: joined;
-}
-
-/* The module is called like its file. Relative paths are the caller's; under another root a path is one
- * there. */
-int context_name_of_path(struct coldplug *c, const char *path, char *name)
-{
-	_cleanup_free_ char *real = c->machine.root.path[0] ? strdup(path) : absolute_path(path);
-	_cleanup_close_ int fd = real && real[0] == '/' ? rootfs_openat(&c->machine.root, real, O_PATH) : -1;
-	uint32_t id;
-	size_t n;
-
-	if (fd < 0)
-		return 0;
-	n = normalise_name(strrchr(real, '/') + 1, name, LIMIT_NAME + 1);
-	id = n ? modules_id(&c->machine.modules, name, n) : MODULE_NONE;
-	if (id == MODULE_NONE || modules_set_path(&c->machine.modules, id, real) < 0)
-		return n ? -ENOMEM : -EINVAL;
-	return 1;
-}
-
 static int want_path(struct coldplug *c, const char *path, const char *params)
 {
 	char name[LIMIT_NAME + 1];
-	int r = context_name_of_path(c, path, name);
+	int r = machine_name_of_path(&c->machine, path, name);
 
 	if (r > 0)
 		return want(c, name, params, REQUEST_EXACT, (struct origin){});
@@ -317,13 +286,13 @@ void context_want_again(struct coldplug *c)
 static int want_file(struct coldplug *c, const char *path)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	struct origin origin = { arena_strdup(&c->machine.planner.arena, path), 0 };
+	struct origin origin = { arena_strdup(&c->machine.expander.arena, path), 0 };
 	int r = rootfs_read(&c->machine.root, path, LIMIT_CONFIG_FILE, &file);
 	char *rest = file.data;
 
 	if (r == -ENOMEM || !origin.file)
 		return -ENOMEM;
-	if (r < 0 && !config_is_mask(&c->machine.root, path))
+	if (r < 0 && !conf_file_is_mask(&c->machine.root, path))
 		log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-r));
 	if (r < 0)
 		return 0;
@@ -337,66 +306,22 @@ static int want_file(struct coldplug *c, const char *path)
 	return r < 0 ? r : 0;
 }
 
-struct load_file {
-	char *path;
-	const char *name;
-};
-
-struct load_files {
-	struct arena arena;
-	ARRAY(struct load_file) items;
-};
-
-/* As with modprobe.d, a name in an earlier directory hides the same name in a later one. */
-static int list_load_directory(struct coldplug *c, struct load_files *list, const char *path)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *de;
-	int r = rootfs_opendir(&c->machine.root, path, &dir);
-
-	if (r < 0) {
-		if (r != -ENOENT)
-			log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-r));
-		return 0;
-	}
-	while (!r && (de = readdir(dir))) {
-		size_t n = strlen(de->d_name);
-		bool hidden = de->d_name[0] == '.' || n < 6 || strcmp(de->d_name + n - 5, ".conf") != 0;
-		char *file;
-
-		for (size_t i = 0; !hidden && i < list->items.n; i++)
-			hidden = !strcmp(list->items.items[i].name, de->d_name);
-		if (hidden)
-			continue;
-		file = arena_printf(&list->arena, "%s/%s", path, de->d_name);
-		r = file ? array_push(&list->items, { file, file + strlen(path) + 1 }) : -ENOMEM;
-	}
-	return r;
-}
-
-static int compare_load_files(const void *a, const void *b)
-{
-	return strcmp(((const struct load_file *)a)->name, ((const struct load_file *)b)->name);
-}
-
 const char *const context_load_paths[] = {
 	"/etc/modules-load.d",	   "/run/modules-load.d", "/usr/local/lib/modules-load.d",
 	"/usr/lib/modules-load.d", "/lib/modules-load.d", NULL,
 };
 
+/* As with modprobe.d, a name in an earlier directory hides the same name in a later one. */
 static int want_files(struct coldplug *c)
 {
-	struct load_files list = {};
+	_cleanup_conf_files_ struct conf_files list = {};
 	int r = 0;
 
 	for (const char *const *dir = context_load_paths; !r && *dir; dir++)
-		r = list_load_directory(c, &list, *dir);
-	if (list.items.n)
-		qsort(list.items.items, list.items.n, sizeof(*list.items.items), compare_load_files);
+		r = conf_files_scan(&list, &c->machine.root, *dir, &c->log);
+	conf_files_sort(&list);
 	for (size_t i = 0; !r && i < list.items.n; i++)
 		r = want_file(c, list.items.items[i].path);
-	array_free(&list.items);
-	arena_free(&list.arena);
 	return r;
 }
 
