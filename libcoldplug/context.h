@@ -4,7 +4,9 @@
 
 #include <signal.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/poller.h"
 #include "base/rootfs.h"
 #include "libcoldplug/coldplug.h"
 #include "engine/closure.h"
@@ -77,14 +79,6 @@ struct loading {
 	const struct load_result *away_result; /* if the step is away; else NULL */
 	uint64_t start_us;
 	uint64_t end_us;
-};
-
-/* Where everybody waits. */
-struct poller {
-	int epoll_fd;	   /* the loader, the askers and the source below it; -1 */
-	int wake_fd;	   /* an eventfd in epoll_fd, for signal handlers; -1 */
-	int timer_fd;	   /* in epoll_fd, for the end of a burst and for walks without events; -1 */
-	uint64_t timer_us; /* what it is set to; 0: it is not */
 };
 
 /* Where events come from. */
@@ -163,7 +157,7 @@ struct coldplug {
 	struct machine machine;
 	struct wanted wanted;
 	struct loading loading;
-	struct poller poller;
+	struct poller poller; /* the loading processes, the askers and the source of events */
 	struct listener listener;
 	struct settle settle;
 	struct waiting waiting;
@@ -217,7 +211,7 @@ int context_take_devices(struct coldplug *c);
 /* Takes the results that are there; how many. */
 int context_take_results(struct coldplug *c);
 
-/* Makes epoll_fd, with the loader in it. */
+/* Opens the poller, with the loader in it. */
 int context_watch_loader(struct coldplug *c);
 
 /* Opens the kernel's uevents and whatever else is waited for. Must come before the walk. 0 also when
@@ -248,5 +242,3 @@ void context_forget_alias(struct coldplug *c, const char *alias);
 
 /* A step and its result, by the number that coldplug_step() takes. */
 bool context_step(struct coldplug *c, size_t i, const struct step **step, const struct load_result **result);
-
-uint64_t context_now_us(void);

@@ -69,7 +69,7 @@ API int coldplug_load(struct coldplug *c)
 	if (r < 0)
 		return r;
 	c->loading.handed += c->loading.batch.n_steps;
-	c->monitor.active_us = context_now_us();
+	c->monitor.active_us = clock_now_us();
 	c->loading.batch = (struct plan){};
 	/* While the loads begin: it takes its time to write down. */
 	return send_report_head(c);
@@ -184,26 +184,15 @@ int context_take_results(struct coldplug *c)
 	if (r == -EPIPE)
 		log_error(&c->log, "the process that loads has died");
 	if (n)
-		c->monitor.active_us = context_now_us();
+		c->monitor.active_us = clock_now_us();
 	return r < 0 ? r : n;
-}
-
-/* So that a signal is not slept through that comes just before the wait. */
-static void wake(struct coldplug *c)
-{
-	uint64_t one = 1;
-	int saved = errno;
-
-	if (c->poller.wake_fd >= 0)
-		(void)!write(c->poller.wake_fd, &one, sizeof(one));
-	errno = saved;
 }
 
 /* Only notes them: a signal's handler may come in the middle of anything. */
 API void coldplug_cancel(struct coldplug *c)
 {
 	c->waiting.cancelled = 1;
-	wake(c);
+	poller_wake(&c->poller);
 }
 
 /* A dry run has no loading process that could write it. */
@@ -232,7 +221,7 @@ API int coldplug_leave(struct coldplug *c)
 API void coldplug_reload(struct coldplug *c)
 {
 	c->monitor.reload = 1;
-	wake(c);
+	poller_wake(&c->poller);
 }
 
 API int coldplug_finish(struct coldplug *c)

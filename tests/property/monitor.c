@@ -114,9 +114,9 @@ static void start(struct fake_machine *m)
 /* Lets it do what it does for so long, or until a module is there. */
 static bool is_loaded_within(struct fake_machine *m, int module, unsigned int ms)
 {
-	uint64_t end = context_now_us() + ms * UINT64_C(1000);
+	uint64_t end = clock_now_us() + ms * UINT64_C(1000);
 
-	while (!m->w->loaded[module] && context_now_us() < end) {
+	while (!m->w->loaded[module] && clock_now_us() < end) {
 		struct pollfd pfd = { .fd = coldplug_fd(m->c), .events = POLLIN };
 
 		assert_true(coldplug_dispatch(m->c) >= 0);
