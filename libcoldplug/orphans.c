@@ -67,15 +67,6 @@ int orphans_mark(const struct orphans *o, struct expander *x)
 	return r;
 }
 
-size_t orphans_count(const struct orphans *o)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < o->items.n; i++)
-		n += o->items.items[i]->steps.n;
-	return n;
-}
-
 const struct step *orphans_step(const struct orphans *o, size_t i)
 {
 	for (size_t k = 0; k < o->items.n; k++) {

@@ -28,8 +28,7 @@ int orphans_add(struct orphans *o, struct loader *loader, const struct step *ste
 /* Tells an expander that has begun anew that their modules are being loaded. 0 or -ENOMEM. */
 int orphans_mark(const struct orphans *o, struct expander *x);
 
-/* How many steps have no result yet, and each of them by its number among all of them; NULL: there are no more. */
-size_t orphans_count(const struct orphans *o);
+/* A step without a result by its number among all of them; NULL: there are no more. */
 const struct step *orphans_step(const struct orphans *o, size_t i);
 
 /* Takes the results that are there: fn is called with the number of the step, which is forgotten afterwards. How many

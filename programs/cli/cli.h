@@ -66,6 +66,9 @@ void cli_print_step(struct cli *cli, const struct coldplug_step *s);
 /* The summary line, failures, and the exit code of what was done; r is the library's last answer. */
 int cli_end(struct cli *cli, int r);
 
+/* Prints the plan as text or JSON and returns the exit code; r: how planning ended, what: what an error is about. */
+int cli_print_plan(struct cli *cli, int r, const char *what);
+
 /* Wants all names among the arguments, with the parameters that follow each. */
 int cli_want(struct cli *cli);
 /* A parameter before any name: then that is told. */
