@@ -10,6 +10,11 @@
 
 #include "base/cleanup.h"
 
+const char *const modules_load_paths[] = {
+	"/etc/modules-load.d",	   "/run/modules-load.d", "/usr/local/lib/modules-load.d",
+	"/usr/lib/modules-load.d", "/lib/modules-load.d", NULL,
+};
+
 static const char *last_part(const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -9,6 +9,9 @@
 #include "base/log.h"
 #include "base/rootfs.h"
 
+/* Where modules-load.d(5) is, NULL-terminated. */
+extern const char *const modules_load_paths[];
+
 struct conf_file {
 	const char *path;
 	const char *name; /* its last part: what the files are sorted by */

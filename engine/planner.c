@@ -22,10 +22,12 @@ static int make_steps(struct planner *p, size_t first_action)
 			log_error(p->x->log, "a plan of more than %u steps", LIMIT_STEPS);
 			return -E2BIG;
 		}
-		r = expander_fill_step(p->x, a, &step) ?: array_push(&p->steps, step) ?:
-		    array_push(&p->step_module, module);
+		r = expander_fill_step(p->x, a, &step) ?: array_make_room(&p->steps, 1) ?:
+		    array_make_room(&p->step_module, 1);
 		if (r < 0)
 			return r;
+		p->steps.items[p->steps.n++] = step;
+		p->step_module.items[p->step_module.n++] = module;
 		p->x->step_of.items[module] = step.id + 1;
 	}
 	return 0;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the context tells: the plan, the reasons, the results. */
+#include "libcoldplug/answers.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +13,6 @@
 #include "base/cmdline.h"
 #include "engine/closure.h"
 #include "engine/config-text.h"
-#include "libcoldplug/context.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -112,8 +113,8 @@ bool context_step(struct coldplug *c, size_t i, const struct step **step, const 
 		*result = &c->loading.results.items[i];
 		return true;
 	}
-	*step = context_away_step(c, i - c->loading.results.n);
-	*result = c->loading.away_result && i == c->loading.current_step ? c->loading.away_result : &none;
+	*step = orphans_step(&c->loading.orphans, i - c->loading.results.n);
+	*result = c->loading.orphan_result && i == c->loading.current_step ? c->loading.orphan_result : &none;
 	return *step;
 }
 

@@ -11,25 +11,14 @@
 #include "libcoldplug/coldplug.h"
 #include "engine/closure.h"
 #include "engine/machine.h"
+#include "libcoldplug/orphans.h"
+#include "libcoldplug/wanted.h"
 #include "loader/loader.h"
 #include "uevent/ask.h"
 #include "uevent/device.h"
 #include "uevent/netlink.h"
 #include "uevent/udev.h"
 #include "uevent/wait-for.h"
-
-/* What was in flight when everything else was forgotten: libcoldplug/orphans.c. */
-struct away {
-	struct loader *loader;
-	struct arena arena;
-	ARRAY(struct step) steps; /* without a result, by id */
-};
-
-enum alias_seen {
-	ALIAS_NEW,
-	ALIAS_SEEN,
-	ALIAS_AGED, /* but not since context_age_aliases() */
-};
 
 /* What the caller has set. */
 struct settings {
@@ -51,18 +40,6 @@ struct settings {
 	void *kernel_data;
 };
 
-/* What is to become requests. */
-struct wanted {
-	struct device_set devices;
-	ARRAY(uint8_t) alias_seen;   /* by alias of devices, enum alias_seen: it is, or will be, a request */
-	ARRAY(uint32_t) new_aliases; /* not yet requests */
-	size_t n_aliases;	     /* that became requests, ever */
-	size_t not_found;	     /* names that nothing has */
-	bool configure;		     /* modules-load.d counts again */
-	bool put_off;		     /* a name's module is in flight elsewhere (orphans.c) */
-	struct asker devices_asker;  /* for the "uevent" files of devices */
-};
-
 /* What has been planned and handed over, and what came of it. */
 struct loading {
 	struct loader *loader;
@@ -73,10 +50,10 @@ struct loading {
 	size_t n_steps;			 /* steps, ever */
 	size_t n_cancelled;		 /* steps that were not started for it */
 	size_t totals[LOAD_SKIPPED + 1]; /* results by outcome, ever */
-	ARRAY(struct away *) away;
-	int report_error;		       /* it cannot be written; told */
-	size_t current_step;		       /* while progress is called */
-	const struct load_result *away_result; /* if the step is away; else NULL */
+	struct orphans orphans;
+	int report_error;			 /* why it cannot be written, which was reported */
+	size_t current_step;			 /* while progress is called */
+	const struct load_result *orphan_result; /* if that is an orphan; else NULL */
 	uint64_t start_us;
 	uint64_t end_us;
 };
@@ -165,8 +142,6 @@ struct coldplug {
 	struct answers answers;
 };
 
-#define RESULT_NONE UINT32_MAX
-
 /* 16 MiB hold some 20,000 events: the kernel accounts twice the bytes it needs. */
 #define DEFAULT_RECEIVE_BUFFER (16 * 1024 * 1024)
 
@@ -181,36 +156,6 @@ static inline int context_open(struct coldplug *c)
 	return machine_open(&c->machine, c->monitor.monitoring ? &c->monitor.fingerprint : NULL);
 }
 
-/* Whether modules without drivers are to be given async_probe. */
-bool context_async_probe(const struct coldplug *c);
-/* The kernel as this process sees it. */
-struct kernel;
-void context_kernel(struct coldplug *c, struct kernel *ret);
-/* Tells an act: 0, or -ECANCELED. */
-int context_tell(struct coldplug *c, const struct coldplug_act *act);
-/* A device and one of its aliases were seen; what is new becomes a request at
- * context_request_devices(), which says how many that were. */
-int context_add_device(struct coldplug *c, const char *devpath, const char *alias);
-int64_t context_request_devices(struct coldplug *c);
-
-/* Where modules-load.d(5) is, NULL-terminated. */
-extern const char *const context_load_paths[];
-/* What was put off is to be wanted again: its module may have come, or nobody remembers. */
-void context_want_again(struct coldplug *c);
-/* Wants the modules of the file systems on what is about to be mounted, as far as that has come: once each.
- * 0 or a negative errno. */
-int context_want_filesystems(struct coldplug *c);
-/* The same for what an event says. */
-int context_add_event(struct coldplug *c, const struct uevent *e);
-
-/* A walk, whose slow half is asked: context_take_devices() takes the answers that are there. Both as
- * coldplug_walk(), but nothing is a request yet. */
-int context_walk(struct coldplug *c);
-int context_take_devices(struct coldplug *c);
-
-/* Takes the results that are there; how many. */
-int context_take_results(struct coldplug *c);
-
 /* Opens the poller, with the loader in it. */
 int context_watch_loader(struct coldplug *c);
 
@@ -219,26 +164,3 @@ int context_watch_loader(struct coldplug *c);
 int context_listen(struct coldplug *c);
 void context_stop_listening(struct coldplug *c);
 
-/* Forgets everything that was read, wanted and done, but not what is heard: the next call reads anew. With
- * keep_aliases it remembers which aliases have been seen, and which are to become requests. What is in flight
- * must have been set aside. */
-void context_reset(struct coldplug *c, bool keep_aliases);
-
-/* Sets aside what is in flight. 0 or -ENOMEM. */
-int context_set_aside(struct coldplug *c);
-/* Tells a planner that has begun afresh. 0 or -ENOMEM. */
-int context_mark_away(struct coldplug *c);
-/* Takes the results that are there; how many. */
-int context_take_away(struct coldplug *c);
-void context_tell_away(struct coldplug *c, struct loader *loader, size_t i, const struct load_result *result);
-size_t context_n_away(const struct coldplug *c);
-const struct step *context_away_step(const struct coldplug *c, size_t i); /* NULL: there are no more */
-void context_cancel_away(struct coldplug *c);
-void context_free_away(struct coldplug *c);
-/* Before a walk: what was not seen since the last call counts as new when it comes again. */
-void context_age_aliases(struct coldplug *c);
-/* A device has gone: its alias counts as new when it comes again. */
-void context_forget_alias(struct coldplug *c, const char *alias);
-
-/* A step and its result, by the number that coldplug_step() takes. */
-bool context_step(struct coldplug *c, size_t i, const struct step **step, const struct load_result **result);

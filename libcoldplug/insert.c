@@ -22,30 +22,10 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "libcoldplug/context.h"
-#include "loader/kernel.h"
+#include "libcoldplug/act.h"
 #include "loader/work.h"
 
 #define API __attribute__((visibility("default")))
-
-#define FINIT_IGNORE_MODVERSIONS 1U /* linux/module.h */
-#define FINIT_IGNORE_VERMAGIC 2U
-
-void context_kernel(struct coldplug *c, struct kernel *ret)
-{
-	kernel_setup(ret, &c->machine.root, c->settings.kernel_ops, c->settings.kernel_data);
-	ret->async_probe = context_async_probe(c);
-	ret->foreground = true;
-	if (has_flag(c, COLDPLUG_FORCE_MODVERSION))
-		ret->finit_flags |= FINIT_IGNORE_MODVERSIONS;
-	if (has_flag(c, COLDPLUG_FORCE_VERMAGIC))
-		ret->finit_flags |= FINIT_IGNORE_VERMAGIC;
-}
-
-int context_tell(struct coldplug *c, const struct coldplug_act *act)
-{
-	return c->settings.act && c->settings.act(c->settings.act_data, act) ? -ECANCELED : 0;
-}
 
 API const char *coldplug_module_directory(struct coldplug *c)
 {
@@ -82,8 +62,8 @@ static int error_of(const struct load_result *result)
 	}
 }
 
-static int tell_command_failed(struct insertion *in, const struct step *step,
-			       const struct load_result *result)
+static int report_failed_command(struct insertion *in, const struct step *step,
+				 const struct load_result *result)
 {
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_COMMAND_FAILED,
 				    .module = step->name,
@@ -91,7 +71,7 @@ static int tell_command_failed(struct insertion *in, const struct step *step,
 				    .error = result->error,
 				    .message = result->message };
 
-	return context_tell(in->c, &act) ?: -EINVAL;
+	return context_report(in->c, &act) ?: -EINVAL;
 }
 
 static int do_step(struct insertion *in, const struct action *a, struct load_result *result)
@@ -103,17 +83,17 @@ static int do_step(struct insertion *in, const struct action *a, struct load_res
 		return r;
 	work_on_step(&in->kernel, &step, result);
 	if (step.kind == STEP_COMMAND && result->outcome != LOAD_DONE)
-		return tell_command_failed(in, &step, result);
+		return report_failed_command(in, &step, result);
 	if (step.kind == STEP_ABSENT) {
 		struct coldplug_act act = { .kind = COLDPLUG_ACT_NO_FILE, .module = step.name };
 
-		return context_tell(in->c, &act) ?: -ENOENT;
+		return context_report(in->c, &act) ?: -ENOENT;
 	}
 	return error_of(result);
 }
 
 /* How modprobe would print it: nothing, if it has neither a file nor a command. */
-static int tell_action(struct insertion *in, const struct action *a)
+static int report_action(struct insertion *in, const struct action *a)
 {
 	struct coldplug *c = in->c;
 	_cleanup_arena_ struct arena arena = {};
@@ -137,7 +117,7 @@ static int tell_action(struct insertion *in, const struct action *a)
 	} else {
 		return 0;
 	}
-	return context_tell(c, &act);
+	return context_report(c, &act);
 }
 
 /* 0, or what ends this match. What is only somebody's softdep may fail. */
@@ -150,7 +130,7 @@ static int carry_out(struct insertion *in, const struct action *a, struct load_r
 	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && in_kernel(in, module)) {
 		r = WAS_THERE;
 	} else {
-		r = tell_action(in, a);
+		r = report_action(in, a);
 		if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
 			r = do_step(in, a, result);
 	}
@@ -198,8 +178,8 @@ static int insert_match(struct insertion *in, const struct lookup_match *match, 
 	return r;
 }
 
-static int tell_end(struct insertion *in, const struct lookup_match *match, int r,
-		    const struct load_result *result)
+static int report_end(struct insertion *in, const struct lookup_match *match, int r,
+		      const struct load_result *result)
 {
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_FAILED,
 				    .module = modules_name(&in->c->machine.modules, match->module),
@@ -210,7 +190,7 @@ static int tell_end(struct insertion *in, const struct lookup_match *match, int 
 		act.kind = COLDPLUG_ACT_THERE;
 		act.error = EEXIST;
 	}
-	return context_tell(in->c, &act) ?: -act.error;
+	return context_report(in->c, &act) ?: -act.error;
 }
 
 /* 1 when there are matches. */
@@ -267,7 +247,7 @@ API int coldplug_insert(struct coldplug *c, const char *name, const char *params
 
 		r = insert_match(&in, &match, &result);
 		if (r && r != -ENOMEM && r != -ECANCELED)
-			r = tell_end(&in, &match, r, &result);
+			r = report_end(&in, &match, r, &result);
 		if (r == -ENOMEM || r == -ECANCELED)
 			break;
 	}
@@ -284,7 +264,7 @@ API int coldplug_match(struct coldplug *c, const char *name)
 		struct coldplug_act act = { .kind = COLDPLUG_ACT_MATCH,
 					    .module = modules_name(&c->machine.modules, module) };
 
-		r = context_tell(c, &act);
+		r = context_report(c, &act);
 	}
 	return r < 0 ? r : 0;
 }

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "libcoldplug/context.h"
+#include "libcoldplug/answers.h"
 
 #define API __attribute__((visibility("default")))
 

@@ -14,8 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "libcoldplug/context.h"
-#include "loader/kernel.h"
+#include "libcoldplug/act.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -26,13 +25,13 @@ struct removal {
 	unsigned int depth, visits; /* softdeps may name each other */
 };
 
-static int tell(struct removal *rm, enum coldplug_act_kind kind, uint32_t module, int error)
+static int report(struct removal *rm, enum coldplug_act_kind kind, uint32_t module, int error)
 {
 	struct coldplug_act act = { .kind = kind,
 				    .module = modules_name(&rm->c->machine.modules, module),
 				    .error = error };
 
-	return context_tell(rm->c, &act);
+	return context_report(rm->c, &act);
 }
 
 static enum initstate state_of(struct removal *rm, uint32_t module)
@@ -76,12 +75,12 @@ static int delete_module(struct removal *rm, uint32_t module)
 
 static int remove_itself(struct removal *rm, uint32_t module)
 {
-	int r = tell(rm, COLDPLUG_ACT_RMMOD, module, 0);
+	int r = report(rm, COLDPLUG_ACT_RMMOD, module, 0);
 
 	if (r < 0 || has_flag(rm->c, COLDPLUG_DRY_RUN))
 		return r;
 	r = delete_module(rm, module);
-	return r < 0 ? tell(rm, COLDPLUG_ACT_KEPT, module, -r) ?: r : 0;
+	return r < 0 ? report(rm, COLDPLUG_ACT_KEPT, module, -r) ?: r : 0;
 }
 
 static int run_command(struct removal *rm, uint32_t module, const struct rule *rule)
@@ -95,7 +94,7 @@ static int run_command(struct removal *rm, uint32_t module, const struct rule *r
 	if (r < 0)
 		return r;
 	act.command = command.command;
-	r = context_tell(rm->c, &act);
+	r = context_report(rm->c, &act);
 	if (r < 0 || has_flag(rm->c, COLDPLUG_DRY_RUN))
 		return r;
 	r = rm->kernel.ops->run_command(rm->kernel.data, &rm->kernel.root, &command, &output);
@@ -103,7 +102,7 @@ static int run_command(struct removal *rm, uint32_t module, const struct rule *r
 		return 0;
 	act.kind = COLDPLUG_ACT_COMMAND_FAILED;
 	act.error = r == -ENOENT ? 127 : r < 0 ? 126 : output.status;
-	return context_tell(rm->c, &act) ?: -ECHILD;
+	return context_report(rm->c, &act) ?: -ECHILD;
 }
 
 static int remove_object(struct removal *rm, uint32_t object, bool holders, bool asked);
@@ -184,13 +183,13 @@ static int check_presence(struct removal *rm, uint32_t module, bool asked)
 	int r = modules_is_builtin(&rm->c->machine.modules, module);
 
 	if (r != 0)
-		return r < 0 ? r : asked ? tell(rm, COLDPLUG_ACT_NOT_REMOVABLE, module, 0) ?: -ENOENT : 0;
+		return r < 0 ? r : asked ? report(rm, COLDPLUG_ACT_NOT_REMOVABLE, module, 0) ?: -ENOENT : 0;
 	state = state_of(rm, module);
 	if (state != INITSTATE_ABSENT && state != INITSTATE_UNKNOWN)
 		return 1;
 	if (!has_flag(rm->c, COLDPLUG_FIRST_TIME))
 		return 0;
-	return tell(rm, COLDPLUG_ACT_NOT_THERE, module, 0) ?: -ENOENT;
+	return report(rm, COLDPLUG_ACT_NOT_THERE, module, 0) ?: -ENOENT;
 }
 
 /* The module, between what goes before and what goes after it. */
@@ -199,7 +198,7 @@ static int remove_module(struct removal *rm, uint32_t module)
 	int r;
 
 	if (!has_flag(rm->c, COLDPLUG_IGNORE_LOADED) && !rm->wait_ms && refcount(rm, module) > 0)
-		return tell(rm, COLDPLUG_ACT_IN_USE, module, 0) ?: -EBUSY;
+		return report(rm, COLDPLUG_ACT_IN_USE, module, 0) ?: -EBUSY;
 	/* With its holders it may have gone already. */
 	r = refcount(rm, module) == -ENOENT ? 0 : remove_itself(rm, module);
 	return r < 0 ? r : remove_unused(rm, module);

@@ -25,7 +25,10 @@
 #include <unistd.h>
 
 #include "libcoldplug/context.h"
+#include "libcoldplug/life.h"
+#include "libcoldplug/loading.h"
 #include "libcoldplug/record.h"
+#include "libcoldplug/want.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -246,7 +249,7 @@ static int take_event(struct coldplug *c, const struct uevent *e)
 	if (c->monitor.monitoring && !strncmp(e->devpath, "/module/", 8))
 		take_module_event(c, e);
 	if (!strcmp(e->action, "remove") && e->modalias)
-		context_forget_alias(c, e->modalias);
+		wanted_forget_alias(&c->wanted, e->modalias);
 	if (!brings_device(e))
 		return 0;
 	if (e->devname && e->subsystem && !strcmp(e->subsystem, "block")) {
@@ -374,7 +377,7 @@ static void heed_signals(struct coldplug *c)
 	c->waiting.was_cancelled = true;
 	if (c->loading.loader)
 		loader_cancel(c->loading.loader);
-	context_cancel_away(c);
+	orphans_cancel(&c->loading.orphans);
 }
 
 API int coldplug_fd(struct coldplug *c)
@@ -403,13 +406,13 @@ static int start_afresh(struct coldplug *c, bool keep_aliases)
 
 	/* Now: a signal that comes from here on is heeded the next time. */
 	c->monitor.reload = 0;
-	r = in_flight(c) ? context_set_aside(c) : 0;
+	r = in_flight(c) ? loading_set_aside(&c->loading, &c->machine.planner) : 0;
 	if (r < 0)
 		return r;
 	context_reset(c, keep_aliases && !reload);
 	if (!reload)
 		c->log.level = LOG_LEVEL_DEBUG < level ? level : -1;
-	r = context_open(c) ?: context_mark_away(c);
+	r = context_open(c) ?: orphans_mark(&c->loading.orphans, &c->machine.expander);
 	if (!r)
 		get_ready(c);
 	c->log.level = level;
@@ -470,7 +473,7 @@ static void walk_now_and_then(struct coldplug *c)
 {
 	if (!c->monitor.monitoring || hears(c) || clock_now_us() < c->settle.walked_us + IDLE_WALK_US)
 		return;
-	context_age_aliases(c);
+	wanted_age_aliases(&c->wanted);
 	c->settle.walk = true;
 }
 
@@ -649,7 +652,7 @@ static bool is_quiet(struct coldplug *c)
 /* Loading does not wait for what is asked for it. */
 static int begin_record(struct coldplug *c)
 {
-	int r = record_begin(&c->listener.record, c, c->settings.record_path);
+	int r = record_begin(&c->listener.record, &c->machine, c->settings.record_path);
 
 	if (!r)
 		r = context_watch_loader(c) ?: record_fd(c->listener.record);
@@ -757,7 +760,7 @@ API int coldplug_record(struct coldplug *c, const char *path)
 	int r = context_open(c);
 
 	if (!r)
-		r = record_begin(&record, c, path) ?: record_end(record, ASK_GIVE_UP_MS);
+		r = record_begin(&record, &c->machine, path) ?: record_end(record, ASK_GIVE_UP_MS);
 	if (r < 0)
 		log_error(&c->log, "%s: cannot be recorded: %s", path, strerror(-r));
 	return r;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is wanted: by devices, by name, by configuration. */
+#include "libcoldplug/want.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,7 +13,6 @@
 #include "base/cmdline.h"
 #include "base/limits.h"
 #include "engine/conf-files.h"
-#include "libcoldplug/context.h"
 #include "uevent/devicetree.h"
 #include "uevent/walk.h"
 
@@ -21,81 +22,23 @@
 #define RAMFS_MAGIC 0x858458f6
 #define TMPFS_MAGIC 0x01021994
 
-static int compare_aliases(const void *a, const void *b, void *strings)
+/* Of every request that is made here. */
+static uint32_t request_flags(const struct coldplug *c)
 {
-	const char *const *s = strings;
+	uint32_t flags = has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
 
-	return strcmp(s[*(const uint32_t *)a], s[*(const uint32_t *)b]);
+	return has_flag(c, COLDPLUG_IGNORE_LOADED) ? flags | REQUEST_IGNORE_LOADED : flags;
 }
 
-/* Aliases that are new become requests, in bytewise order: the same devices give the same plan. */
 int64_t context_request_devices(struct coldplug *c)
 {
-	uint32_t flags = REQUEST_DEVICE | REQUEST_BLACKLIST;
-	size_t n = c->wanted.new_aliases.n;
-
-	if (!n)
-		return 0;
-	if (has_flag(c, COLDPLUG_DRY_RUN))
-		flags |= REQUEST_SHOW;
-	if (has_flag(c, COLDPLUG_IGNORE_LOADED))
-		flags |= REQUEST_IGNORE_LOADED;
-	qsort_r(c->wanted.new_aliases.items, n, sizeof(*c->wanted.new_aliases.items), compare_aliases,
-		c->wanted.devices.aliases.strings);
-	for (size_t i = 0; i < n; i++) {
-		const char *alias = intern_string(&c->wanted.devices.aliases, c->wanted.new_aliases.items[i]);
-		int64_t id = planner_request(&c->machine.planner, alias, NULL, flags);
-
-		if (id < 0)
-			return id;
-		/* What it waits for is in flight elsewhere (away.c): it is as if it had not been seen. */
-		if (c->machine.expander.requests.items[id].deferred)
-			c->wanted.alias_seen.items[c->wanted.new_aliases.items[i]] = ALIAS_NEW;
-	}
-	c->wanted.new_aliases.n = 0;
-	c->wanted.n_aliases += n;
-	return (int64_t)n;
+	return wanted_request_aliases(&c->wanted, &c->machine.planner, request_flags(c));
 }
 
-/* An alias becomes a request when it is first seen, and again when a device that had it has gone. */
-static int add_alias(struct coldplug *c, const char *alias)
+/* A monitor keeps no list of the devices that came and went: it runs for days. */
+static int add_device(struct coldplug *c, const char *devpath, const char *alias)
 {
-	uint32_t id = intern_add(&c->wanted.devices.aliases, alias, strlen(alias));
-	int r = id == INTERN_NONE ? -ENOMEM : 0;
-	uint8_t seen;
-
-	while (!r && c->wanted.alias_seen.n < c->wanted.devices.aliases.n)
-		r = array_push(&c->wanted.alias_seen, ALIAS_NEW);
-	if (r < 0)
-		return r;
-	seen = c->wanted.alias_seen.items[id];
-	c->wanted.alias_seen.items[id] = ALIAS_SEEN;
-	return seen == ALIAS_NEW ? array_push(&c->wanted.new_aliases, id) : 0;
-}
-
-void context_age_aliases(struct coldplug *c)
-{
-	for (size_t i = 0; i < c->wanted.alias_seen.n; i++)
-		c->wanted.alias_seen.items[i] =
-			c->wanted.alias_seen.items[i] == ALIAS_SEEN ? ALIAS_AGED : ALIAS_NEW;
-}
-
-void context_forget_alias(struct coldplug *c, const char *alias)
-{
-	uint32_t id = intern_find(&c->wanted.devices.aliases, alias, strcspn(alias, "\n"));
-
-	if (id != INTERN_NONE && id < c->wanted.alias_seen.n)
-		c->wanted.alias_seen.items[id] = ALIAS_NEW;
-}
-
-int context_add_device(struct coldplug *c, const char *devpath, const char *alias)
-{
-	int r = 0;
-
-	/* Who stays for days keeps no list of the devices that came and went. */
-	if (!c->monitor.monitoring)
-		r = device_set_add(&c->wanted.devices, devpath, alias, strlen(alias));
-	return r < 0 ? r : add_alias(c, alias);
+	return wanted_add_device(&c->wanted, devpath, alias, !c->monitor.monitoring);
 }
 
 static const char *event_key(void *userdata, const char *key, size_t *len)
@@ -117,16 +60,16 @@ static const char *event_alias(const struct uevent *e, char alias[LIMIT_ALIAS + 
 int context_add_event(struct coldplug *c, const struct uevent *e)
 {
 	char alias[LIMIT_ALIAS + 1], of[LIMIT_ALIAS + 1];
-	int r = e->modalias ? context_add_device(c, e->devpath, event_alias(e, alias)) : 0;
+	int r = e->modalias ? add_device(c, e->devpath, event_alias(e, alias)) : 0;
 
 	if (!r && has_flag(c, COLDPLUG_DEVICETREE) && devicetree_alias(event_key, (void *)e, of))
-		r = context_add_device(c, e->devpath, of);
+		r = add_device(c, e->devpath, of);
 	return r;
 }
 
 static int found_device(void *userdata, const char *devpath, const char *alias)
 {
-	return context_add_device(userdata, devpath, alias);
+	return add_device(userdata, devpath, alias);
 }
 
 static int ask_device(void *userdata, const char *question)
@@ -199,9 +142,7 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 
 	flags |= has_flag(c, COLDPLUG_BLACKLIST) ? REQUEST_BLACKLIST : 0;
 	flags |= has_flag(c, COLDPLUG_IGNORE_INSTALL) ? REQUEST_IGNORE_COMMAND : 0;
-	flags |= has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
-	flags |= has_flag(c, COLDPLUG_IGNORE_LOADED) ? REQUEST_IGNORE_LOADED : 0;
-	id = planner_request(&c->machine.planner, name, params, flags);
+	id = planner_request(&c->machine.planner, name, params, flags | request_flags(c));
 	if (id < 0)
 		return (int)id;
 	request = &c->machine.expander.requests.items[id];
@@ -306,18 +247,13 @@ static int want_file(struct coldplug *c, const char *path)
 	return r < 0 ? r : 0;
 }
 
-const char *const context_load_paths[] = {
-	"/etc/modules-load.d",	   "/run/modules-load.d", "/usr/local/lib/modules-load.d",
-	"/usr/lib/modules-load.d", "/lib/modules-load.d", NULL,
-};
-
 /* As with modprobe.d, a name in an earlier directory hides the same name in a later one. */
 static int want_files(struct coldplug *c)
 {
 	_cleanup_conf_files_ struct conf_files list = {};
 	int r = 0;
 
-	for (const char *const *dir = context_load_paths; !r && *dir; dir++)
+	for (const char *const *dir = modules_load_paths; !r && *dir; dir++)
 		r = conf_files_scan(&list, &c->machine.root, *dir, &c->log);
 	conf_files_sort(&list);
 	for (size_t i = 0; !r && i < list.items.n; i++)

@@ -567,25 +567,6 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 	return 0;
 }
 
-static int copy_string(struct pool *p, const char **s)
-{
-	if (!*s)
-		return 0;
-	*s = arena_strdup(&p->arena, *s);
-	return *s ? 0 : -ENOMEM;
-}
-
-static int copy_step(struct pool *p, const struct step *from)
-{
-	struct step s = *from;
-
-	if (copy_string(p, &s.name) < 0 || copy_string(p, &s.path) < 0 || copy_string(p, &s.params) < 0 ||
-	    copy_string(p, &s.command) < 0 || copy_string(p, &s.origin) < 0)
-		return -ENOMEM;
-	p->steps.items[p->steps.n++] = s;
-	return 0;
-}
-
 /* Everything that can fail comes before the first step is in the queue. */
 static int prepare(struct pool *p, const struct plan *plan)
 {
@@ -600,7 +581,7 @@ static int prepare(struct pool *p, const struct plan *plan)
 	if (r == 0)
 		r = queue_reserve(&p->queue, plan->n_steps, n_edges);
 	for (size_t i = 0; i < plan->n_steps && r == 0; i++)
-		r = copy_step(p, &plan->steps[i]);
+		r = step_copy(&p->arena, &plan->steps[i], &p->steps.items[p->steps.n++]);
 	if (r < 0)
 		p->steps.n = before;
 	return r;

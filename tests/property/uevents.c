@@ -408,7 +408,7 @@ static size_t in_flight(const struct model *m)
 	for (size_t i = 0; m->c->loading.n_results < m->c->loading.handed && i < m->c->loading.handed; i++)
 		n += m->c->loading.results.items[i].outcome == RESULT_NONE &&
 			!hangs(m, &m->c->machine.planner.steps.items[i]);
-	for (size_t i = 0; (s = context_away_step(m->c, i)); i++)
+	for (size_t i = 0; (s = orphans_step(&m->c->loading.orphans, i)); i++)
 		n += !hangs(m, s);
 	return n;
 }

@@ -6,6 +6,7 @@
 #include <limits.h>
 
 #include "base/tar.h"
+#include "libcoldplug/context.h"
 #include "libcoldplug/record.h"
 
 #define MAX_EVENTS 400
@@ -90,7 +91,7 @@ static void round_trip(struct recording *r)
 	const char *tar = tree_path(&r->t, "m.tar"), *why;
 
 	assert_int_equal(context_open(r->c), 0);
-	assert_int_equal(record_begin(&record, r->c, tar), 0);
+	assert_int_equal(record_begin(&record, &r->c->machine, tar), 0);
 	for (size_t i = 0; i < r->n; i++) {
 		struct uevent e;
 
@@ -321,7 +322,7 @@ static void what_is_not_ended_leaves_no_file(void **state)
 
 	assert_int_equal(coldplug_set_record(r->c, tree_path(&r->t, "m.tar")), 0);
 	assert_int_equal(context_open(r->c), 0);
-	assert_int_equal(record_begin(&r->c->listener.record, r->c, r->c->settings.record_path), 0);
+	assert_int_equal(record_begin(&r->c->listener.record, &r->c->machine, r->c->settings.record_path), 0);
 	r->c = coldplug_free(r->c);
 	assert_int_equal(glob(tree_path(&r->t, "m.tar*"), 0, NULL, &found), GLOB_NOMATCH);
 	globfree(&found);

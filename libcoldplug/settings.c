@@ -1,134 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The context: its life, its settings, and the opening of everything it reads. */
-#include "libcoldplug/coldplug.h"
-
-#include <dirent.h>
+/* What the caller sets before anything is opened. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/limits.h"
 #include "libcoldplug/context.h"
-#include "engine/fingerprint.h"
 #include "libcoldplug/record.h"
-#include "uevent/walk.h"
 
 #define API __attribute__((visibility("default")))
-
-/* A device that appears in several steps (virtio, USB) has its next one within a few ms. */
-#define QUIET_US 200000
-/* Nearly all loads are faster, those of adapters that scan a bus included. */
-#define STUCK_US 5000000
-
-API int coldplug_new(struct coldplug **ret)
-{
-	struct coldplug *c = calloc(1, sizeof(*c));
-
-	if (!c)
-		return -ENOMEM;
-	c->log.level = LOG_LEVEL_WARNING;
-	machine_init(&c->machine, &c->settings.paths, &c->log);
-	c->poller = POLLER_NONE;
-	c->listener.netlink.fd = -1;
-	c->settings.receive_buffer = DEFAULT_RECEIVE_BUFFER;
-	c->monitor.quiet_us = QUIET_US;
-	c->monitor.stuck_us = STUCK_US;
-	asker_init(&c->wanted.devices_asker, walk_answer, &c->machine.root, &c->log);
-	asker_init(&c->waiting.disks_asker, wait_list_answer, &c->machine.root, &c->log);
-	c->settings.flags = 1u << COLDPLUG_ASYNC_PROBE | 1u << COLDPLUG_FOUND_TYPE | 1u << COLDPLUG_FIRMWARE |
-		1u << COLDPLUG_COMPANIONS;
-	c->loading.start_us = clock_now_us();
-	*ret = c;
-	return 0;
-}
-
-static void free_list(char **list)
-{
-	for (char **p = list; p && *p; p++)
-		free(*p);
-	free(list);
-}
-
-static void free_aliases(struct coldplug *c)
-{
-	device_set_free(&c->wanted.devices);
-	array_free(&c->wanted.alias_seen);
-	array_free(&c->wanted.new_aliases);
-}
-
-/* What was read, and all that came of it. */
-static void free_contents(struct coldplug *c)
-{
-	machine_close(&c->machine);
-	loaded_free(&c->answers.loaded_now);
-	array_free(&c->loading.results);
-	free(c->answers.step_path);
-	c->answers.step_path = NULL;
-	array_free(&c->answers.names);
-	array_free(&c->answers.undriven);
-	array_free(&c->answers.withheld);
-	array_free(&c->answers.not_found_names);
-	array_free(&c->answers.reasons);
-	array_free(&c->answers.loaded_answer);
-	array_free(&c->answers.matches.items);
-	array_free(&c->answers.closure.items);
-	array_free(&c->answers.files);
-}
-
-void context_reset(struct coldplug *c, bool keep_aliases)
-{
-	/* A loading process that was given nothing yet is as good as new. */
-	if (c->loading.handed)
-		loader_free(c->loading.loader);
-	if (c->loading.handed)
-		c->loading.loader = NULL;
-	free_contents(c);
-	if (!keep_aliases)
-		free_aliases(c);
-	c->loading.batch = (struct plan){};
-	c->loading.n_results = c->loading.handed = 0;
-	context_want_again(c);
-}
-
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path) < 0 ? -1 : 0;
-}
-
-API struct coldplug *coldplug_free(struct coldplug *c)
-{
-	if (!c)
-		return NULL;
-	context_stop_listening(c);
-	record_abort(c->listener.record);
-	asker_free(&c->wanted.devices_asker);
-	asker_free(&c->waiting.disks_asker);
-	loader_free(c->loading.loader);
-	context_free_away(c);
-	free_contents(c);
-	free_aliases(c);
-	wait_list_free(&c->waiting.waits);
-	wait_list_free(&c->waiting.mounts);
-	free_list(c->settings.paths.config);
-	if (c->settings.unpacked)
-		nftw(c->settings.unpacked, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-	free(c->settings.unpacked);
-	free(c->settings.paths.root);
-	free(c->settings.paths.module_root);
-	free(c->settings.paths.release);
-	free(c->settings.report_path);
-	free(c->settings.record_path);
-	free(c);
-	return NULL;
-}
 
 static int set_string(struct coldplug *c, char **place, const char *value)
 {
@@ -205,6 +89,13 @@ API int coldplug_set_recording(struct coldplug *c, const char *path)
 	if (fd < 0)
 		return -errno;
 	return record_unpack(path, fd, &c->log) ?: coldplug_set_root(c, c->settings.unpacked);
+}
+
+static void free_list(char **list)
+{
+	for (char **p = list; p && *p; p++)
+		free(*p);
+	free(list);
 }
 
 API int coldplug_set_config_paths(struct coldplug *c, const char *const *paths)
@@ -337,51 +228,4 @@ API void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, si
 {
 	c->settings.progress = fn;
 	c->settings.progress_data = userdata;
-}
-
-/* Since 5.17 every load waits for all asynchronous probes (commit 67d6212afda2); before, and for a
- * module without any of its own, there is nothing to spare. */
-static bool kernel_synchronizes(void)
-{
-	unsigned long major, minor;
-	struct utsname u;
-	char *end;
-
-	if (uname(&u) < 0)
-		return false;
-	major = strtoul(u.release, &end, 10);
-	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
-	return major > 5 || (major == 5 && minor >= 17);
-}
-
-bool context_async_probe(const struct coldplug *c)
-{
-	return has_flag(c, COLDPLUG_ASYNC_PROBE) && kernel_synchronizes();
-}
-
-API int coldplug_start(struct coldplug *c)
-{
-	struct loader_options options = { .jobs = c->settings.jobs,
-					  .ops = c->settings.kernel_ops,
-					  .ops_data = c->settings.kernel_data };
-	int r = context_open(c);
-
-	if (r < 0 || c->loading.loader || has_flag(c, COLDPLUG_DRY_RUN))
-		return r;
-	options.root = c->machine.root.path;
-	options.rootfd = c->machine.root.fd;
-	options.async_probe = context_async_probe(c);
-	r = loader_start(&c->loading.loader, &options);
-	if (r < 0) {
-		log_error(&c->log, "the process that loads cannot be started: %s", strerror(-r));
-		return r;
-	}
-	if (!c->settings.report_path || c->loading.report_error || c->monitor.monitoring)
-		return 0;
-	/* A machine is to boot without its report too. */
-	c->loading.report_error = loader_report_open(c->loading.loader, c->settings.report_path);
-	if (c->loading.report_error < 0)
-		log_error(&c->log, "%s: the report cannot be written: %s", c->settings.report_path,
-			  strerror(-c->loading.report_error));
-	return 0;
 }
