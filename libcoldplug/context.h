@@ -9,6 +9,7 @@
 #include "base/poller.h"
 #include "base/rootfs.h"
 #include "libcoldplug/coldplug.h"
+#include "libcoldplug/settle-state.h"
 #include "engine/planner.h"
 #include "engine/loaded.h"
 #include "loader/loader.h"
@@ -77,6 +78,7 @@ struct wanted {
 	size_t not_found;	     /* names that nothing has */
 	bool configure;		     /* modules-load.d counts again */
 	bool put_off;		     /* a name's module is in flight elsewhere (orphans.c) */
+	bool walk_failed;	     /* logged: it is not said again each time */
 	struct asker devices_asker;  /* for the "uevent" files of devices */
 };
 
@@ -101,34 +103,13 @@ struct loading {
 /* Where events come from. */
 struct listener {
 	bool listening;
+	bool record_failed;
+	char barrier[37]; /* the UUID of the one that was sent last */
 	struct netlink netlink;
 	struct udev_source *udev; /* instead of netlink */
 	uint64_t n_events;
 	const struct uevent *current_event; /* while the event callback is called */
 	struct record *record;		    /* of the run that is under way */
-	bool record_failed;
-};
-
-/* Whether that was all: settle.c. */
-struct settle {
-	bool rescan;	    /* something was lost: look at /sys */
-	uint64_t rescan_us; /* since when */
-	unsigned int
-		losses;	  /* that did not end: made up for with nothing in flight, and nothing new wanted */
-	bool walk;	  /* look at /sys, but nothing was lost */
-	bool walk_failed; /* told */
-	bool gap_excused; /* a gap in the numbers has had its rescan in this settling */
-	char barrier[37]; /* the UUID waited for; "" */
-	uint64_t barrier_us;	 /* when to stop waiting for it */
-	uint64_t emptied_us;	 /* when all events that were there had been taken */
-	uint64_t barrier_seqnum; /* of the one that has come back through udevd */
-	uint64_t older_us;	 /* when it, or an event from before it, came from there last */
-	uint64_t walked_us;	 /* when the last walk ended */
-	bool newer;		 /* one from after it has come */
-	bool no_barrier;	 /* it cannot be had here */
-	bool settled;		 /* the barrier has come back, or a walk has found nothing */
-	bool drained;		 /* and then there was nothing more to take */
-	bool done;		 /* coldplug_advance() has said so */
 };
 
 /* What is waited for. */
@@ -142,7 +123,7 @@ struct waiting {
 	uint64_t deadline_us; /* 0: none */
 };
 
-/* What who stays needs. */
+/* What a monitor needs. */
 struct monitor {
 	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */
 	uint64_t fingerprint; /* of what context_open() reads; 0 but when monitoring */
@@ -191,6 +172,17 @@ static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 	return c->settings.flags & 1u << flag;
 }
 
+static inline bool is_in_flight(const struct loading *l)
+{
+	return l->n_results < l->handed;
+}
+
+/* Tells the state machine what has happened just now. */
+static inline void settle_note_now(struct settle *s, enum settle_event_kind kind)
+{
+	settle_note(s, (struct settle_event){ .kind = kind, .now_us = clock_now_us() });
+}
+
 /* Reads what everything else needs, at the first call; 0 or -errno. */
 int context_open(struct coldplug *c);
 /* The same without what is loaded, for who asks the kernel module by module; that there is no directory of
@@ -236,9 +228,6 @@ int context_take_results(struct coldplug *c);
 /* Opens the poller, with the loader in it. */
 int context_watch_loader(struct coldplug *c);
 
-/* Opens the kernel's uevents and whatever else is waited for. Must come before the walk. 0 also when
- * there are none to be had (told as input lost); -errno. */
-int context_listen(struct coldplug *c);
 void context_stop_listening(struct coldplug *c);
 
 /* Forgets everything that was read, wanted and done, but not what is heard: the next call reads anew. With

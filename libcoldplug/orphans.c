@@ -140,7 +140,7 @@ int context_take_away(struct coldplug *c)
 				continue;
 			context_tell_away(c, a->loader, (size_t)place, &result);
 			if (planner_end_busy(&c->machine.planner, context_away_step(c, (size_t)place)->name))
-				c->settle.walk = true;
+				settle_note_now(&c->settle, SETTLE_WALK_WANTED);
 			drop_step(a, result.step);
 			n++;
 		}
