@@ -216,7 +216,7 @@ static int write_dry_report(struct coldplug *c)
 	int r = coldplug_json(c, COLDPLUG_JSON_PLAN, &text);
 
 	if (!r)
-		r = atomic_file_open(&file, c->settings.report_path);
+		r = atomic_file_open(&file, AT_FDCWD, c->settings.report_path);
 	if (r < 0)
 		return r;
 	fprintf(file.f, "%s\n", text);

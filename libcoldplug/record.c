@@ -303,7 +303,7 @@ int record_begin(struct record **ret, struct coldplug *c, const char *path)
 		return -ENOMEM;
 	r->c = c;
 	asker_init(&r->asker, walk_answer, &c->machine.root, &c->log);
-	k = atomic_file_open(&r->file, path) ?: add_machine(r);
+	k = atomic_file_open(&r->file, AT_FDCWD, path) ?: add_machine(r);
 	if (k < 0)
 		record_abort(r);
 	else
