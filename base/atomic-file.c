@@ -23,10 +23,8 @@ int atomic_file_open(struct atomic_file *a, const char *path)
 		return -ENOMEM;
 	}
 	fd = mkostemp(a->tmp, O_CLOEXEC);
-	if (fd >= 0) {
-		fchmod(fd, 0644);
+	if (fd >= 0)
 		a->f = fdopen(fd, "w");
-	}
 	if (a->f)
 		return 0;
 	r = -errno;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A file that appears whole or not at all: written beside its place, then put there. */
+/* A file that appears whole or not at all: written beside its place, then put there. Only its owner can read it,
+ * whatever the umask: what is written so may hold a machine's configuration, or keys. */
 #pragma once
 
 #include <stdio.h>

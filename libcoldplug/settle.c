@@ -22,13 +22,13 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "libcoldplug/context.h"
+#include "libcoldplug/life.h"
+#include "libcoldplug/loading.h"
 #include "libcoldplug/record.h"
+#include "libcoldplug/want.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -61,38 +61,20 @@ static bool in_flight(const struct coldplug *c)
 	return c->loading.n_results < c->loading.handed;
 }
 
-static int watch(struct coldplug *c, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
-
-	return epoll_ctl(c->poller.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
 int context_watch_loader(struct coldplug *c)
 {
-	int r;
+	int r = poller_open_with_wake(&c->poller);
 
-	if (c->poller.epoll_fd < 0) {
-		c->poller.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-		c->poller.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-		c->poller.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-		if (c->poller.epoll_fd < 0 || c->poller.wake_fd < 0 || c->poller.timer_fd < 0)
-			return -errno;
-		r = watch(c, c->poller.wake_fd) ?: watch(c, c->poller.timer_fd);
-		if (r < 0)
-			return r;
-	}
-	r = c->loading.loader ? watch(c, loader_fd(c->loading.loader)) : 0;
-	return r == -EEXIST ? 0 : r;
+	if (!r && c->loading.loader)
+		r = poller_watch(&c->poller, loader_fd(c->loading.loader));
+	return r;
 }
 
-static int watch_asker(struct coldplug *c, struct asker *a)
+static int watch_asker(struct poller *p, struct asker *a)
 {
-	int r = asker_fd(a);
+	int fd = asker_fd(a);
 
-	if (r >= 0)
-		r = watch(c, r);
-	return r == -EEXIST ? 0 : r;
+	return fd < 0 ? fd : poller_watch(p, fd);
 }
 
 /* Where udevd does not run nothing would ever come from it. The kernel's events bring the same devices. */
@@ -112,11 +94,13 @@ static bool listens_to_udevd(struct coldplug *c)
 
 int context_listen(struct coldplug *c)
 {
-	int r = context_watch_loader(c)			  ?:
-			watch_asker(c, &c->wanted.devices_asker) ?:
-							    watch_asker(c, &c->waiting.disks_asker);
+	int r = context_watch_loader(c);
 	bool udev;
 
+	if (!r)
+		r = watch_asker(&c->poller, &c->wanted.devices_asker);
+	if (!r)
+		r = watch_asker(&c->poller, &c->waiting.disks_asker);
 	if (r < 0 || c->listener.listening)
 		return r;
 	udev = listens_to_udevd(c);
@@ -130,21 +114,15 @@ int context_listen(struct coldplug *c)
 		return 0;
 	}
 	c->listener.listening = true;
-	return watch(c, c->listener.udev ? udev_source_fd(c->listener.udev) : c->listener.netlink.fd);
+	return poller_watch(&c->poller,
+			    c->listener.udev ? udev_source_fd(c->listener.udev) : c->listener.netlink.fd);
 }
 
 void context_stop_listening(struct coldplug *c)
 {
 	netlink_close(&c->listener.netlink);
 	c->listener.udev = udev_source_close(c->listener.udev);
-	if (c->poller.epoll_fd >= 0)
-		close(c->poller.epoll_fd);
-	if (c->poller.wake_fd >= 0)
-		close(c->poller.wake_fd);
-	if (c->poller.timer_fd >= 0)
-		close(c->poller.timer_fd);
-	c->poller.epoll_fd = c->poller.wake_fd = c->poller.timer_fd = -1;
-	c->poller.timer_us = 0;
+	poller_close(&c->poller);
 	c->listener.listening = false;
 }
 
@@ -160,14 +138,14 @@ static void take_module_event(struct coldplug *c, const struct uevent *e)
 	const char *name = strrchr(e->devpath, '/') + 1;
 	uint32_t id = intern_find(&c->machine.modules.names, name, strlen(name));
 
-	if (id == INTERN_NONE || id >= c->machine.planner.loaded.n)
+	if (id == INTERN_NONE || id >= c->machine.expander.loaded.n)
 		return;
 	if (!strcmp(e->action, "add"))
-		c->machine.planner.loaded.items[id] = 1;
+		c->machine.expander.loaded.items[id] = 1;
 	if (strcmp(e->action, "remove") != 0)
 		return;
-	c->machine.planner.loaded.items[id] = 0;
-	c->machine.planner.step_of.items[id] = 0;
+	c->machine.expander.loaded.items[id] = 0;
+	c->machine.expander.step_of.items[id] = 0;
 	if (c->wanted.alias_seen.n)
 		memset(c->wanted.alias_seen.items, ALIAS_NEW, c->wanted.alias_seen.n);
 }
@@ -194,7 +172,7 @@ static void take_barrier(struct coldplug *c, const struct uevent *e)
 	c->settle.barrier[0] = '\0';
 	c->settle.settled = !has_gap(c);
 	c->settle.barrier_seqnum = e->seqnum;
-	c->settle.older_us = context_now_us();
+	c->settle.older_us = clock_now_us();
 	c->settle.newer = false;
 }
 
@@ -204,13 +182,13 @@ static void note_age(struct coldplug *c, const struct uevent *e)
 	if (e->seqnum > c->settle.barrier_seqnum)
 		c->settle.newer = true;
 	else
-		c->settle.older_us = context_now_us();
+		c->settle.older_us = clock_now_us();
 }
 
 static void want_rescan(struct coldplug *c)
 {
 	if (!c->settle.rescan)
-		c->settle.rescan_us = context_now_us();
+		c->settle.rescan_us = clock_now_us();
 	c->settle.rescan = true;
 }
 
@@ -262,7 +240,7 @@ static int take_event(struct coldplug *c, const struct uevent *e)
 		note_age(c, e);
 	tell_event(c, e);
 	if (c->listener.record) {
-		int r = record_event(c->listener.record, e, context_now_us() - c->loading.start_us);
+		int r = record_event(c->listener.record, e, clock_now_us() - c->loading.start_us);
 
 		if (r < 0)
 			return r;
@@ -271,7 +249,7 @@ static int take_event(struct coldplug *c, const struct uevent *e)
 	if (c->monitor.monitoring && !strncmp(e->devpath, "/module/", 8))
 		take_module_event(c, e);
 	if (!strcmp(e->action, "remove") && e->modalias)
-		context_forget_alias(c, e->modalias);
+		wanted_forget_alias(&c->wanted, e->modalias);
 	if (!brings_device(e))
 		return 0;
 	if (e->devname && e->subsystem && !strcmp(e->subsystem, "block")) {
@@ -296,7 +274,7 @@ static int take_events(struct coldplug *c)
 		r = c->listener.udev ? udev_source_receive(c->listener.udev, &e)
 				     : netlink_receive(&c->listener.netlink, &e);
 		if (r == NETLINK_NOTHING) {
-			c->settle.emptied_us = context_now_us();
+			c->settle.emptied_us = clock_now_us();
 			return 0;
 		}
 		if (r == NETLINK_LOST)
@@ -313,7 +291,7 @@ static int start_afresh(struct coldplug *c, bool keep_aliases);
 static int refresh(struct coldplug *c)
 {
 	if (!c->monitor.monitoring || c->loading.handed || !c->wanted.new_aliases.n ||
-	    context_fingerprint(c) == c->monitor.fingerprint)
+	    machine_fingerprint(&c->machine) == c->monitor.fingerprint)
 		return 0;
 	return start_afresh(c, true);
 }
@@ -357,7 +335,7 @@ static int look_again(struct coldplug *c)
 	c->settle.rescan = c->settle.walk = c->listener.netlink.gap = false;
 	context_want_again(c);
 	c->waiting.look_for_waits = true;
-	c->settle.walked_us = context_now_us();
+	c->settle.walked_us = clock_now_us();
 	return n == -ENOMEM ? -ENOMEM : 0;
 }
 
@@ -389,29 +367,17 @@ static bool is_asking(const struct coldplug *c)
 	return asker_busy(&c->wanted.devices_asker) || asker_busy(&c->waiting.disks_asker);
 }
 
-static int wait_for_news(struct coldplug *c, int timeout_ms)
-{
-	struct epoll_event event;
-	int n = epoll_wait(c->poller.epoll_fd, &event, 1, timeout_ms);
-
-	return n < 0 && errno != EINTR ? -errno : 0;
-}
-
 /* What signal handlers have noted, and the timer. */
 static void heed_signals(struct coldplug *c)
 {
-	uint64_t count;
-
-	(void)!read(c->poller.wake_fd, &count, sizeof(count));
-	if (read(c->poller.timer_fd, &count, sizeof(count)) > 0)
-		c->poller.timer_us = 0;
+	poller_drain(&c->poller);
 	if (!c->waiting.cancelled)
 		return;
 	c->waiting.cancelled = 0;
 	c->waiting.was_cancelled = true;
 	if (c->loading.loader)
 		loader_cancel(c->loading.loader);
-	context_cancel_away(c);
+	orphans_cancel(&c->loading.orphans);
 }
 
 API int coldplug_fd(struct coldplug *c)
@@ -440,13 +406,13 @@ static int start_afresh(struct coldplug *c, bool keep_aliases)
 
 	/* Now: a signal that comes from here on is heeded the next time. */
 	c->monitor.reload = 0;
-	r = in_flight(c) ? context_set_aside(c) : 0;
+	r = in_flight(c) ? loading_set_aside(&c->loading, &c->machine.planner) : 0;
 	if (r < 0)
 		return r;
 	context_reset(c, keep_aliases && !reload);
 	if (!reload)
 		c->log.level = LOG_LEVEL_DEBUG < level ? level : -1;
-	r = context_open(c) ?: context_mark_away(c);
+	r = context_open(c) ?: orphans_mark(&c->loading.orphans, &c->machine.expander);
 	if (!r)
 		get_ready(c);
 	c->log.level = level;
@@ -464,7 +430,7 @@ static uint64_t end_of_burst(const struct coldplug *c)
 
 static bool has_grown(const struct coldplug *c)
 {
-	return c->machine.planner.requests.n > REQUESTS_AT_ONCE ||
+	return c->machine.expander.requests.n > REQUESTS_AT_ONCE ||
 		c->wanted.devices.aliases.n > REQUESTS_AT_ONCE;
 }
 
@@ -473,7 +439,7 @@ static bool is_stale(const struct coldplug *c)
 	/* Without a fingerprint: read before it began to stay. */
 	if (c->monitor.reload || has_grown(c) || !c->monitor.fingerprint)
 		return true;
-	return c->loading.handed && (!c->loading.loader || context_now_us() >= end_of_burst(c));
+	return c->loading.handed && (!c->loading.loader || clock_now_us() >= end_of_burst(c));
 }
 
 /* Without events nobody says that a device has gone: who knows only walks keeps what it has seen. */
@@ -492,7 +458,7 @@ static int make_up_for_lost(struct coldplug *c, bool emptied)
 {
 	int r;
 
-	if (!emptied && context_now_us() < c->settle.rescan_us + RESCAN_LATE_US)
+	if (!emptied && clock_now_us() < c->settle.rescan_us + RESCAN_LATE_US)
 		return 0;
 	if (!emptied || !in_flight(c))
 		count_loss(c);
@@ -505,16 +471,15 @@ static int make_up_for_lost(struct coldplug *c, bool emptied)
 /* Without events: another walk, in which what the one before has not seen has gone. */
 static void walk_now_and_then(struct coldplug *c)
 {
-	if (!c->monitor.monitoring || hears(c) || context_now_us() < c->settle.walked_us + IDLE_WALK_US)
+	if (!c->monitor.monitoring || hears(c) || clock_now_us() < c->settle.walked_us + IDLE_WALK_US)
 		return;
-	context_age_aliases(c);
+	wanted_age_aliases(&c->wanted);
 	c->settle.walk = true;
 }
 
 static void set_timer(struct coldplug *c)
 {
 	uint64_t until = c->loading.handed ? end_of_burst(c) : 0, walk = c->settle.walked_us + IDLE_WALK_US;
-	struct itimerspec t = {};
 
 	if (!c->monitor.monitoring)
 		return;
@@ -522,12 +487,7 @@ static void set_timer(struct coldplug *c)
 		until = walk;
 	if (c->settle.rescan && (!until || c->settle.rescan_us + RESCAN_LATE_US < until))
 		until = c->settle.rescan_us + RESCAN_LATE_US;
-	if (until == c->poller.timer_us)
-		return;
-	t.it_value.tv_sec = (time_t)(until / 1000000);
-	t.it_value.tv_nsec = (long)(until % 1000000) * 1000;
-	timerfd_settime(c->poller.timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
-	c->poller.timer_us = until;
+	poller_set_timer(&c->poller, until);
 }
 
 API int coldplug_dispatch(struct coldplug *c)
@@ -561,7 +521,7 @@ API int coldplug_wait(struct coldplug *c)
 	int r = context_watch_loader(c);
 
 	while (r >= 0 && c->loading.loader && in_flight(c)) {
-		r = wait_for_news(c, -1);
+		r = poller_wait(&c->poller, -1);
 		heed_signals(c);
 		if (r >= 0)
 			r = context_take_results(c);
@@ -587,7 +547,7 @@ static int ask(struct coldplug *c)
 
 	if (has_events(c) && !gap) {
 		r = netlink_send_barrier(&c->machine.root, c->settle.barrier);
-		c->settle.barrier_us = context_now_us() + (c->listener.udev ? UDEV_BARRIER_US : BARRIER_US);
+		c->settle.barrier_us = clock_now_us() + (c->listener.udev ? UDEV_BARRIER_US : BARRIER_US);
 		if (r < 0)
 			give_up_barriers(c, strerror(-r));
 		return 0;
@@ -611,7 +571,7 @@ static int ask(struct coldplug *c)
 static bool is_source_idle(struct coldplug *c)
 {
 	return !c->listener.udev || !has_events(c) || udev_source_idle(c->listener.udev) ||
-		context_now_us() >= c->settle.older_us + (c->settle.newer ? UDEV_OLDER_US : UDEV_STUCK_US);
+		clock_now_us() >= c->settle.older_us + (c->settle.newer ? UDEV_OLDER_US : UDEV_STUCK_US);
 }
 
 /* How long to wait at most: 0 for ever, else a time. */
@@ -619,7 +579,7 @@ static uint64_t wait_until(const struct coldplug *c)
 {
 	bool limited = wait_list_pending(&c->waiting.waits) ||
 		(c->waiting.waits.specs.n && !c->settle.done) || has_flag(c, COLDPLUG_MONITOR);
-	uint64_t now = context_now_us(), until = limited ? c->waiting.deadline_us : 0;
+	uint64_t now = clock_now_us(), until = limited ? c->waiting.deadline_us : 0;
 	uint64_t walk = now + WALK_INTERVAL_MS * 1000, poll = now + POLL_INTERVAL_MS * 1000;
 
 	if (c->settle.barrier[0] && (!until || c->settle.barrier_us < until))
@@ -635,7 +595,7 @@ static uint64_t wait_until(const struct coldplug *c)
 /* For poll(2). */
 static int timeout_until(uint64_t until)
 {
-	uint64_t now = context_now_us();
+	uint64_t now = clock_now_us();
 
 	return !until ? -1 : until <= now ? 0 : (int)((until - now + 999) / 1000);
 }
@@ -671,7 +631,7 @@ static int take_news(struct coldplug *c)
 		return r;
 	/* Without events, a result or the passing of time is a reason to look again. */
 	if (!has_events(c) && (c->loading.n_results > results || wait_list_pending(&c->waiting.waits)) &&
-	    context_now_us() >= c->settle.walked_us + WALK_INTERVAL_MS * 1000)
+	    clock_now_us() >= c->settle.walked_us + WALK_INTERVAL_MS * 1000)
 		want_rescan(c);
 	return 0;
 }
@@ -692,12 +652,12 @@ static bool is_quiet(struct coldplug *c)
 /* Loading does not wait for what is asked for it. */
 static int begin_record(struct coldplug *c)
 {
-	int r = record_begin(&c->listener.record, c, c->settings.record_path);
+	int r = record_begin(&c->listener.record, &c->machine, c->settings.record_path);
 
 	if (!r)
 		r = context_watch_loader(c) ?: record_fd(c->listener.record);
 	if (r >= 0)
-		r = watch(c, r);
+		r = poller_watch(&c->poller, r);
 	return r < 0 ? give_up_record(c, r) : 0;
 }
 
@@ -752,7 +712,7 @@ static bool prepares_mount(const struct coldplug *c)
 static int is_done(struct coldplug *c)
 {
 	bool waiting = wait_list_pending(&c->waiting.waits);
-	bool late = c->waiting.deadline_us && context_now_us() >= c->waiting.deadline_us;
+	bool late = c->waiting.deadline_us && clock_now_us() >= c->waiting.deadline_us;
 
 	if (c->waiting.waits.specs.n && !waiting && (late || !prepares_mount(c)))
 		return 1;
@@ -800,7 +760,7 @@ API int coldplug_record(struct coldplug *c, const char *path)
 	int r = context_open(c);
 
 	if (!r)
-		r = record_begin(&record, c, path) ?: record_end(record, ASK_GIVE_UP_MS);
+		r = record_begin(&record, &c->machine, path) ?: record_end(record, ASK_GIVE_UP_MS);
 	if (r < 0)
 		log_error(&c->log, "%s: cannot be recorded: %s", path, strerror(-r));
 	return r;
@@ -840,7 +800,7 @@ API int coldplug_run(struct coldplug *c)
 	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
 		return r;
 	while ((r = coldplug_advance(c, &timeout)) == 0) {
-		r = wait_for_news(c, timeout);
+		r = poller_wait(&c->poller, timeout);
 		if (r < 0)
 			return end_record(c, r);
 	}

@@ -67,6 +67,10 @@ void cli_print_step(struct cli *cli, const struct coldplug_step *s);
 /* Prints the summary, or why the run failed. r is the last return value of the library. Returns the exit code. */
 int cli_end(struct cli *cli, int r);
 
+/* Prints the plan as text or JSON. r is what planning returned, what names the input of an error. Returns the exit
+ * code. */
+int cli_print_plan(struct cli *cli, int r, const char *what);
+
 /* Requests all names among the arguments, each with the parameters that follow it. Returns 0 or more, or a negative
  * errno. */
 int cli_want(struct cli *cli);

@@ -28,9 +28,24 @@ static int64_t want_all(struct cli *cli)
 	return r;
 }
 
-int command_plan(struct cli *cli)
+int cli_print_plan(struct cli *cli, int r, const char *what)
 {
 	char *text = NULL;
+
+	if (r >= 0)
+		r = cli->json ? coldplug_json(cli->c, COLDPLUG_JSON_PLAN, &text)
+			      : coldplug_plan_text(cli->c, &text);
+	if (r < 0)
+		return cli_fail(cli, r, what);
+	fputs(text, stdout);
+	if (cli->json)
+		putchar('\n');
+	free(text);
+	return coldplug_exit_code(cli->c);
+}
+
+int command_plan(struct cli *cli)
+{
 	int64_t r;
 
 	coldplug_set_flag(cli->c, COLDPLUG_DRY_RUN, true);
@@ -40,14 +55,5 @@ int command_plan(struct cli *cli)
 	r = want_all(cli);
 	if (r >= 0)
 		r = coldplug_plan(cli->c);
-	if (r >= 0)
-		r = cli->json ? coldplug_json(cli->c, COLDPLUG_JSON_PLAN, &text)
-			      : coldplug_plan_text(cli->c, &text);
-	if (r < 0)
-		return cli_fail(cli, (int)r, "planning");
-	fputs(text, stdout);
-	if (cli->json)
-		putchar('\n');
-	free(text);
-	return coldplug_exit_code(cli->c);
+	return cli_print_plan(cli, r < 0 ? (int)r : 0, "planning");
 }

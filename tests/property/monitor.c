@@ -114,9 +114,9 @@ static void start(struct fake_machine *m)
 /* Lets it do what it does for so long, or until a module is there. */
 static bool is_loaded_within(struct fake_machine *m, int module, unsigned int ms)
 {
-	uint64_t end = context_now_us() + ms * UINT64_C(1000);
+	uint64_t end = clock_now_us() + ms * UINT64_C(1000);
 
-	while (!m->w->loaded[module] && context_now_us() < end) {
+	while (!m->w->loaded[module] && clock_now_us() < end) {
 		struct pollfd pfd = { .fd = coldplug_fd(m->c), .events = POLLIN };
 
 		assert_true(coldplug_dispatch(m->c) >= 0);
@@ -163,7 +163,7 @@ static void a_hangup_is_heeded_while_a_load_hangs(void **state)
 	tree_write(&m->t, "etc/modprobe.d/special.conf", "alias special mod_101\n");
 	coldplug_reload(m->c);
 	assert_true(is_loaded_within(m, OTHER, 20000));
-	assert_int_equal(m->c->loading.away.n, 1);
+	assert_int_equal(m->c->loading.orphans.items.n, 1);
 	machine_free(m);
 }
 
@@ -198,7 +198,7 @@ static void what_waits_for_a_load_that_hangs_comes_when_it_returns(void **state)
 	m->w->hangs = false;
 	assert_true(is_loaded_within(m, FIRST_BEHIND, 20000));
 	assert_string_equal(m->w->broken, "");
-	assert_int_equal(context_n_away(m->c), 0);
+	assert_null(orphans_step(&m->c->loading.orphans, 0));
 	machine_free(m);
 }
 

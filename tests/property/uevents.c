@@ -408,7 +408,7 @@ static size_t in_flight(const struct model *m)
 	for (size_t i = 0; m->c->loading.n_results < m->c->loading.handed && i < m->c->loading.handed; i++)
 		n += m->c->loading.results.items[i].outcome == RESULT_NONE &&
 			!hangs(m, &m->c->machine.planner.steps.items[i]);
-	for (size_t i = 0; (s = context_away_step(m->c, i)); i++)
+	for (size_t i = 0; (s = orphans_step(&m->c->loading.orphans, i)); i++)
 		n += !hangs(m, s);
 	return n;
 }
@@ -421,9 +421,9 @@ static bool is_quiet(const struct model *m)
 
 static void leave_alone(struct model *m)
 {
-	uint64_t end = context_now_us() + 60 * UINT64_C(1000000);
+	uint64_t end = clock_now_us() + 60 * UINT64_C(1000000);
 
-	for (int i = 0; context_now_us() < end; i++) {
+	for (int i = 0; clock_now_us() < end; i++) {
 		struct pollfd pfd = { .fd = coldplug_fd(m->c), .events = POLLIN };
 
 		assert_true(coldplug_dispatch(m->c) >= 0);

@@ -70,7 +70,7 @@ static void no_result_for(struct world *w, unsigned int ms)
 
 static void wait_until(atomic_uint *count, unsigned int n)
 {
-	for (int i = 0; i < 10000 && atomic_load(count) < n; i++)
+	for (int i = 0; i < 60000 && atomic_load(count) < n; i++)
 		fake_really_sleep(1);
 	assert_int_equal(*count, n);
 }
