@@ -198,7 +198,7 @@ static void take_orphan(void *userdata, struct loader *loader, size_t i, const s
 	c->loading.orphan_result = NULL;
 	/* A request was deferred for it. */
 	if (expander_end_busy(&c->machine.expander, step->name))
-		c->settle.walk = true;
+		settle_note_now(&c->settle, SETTLE_WALK_WANTED);
 }
 
 int context_take_results(struct coldplug *c)
