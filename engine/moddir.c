@@ -12,7 +12,7 @@
 #include "engine/config.h"
 #include "engine/index-build.h"
 
-/* What a text file's line becomes in the index. */
+/* A text whose lines become keys of an index. */
 struct text_reader {
 	struct moddir *dir;
 	struct index_builder *builder;
@@ -211,8 +211,8 @@ static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_sour
 	return r;
 }
 
-/* Falls back to the text. An index that is not needed may be missing when there is no text either, and an empty one
- * is right when the text has no key. */
+/* Falls back to the text. An index that is not needed may be missing when there is no text either, and
+ * an empty one is right when the text has no key. */
 static int use_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, enum bin_state state,
 		    const char *why)
 {
@@ -223,7 +223,7 @@ static int use_text(struct moddir *d, enum moddir_index which, struct moddir_sou
 		return r;
 	s->state = r ? SOURCE_OPEN : SOURCE_ABSENT;
 	if (state == BIN_EMPTY && !n_keys)
-		log_debug(d->log, "%s, and there is nothing to be in it", why);
+		log_debug(d->log, "%s, but there is no key for it", why);
 	else if (r)
 		log_warning(d->log, "%s; using %s", why, files[which].text);
 	else if (files[which].needed || state == BIN_BROKEN)
@@ -256,7 +256,7 @@ static int open_source(struct moddir *d, enum moddir_index which)
 	return use_text(d, which, s, state, why);
 }
 
-/* A broken place was met in the middle of a lookup. */
+/* A lookup has met a broken place. */
 static int replace_broken(struct moddir *d, enum moddir_index which)
 {
 	struct moddir_source *s = &d->sources[which];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the context tells: the plan, the reasons, the results. */
+/* What a caller can ask about: the plan, the reasons, the results. */
 #include "libcoldplug/answers.h"
 
 #include <errno.h>
@@ -76,7 +76,7 @@ API int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **l
 	c->answers.loaded_answer.n = 0;
 	r = loaded_read(&c->answers.loaded_now, &c->machine.root, &c->log);
 	if (r == -ENOENT)
-		log_lost(&c->log, "%s/proc/modules: there is none", c->machine.root.path);
+		log_lost(&c->log, "%s/proc/modules: does not exist", c->machine.root.path);
 	if (!r)
 		r = loaded_read_details(&c->answers.loaded_now, &c->machine.root);
 	for (size_t i = 0; !r && i < c->answers.loaded_now.items.n; i++) {
@@ -150,7 +150,8 @@ API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)
 	return &c->answers.step;
 }
 
-/* kmod's line for an action; "" when it prints none. NULL when out of memory. */
+/* The line that modprobe prints for an action; "" when it prints none. NULL when out of memory. all:
+ * also for what is loaded. */
 static const char *action_line(struct machine *m, bool all, struct arena *arena, const struct action *a)
 {
 	uint32_t id = m->expander.objects.items[a->object].module;
@@ -275,7 +276,7 @@ static int push_withheld(struct coldplug *c, const struct withheld *w)
 	return push_request(c, &c->machine.expander.requests.items[w->request], reason, w->rule);
 }
 
-/* Options count for the module and for the aliases it was reached through. */
+/* Whether an options line is the module's: it may name an alias the module was reached through. */
 static bool option_counts(struct machine *m, uint32_t id, const char *key)
 {
 	if (!strcmp(key, modules_name(&m->modules, id)))
@@ -378,7 +379,7 @@ static bool is_same_withheld(const struct expander *x, const struct withheld *a,
 	return !strcmp(x->requests.items[a->request].text, x->requests.items[b->request].text);
 }
 
-/* Modules, and the names that are off: each once. */
+/* Whether a module, or a name that is off, is not listed before. */
 static bool is_first_withheld(const struct expander *x, size_t i)
 {
 	const struct withheld *list = x->withheld.items;

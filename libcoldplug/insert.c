@@ -2,18 +2,20 @@
 /*
  * One name at a time, as modprobe(8) does it: in this process, one load after the other.
  *
- * The loads of coldplug_run() are made by a process of their own, because a thread inside finit_module(2)
- * cannot be killed and a boot must not wait for it. Whoever runs modprobe is to wait, and its exit code tells
- * how it went: the kernel's request_module() runs it in the middle of another module's init. So here nothing
- * is forked and no thread started: that would cost more than all the rest of such a call, and bring nothing,
- * since what one name needs is a chain, of which each waits for the one before.
+ * The loads of coldplug_run() are made by a process of their own, because a thread inside
+ * finit_module(2) cannot be killed and a boot must not wait for it. A caller of modprobe does wait, and
+ * learns from the exit code how it went: the kernel's request_module() runs modprobe in the middle of
+ * another module's init. So nothing is forked here and no thread is started: that would cost more than
+ * the rest of such a call and gain nothing, since the modules that one name needs are a chain, in which
+ * each load waits for the one before.
  *
- * Nothing is shared with anybody's loading process, no lock, no file and no socket, so it gets on while the
- * module that asked is still in its init there. If both want the same module, the kernel makes one of them
- * wait for the other's verdict (add_unformed_module()), as it does for two of kmod's modprobe.
+ * Nothing is shared with a loading process, no lock, no file and no socket, so an insertion makes
+ * progress while the module that requested it is still in its init there. If both want the same module,
+ * the kernel has one of them wait for the result of the other (add_unformed_module()), as it does for
+ * two calls of kmod's modprobe.
  *
- * Whether a module is in the kernel is asked when its turn comes, at /sys/module/NAME/initstate: other
- * processes load too, and an install command may have.
+ * Whether a module is in the kernel is read from /sys/module/NAME/initstate when its turn comes: other
+ * processes load modules too, and so may an install command.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -93,7 +95,7 @@ static int do_step(struct insertion *in, const struct action *a, struct load_res
 	return error_of(result);
 }
 
-/* How modprobe would print it: nothing, if it has neither a file nor a command. */
+/* Reports an action as modprobe prints it: not at all when it has neither a file nor a command. */
 static int report_action(struct insertion *in, const struct action *a)
 {
 	struct coldplug *c = in->c;
@@ -121,7 +123,7 @@ static int report_action(struct insertion *in, const struct action *a)
 	return context_report(c, &act);
 }
 
-/* 0, or what ends this match. What is only somebody's softdep may fail. */
+/* 0, or the error that ends this match. A module that is only a softdep may fail. */
 static int carry_out(struct insertion *in, const struct action *a, struct load_result *result)
 {
 	struct coldplug *c = in->c;
@@ -142,7 +144,8 @@ static int carry_out(struct insertion *in, const struct action *a, struct load_r
 	return a->required ? r : 0;
 }
 
-/* Why nothing came of a match: blacklisted is no error, "off" and module_blacklist= are. */
+/* The error for a match that gave no action: a blacklisted module is none, "off" and module_blacklist=
+ * are. */
 static int why_withheld(struct insertion *in, const struct lookup_match *match)
 {
 	const struct expander *x = &in->m->expander;
@@ -171,7 +174,7 @@ static int insert_match(struct insertion *in, const struct lookup_match *match, 
 	if (!r && decision == REQUEST_WITHHELD)
 		return why_withheld(in, match);
 	for (size_t i = first; !r && i < in->m->expander.actions.n; i++) {
-		/* Options may be looked up, but no action is added meanwhile. */
+		/* A copy: carrying it out may look up options, but adds no action. */
 		struct action a = in->m->expander.actions.items[i];
 
 		r = carry_out(in, &a, result);
@@ -219,7 +222,7 @@ static int look_up(struct insertion *in, const char *name, const char *params)
 	return in->m->expander.matches.items.n ? 1 : -ENOENT;
 }
 
-/* Opens what an insertion needs; 1 when the name means something. */
+/* Opens what an insertion needs and looks the name up; 1 when it has matches. */
 static int begin(struct insertion *in, const char *name, const char *params)
 {
 	int r = machine_open_for_one(in->m);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The plan, and the front's half of the report, as JSON: man/coldplug-report.5 is its description. */
+/* The plan, and the front's half of the report, as JSON: see coldplug-report(5). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,7 +108,8 @@ static int gather_reasons(struct machine *m, struct by_module *b)
 	return 0;
 }
 
-/* The edges of all steps stand one behind the other, in the order of the steps. */
+/* The edges of a step begin at first: those of all steps are stored one after the other, in the order
+ * of the steps. */
 static void put_edges(struct json *j, struct machine *m, uint32_t id, size_t first)
 {
 	static const struct {

@@ -113,7 +113,7 @@ static bool ends_all(int r)
 	return r == -ENOMEM || r == -ECANCELED || r == -ELOOP;
 }
 
-/* Only what makes going on senseless counts, unless the others are in the way of what comes next. */
+/* An error ends it only when it would end all, or when the others are in the way of what comes next. */
 static int remove_list(struct removal *rm, const uint32_t *objects, uint32_t n, bool in_the_way)
 {
 	while (n-- > 0) {
@@ -162,7 +162,7 @@ static int remove_holders(struct removal *rm, uint32_t module)
 	return r;
 }
 
-/* Errors are not the asker's, who has got what was asked for. */
+/* Their errors are no errors of the removal: the module that was named is gone. */
 static int remove_unused(struct removal *rm, uint32_t module)
 {
 	const struct module *m = modules_get(&rm->m->modules, module);
@@ -191,14 +191,14 @@ static int check_presence(struct removal *rm, uint32_t module, bool asked)
 	return report(rm, COLDPLUG_ACT_NOT_THERE, module, 0) ?: -ENOENT;
 }
 
-/* The module, between what goes before and what goes after it. */
+/* Removes the module itself, and the dependencies that are unused then. */
 static int remove_module(struct removal *rm, uint32_t module)
 {
 	int r;
 
 	if (!has_flag(rm->c, COLDPLUG_IGNORE_LOADED) && !rm->wait_ms && refcount(rm, module) > 0)
 		return report(rm, COLDPLUG_ACT_IN_USE, module, 0) ?: -EBUSY;
-	/* With its holders it may have gone already. */
+	/* It may have gone with its holders. */
 	r = refcount(rm, module) == -ENOENT ? 0 : remove_itself(rm, module);
 	return r < 0 ? r : remove_unused(rm, module);
 }
@@ -225,12 +225,13 @@ static int remove_with_softdeps(struct removal *rm, uint32_t module, const struc
 	return r ?: remove_list(rm, s.pre, s.n_pre, false);
 }
 
-/* What is not removed at once (a dry run, a command, a module in use) can come up for ever. */
+/* A module that is not removed at once (a dry run, a command, one in use) can come up again and again. */
 static int check_depth(struct removal *rm, uint32_t module)
 {
 	if (rm->depth < LIMIT_SOFTDEP_DEPTH && rm->visits++ < LIMIT_STEPS)
 		return 0;
-	log_error(&rm->c->log, "%s: softdeps lead from one to the next without end", name_of(rm, module));
+	log_error(&rm->c->log, "%s: its softdeps are nested too deeply, or form a cycle",
+		  name_of(rm, module));
 	return -ELOOP;
 }
 

@@ -22,7 +22,7 @@
 #define RAMFS_MAGIC 0x858458f6
 #define TMPFS_MAGIC 0x01021994
 
-/* Of every request that is made here. */
+/* The flags of every request that is made here. */
 static uint32_t request_flags(const struct coldplug *c)
 {
 	uint32_t flags = has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
@@ -50,7 +50,7 @@ static const char *event_key(void *userdata, const char *key, size_t *len)
 	return value;
 }
 
-/* The alias without the newline that some have. */
+/* The alias without the newline that a processor's ends in. */
 static const char *event_alias(const struct uevent *e, char alias[LIMIT_ALIAS + 1])
 {
 	snprintf(alias, LIMIT_ALIAS + 1, "%.*s", (int)strcspn(e->modalias, "\n"), e->modalias);
@@ -87,7 +87,7 @@ int context_walk(struct coldplug *c)
 		return r;
 	r = walk_devices(&c->machine.root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device,
 			 ask_device, c);
-	/* Who walks again and again says so once. */
+	/* It is reported once, although there may be many walks. */
 	if (r < 0 && r != -ENOMEM && !c->settle.walk_failed)
 		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->machine.root.path, strerror(-r));
 	c->settle.walk_failed = r < 0;
@@ -188,7 +188,8 @@ static int want_filesystem(struct coldplug *c, struct wait_spec *spec)
 	int r;
 
 	snprintf(alias, sizeof(alias), "fs-%.50s", spec->type);
-	/* What is built in, and what is no file system (LVM2_member), is nothing to say a word about. */
+	/* A type that is built in, or is not a file system's (LVM2_member), is passed over without a
+	 * message. */
 	c->machine.lookup.names_only = true;
 	r = lookup_alias(&c->machine.lookup, alias, &c->answers.matches);
 	c->machine.lookup.names_only = c->wanted.put_off = false;
@@ -289,7 +290,7 @@ static int want_from_cmdline(struct coldplug *c)
 	int r = rootfs_read(&c->machine.root, "proc/cmdline", LIMIT_CMDLINE, &file);
 
 	if (r < 0)
-		return r == -ENOMEM ? r : 0; /* told when it was read for the configuration */
+		return r == -ENOMEM ? r : 0; /* which was reported when it was read for the configuration */
 	rest = file.data;
 	r = 0;
 	while (r >= 0 && cmdline_next(&rest, &arg)) {
