@@ -368,8 +368,25 @@ void moddir_close(struct moddir *d)
 
 const char *moddir_file(const struct moddir *d, struct arena *arena, const char *root, const char *file)
 {
-	if (file[0] == '/')
-		return root ? arena_printf(arena, "%s%s", root, file) : file + 1;
-	return root ? arena_printf(arena, "%s/%s/%s", root, d->path, file)
-		    : arena_printf(arena, "%s/%s", d->path, file);
+	bool absolute = file[0] == '/';
+	size_t n_root = root ? strlen(root) : 0, n_dir = absolute ? 0 : strlen(d->path), n;
+	char *path, *p;
+
+	file += absolute;
+	if (absolute && !root)
+		return file;
+	n = strlen(file);
+	path = p = arena_alloc(arena, n_root + n_dir + n + 3);
+	if (!path)
+		return NULL;
+	if (root) {
+		p = mempcpy(p, root, n_root);
+		*p++ = '/';
+	}
+	if (!absolute) {
+		p = mempcpy(p, d->path, n_dir);
+		*p++ = '/';
+	}
+	memcpy(p, file, n + 1);
+	return path;
 }

@@ -120,9 +120,14 @@ static const char *const result_words[] = {
 	[REQUEST_INVALID] = "not an alias, its '[' and ']' do not match; not looked for in",
 };
 
-static void tell_not_found(struct coldplug *c, const struct request *request)
+static const char *modules_directory(const struct machine *m)
 {
-	const char *where = c->machine.dir.path ? c->machine.dir.path : "lib/modules";
+	return m->dir.path ? m->dir.path : "lib/modules";
+}
+
+static void report_not_found(struct coldplug *c, const struct request *request)
+{
+	const char *where = modules_directory(&c->machine);
 
 	c->wanted.not_found++;
 	if (request->origin.line)
@@ -150,7 +155,7 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 	c->wanted.put_off = c->wanted.put_off || request->deferred;
 	if (request->result != REQUEST_NOTHING && request->result != REQUEST_INVALID)
 		return 1;
-	tell_not_found(c, request);
+	report_not_found(c, request);
 	return 0;
 }
 
@@ -329,8 +334,7 @@ API int coldplug_want_loaded(struct coldplug *c)
 			r = want(c, name, NULL, REQUEST_EXACT, (struct origin){});
 		else
 			log_warning(&c->log, "%s is loaded, but %s/%s has no such module", name,
-				    c->machine.root.path,
-				    c->machine.dir.path ? c->machine.dir.path : "lib/modules");
+				    c->machine.root.path, modules_directory(&c->machine));
 	}
 	return r < 0 ? r : 0;
 }
