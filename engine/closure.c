@@ -2,14 +2,14 @@
 /*
  * The files that an image needs so that what is wanted can be loaded from it.
  *
- * Wanted so far is what the planner has made actions of: modprobe's lines, with hard dependencies and
- * softdeps. Each of their modules is looked at once, and names more: softdeps, weakdeps, companions,
- * firmware. The names become requests of the planner, so their actions are looked at in turn, until
+ * It starts from the actions that the requests so far have led to: the lines of modprobe, with hard
+ * dependencies and softdeps. Each module among them is read once and names more: softdeps, weakdeps,
+ * companions, firmware. These names become requests too, so that their actions are read in turn, until
  * there is nothing new.
  *
  * An image must do for more than one boot, so here every softdep and weakdep line that matches counts,
  * and not only the first as in a load: Debian's modules.softdep has four lines for btrfs, of which
- * modprobe heeds one. The module's own .modinfo is read for firmware anyway; its softdep= and weakdep=
+ * modprobe uses one. The module's own .modinfo is read for firmware anyway; its softdep= and weakdep=
  * count too, since a depmod before kmod 34 makes no modules.weakdep.
  */
 #include "engine/closure.h"
@@ -66,7 +66,7 @@ static int add_name(struct closure *x, const char *name, uint32_t by, const char
 	while (!r && x->by.n < (size_t)id + 1 - x->first_request)
 		r = array_push(&x->by, by);
 	if (!r && x->m->expander.requests.items[id].result == REQUEST_NOTHING)
-		log_debug(x->m->log, "%s: %s of %s, but there is no such module", name, why, name_of(x, by));
+		log_debug(x->m->log, "%s: %s of %s, but no module has this name", name, why, name_of(x, by));
 	return r;
 }
 
@@ -94,8 +94,8 @@ static int add_rules(struct closure *x, const struct config *config, enum rule_k
 	return r;
 }
 
-/* The words of softdep= and weakdep= of a .modinfo. Some modules forget the "pre:" (cifs): modprobe then ignores
- * them, and they are needed all the same. */
+/* The words of softdep= and weakdep= of a .modinfo. Some modules forget the "pre:" (cifs): modprobe
+ * then ignores them, and they are needed all the same. */
 static int add_words(struct closure *x, const char *words, uint32_t module, const char *why)
 {
 	_cleanup_free_ char *copy = strdup(words);
@@ -152,7 +152,7 @@ static int find_firmware(struct closure *x, const char *name, const char *by)
 	return 0;
 }
 
-/* 1 the first time, 0 later, -ENOMEM. The string stays. */
+/* 1 when the name is new, which is then replaced by a copy that lasts; 0; -ENOMEM. */
 static int is_new(struct closure *x, const char **name, size_t n)
 {
 	uint32_t known = x->firmware.n, id = intern_add(&x->firmware, *name, n);
@@ -239,7 +239,7 @@ static int add_firmware(struct closure *x, const char *name, uint32_t module)
 	if (r > 0) {
 		r = strpbrk(name, "*?[") ? glob_firmware(x, name, by) : find_firmware(x, name, by);
 		if (!r)
-			log_info(x->m->log, "firmware %s of %s: there is none in %s/lib/firmware", name, by,
+			log_info(x->m->log, "firmware %s of %s: not found in %s/lib/firmware", name, by,
 				 x->root->path);
 	}
 	return r < 0 ? r : 0;
@@ -307,7 +307,7 @@ static int add_module_file(struct closure *x, const struct action *a, uint32_t m
 		return -ENOMEM;
 	if (!m->path) {
 		if (!a->command)
-			log_warning(x->m->log, "%s: is wanted, but /%s/modules.dep has no file for it",
+			log_warning(x->m->log, "%s is wanted, but /%s/modules.dep has no file for it",
 				    name_of(x, module), x->m->dir.path);
 		return 0;
 	}

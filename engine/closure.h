@@ -26,7 +26,7 @@ struct closure_options {
 	bool companions;		 /* add what engine/companions.c says */
 };
 
-/* Finds what the requests made of the machine's planner so far need, and makes requests of what that names more.
- * They must have been made with REQUEST_SHOW and REQUEST_IGNORE_LOADED. Replaces *ret, modules first, sorted by path;
- * its strings live as long as the planner's. 0 or -ENOMEM. */
+/* Finds what the requests made of the machine's planner so far need, and makes requests of what that
+ * names more. They must have been made with REQUEST_SHOW and REQUEST_IGNORE_LOADED. Replaces *ret,
+ * modules first, sorted by path; its strings live as long as the planner's. 0 or -ENOMEM. */
 int closure_find(struct machine *m, const struct closure_options *options, struct closure_files *ret);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Modules that go together and of which no index says so: an image that has one needs the others. */
+/* Modules that belong together although no index says so: an image that has one needs the others. */
 #pragma once
 
 /* weakdep lines as in modprobe.d(5), NUL-terminated. */

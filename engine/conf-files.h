@@ -26,8 +26,8 @@ struct conf_files {
 
 /* Adds a file, unless one of the same name is there already: that hides it. 0 or -ENOMEM. */
 int conf_files_add(struct conf_files *list, const char *path);
-/* Adds a directory's *.conf files, or path itself when it is no directory. What cannot be read is reported to log as
- * input lost, unless there is no such path. 0 or -ENOMEM. */
+/* Adds a directory's *.conf files, or path itself when it is no directory. What cannot be read is
+ * reported to log as input lost, unless there is no such path. 0 or -ENOMEM. */
 int conf_files_scan(struct conf_files *list, const struct rootfs *root, const char *path, struct log *log);
 /* Sorts them by name: the order in which they are read. */
 void conf_files_sort(struct conf_files *list);

@@ -29,6 +29,7 @@ static int add_value(struct config_text *t, enum rule_kind kind, const struct ru
 {
 	const char *const *pre = (const char *const *)rule->pre,
 			  *const *post = (const char *const *)rule->post;
+	int r;
 
 	switch (kind) {
 	case RULE_BLACKLIST:
@@ -36,8 +37,10 @@ static int add_value(struct config_text *t, enum rule_kind kind, const struct ru
 	case RULE_WEAKDEP:
 		return add(t, " ") ?: add_words(t, "", pre, rule->n_pre);
 	case RULE_SOFTDEP:
-		return add(t, " ") ?: add_words(t, "pre:", pre, rule->n_pre) ?:
-		       (rule->n_pre && rule->n_post ? add(t, " ") : 0) ?: add_words(t, "post:", post, rule->n_post);
+		r = add(t, " ") ?: add_words(t, "pre:", pre, rule->n_pre);
+		if (!r && rule->n_pre && rule->n_post)
+			r = add(t, " ");
+		return r ?: add_words(t, "post:", post, rule->n_post);
 	default:
 		return add(t, " ") ?: add(t, rule->value);
 	}

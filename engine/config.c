@@ -274,7 +274,7 @@ static int add_moddir(struct conf_files *list, const char *moddir, const char *(
 	return conf_files_add(list, (*own)[0]) ?: conf_files_add(list, (*own)[1]);
 }
 
-/* What was named by hand is not below the root: it need not be part of the system looked at. */
+/* Paths that the user named are not below the root: they need not belong to the system that is read. */
 int config_each_file(struct config *c, const struct rootfs *root, const char *const *paths,
 		     const char *moddir, config_file_fn *fn, void *userdata)
 {
@@ -320,7 +320,7 @@ static int add_list(struct config *c, enum rule_kind kind, char *list, bool norm
 	return r;
 }
 
-/* MODULE.PARAM[=VALUE]; a parameter with a dot of its own is none of a module's. */
+/* MODULE.PARAM[=VALUE]; a parameter that has a dot itself does not belong to a module. */
 static int add_module_param(struct config *c, char *param, const struct cmdline_arg *arg,
 			    struct origin origin)
 {

@@ -48,13 +48,14 @@ struct config {
 /* Where modprobe.d(5) is, NULL-terminated. */
 extern const char *const config_default_paths[];
 
-/* What is read, in order, and the root it is below; optional: it need not be there. Not 0 ends it. */
+/* Called for each file in the order they are read, with the root it is below; optional: it need not
+ * exist. An answer other than 0 ends the loop. */
 typedef int config_file_fn(void *userdata, const struct rootfs *root, const char *path, bool optional);
 
-/* The files of the directories (or files) in paths, NULL-terminated, wherever they are; when NULL of the default
- * ones under root: /etc, /run, /usr/local/lib, /usr/lib, /lib, each modprobe.d. moddir (may be NULL): the release's
- * directory, whose modules.softdep and modules.weakdep are sorted in among them. What cannot be read is told to
- * c's log. fn's answer, 0 or -ENOMEM. */
+/* The files of the directories (or files) in paths, NULL-terminated, wherever they are; when NULL of
+ * the default ones under root: /etc, /run, /usr/local/lib, /usr/lib, /lib, each modprobe.d. moddir (may
+ * be NULL): the release's directory, whose modules.softdep and modules.weakdep are sorted in among
+ * them. What cannot be read is reported to c's log. Returns fn's answer, 0 or -ENOMEM. */
 int config_each_file(struct config *c, const struct rootfs *root, const char *const *paths,
 		     const char *moddir, config_file_fn *fn, void *userdata);
 
@@ -77,7 +78,7 @@ const struct rule *config_find(const struct config *c, enum rule_kind kind, cons
 /* kmod's name rules. '-' becomes '_' outside of [...]; false for a ']' alone or a '[' that stays open.
  * In place. */
 bool normalise_pattern(char *s);
-/* The same for an alias that is asked for, into buf of LIMIT_ALIAS + 1 bytes: cut there as kmod does. */
+/* The same for an alias that is looked up, into buf of LIMIT_ALIAS + 1 bytes: cut there as kmod does. */
 bool normalise_alias(const char *alias, char *buf);
 /* A module's name out of a name or a path's last part: up to the first '.', '-' to '_'. Returns its
  * length; at most size - 1 bytes are written. */

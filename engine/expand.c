@@ -6,15 +6,17 @@
 
 #include "base/limits.h"
 
-/* Per-module arrays grow with the modules that come up. */
+/* Has the arrays by module cover all modules that are known by now. */
 static int make_room(struct expander *x)
 {
 	size_t n = x->modules->items.n;
 	int r;
 
-	r = array_make_room(&x->softdeps, n - x->softdeps.n) ?: array_make_room(&x->loaded, n - x->loaded.n) ?:
-	    array_make_room(&x->step_of, n - x->step_of.n) ?: array_make_room(&x->wanted, n - x->wanted.n) ?:
-	    array_make_room(&x->busy, n - x->busy.n);
+	r = array_make_room(&x->softdeps, n - x->softdeps.n);
+	r = r ?: array_make_room(&x->loaded, n - x->loaded.n);
+	r = r ?: array_make_room(&x->step_of, n - x->step_of.n);
+	r = r ?: array_make_room(&x->wanted, n - x->wanted.n);
+	r = r ?: array_make_room(&x->busy, n - x->busy.n);
 	if (r < 0)
 		return r;
 	for (; x->softdeps.n < n; x->softdeps.n++)
@@ -183,7 +185,8 @@ static int add_withheld(struct expander *x, const struct withheld *w)
 	return array_push(&x->withheld, *w);
 }
 
-/* 1 when the kernel was told to refuse the module or something it needs: withheld, and noted so. */
+/* 1 when module_blacklist= names the module or one that it needs: it is withheld, and noted as such; 0;
+ * -errno. */
 static int is_forbidden(struct expander *x, uint32_t module, uint32_t request)
 {
 	const struct module *m;
@@ -207,7 +210,7 @@ static int is_forbidden(struct expander *x, uint32_t module, uint32_t request)
 	return 0;
 }
 
-/* Of the module asked for. */
+/* Whether the requested module depends on this one. */
 static bool is_dependency(const struct expansion *e, uint32_t module)
 {
 	const struct module *top = modules_get(e->x->modules, e->x->objects.items[e->top].module);
@@ -229,7 +232,7 @@ static int add_action(struct expansion *e, uint32_t object, bool ignore_command)
 		return r;
 	a.required = a.top || (!o->via && is_dependency(e, o->module));
 	a.builtin = r > 0 || o->builtin;
-	/* -i counts wherever the module that was named comes up, a soft cycle included. */
+	/* -i holds wherever the requested module comes up, in a cycle of softdeps too. */
 	if (!ignore_command && !(a.top && x->requests.items[e->request].flags & REQUEST_IGNORE_COMMAND))
 		a.command = o->command
 			?: config_match(x->config, RULE_INSTALL, modules_name(x->modules, o->module));
@@ -247,7 +250,7 @@ static int expand_list(struct expansion *e, const uint32_t *objects, uint32_t n)
 	return r;
 }
 
-/* A module between its softdeps. A command is ignored when it has any that mean something. */
+/* A module between its softdeps. When these lead to any module, an install command is ignored. */
 static int add_with_softdeps(struct expansion *e, uint32_t object)
 {
 	struct softdeps s;
@@ -349,8 +352,8 @@ static int judge_match(struct expander *x, uint32_t request, const struct lookup
 	return 0;
 }
 
-/* Whether one of the actions from first on must wait for a step that is not ours: then none is carried out,
- * for no step of ours could wait for it. */
+/* Whether one of the actions from first on must wait for a step of another planner. No step of this one
+ * can wait for it, so then none of the actions becomes a step. */
 static bool must_wait(struct expander *x, size_t first)
 {
 	bool waits = false;
@@ -385,7 +388,7 @@ int expander_expand(struct expander *x, uint32_t request, const struct lookup_ma
 						  match->pattern, match->rule });
 	if (r < 0)
 		return r;
-	/* What a request before this one leads to will be loaded by the time it is this one's turn. */
+	/* An earlier request has made a step of it: by the time of this one it is loaded. */
 	if (!show && x->step_of.items[match->module])
 		return 0;
 	x->expansion++;
@@ -431,7 +434,7 @@ int64_t expander_look_up(struct expander *x, const char *text, const char *param
 	return id;
 }
 
-/* One growing text; LIMIT_PARAMS bytes at most. */
+/* A text of at most LIMIT_PARAMS bytes. */
 struct params {
 	ARRAY(char) text;
 };

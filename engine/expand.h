@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From requests to actions: which modules a name or an alias leads to, in which order, and with which parameters.
+ * From requests to actions: which modules a name or an alias leads to, in which order, and with which
+ * parameters.
  *
- * A request is expanded exactly as libkmod's probe list is (libkmod-module.c __kmod_module_get_probe_list()), which
- * gives actions: the lines of modprobe, repetitions and all. What is loaded already is an input. Each decision is kept
- * as a reason, or as what withholds a module.
+ * A request is expanded exactly as libkmod's probe list is (libkmod-module.c
+ * __kmod_module_get_probe_list()), which gives actions: the lines of modprobe, repetitions and all.
+ * What is loaded already is an input. Each decision is kept as a reason, or as what withholds a module.
  */
 #pragma once
 
@@ -30,7 +31,7 @@ enum request_result {
 	REQUEST_INVALID,  /* not an alias: ']' or '[' unbalanced */
 	REQUEST_PRESENT,  /* all of it is loaded, built in or planned for something else */
 	REQUEST_WITHHELD, /* a rule withholds all of it */
-	REQUEST_DEFERRED, /* it waits for a module that is in somebody else's hands */
+	REQUEST_DEFERRED, /* it waits for a module that a step of another planner is loading */
 };
 
 struct request {
@@ -38,8 +39,8 @@ struct request {
 	const char *params; /* "" when none */
 	uint32_t flags;
 	uint32_t result;      /* enum request_result */
-	bool deferred;	      /* the same for one of its matches at least: it is to be asked again */
-	struct origin origin; /* where it was asked for; file NULL: by the caller */
+	bool deferred;	      /* at least one match waits so: the request is to be made again */
+	struct origin origin; /* where it was written; file NULL: the caller made it */
 };
 
 enum module_busy {
@@ -78,14 +79,14 @@ struct withheld {
 	const struct rule *rule;
 };
 
-/* One of kmod's lines. */
+/* One line of modprobe's output. */
 struct action {
 	uint32_t object;
 	uint32_t request;
 	const struct rule *command; /* the install line that is run instead, or NULL */
 	bool builtin;
-	bool top;      /* the module asked for: gets the request's parameters */
-	bool required; /* asked for, or a hard dependency of that: its failure is the request's */
+	bool top;      /* the requested module, which gets the request's parameters */
+	bool required; /* the requested module or one it depends on: when it fails, so does the request */
 };
 
 struct softdeps {
@@ -130,17 +131,17 @@ struct expander {
 int expander_set_loaded(struct expander *x, const char *name);
 bool expander_is_loaded(const struct expander *x, uint32_t module);
 
-/* Says that a module is being loaded by a step of another planner. A request that would have to wait for it gives no
- * actions: REQUEST_DEFERRED. 0 or -ENOMEM. */
+/* Says that a module is being loaded by a step of another planner. A request that would have to wait
+ * for it gives no actions: REQUEST_DEFERRED. 0 or -ENOMEM. */
 int expander_set_busy(struct expander *x, const char *name);
 /* That step has ended; whether a request was deferred for it. */
 bool expander_end_busy(struct expander *x, const char *name);
 
-/* Looks up what a request means; text and params are copied, the matches are left in x->matches. The id of the
- * request, or -ENOMEM; requests.items[id].result says when there are no matches. */
+/* Looks up what a request means; text and params are copied, the matches are left in x->matches. The id
+ * of the request, or -ENOMEM; requests.items[id].result says when there are no matches. */
 int64_t expander_look_up(struct expander *x, const char *text, const char *params, uint32_t flags);
-/* Adds one match's actions to x->actions; the match is a copy of the caller's. 0, and *result says what came of it;
- * or -ENOMEM. */
+/* Adds one match's actions to x->actions; the match is a copy of the caller's. 0, and *result says what
+ * came of it; or -ENOMEM. */
 int expander_expand(struct expander *x, uint32_t request, const struct lookup_match *match,
 		    enum request_result *result);
 /* Keeps a reason. 0 or -ENOMEM. */
@@ -154,8 +155,8 @@ int expander_softdeps(struct expander *x, uint32_t module, struct softdeps *ret)
 int expander_fill_step(struct expander *x, const struct action *a, struct step *ret);
 /* A command with $CMDLINE_OPTS replaced by params. 0, -ENOMEM, -E2BIG past LIMIT_COMMAND. */
 int expander_fill_command(struct expander *x, const char *command, const char *params, const char **ret);
-/* An action's parameters as kmod prints them: the configuration's options joined with blanks, a blank even when
- * nothing follows, the request's own. NULL when out of memory. */
+/* An action's parameters as kmod prints them: the configuration's options joined with blanks, a blank
+ * even when nothing follows, the request's own. NULL when out of memory. */
 const char *expander_params(struct expander *x, const struct action *a);
 
 void expander_free(struct expander *x);

@@ -15,7 +15,7 @@ static void mix(uint64_t *h, uint64_t value)
 	*h = (*h ^ value) * UINT64_C(0x100000001b3);
 }
 
-/* What is not there is a fact too. The time of change (ctime) cannot be set back. */
+/* That a file does not exist counts as well. Its ctime cannot be set back. */
 static void mix_entry(uint64_t *h, int fd, const char *name)
 {
 	struct stat st;
@@ -53,7 +53,7 @@ uint64_t fingerprint(const struct rootfs *root, const char *const *config_paths,
 	struct rootfs host = ROOTFS_NONE;
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
 
-	/* Paths that were named are the host's, wherever the root is. */
+	/* Paths that the user named are the host's, wherever the root is. */
 	if (config_paths && rootfs_open(&host, NULL) < 0)
 		host = ROOTFS_NONE;
 	for (const char *const *p = config_paths ? config_paths : config_default_paths; *p; p++)

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 
-/* A name or alias that cannot be one of a module's is not worth a plan; libkmod has the same limit. */
+/* Whether a module can have this name or alias. libkmod has the same limits. */
 static bool is_usable(struct lookup *l, const char *name, const char *via)
 {
 	if (strlen(name) <= LIMIT_NAME && (!via || strlen(via) <= LIMIT_ALIAS))

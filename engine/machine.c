@@ -33,7 +33,7 @@ void machine_close(struct machine *m)
 	rootfs_close(&m->root);
 	free(m->directory);
 	free(m->release);
-	/* The askers keep the address of the root: it stays where it is. */
+	/* Others keep the address of the root: it stays where it is. */
 	machine_init(m, m->paths, m->log);
 }
 
@@ -44,7 +44,8 @@ static bool is_directory(int fd, const char *name)
 	return !fstatat(fd, name, &st, 0) && S_ISDIR(st.st_mode);
 }
 
-/* The only release below another root. That there is none, or more than one, is reported: then lookups find nothing. */
+/* The only release below another root. That there is none, or more than one, is reported: then lookups
+ * find nothing. */
 static int only_release(struct machine *m)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -97,20 +98,20 @@ static int read_cmdline(struct machine *m)
 	if (r == -EFBIG)
 		log_lost(m->log, "/proc/cmdline: longer than %u bytes, not read", LIMIT_CMDLINE);
 	else if (r == -ENOENT)
-		log_debug(m->log, "/proc/cmdline: there is none");
+		log_debug(m->log, "/proc/cmdline: does not exist");
 	else if (r < 0)
 		log_lost(m->log, "/proc/cmdline: cannot be read: %s", strerror(-r));
 	return r < 0 ? 0 : config_parse_cmdline(&m->config, file.data);
 }
 
-/* A kernel without modules has no /proc/modules, and neither has a root without proc: nothing is known to be loaded
- * then. */
+/* A kernel without modules has no /proc/modules, and neither has a root without proc: nothing is known
+ * to be loaded then. */
 static int read_loaded(struct machine *m)
 {
 	int r = loaded_read(&m->loaded, &m->root, m->log);
 
 	if (r == -ENOENT)
-		log_debug(m->log, "/proc/modules: there is none");
+		log_debug(m->log, "/proc/modules: does not exist");
 	else if (r < 0 && r != -ENOMEM)
 		log_lost(m->log, "/proc/modules: cannot be read: %s", strerror(-r));
 	for (size_t i = 0; r != -ENOMEM && i < m->loaded.items.n; i++)
@@ -139,7 +140,8 @@ static int open_elsewhere(struct machine *m)
 	_cleanup_free_ char *parent = NULL;
 
 	if (m->root.path[0]) {
-		log_error(m->log, "a root and a directory of modules cannot be set together");
+		log_error(m->log,
+			  "a root directory and a separate directory for the modules cannot be combined");
 		return -EINVAL;
 	}
 	if (asprintf(&parent, "%s/lib/modules", m->paths->module_root) < 0)
@@ -173,7 +175,7 @@ uint64_t machine_fingerprint(const struct machine *m)
 	return fingerprint(&m->root, (const char *const *)m->paths->config, dirs) | 1;
 }
 
-/* Has the parts know each other. */
+/* Connects the parts. */
 static void join_parts(struct machine *m)
 {
 	m->modules.dir = &m->dir;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One machine, or a tree that looks like one: its modules, its configuration and what it has loaded, all opened
- * below one root. */
+/* One machine, or a tree that looks like one: its modules, its configuration and what it has loaded,
+ * all opened below one root. */
 #pragma once
 
 #include <stdbool.h>
@@ -41,11 +41,11 @@ void machine_init(struct machine *m, const struct machine_paths *paths, struct l
 
 /* Opens the root alone. 0 or -errno. Here and below a second call does nothing. */
 int machine_open_root(struct machine *m);
-/* Opens all of it. Into *fingerprint, which may be NULL, goes machine_fingerprint() as it was before anything was
- * read: a change that comes later makes a difference. 0 or -errno. */
+/* Opens all of it. Into *fingerprint, which may be NULL, goes machine_fingerprint() as it was before
+ * anything was read: a change that comes later makes a difference. 0 or -errno. */
 int machine_open(struct machine *m, uint64_t *fingerprint);
-/* The same for a caller that asks the kernel about one module after the other: what is loaded is not read, and a
- * missing directory of modules is not reported. */
+/* The same for a caller that asks the kernel about one module after the other: what is loaded is not
+ * read, and a missing directory of modules is not reported. */
 int machine_open_for_one(struct machine *m);
 /* Forgets all that was read; the machine can be opened again. */
 void machine_close(struct machine *m);

@@ -12,7 +12,7 @@
 #include "engine/config.h"
 #include "engine/index-build.h"
 
-/* What a text file's line becomes in the index. */
+/* A text whose lines become keys of an index. */
 struct text_reader {
 	struct moddir *dir;
 	struct index_builder *builder;
@@ -211,8 +211,8 @@ static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_sour
 	return r;
 }
 
-/* Falls back to the text. An index that is not needed may be missing when there is no text either, and an empty one
- * is right when the text has no key. */
+/* Falls back to the text. An index that is not needed may be missing when there is no text either, and
+ * an empty one is right when the text has no key. */
 static int use_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, enum bin_state state,
 		    const char *why)
 {
@@ -223,7 +223,7 @@ static int use_text(struct moddir *d, enum moddir_index which, struct moddir_sou
 		return r;
 	s->state = r ? SOURCE_OPEN : SOURCE_ABSENT;
 	if (state == BIN_EMPTY && !n_keys)
-		log_debug(d->log, "%s, and there are no entries for it", why);
+		log_debug(d->log, "%s, but there is no key for it", why);
 	else if (r)
 		log_warning(d->log, "%s; using %s", why, files[which].text);
 	else if (files[which].needed || state == BIN_BROKEN)
@@ -256,7 +256,7 @@ static int open_source(struct moddir *d, enum moddir_index which)
 	return use_text(d, which, s, state, why);
 }
 
-/* A broken place was met in the middle of a lookup. */
+/* A lookup has met a broken place. */
 static int replace_broken(struct moddir *d, enum moddir_index which)
 {
 	struct moddir_source *s = &d->sources[which];
@@ -368,8 +368,25 @@ void moddir_close(struct moddir *d)
 
 const char *moddir_file(const struct moddir *d, struct arena *arena, const char *root, const char *file)
 {
-	if (file[0] == '/')
-		return root ? arena_printf(arena, "%s%s", root, file) : file + 1;
-	return root ? arena_printf(arena, "%s/%s/%s", root, d->path, file)
-		    : arena_printf(arena, "%s/%s", d->path, file);
+	bool absolute = file[0] == '/';
+	size_t n_root = root ? strlen(root) : 0, n_dir = absolute ? 0 : strlen(d->path), n;
+	char *path, *p;
+
+	file += absolute;
+	if (absolute && !root)
+		return file;
+	n = strlen(file);
+	path = p = arena_alloc(arena, n_root + n_dir + n + 3);
+	if (!path)
+		return NULL;
+	if (root) {
+		p = mempcpy(p, root, n_root);
+		*p++ = '/';
+	}
+	if (!absolute) {
+		p = mempcpy(p, d->path, n_dir);
+		*p++ = '/';
+	}
+	memcpy(p, file, n + 1);
+	return path;
 }

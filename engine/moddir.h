@@ -33,18 +33,18 @@ struct moddir {
 };
 
 /* Finds the release's directory: lib/modules/RELEASE, else usr/lib/modules/RELEASE. 1 when it is
- * there, 0 when not (logged as input lost; lookups then find nothing), -ENOMEM. release NULL: there is
- * none, and that was told. */
+ * there, 0 when not (logged as input lost; lookups then find nothing), -ENOMEM. release NULL: 0,
+ * and nothing is logged. */
 int moddir_open(struct moddir *d, const struct rootfs *root, const char *release, struct log *log);
-/* The same for parent/RELEASE alone (parent is below the root, without a leading slash), and nothing is
- * logged. */
+/* The same for parent/RELEASE alone (parent is below the root, without a leading slash), and
+ * nothing is logged. */
 int moddir_open_in(struct moddir *d, const struct rootfs *root, const char *parent, const char *release,
 		   struct log *log);
 void moddir_close(struct moddir *d);
 
-/* Where a module's file is that modules.dep calls file: below the release's directory, or below the root when it
- * begins with a slash. With root (what stands in front: "" for "/") as a user sees it; NULL: below the root, without a
- * leading slash. NULL when out of memory. */
+/* The path of a module's file, which modules.dep names relative to the release's directory, or to the
+ * root when it begins with a slash. root ("" for "/") is put in front, as a user sees it; when root is
+ * NULL the path is below the root, without a leading slash. NULL when out of memory. */
 const char *moddir_file(const struct moddir *d, struct arena *arena, const char *root, const char *file);
 
 /* index_find(), index_match() and index_each() over a source, which is opened when first used. A

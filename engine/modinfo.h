@@ -29,9 +29,9 @@ struct missing_symbol {
 	char module[256];
 };
 
-/* After "unknown symbol": an undefined symbol of the module's file that is exported by a module which is_there() does
- * not know to be in the kernel. 1 and *ret; 0 when none is found (then the symbol is the kernel's own, or its version
- * differs); -errno. */
+/* After "unknown symbol": an undefined symbol of the module's file that is exported by a module which
+ * is_there() does not know to be in the kernel. 1 and *ret; 0 when none is found (then the symbol is
+ * the kernel's own, or its version differs); -errno. */
 int missing_symbol_find(struct moddir *d, const char *path,
 			bool (*is_there)(void *userdata, const char *module), void *userdata,
 			struct missing_symbol *ret);

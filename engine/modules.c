@@ -36,8 +36,8 @@ static uint32_t id_of_path(struct modules *m, const char *path, size_t len)
 	return modules_id(m, name, n);
 }
 
-/* "kernel/a.ko: kernel/b.ko kernel/c.ko": what c needs stands before... the list is in the reverse
- * order of loading (depmod's output_deps()). */
+/* "kernel/a.ko: kernel/b.ko kernel/c.ko": the list is in the reverse order of loading, the module that
+ * is to be loaded first stands last (depmod's output_deps()). */
 static int parse_dep_line(struct modules *m, struct module *mod, const char *line)
 {
 	const char *colon = strchr(line, ':');

@@ -39,8 +39,8 @@ static inline const char *modules_name(const struct modules *m, uint32_t id)
 /* What modules.dep says of it; NULL when out of memory. Valid until the next call of any function
  * here, its strings and deps until modules_free(). */
 const struct module *modules_get(struct modules *m, uint32_t id);
-/* Has a module's file be another one than modules.dep says; path is below the root, with a leading slash.
- * 0 or -ENOMEM. */
+/* Gives a module another file than modules.dep does; path is below the root, with a leading slash. 0 or
+ * -ENOMEM. */
 int modules_set_path(struct modules *m, uint32_t id, const char *path);
 /* 1 when modules.builtin names it, 0, -ENOMEM. */
 int modules_is_builtin(struct modules *m, uint32_t id);

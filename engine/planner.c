@@ -19,7 +19,7 @@ static int make_steps(struct planner *p, size_t first_action)
 		if (a->builtin || expander_is_loaded(p->x, module) || p->x->step_of.items[module])
 			continue;
 		if (p->steps.n == LIMIT_STEPS) {
-			log_error(p->x->log, "a plan of more than %u steps", LIMIT_STEPS);
+			log_error(p->x->log, "the plan has more than %u steps", LIMIT_STEPS);
 			return -E2BIG;
 		}
 		r = expander_fill_step(p->x, a, &step) ?: array_make_room(&p->steps, 1) ?:
@@ -57,8 +57,9 @@ int64_t planner_request(struct planner *p, const char *text, const char *params,
 	return id;
 }
 
-/* An edge from the step of id on the step of another module, when that comes first: the order of
- * steps is kmod's, so what points the other way is a cycle, cut where kmod enters it. */
+/* An edge from the step of id to the step of another module, when that comes first: the order of
+ * steps is kmod's, so an edge in the other direction is part of a cycle, which is cut where kmod
+ * enters it. */
 static int add_edge(struct planner *p, uint32_t id, uint32_t on_module, enum edge_kind kind)
 {
 	uint32_t on = p->x->step_of.items[on_module];
@@ -103,7 +104,8 @@ static int add_pre_edges(struct planner *p, uint32_t id, uint32_t module)
 	return r;
 }
 
-/* Post softdeps are edges of the other module: noted first, entered when its turn comes. */
+/* A post softdep is an edge of the module that it names: they are gathered first and added to its edges
+ * later. */
 struct post_edge {
 	uint32_t id, on_module;
 };
@@ -154,7 +156,7 @@ static int make_edges(struct planner *p, const struct post_edges *posts)
 	return r;
 }
 
-/* What the loader may do with a step, from what asked for it and what hangs on it. */
+/* How urgent each step is: from the requests that led to it, and from the steps that wait for it. */
 static void set_priorities(struct planner *p)
 {
 	const struct step_edge *edges = p->edges.n ? p->edges.items + p->batch_edges : NULL;
@@ -181,7 +183,7 @@ static void set_priorities(struct planner *p)
 		for (uint32_t i = 0; i < s->n_edges; i++) {
 			struct step *on = &p->steps.items[edges[s->edge_first + i].on];
 
-			/* What was handed over earlier keeps what it had. */
+			/* A step that was handed over already keeps its priority. */
 			if (on->id >= p->batch_steps && on->priority < s->priority)
 				on->priority = s->priority;
 		}

@@ -15,7 +15,7 @@ struct planner {
 	ARRAY(struct step) steps;    /* of all batches */
 	ARRAY(uint32_t) step_module; /* by step */
 	ARRAY(struct step_edge) edges;
-	bool hold_nothing;  /* nobody waits for a disk: no step is patient */
+	bool hold_nothing;  /* only the end of all loads counts, not one disk: no step is patient */
 	size_t batch_steps; /* where the current batch begins */
 	size_t batch_edges;
 	size_t batch_reasons;
@@ -25,8 +25,8 @@ struct planner {
  * request, or -ENOMEM, -E2BIG (more than LIMIT_STEPS). */
 int64_t planner_request(struct planner *p, const char *text, const char *params, uint32_t flags);
 
-/* Makes the edges and priorities of all steps since the last call. The plan points into the planner and is valid until
- * the next call. 0 or -ENOMEM. */
+/* Makes the edges and priorities of all steps since the last call. The plan points into the planner and
+ * is valid until the next call. 0 or -ENOMEM. */
 int planner_finish_batch(struct planner *p, struct plan *ret);
 
 void planner_free(struct planner *p);

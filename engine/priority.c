@@ -37,8 +37,9 @@ bool alias_scans(const char *alias)
 	return !fnmatch("pci:*bc01sc0[047]*", alias, 0);
 }
 
-/* A SCSI bus rests for three seconds after its reset, so that should begin early. But from then on every driver's
- * load waits for its scan (loader/image.c), and USB's are libraries to each other: they come first. */
+/* A SCSI bus rests for three seconds after its reset, so its driver should start early. But from then
+ * on the load of every driver waits for its scan (loader/image.c), and USB host drivers depend on each
+ * other: they come first. */
 static const struct {
 	const char *pattern;
 	uint32_t priority;

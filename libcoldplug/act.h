@@ -5,7 +5,7 @@
 #include "libcoldplug/context.h"
 #include "loader/kernel.h"
 
-/* The kernel as this process sees it. */
+/* Fills in how this process calls the kernel. */
 void context_kernel(struct coldplug *c, struct kernel *ret);
 /* Reports an act to the caller: 0, or -ECANCELED when that ends the call. */
 int context_report(struct coldplug *c, const struct coldplug_act *act);

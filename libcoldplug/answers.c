@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the context tells: the plan, the reasons, the results. */
+/* What a caller can ask about: the plan, the reasons, the results. */
 #include "libcoldplug/answers.h"
 
 #include <errno.h>
@@ -76,7 +76,7 @@ API int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **l
 	c->answers.loaded_answer.n = 0;
 	r = loaded_read(&c->answers.loaded_now, &c->machine.root, &c->log);
 	if (r == -ENOENT)
-		log_lost(&c->log, "%s/proc/modules: there is none", c->machine.root.path);
+		log_lost(&c->log, "%s/proc/modules: does not exist", c->machine.root.path);
 	if (!r)
 		r = loaded_read_details(&c->answers.loaded_now, &c->machine.root);
 	for (size_t i = 0; !r && i < c->answers.loaded_now.items.n; i++) {
@@ -150,22 +150,23 @@ API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)
 	return &c->answers.step;
 }
 
-/* kmod's line for an action; "" when it prints none. NULL when out of memory. */
-static const char *action_line(struct coldplug *c, struct arena *arena, const struct action *a)
+/* The line that modprobe prints for an action; "" when it prints none. NULL when out of memory. all:
+ * also for what is loaded. */
+static const char *action_line(struct machine *m, bool all, struct arena *arena, const struct action *a)
 {
-	uint32_t id = c->machine.expander.objects.items[a->object].module;
-	const char *name = modules_name(&c->machine.modules, id);
-	const char *params = expander_params(&c->machine.expander, a);
-	const struct module *m = modules_get(&c->machine.modules, id);
+	uint32_t id = m->expander.objects.items[a->object].module;
+	const char *name = modules_name(&m->modules, id);
+	const char *params = expander_params(&m->expander, a);
+	const struct module *module = modules_get(&m->modules, id);
 
-	if (!params || !m)
+	if (!params || !module)
 		return NULL;
-	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && expander_is_loaded(&c->machine.expander, id))
+	if (!all && expander_is_loaded(&m->expander, id))
 		return "";
 	if (a->command)
 		return arena_printf(arena, "install %s %s\n", a->command->value, params);
-	if (m->path) {
-		const char *path = moddir_file(&c->machine.dir, arena, c->machine.root.path, m->path);
+	if (module->path) {
+		const char *path = moddir_file(&m->dir, arena, m->root.path, module->path);
 
 		return path ? arena_printf(arena, "insmod %s %s\n", path, params) : NULL;
 	}
@@ -175,12 +176,14 @@ static const char *action_line(struct coldplug *c, struct arena *arena, const st
 API int coldplug_plan_text(struct coldplug *c, char **ret)
 {
 	_cleanup_arena_ struct arena arena = {};
+	bool all = has_flag(c, COLDPLUG_IGNORE_LOADED);
 	struct intern lines = {};
 	ARRAY(char) text = {};
 	int r = 0;
 
 	for (size_t i = 0; !r && i < c->machine.expander.actions.n; i++) {
-		const char *line = action_line(c, &arena, &c->machine.expander.actions.items[i]);
+		const char *line =
+			action_line(&c->machine, all, &arena, &c->machine.expander.actions.items[i]);
 		uint32_t known = lines.n;
 		size_t n;
 
@@ -273,13 +276,13 @@ static int push_withheld(struct coldplug *c, const struct withheld *w)
 	return push_request(c, &c->machine.expander.requests.items[w->request], reason, w->rule);
 }
 
-/* Options count for the module and for the aliases it was reached through. */
-static bool option_counts(struct coldplug *c, uint32_t id, const char *key)
+/* Whether an options line is the module's: it may name an alias the module was reached through. */
+static bool option_counts(struct machine *m, uint32_t id, const char *key)
 {
-	if (!strcmp(key, modules_name(&c->machine.modules, id)))
+	if (!strcmp(key, modules_name(&m->modules, id)))
 		return true;
-	for (size_t i = 0; i < c->machine.expander.objects.n; i++) {
-		const struct object *o = &c->machine.expander.objects.items[i];
+	for (size_t i = 0; i < m->expander.objects.n; i++) {
+		const struct object *o = &m->expander.objects.items[i];
 
 		if (o->module == id && o->via && !strcmp(o->via, key))
 			return true;
@@ -299,7 +302,7 @@ static int push_rules(struct coldplug *c, uint32_t id)
 			rule);
 	for (size_t i = 0; !r && i < c->machine.config.rules[RULE_OPTIONS].n; i++) {
 		rule = &c->machine.config.rules[RULE_OPTIONS].items[i];
-		if (option_counts(c, id, rule->key))
+		if (option_counts(&c->machine, id, rule->key))
 			r = push_reason(c,
 					(struct coldplug_reason){ .why = COLDPLUG_WHY_OPTION,
 								  .pattern = rule->value },
@@ -309,14 +312,13 @@ static int push_rules(struct coldplug *c, uint32_t id)
 }
 
 /* "alias NAME off" withholds no module, but a name. */
-static bool is_withheld(struct coldplug *c, const struct withheld *w, uint32_t id, const char *name)
+static bool is_withheld(struct machine *m, const struct withheld *w, uint32_t id, const char *name)
 {
 	char asked[LIMIT_ALIAS + 1];
 
 	if (w->module != MODULE_NONE)
 		return w->module == id;
-	return normalise_alias(c->machine.expander.requests.items[w->request].text, asked) &&
-		!strcmp(asked, name);
+	return normalise_alias(m->expander.requests.items[w->request].text, asked) && !strcmp(asked, name);
 }
 
 API int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list)
@@ -335,7 +337,7 @@ API int64_t coldplug_why(struct coldplug *c, const char *module, const struct co
 		if (c->machine.expander.reasons.items[i].module == id)
 			r = push_planner_reason(c, &c->machine.expander.reasons.items[i]);
 	for (size_t i = 0; !r && i < c->machine.expander.withheld.n; i++)
-		if (is_withheld(c, &c->machine.expander.withheld.items[i], id, name))
+		if (is_withheld(&c->machine, &c->machine.expander.withheld.items[i], id, name))
 			r = push_withheld(c, &c->machine.expander.withheld.items[i]);
 	if (!r && c->answers.reasons.n && id != INTERN_NONE)
 		r = push_rules(c, id);
@@ -343,14 +345,14 @@ API int64_t coldplug_why(struct coldplug *c, const char *module, const struct co
 	return r < 0 ? r : (int64_t)c->answers.reasons.n;
 }
 
-static bool is_in_sysfs(struct coldplug *c, const char *devpath, const char *name)
+static bool is_in_sysfs(const struct rootfs *root, const char *devpath, const char *name)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
 
 	if (asprintf(&path, "sys%s%s", devpath, name) < 0)
 		return true;
-	fd = rootfs_openat(&c->machine.root, path, O_PATH | O_NOFOLLOW);
+	fd = rootfs_openat(root, path, O_PATH | O_NOFOLLOW);
 	return fd >= 0;
 }
 
@@ -362,38 +364,38 @@ API int64_t coldplug_undriven(struct coldplug *c, const char *const **list)
 	for (uint32_t i = 0; !r && i < c->wanted.devices.devpaths.n; i++) {
 		const char *devpath = intern_string(&c->wanted.devices.devpaths, i);
 
-		if (is_in_sysfs(c, devpath, "") && !is_in_sysfs(c, devpath, "/driver"))
+		if (is_in_sysfs(&c->machine.root, devpath, "") &&
+		    !is_in_sysfs(&c->machine.root, devpath, "/driver"))
 			r = array_push(&c->answers.undriven, devpath);
 	}
 	*list = c->answers.undriven.items;
 	return r < 0 ? r : (int64_t)c->answers.undriven.n;
 }
 
-static bool is_same_withheld(const struct coldplug *c, const struct withheld *a, const struct withheld *b)
+static bool is_same_withheld(const struct expander *x, const struct withheld *a, const struct withheld *b)
 {
 	if (a->module != MODULE_NONE || b->module != MODULE_NONE)
 		return a->module == b->module;
-	return !strcmp(c->machine.expander.requests.items[a->request].text,
-		       c->machine.expander.requests.items[b->request].text);
+	return !strcmp(x->requests.items[a->request].text, x->requests.items[b->request].text);
 }
 
-/* Modules, and the names that are off: each once. */
-static bool is_first_withheld(const struct coldplug *c, size_t i)
+/* Whether a module, or a name that is off, is not listed before. */
+static bool is_first_withheld(const struct expander *x, size_t i)
 {
-	const struct withheld *list = c->machine.expander.withheld.items;
+	const struct withheld *list = x->withheld.items;
 
 	for (size_t k = 0; k < i; k++)
-		if (is_same_withheld(c, &list[k], &list[i]))
+		if (is_same_withheld(x, &list[k], &list[i]))
 			return false;
 	return true;
 }
 
-static size_t count_withheld(const struct coldplug *c)
+static size_t count_withheld(const struct expander *x)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->machine.expander.withheld.n; i++)
-		n += is_first_withheld(c, i);
+	for (size_t i = 0; i < x->withheld.n; i++)
+		n += is_first_withheld(x, i);
 	return n;
 }
 
@@ -408,7 +410,7 @@ API int64_t coldplug_withheld(struct coldplug *c, const char *const **names)
 			? modules_name(&c->machine.modules, w->module)
 			: c->machine.expander.requests.items[w->request].text;
 
-		if (is_first_withheld(c, i))
+		if (is_first_withheld(&c->machine.expander, i))
 			r = array_push(&c->answers.withheld, name);
 	}
 	*names = c->answers.withheld.items;
@@ -483,7 +485,7 @@ API void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret)
 		.declined = c->loading.totals[LOAD_DECLINED],
 		.failed = c->loading.totals[LOAD_FAILED] + c->wanted.not_found,
 		.skipped = c->loading.totals[LOAD_SKIPPED],
-		.withheld = count_withheld(c),
+		.withheld = count_withheld(&c->machine.expander),
 		.lost = c->log.lost,
 		.start_us = c->loading.start_us,
 		.end_us = c->loading.end_us,

@@ -21,7 +21,7 @@
 #include "uevent/udev.h"
 #include "uevent/wait-for.h"
 
-/* What the caller has set. */
+/* Set by the caller. */
 struct settings {
 	struct machine_paths paths;
 	char *unpacked; /* a recording's temporary directory, which is removed at the end, or NULL */
@@ -41,7 +41,7 @@ struct settings {
 	void *kernel_data;
 };
 
-/* What has been planned and handed over, and what came of it. */
+/* The plan: what was handed over to the loading process, and the results. */
 struct loading {
 	struct loader *loader;
 	struct plan batch;		   /* made, not handed over yet */
@@ -92,7 +92,7 @@ struct monitor {
 	volatile sig_atomic_t reload;
 };
 
-/* What was handed out last. */
+/* What the last calls have returned pointers to. */
 struct answers {
 	struct coldplug_step step;
 	char *step_path; /* its path */
@@ -130,7 +130,7 @@ static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 	return c->settings.flags & 1u << flag;
 }
 
-/* Reads what everything else needs, at the first call; 0 or -errno. A monitor remembers what it has read. */
+/* Opens the machine at the first call; 0 or -errno. A monitor keeps its fingerprint. */
 static inline int context_open(struct coldplug *c)
 {
 	return machine_open(&c->machine, c->monitor.monitoring ? &c->monitor.fingerprint : NULL);

@@ -2,18 +2,20 @@
 /*
  * One name at a time, as modprobe(8) does it: in this process, one load after the other.
  *
- * The loads of coldplug_run() are made by a process of their own, because a thread inside finit_module(2)
- * cannot be killed and a boot must not wait for it. Whoever runs modprobe is to wait, and its exit code tells
- * how it went: the kernel's request_module() runs it in the middle of another module's init. So here nothing
- * is forked and no thread started: that would cost more than all the rest of such a call, and bring nothing,
- * since what one name needs is a chain, of which each waits for the one before.
+ * The loads of coldplug_run() are made by a process of their own, because a thread inside
+ * finit_module(2) cannot be killed and a boot must not wait for it. A caller of modprobe does wait, and
+ * learns from the exit code how it went: the kernel's request_module() runs modprobe in the middle of
+ * another module's init. So nothing is forked here and no thread is started: that would cost more than
+ * the rest of such a call and gain nothing, since the modules that one name needs are a chain, in which
+ * each load waits for the one before.
  *
- * Nothing is shared with anybody's loading process, no lock, no file and no socket, so it gets on while the
- * module that asked is still in its init there. If both want the same module, the kernel makes one of them
- * wait for the other's verdict (add_unformed_module()), as it does for two of kmod's modprobe.
+ * Nothing is shared with a loading process, no lock, no file and no socket, so an insertion makes
+ * progress while the module that requested it is still in its init there. If both want the same module,
+ * the kernel has one of them wait for the result of the other (add_unformed_module()), as it does for
+ * two calls of kmod's modprobe.
  *
- * Whether a module is in the kernel is asked when its turn comes, at /sys/module/NAME/initstate: other
- * processes load too, and an install command may have.
+ * Whether a module is in the kernel is read from /sys/module/NAME/initstate when its turn comes: other
+ * processes load modules too, and so may an install command.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -33,16 +35,17 @@ API const char *coldplug_module_directory(struct coldplug *c)
 }
 
 struct insertion {
-	struct coldplug *c;
+	struct coldplug *c; /* for flags and reports */
+	struct machine *m;
 	struct kernel kernel;
 	uint32_t request;
 };
 
 static bool in_kernel(struct insertion *in, uint32_t module)
 {
-	const char *name = modules_name(&in->c->machine.modules, module);
+	const char *name = modules_name(&in->m->modules, module);
 
-	if (modules_is_builtin(&in->c->machine.modules, module) > 0)
+	if (modules_is_builtin(&in->m->modules, module) > 0)
 		return true;
 	return in->kernel.ops->initstate(in->kernel.data, &in->kernel.root, name) == INITSTATE_LIVE;
 }
@@ -77,7 +80,7 @@ static int report_failed_command(struct insertion *in, const struct step *step,
 static int do_step(struct insertion *in, const struct action *a, struct load_result *result)
 {
 	struct step step;
-	int r = expander_fill_step(&in->c->machine.expander, a, &step);
+	int r = expander_fill_step(&in->m->expander, a, &step);
 
 	if (r < 0)
 		return r;
@@ -92,24 +95,24 @@ static int do_step(struct insertion *in, const struct action *a, struct load_res
 	return error_of(result);
 }
 
-/* How modprobe would print it: nothing, if it has neither a file nor a command. */
+/* Reports an action as modprobe prints it: not at all when it has neither a file nor a command. */
 static int report_action(struct insertion *in, const struct action *a)
 {
 	struct coldplug *c = in->c;
 	_cleanup_arena_ struct arena arena = {};
-	uint32_t id = c->machine.expander.objects.items[a->object].module;
-	const struct module *m = modules_get(&c->machine.modules, id);
+	uint32_t id = in->m->expander.objects.items[a->object].module;
+	const struct module *m = modules_get(&in->m->modules, id);
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_INSMOD,
-				    .module = modules_name(&c->machine.modules, id) };
+				    .module = modules_name(&in->m->modules, id) };
 
-	act.params = expander_params(&c->machine.expander, a);
+	act.params = expander_params(&in->m->expander, a);
 	if (!m || !act.params)
 		return -ENOMEM;
 	if (a->command) {
 		act.kind = COLDPLUG_ACT_INSTALL;
 		act.command = a->command->value;
 	} else if (m->path) {
-		act.path = moddir_file(&c->machine.dir, &arena, c->machine.root.path, m->path);
+		act.path = moddir_file(&in->m->dir, &arena, in->m->root.path, m->path);
 		if (!act.path)
 			return -ENOMEM;
 	} else if (a->builtin) {
@@ -120,11 +123,11 @@ static int report_action(struct insertion *in, const struct action *a)
 	return context_report(c, &act);
 }
 
-/* 0, or what ends this match. What is only somebody's softdep may fail. */
+/* 0, or the error that ends this match. A module that is only a softdep may fail. */
 static int carry_out(struct insertion *in, const struct action *a, struct load_result *result)
 {
 	struct coldplug *c = in->c;
-	uint32_t module = c->machine.expander.objects.items[a->object].module;
+	uint32_t module = in->m->expander.objects.items[a->object].module;
 	int r;
 
 	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && in_kernel(in, module)) {
@@ -141,10 +144,11 @@ static int carry_out(struct insertion *in, const struct action *a, struct load_r
 	return a->required ? r : 0;
 }
 
-/* Why nothing came of a match: blacklisted is no error, "off" and module_blacklist= are. */
+/* The error for a match that gave no action: a blacklisted module is none, "off" and module_blacklist=
+ * are. */
 static int why_withheld(struct insertion *in, const struct lookup_match *match)
 {
-	const struct expander *x = &in->c->machine.expander;
+	const struct expander *x = &in->m->expander;
 
 	for (size_t i = x->withheld.n; i-- > 0;) {
 		const struct withheld *w = &x->withheld.items[i];
@@ -161,17 +165,17 @@ static int insert_match(struct insertion *in, const struct lookup_match *match, 
 {
 	struct coldplug *c = in->c;
 	enum request_result decision = REQUEST_PRESENT;
-	size_t first = c->machine.expander.actions.n;
+	size_t first = in->m->expander.actions.n;
 	int r;
 
 	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && in_kernel(in, match->module))
 		return has_flag(c, COLDPLUG_FIRST_TIME) ? WAS_THERE : 0;
-	r = expander_expand(&c->machine.expander, in->request, match, &decision);
+	r = expander_expand(&in->m->expander, in->request, match, &decision);
 	if (!r && decision == REQUEST_WITHHELD)
 		return why_withheld(in, match);
-	for (size_t i = first; !r && i < c->machine.expander.actions.n; i++) {
-		/* Options may be looked up, but no action is added meanwhile. */
-		struct action a = c->machine.expander.actions.items[i];
+	for (size_t i = first; !r && i < in->m->expander.actions.n; i++) {
+		/* A copy: carrying it out may look up options, but adds no action. */
+		struct action a = in->m->expander.actions.items[i];
 
 		r = carry_out(in, &a, result);
 	}
@@ -182,7 +186,7 @@ static int report_end(struct insertion *in, const struct lookup_match *match, in
 		      const struct load_result *result)
 {
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_FAILED,
-				    .module = modules_name(&in->c->machine.modules, match->module),
+				    .module = modules_name(&in->m->modules, match->module),
 				    .error = -r,
 				    .message = result->message[0] ? result->message : NULL };
 
@@ -208,20 +212,20 @@ static int look_up(struct insertion *in, const char *name, const char *params)
 		flags |= REQUEST_IGNORE_COMMAND;
 	if (name[0] == '/' || !strncmp(name, "./", 2)) {
 		flags |= REQUEST_EXACT;
-		r = machine_name_of_path(&c->machine, name, of_path);
+		r = machine_name_of_path(in->m, name, of_path);
 		name = of_path;
 	}
-	id = r > 0 ? expander_look_up(&c->machine.expander, name, params, flags) : 0;
+	id = r > 0 ? expander_look_up(&in->m->expander, name, params, flags) : 0;
 	if (r <= 0 || id < 0)
 		return id < 0 ? (int)id : r == -ENOMEM ? r : -ENOENT;
 	in->request = (uint32_t)id;
-	return c->machine.expander.matches.items.n ? 1 : -ENOENT;
+	return in->m->expander.matches.items.n ? 1 : -ENOENT;
 }
 
-/* Opens what an insertion needs; 1 when the name means something. */
+/* Opens what an insertion needs and looks the name up; 1 when it has matches. */
 static int begin(struct insertion *in, const char *name, const char *params)
 {
-	int r = machine_open_for_one(&in->c->machine);
+	int r = machine_open_for_one(in->m);
 
 	if (r < 0)
 		return r;
@@ -235,14 +239,14 @@ static int begin(struct insertion *in, const char *name, const char *params)
 
 API int coldplug_insert(struct coldplug *c, const char *name, const char *params)
 {
-	struct insertion in = { .c = c };
+	struct insertion in = { .c = c, .m = &c->machine };
 	int r = begin(&in, name, params);
 
 	if (r < 0)
 		return r;
 	r = 0;
-	for (size_t i = 0; i < c->machine.expander.matches.items.n; i++) {
-		struct lookup_match match = c->machine.expander.matches.items.items[i];
+	for (size_t i = 0; i < in.m->expander.matches.items.n; i++) {
+		struct lookup_match match = in.m->expander.matches.items.items[i];
 		struct load_result result = {};
 
 		r = insert_match(&in, &match, &result);
@@ -256,13 +260,13 @@ API int coldplug_insert(struct coldplug *c, const char *name, const char *params
 
 API int coldplug_match(struct coldplug *c, const char *name)
 {
-	struct insertion in = { .c = c };
+	struct insertion in = { .c = c, .m = &c->machine };
 	int r = begin(&in, name, NULL);
 
-	for (size_t i = 0; r >= 0 && i < c->machine.expander.matches.items.n; i++) {
-		uint32_t module = c->machine.expander.matches.items.items[i].module;
+	for (size_t i = 0; r >= 0 && i < in.m->expander.matches.items.n; i++) {
+		uint32_t module = in.m->expander.matches.items.items[i].module;
 		struct coldplug_act act = { .kind = COLDPLUG_ACT_MATCH,
-					    .module = modules_name(&c->machine.modules, module) };
+					    .module = modules_name(&in.m->modules, module) };
 
 		r = context_report(c, &act);
 	}

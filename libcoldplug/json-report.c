@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The plan, and the front's half of the report, as JSON: man/coldplug-report.5 is its description. */
+/* The plan, and the front's half of the report, as JSON: see coldplug-report(5). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,25 +21,22 @@ static void put_rule(struct json *j, const struct rule *rule)
 		json_number(j, "line", rule->origin.line);
 }
 
-static void put_devices(struct json *j, struct coldplug *c)
+static void put_devices(struct json *j, const struct device_set *set)
 {
 	json_open(j, "devices", '[');
-	for (uint32_t i = 0; i < c->wanted.devices.devpaths.n; i++) {
+	for (uint32_t i = 0; i < set->devpaths.n; i++) {
 		json_open(j, NULL, '{');
-		json_string(j, "path", intern_string(&c->wanted.devices.devpaths, i));
+		json_string(j, "path", intern_string(&set->devpaths, i));
 		json_open(j, "aliases", '[');
-		for (uint32_t k = c->wanted.devices.first.items[i]; k != CLAIM_NONE;
-		     k = c->wanted.devices.claims.items[k].next)
-			json_string(j, NULL,
-				    intern_string(&c->wanted.devices.aliases,
-						  c->wanted.devices.claims.items[k].alias));
+		for (uint32_t k = set->first.items[i]; k != CLAIM_NONE; k = set->claims.items[k].next)
+			json_string(j, NULL, intern_string(&set->aliases, set->claims.items[k].alias));
 		json_close(j, ']');
 		json_close(j, '}');
 	}
 	json_close(j, ']');
 }
 
-static void put_requests(struct json *j, struct coldplug *c)
+static void put_requests(struct json *j, struct machine *m)
 {
 	static const char *const results[] = {
 		[REQUEST_PLANNED] = "planned",	 [REQUEST_NOTHING] = "nothing",
@@ -48,8 +45,8 @@ static void put_requests(struct json *j, struct coldplug *c)
 	};
 
 	json_open(j, "requests", '[');
-	for (size_t i = 0; i < c->machine.expander.requests.n; i++) {
-		const struct request *request = &c->machine.expander.requests.items[i];
+	for (size_t i = 0; i < m->expander.requests.n; i++) {
+		const struct request *request = &m->expander.requests.items[i];
 
 		json_open(j, NULL, '{');
 		json_string(j, "alias", request->text);
@@ -64,7 +61,7 @@ static void put_requests(struct json *j, struct coldplug *c)
 	json_close(j, ']');
 }
 
-static void put_reason(struct json *j, struct coldplug *c, const struct reason *reason)
+static void put_reason(struct json *j, struct machine *m, const struct reason *reason)
 {
 	static const char *const kinds[] = {
 		[REASON_REQUEST] = "request",
@@ -76,11 +73,11 @@ static void put_reason(struct json *j, struct coldplug *c, const struct reason *
 	json_open(j, NULL, '{');
 	json_string(j, "kind", kinds[reason->kind]);
 	if (reason->kind == REASON_REQUEST) {
-		json_string(j, "alias", c->machine.expander.requests.items[reason->request].text);
+		json_string(j, "alias", m->expander.requests.items[reason->request].text);
 		if (reason->pattern)
 			json_string(j, "pattern", reason->pattern);
 	} else {
-		json_string(j, "by", modules_name(&c->machine.modules, reason->by));
+		json_string(j, "by", modules_name(&m->modules, reason->by));
 	}
 	put_rule(j, reason->rule);
 	json_close(j, '}');
@@ -92,18 +89,18 @@ struct by_module {
 	uint32_t *next;	 /* by reason */
 };
 
-static int gather_reasons(struct coldplug *c, struct by_module *b)
+static int gather_reasons(struct machine *m, struct by_module *b)
 {
-	size_t n = c->machine.expander.reasons.n;
+	size_t n = m->expander.reasons.n;
 
-	b->first = malloc((c->machine.modules.items.n + 1) * sizeof(*b->first));
+	b->first = malloc((m->modules.items.n + 1) * sizeof(*b->first));
 	b->next = malloc((n + 1) * sizeof(*b->next));
 	if (!b->first || !b->next)
 		return -ENOMEM;
-	for (size_t i = 0; i < c->machine.modules.items.n; i++)
+	for (size_t i = 0; i < m->modules.items.n; i++)
 		b->first[i] = UINT32_MAX;
 	for (size_t i = n; i-- > 0;) {
-		uint32_t module = c->machine.expander.reasons.items[i].module;
+		uint32_t module = m->expander.reasons.items[i].module;
 
 		b->next[i] = b->first[module];
 		b->first[module] = (uint32_t)i;
@@ -111,8 +108,9 @@ static int gather_reasons(struct coldplug *c, struct by_module *b)
 	return 0;
 }
 
-/* The edges of all steps stand one behind the other, in the order of the steps. */
-static void put_edges(struct json *j, struct coldplug *c, uint32_t id, size_t first)
+/* The edges of a step begin at first: those of all steps are stored one after the other, in the order
+ * of the steps. */
+static void put_edges(struct json *j, struct machine *m, uint32_t id, size_t first)
 {
 	static const struct {
 		const char *key;
@@ -121,17 +119,17 @@ static void put_edges(struct json *j, struct coldplug *c, uint32_t id, size_t fi
 
 	for (size_t k = 0; k < ARRAY_SIZE(lists); k++) {
 		json_open(j, lists[k].key, '[');
-		for (size_t i = 0; i < c->machine.planner.steps.items[id].n_edges; i++) {
-			const struct step_edge *e = &c->machine.planner.edges.items[first + i];
+		for (size_t i = 0; i < m->planner.steps.items[id].n_edges; i++) {
+			const struct step_edge *e = &m->planner.edges.items[first + i];
 
 			if ((e->kind == EDGE_HARD) == lists[k].hard)
-				json_string(j, NULL, c->machine.planner.steps.items[e->on].name);
+				json_string(j, NULL, m->planner.steps.items[e->on].name);
 		}
 		json_close(j, ']');
 	}
 }
 
-static void put_step(struct json *j, struct coldplug *c, uint32_t id, size_t first_edge,
+static void put_step(struct json *j, struct machine *m, uint32_t id, size_t first_edge,
 		     const struct by_module *reasons)
 {
 	static const char *const kinds[] = {
@@ -139,30 +137,30 @@ static void put_step(struct json *j, struct coldplug *c, uint32_t id, size_t fir
 		[STEP_COMMAND] = "command",
 		[STEP_ABSENT] = "absent",
 	};
-	const struct step *s = &c->machine.planner.steps.items[id];
-	uint32_t module = c->machine.planner.step_module.items[id];
+	const struct step *s = &m->planner.steps.items[id];
+	uint32_t module = m->planner.step_module.items[id];
 	_cleanup_arena_ struct arena arena = {};
 
 	json_open(j, NULL, '{');
 	json_string(j, "module", s->name);
 	json_string(j, "kind", kinds[s->kind]);
 	if (s->path)
-		json_string(j, "path", machine_path(&c->machine, &arena, s->path));
+		json_string(j, "path", machine_path(m, &arena, s->path));
 	json_string(j, "params", s->params);
 	if (s->command) {
 		json_string(j, "command", s->command);
 		json_string(j, "command_from", s->origin);
 	}
 	json_number(j, "priority", s->priority);
-	put_edges(j, c, id, first_edge);
+	put_edges(j, m, id, first_edge);
 	json_open(j, "reasons", '[');
 	for (uint32_t i = reasons->first[module]; i != UINT32_MAX; i = reasons->next[i])
-		put_reason(j, c, &c->machine.expander.reasons.items[i]);
+		put_reason(j, m, &m->expander.reasons.items[i]);
 	json_close(j, ']');
 	json_close(j, '}');
 }
 
-static void put_withheld(struct json *j, struct coldplug *c)
+static void put_withheld(struct json *j, struct machine *m)
 {
 	static const char *const kinds[] = {
 		[WITHHELD_BLACKLIST] = "blacklist",
@@ -171,16 +169,16 @@ static void put_withheld(struct json *j, struct coldplug *c)
 	};
 
 	json_open(j, "withheld", '[');
-	for (size_t i = 0; i < c->machine.expander.withheld.n; i++) {
-		const struct withheld *w = &c->machine.expander.withheld.items[i];
+	for (size_t i = 0; i < m->expander.withheld.n; i++) {
+		const struct withheld *w = &m->expander.withheld.items[i];
 
 		json_open(j, NULL, '{');
 		json_string(j, "module",
-			    w->module == MODULE_NONE ? NULL : modules_name(&c->machine.modules, w->module));
-		json_string(j, "alias", c->machine.expander.requests.items[w->request].text);
+			    w->module == MODULE_NONE ? NULL : modules_name(&m->modules, w->module));
+		json_string(j, "alias", m->expander.requests.items[w->request].text);
 		json_string(j, "rule", kinds[w->kind]);
 		if (w->kind == WITHHELD_FORBIDDEN)
-			json_string(j, "named", modules_name(&c->machine.modules, w->cause));
+			json_string(j, "named", modules_name(&m->modules, w->cause));
 		put_rule(j, w->rule);
 		json_close(j, '}');
 	}
@@ -191,7 +189,7 @@ static int put_plan(struct json *j, struct coldplug *c)
 {
 	struct by_module reasons = {};
 	size_t first_edge = 0;
-	int r = gather_reasons(c, &reasons);
+	int r = gather_reasons(&c->machine, &reasons);
 
 	if (!r) {
 		json_open(j, NULL, '{');
@@ -200,15 +198,15 @@ static int put_plan(struct json *j, struct coldplug *c)
 		json_string(j, "release", c->machine.release);
 		json_string(j, "root", c->machine.root.path[0] ? c->machine.root.path : "/");
 		json_number(j, "start_us", (int64_t)c->loading.start_us);
-		put_devices(j, c);
-		put_requests(j, c);
+		put_devices(j, &c->wanted.devices);
+		put_requests(j, &c->machine);
 		json_open(j, "steps", '[');
 		for (uint32_t id = 0; id < c->machine.planner.steps.n; id++) {
-			put_step(j, c, id, first_edge, &reasons);
+			put_step(j, &c->machine, id, first_edge, &reasons);
 			first_edge += c->machine.planner.steps.items[id].n_edges;
 		}
 		json_close(j, ']');
-		put_withheld(j, c);
+		put_withheld(j, &c->machine);
 		json_close(j, '}');
 	}
 	free(reasons.first);

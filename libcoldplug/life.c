@@ -14,7 +14,7 @@
 
 #define API __attribute__((visibility("default")))
 
-/* A device that appears in several steps (virtio, USB) has its next one within a few ms. */
+/* A device that appears in several stages (virtio, USB) reaches the next one within a few ms. */
 #define QUIET_US 200000
 /* Nearly all loads are faster, those of adapters that scan a bus included. */
 #define STUCK_US 5000000
@@ -62,7 +62,7 @@ static void free_contents(struct coldplug *c)
 
 void context_reset(struct coldplug *c, bool keep_aliases)
 {
-	/* A loading process that was given nothing yet is as good as new. */
+	/* A loading process that was given nothing yet is kept. */
 	if (c->loading.handed)
 		loader_free(c->loading.loader);
 	if (c->loading.handed)

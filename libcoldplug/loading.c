@@ -14,8 +14,8 @@
 
 #define API __attribute__((visibility("default")))
 
-/* Since 5.17 every load waits for all asynchronous probes (commit 67d6212afda2); before, and for a
- * module without any of its own, there is nothing to spare. */
+/* Since 5.17 every load waits for all asynchronous probes (commit 67d6212afda2). Before that,
+ * async_probe gains nothing. */
 static bool kernel_synchronizes(void)
 {
 	unsigned long major, minor;
@@ -48,7 +48,7 @@ API int coldplug_start(struct coldplug *c)
 	options.async_probe = context_async_probe(c);
 	r = loader_start(&c->loading.loader, &options);
 	if (r < 0) {
-		log_error(&c->log, "the loading process cannot be started: %s", strerror(-r));
+		log_error(&c->log, "cannot start the loading process: %s", strerror(-r));
 		return r;
 	}
 	report_open(c);
@@ -62,11 +62,12 @@ API int64_t coldplug_plan(struct coldplug *c)
 
 	if (r < 0)
 		return r;
-	/* One batch at a time: what is planned and not handed over would be lost to the next. */
+	/* One batch at a time: the next one would replace what is planned and not handed over yet. */
 	if (c->loading.batch.n_steps && !has_flag(c, COLDPLUG_DRY_RUN))
 		return -EBUSY;
-	/* An adapter sleeps for seconds while it scans its bus. Who waits for the root's disk has it start when
-	 * nothing urgent is left; where only the end of all counts, the rest is better done meanwhile. */
+	/* An adapter sleeps for seconds while it scans its bus. Where a disk is waited for, its driver
+	 * starts when nothing urgent is left; where only the end of all loads counts, the others are
+	 * better done meanwhile. */
 	c->machine.planner.hold_nothing = !c->waiting.waits.specs.n;
 	r = planner_finish_batch(&c->machine.planner, &c->loading.batch);
 	if (r < 0)
@@ -96,11 +97,11 @@ API int coldplug_load(struct coldplug *c)
 	c->loading.handed += c->loading.batch.n_steps;
 	c->monitor.active_us = clock_now_us();
 	c->loading.batch = (struct plan){};
-	/* While the loads begin: it takes its time to write down. */
+	/* This takes some time, in which the loads begin. */
 	return report_send_head(c);
 }
 
-/* Whether a module is in the kernel, as far as results tell. */
+/* Whether a module is in the kernel, as far as is known. */
 static bool is_there(void *userdata, const char *name)
 {
 	struct coldplug *c = userdata;
@@ -118,7 +119,7 @@ static bool is_there(void *userdata, const char *name)
 		 c->loading.results.items[step - 1].outcome == LOAD_ALREADY);
 }
 
-/* "Unknown symbol" without saying which helps nobody. */
+/* Completes "Unknown symbol", which the kernel says without naming the symbol. */
 static void explain_enoent(struct coldplug *c, struct loader *loader, const struct step *step,
 			   struct load_result *result)
 {
@@ -132,11 +133,12 @@ static void explain_enoent(struct coldplug *c, struct loader *loader, const stru
 			 ": %s is in module %s, which is not loaded", missing.symbol, missing.module);
 	else
 		return;
-	/* The report is the loading process's. If that has gone, the message is here all the same. */
+	/* The loading process writes the report. When it has ended, the result has the message all the
+	 * same. */
 	(void)loader_annotate(loader, result->step, result->message);
 }
 
-/* A module that was removed since its step ended (its event came first) is not there. */
+/* A module may have been removed since its step ended, and the event came first: then it is not loaded. */
 static void note_module(struct coldplug *c, uint32_t module, const struct load_result *result)
 {
 	uint32_t *step = &c->machine.expander.step_of.items[module];
@@ -145,7 +147,7 @@ static void note_module(struct coldplug *c, uint32_t module, const struct load_r
 		return;
 	if (result->outcome == LOAD_DONE || result->outcome == LOAD_ALREADY)
 		c->machine.expander.loaded.items[module] = 1;
-	/* Who stays tries again what failed when something comes that wants it. */
+	/* A monitor tries a failed module again when another device wants it. */
 	else if (c->monitor.monitoring)
 		*step = 0;
 }
@@ -230,7 +232,7 @@ int loading_set_aside(struct loading *l, const struct planner *p)
 	return r;
 }
 
-/* Only notes them: a signal's handler may come in the middle of anything. */
+/* Only sets a flag: it may be called from a signal handler. */
 API void coldplug_cancel(struct coldplug *c)
 {
 	c->waiting.cancelled = 1;
@@ -262,7 +264,7 @@ API int coldplug_finish(struct coldplug *c)
 	if (c->settings.report_path && !c->loading.report_error && r < 0)
 		log_error(&c->log, "%s: report not written: %s", c->settings.report_path, strerror(-r));
 	context_take_results(c);
-	/* It has ended, and its end of the socket would be readable for ever. The next plan gets another. */
+	/* It has ended, and its socket would stay readable. The next plan starts another one. */
 	loader_free(c->loading.loader);
 	c->loading.loader = NULL;
 	return r;

@@ -2,15 +2,17 @@
 /*
  * Orphaned loads.
  *
- * A monitor runs for days: after each burst of events it forgets what it has read, planned and done, and begins
- * afresh. A load may be in flight then, and may never return: an insmod that hangs in the kernel must not keep the
- * daemon from reading its configuration, from finding what was lost, or from staying small. So what is in flight is
- * set aside: its loading process with all it has, and a copy of each of its steps that has no result yet, which is
- * enough to report the result when it comes. New plans go to another loading process.
+ * A monitor runs for days: after each burst of events it forgets what it has read, planned and done,
+ * and begins afresh. A load may be in flight then, and may never return: an insmod that hangs in the
+ * kernel must not keep the daemon from reading its configuration, from finding what was lost, or from
+ * staying small. So what is in flight is set aside: its loading process with all it has, and a copy of
+ * each of its steps that has no result yet, which is enough to report the result when it comes. New
+ * plans go to another loading process.
  *
- * No step of a new plan can wait for an orphan. A request that would have to is deferred (expander_set_busy()): it has
- * no steps, its alias stays new, and when what it waits for has ended all devices are looked at again. So nothing is
- * tried twice, and there are never more orphans than modules.
+ * No step of a new plan can wait for an orphan. A request that would have to is deferred
+ * (expander_set_busy()): it has no steps, its alias stays new, and when what it waits for has ended all
+ * devices are looked at again. So nothing is tried twice, and there are never more orphans than
+ * modules.
  */
 #include "libcoldplug/orphans.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Loads in flight that their plan has been forgotten of: a loading process with all it has, and a copy of each of its
- * steps that has no result yet. */
+/* Loads in flight that their plan has been forgotten of: a loading process with all it has, and a copy
+ * of each of its steps that has no result yet. */
 #pragma once
 
 #include "base/arena.h"
@@ -21,7 +21,8 @@ struct orphans {
 	ARRAY(struct orphan *) items;
 };
 
-/* Takes over a loader that has n steps in hand, with their results so far. 0, or -ENOMEM and nothing was done. */
+/* Takes over a loader that has n steps in hand, with their results so far. 0, or -ENOMEM and nothing
+ * was done. */
 int orphans_add(struct orphans *o, struct loader *loader, const struct step *steps,
 		const struct load_result *results, size_t n);
 
@@ -31,8 +32,8 @@ int orphans_mark(const struct orphans *o, struct expander *x);
 /* A step without a result by its number among all of them; NULL: there are no more. */
 const struct step *orphans_step(const struct orphans *o, size_t i);
 
-/* Takes the results that are there: fn is called with the number of the step, which is forgotten afterwards. How many
- * there were, or -errno. */
+/* Takes the results that are there: fn is called with the number of the step, which is forgotten
+ * afterwards. How many there were, or -errno. */
 int orphans_take(struct orphans *o,
 		 void (*fn)(void *userdata, struct loader *loader, size_t i,
 			    const struct load_result *result),

@@ -47,7 +47,8 @@ static const char *entry_name(const char *path)
 	return path + strspn(path, "/");
 }
 
-/* Where the kernel has its modules is nobody's business: 0 for each digit, as others than root see it. */
+/* The addresses of modules are a secret of the kernel: 0 for each digit, as users other than root see
+ * them. */
 static void hide_addresses(char *text, size_t size)
 {
 	char *end = text + size;
@@ -76,7 +77,7 @@ static int write_file(struct record *r, const char *name, const struct file_byte
 			       .mode = 0644 };
 	const char *moddir = r->m->dir.path;
 
-	/* The indexes' ages decide which is used; of all else the time is of no interest. */
+	/* Which of the indexes is used depends on their age; the time of all other files does not matter. */
 	if (moddir && !strncmp(e.name, moddir, strlen(moddir)))
 		e.mtime = file->mtime;
 	return tar_write(r->file.f, &e);
@@ -121,14 +122,15 @@ static int add_link(struct record *r, const char *path)
 			 &(struct tar_entry){ .name = entry_name(path), .link = target, .mode = 0777 });
 }
 
-/* What masks another file does so also below a root that has no /dev/null. */
+/* A link that masks a file is recorded as one: it does so also below a root without /dev/null. */
 static int add_conf(struct record *r, const char *path)
 {
 	return conf_file_is_mask(&r->m->root, path) ? add_link(r, path)
 						    : add_file(r, path, LIMIT_CONFIG_FILE);
 }
 
-/* The device's own files; uevent is the text of that file, which only the asker reads, or NULL. */
+/* The files of a device; uevent is the text of its "uevent" file, which only another process reads, or
+ * NULL. */
 static int write_device(struct record *r, const char *devpath, const char *uevent)
 {
 	static const char *const links[] = { "driver", "subsystem" };
@@ -172,7 +174,7 @@ static int note_device(void *userdata, const char *devpath, const char *alias)
 	return intern_add(&r->devices, devpath, strlen(devpath)) == INTERN_NONE ? -ENOMEM : 0;
 }
 
-/* Of each device the whole file is wanted. */
+/* Has the whole file read. */
 static int ask_device(void *userdata, const char *question)
 {
 	struct record *r = userdata;
@@ -194,7 +196,7 @@ static int take_uevent(void *userdata, const struct ask_answer *answer)
 	return add_device(r, devpath, answer->data);
 }
 
-/* What is to be asked is begun with; see record_take(). */
+/* Starts to read the "uevent" files; see record_take(). */
 static int begin_devices(struct record *r)
 {
 	return walk_devices(&r->m->root, true, r->m->log, note_device, ask_device, r) ?: asker_go(&r->asker);
@@ -207,7 +209,7 @@ static int end_devices(struct record *r, unsigned int patience_ms)
 	r->asker.give_up_ms = patience_ms;
 	k = asker_wait(&r->asker, take_uevent, r);
 	asker_free(&r->asker);
-	/* Those without a "uevent" file, or one that nobody can read. */
+	/* Devices without a "uevent" file, or with one that cannot be read. */
 	for (uint32_t i = 0; !k && i < r->devices.n; i++)
 		k = add_device(r, intern_string(&r->devices, i), NULL);
 	return k;
@@ -245,8 +247,8 @@ static int add_modprobe_conf(void *userdata, const struct rootfs *root, const ch
 	return add_conf(userdata, path);
 }
 
-/* What was named by hand (--config) is found below the unpacked root where it is looked for without: under a name
- * that keeps its place, also in front of modules.softdep or behind it. */
+/* A file that the user named (--config) is put where it is found in the unpacked root without that
+ * option, under a name that keeps its place in the order, before modules.softdep or after it. */
 static int add_named_conf(void *userdata, const struct rootfs *root, const char *path, bool optional)
 {
 	struct record *r = userdata;
@@ -319,8 +321,8 @@ static int append(struct record *r, const char *s, size_t n)
 	return array_append(&r->events, s, n);
 }
 
-/* So that a line is a line: a backslash as two, a newline (a processor's MODALIAS ends in one) as "\n". All
- * other bytes as they are. read_line() is the way back. */
+/* Escapes what would end a line: a backslash becomes two, a newline (a processor's MODALIAS ends in
+ * one) "\n". All other bytes stay as they are. read_line() reverses it. */
 static int append_escaped(struct record *r, const char *s)
 {
 	int k = 0;
@@ -336,7 +338,7 @@ static int append_escaped(struct record *r, const char *s)
 	return k;
 }
 
-/* Nothing at all is a lone backslash: an empty line is the end of the event. */
+/* An empty string becomes a single backslash, since an empty line ends the event. */
 static int append_line(struct record *r, const char *s)
 {
 	return (*s ? append_escaped(r, s) : append(r, "\\", 1)) ?: append(r, "\n", 1);
@@ -378,7 +380,7 @@ struct unpacker {
 	struct log *log;
 };
 
-/* mkdir -p of what is in front of a name's last part, none of it through a link that leads out. */
+/* Makes the directories that a name is in; links do not lead out of the root. */
 static int make_parents(const struct rootfs *root, const char *name)
 {
 	char path[PATH_MAX];
@@ -449,8 +451,8 @@ int record_unpack(const char *path, int dirfd, struct log *log)
 	return r;
 }
 
-/* A line, without its escapes and with a NUL in place of the newline, to *to, which may be where it is read
- * from; where the next one begins. */
+/* Copies a line to *to, which may be where it is read from, without its escapes and with a NUL in place
+ * of the newline. Returns where the next line begins. */
 static char *read_line(char *p, const char *end, char **to)
 {
 	for (; p < end && *p != '\n'; p++) {
@@ -467,7 +469,7 @@ static char *read_line(char *p, const char *end, char **to)
 	return p + 1;
 }
 
-/* One event's lines, up to the empty one, in the kernel's form. */
+/* The lines of one event, up to the empty one, in the form the kernel sends. */
 static char *next_event(char **rest, size_t *size)
 {
 	char *start = *rest, *end = strstr(start, "\n\n"), *to = start;
@@ -497,7 +499,7 @@ int record_each_event(const struct rootfs *root, struct log *log,
 		struct uevent e;
 
 		if (text[0] != '@' || uevent_parse(text + head, size - head, &e, &why) < 0)
-			log_lost(log, "/" EVENTS_FILE ": an entry is not an event: %s", why);
+			log_lost(log, "/" EVENTS_FILE ": invalid event, ignored: %s", why);
 		else
 			r = fn(userdata, &e, strtoull(text + 1, NULL, 10));
 	}

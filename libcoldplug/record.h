@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A machine in a file: the part of sysfs that matters, the release's index files, the configuration, the
- * command line and what is loaded, as a tar archive that unpacked is a root. */
+/* A recording: the part of sysfs that matters, the release's index files, the configuration, the
+ * command line and what is loaded, in a tar archive that makes a root directory when it is unpacked. */
 #pragma once
 
 #include "engine/machine.h"
@@ -8,20 +8,21 @@
 
 struct record;
 
-/* Begins the file (a temporary one beside it) with what the machine shows now. Devices are asked (uevent/ask.h);
- * record_take() takes the answers that are there, when the descriptor (or -errno) is readable. */
+/* Begins the file (a temporary one beside it) with the present state of the machine. The "uevent" files
+ * are read by another process (uevent/ask.h); record_take() takes the answers that are there, when
+ * record_fd() is readable. */
 int record_begin(struct record **ret, struct machine *m, const char *path);
 int record_fd(struct record *r);
 int record_take(struct record *r);
 /* Notes an event of the run; time since the context's start. */
 int record_event(struct record *r, const struct uevent *e, uint64_t time_us);
-/* Waits for the answers that are missing (for each device so long; it is recorded without its "uevent" file
- * then), writes the events and puts the file in its place; frees r in any case. */
+/* Waits for the answers that are missing, for each device at most so long (then it is recorded without
+ * its "uevent" file), writes the events and puts the file in its place; frees r in any case. */
 int record_end(struct record *r, unsigned int patience_ms);
 /* Leaves no file. NULL is fine. */
 void record_abort(struct record *r);
 
-/* Unpacks a recording below dir. Errors are told to log. */
+/* Unpacks a recording below dir. Errors are reported to log. */
 int record_unpack(const char *path, int dirfd, struct log *log);
 /* The events of an unpacked one: fn for each. 0 also when there are none. */
 int record_each_event(const struct rootfs *root, struct log *log,

@@ -19,25 +19,28 @@
 #define API __attribute__((visibility("default")))
 
 struct removal {
-	struct coldplug *c;
+	struct coldplug *c; /* for flags and reports */
+	struct machine *m;
 	struct kernel kernel;
 	unsigned int wait_ms;
 	unsigned int depth, visits; /* softdeps may name each other */
 };
 
+static const char *name_of(const struct removal *rm, uint32_t module)
+{
+	return modules_name(&rm->m->modules, module);
+}
+
 static int report(struct removal *rm, enum coldplug_act_kind kind, uint32_t module, int error)
 {
-	struct coldplug_act act = { .kind = kind,
-				    .module = modules_name(&rm->c->machine.modules, module),
-				    .error = error };
+	struct coldplug_act act = { .kind = kind, .module = name_of(rm, module), .error = error };
 
 	return context_report(rm->c, &act);
 }
 
 static enum initstate state_of(struct removal *rm, uint32_t module)
 {
-	return rm->kernel.ops->initstate(rm->kernel.data, &rm->kernel.root,
-					 modules_name(&rm->c->machine.modules, module));
+	return rm->kernel.ops->initstate(rm->kernel.data, &rm->kernel.root, name_of(rm, module));
 }
 
 /* -errno: -ENOENT when it is not in the kernel, or the kernel cannot unload. */
@@ -46,8 +49,7 @@ static int refcount(struct removal *rm, uint32_t module)
 	char path[LIMIT_NAME + 32], text[24];
 	int r;
 
-	snprintf(path, sizeof(path), "sys/module/%.255s/refcnt",
-		 modules_name(&rm->c->machine.modules, module));
+	snprintf(path, sizeof(path), "sys/module/%.255s/refcnt", name_of(rm, module));
 	r = rm->kernel.ops->read(rm->kernel.data, &rm->kernel.root, path, text, sizeof(text));
 	return r < 0 ? r : (int)strtol(text, NULL, 10);
 }
@@ -61,8 +63,7 @@ static int delete_module(struct removal *rm, uint32_t module)
 
 	if (has_flag(rm->c, COLDPLUG_FORCE_REMOVE))
 		flags |= O_TRUNC;
-	while ((r = k->ops->delete_module(k->data, modules_name(&rm->c->machine.modules, module), flags)) ==
-		       -EAGAIN &&
+	while ((r = k->ops->delete_module(k->data, name_of(rm, module), flags)) == -EAGAIN &&
 	       waited < rm->wait_ms) {
 		if (ms > rm->wait_ms - waited)
 			ms = rm->wait_ms - waited;
@@ -85,11 +86,11 @@ static int remove_itself(struct removal *rm, uint32_t module)
 
 static int run_command(struct removal *rm, uint32_t module, const struct rule *rule)
 {
-	const char *name = modules_name(&rm->c->machine.modules, module);
+	const char *name = name_of(rm, module);
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_REMOVE, .module = name };
 	struct kernel_command command = { .module = name, .foreground = true };
 	struct kernel_output output = {};
-	int r = expander_fill_command(&rm->c->machine.expander, rule->value, "", &command.command);
+	int r = expander_fill_command(&rm->m->expander, rule->value, "", &command.command);
 
 	if (r < 0)
 		return r;
@@ -112,7 +113,7 @@ static bool ends_all(int r)
 	return r == -ENOMEM || r == -ECANCELED || r == -ELOOP;
 }
 
-/* Only what makes going on senseless counts, unless the others are in the way of what comes next. */
+/* An error ends it only when it would end all, or when the others are in the way of what comes next. */
 static int remove_list(struct removal *rm, const uint32_t *objects, uint32_t n, bool in_the_way)
 {
 	while (n-- > 0) {
@@ -135,8 +136,7 @@ static int list_holders(struct removal *rm, uint32_t module, struct object_list 
 	char path[LIMIT_NAME + 32];
 	int64_t id = 0;
 
-	snprintf(path, sizeof(path), "sys/module/%.255s/holders",
-		 modules_name(&rm->c->machine.modules, module));
+	snprintf(path, sizeof(path), "sys/module/%.255s/holders", name_of(rm, module));
 	if (rootfs_opendir(&rm->kernel.root, path, &dir) < 0)
 		return 0;
 	while (id >= 0 && (de = readdir(dir))) {
@@ -144,9 +144,8 @@ static int list_holders(struct removal *rm, uint32_t module, struct object_list 
 
 		if (de->d_name[0] == '.')
 			continue;
-		match.module = modules_id(&rm->c->machine.modules, de->d_name, strlen(de->d_name));
-		id = match.module == MODULE_NONE ? -ENOMEM
-						 : expander_object(&rm->c->machine.expander, &match);
+		match.module = modules_id(&rm->m->modules, de->d_name, strlen(de->d_name));
+		id = match.module == MODULE_NONE ? -ENOMEM : expander_object(&rm->m->expander, &match);
 		if (id >= 0 && array_push(&list->items, (uint32_t)id) < 0)
 			id = -ENOMEM;
 	}
@@ -163,10 +162,10 @@ static int remove_holders(struct removal *rm, uint32_t module)
 	return r;
 }
 
-/* Errors are not the asker's, who has got what was asked for. */
+/* Their errors are no errors of the removal: the module that was named is gone. */
 static int remove_unused(struct removal *rm, uint32_t module)
 {
-	const struct module *m = modules_get(&rm->c->machine.modules, module);
+	const struct module *m = modules_get(&rm->m->modules, module);
 	const uint32_t *deps = m ? m->deps : NULL;
 	uint32_t n = m ? m->n_deps : 0;
 	int r = m ? 0 : -ENOMEM;
@@ -180,7 +179,7 @@ static int remove_unused(struct removal *rm, uint32_t module)
 static int check_presence(struct removal *rm, uint32_t module, bool asked)
 {
 	enum initstate state;
-	int r = modules_is_builtin(&rm->c->machine.modules, module);
+	int r = modules_is_builtin(&rm->m->modules, module);
 
 	if (r != 0)
 		return r < 0 ? r : asked ? report(rm, COLDPLUG_ACT_NOT_REMOVABLE, module, 0) ?: -ENOENT : 0;
@@ -192,14 +191,14 @@ static int check_presence(struct removal *rm, uint32_t module, bool asked)
 	return report(rm, COLDPLUG_ACT_NOT_THERE, module, 0) ?: -ENOENT;
 }
 
-/* The module, between what goes before and what goes after it. */
+/* Removes the module itself, and the dependencies that are unused then. */
 static int remove_module(struct removal *rm, uint32_t module)
 {
 	int r;
 
 	if (!has_flag(rm->c, COLDPLUG_IGNORE_LOADED) && !rm->wait_ms && refcount(rm, module) > 0)
 		return report(rm, COLDPLUG_ACT_IN_USE, module, 0) ?: -EBUSY;
-	/* With its holders it may have gone already. */
+	/* It may have gone with its holders. */
 	r = refcount(rm, module) == -ENOENT ? 0 : remove_itself(rm, module);
 	return r < 0 ? r : remove_unused(rm, module);
 }
@@ -208,9 +207,8 @@ static int remove_with_softdeps(struct removal *rm, uint32_t module, const struc
 				bool asked)
 {
 	struct softdeps s = {};
-	int r = has_flag(rm->c, COLDPLUG_IGNORE_INSTALL)
-		? 0
-		: expander_softdeps(&rm->c->machine.expander, module, &s);
+	int r = has_flag(rm->c, COLDPLUG_IGNORE_INSTALL) ? 0
+							 : expander_softdeps(&rm->m->expander, module, &s);
 
 	if (r < 0)
 		return r;
@@ -227,18 +225,19 @@ static int remove_with_softdeps(struct removal *rm, uint32_t module, const struc
 	return r ?: remove_list(rm, s.pre, s.n_pre, false);
 }
 
-/* What is not removed at once (a dry run, a command, a module in use) can come up for ever. */
+/* A module that is not removed at once (a dry run, a command, one in use) can come up again and again. */
 static int check_depth(struct removal *rm, uint32_t module)
 {
 	if (rm->depth < LIMIT_SOFTDEP_DEPTH && rm->visits++ < LIMIT_STEPS)
 		return 0;
-	log_error(&rm->c->log, "%s: the softdeps do not end", modules_name(&rm->c->machine.modules, module));
+	log_error(&rm->c->log, "%s: its softdeps are nested too deeply, or form a cycle",
+		  name_of(rm, module));
 	return -ELOOP;
 }
 
 static int remove_object(struct removal *rm, uint32_t object, bool holders, bool asked)
 {
-	const struct object *o = &rm->c->machine.expander.objects.items[object];
+	const struct object *o = &rm->m->expander.objects.items[object];
 	uint32_t module = o->module;
 	const struct rule *command = NULL;
 	int r = check_depth(rm, module);
@@ -248,8 +247,7 @@ static int remove_object(struct removal *rm, uint32_t object, bool holders, bool
 	if (!has_flag(rm->c, COLDPLUG_IGNORE_INSTALL))
 		command = o->remove;
 	if (!has_flag(rm->c, COLDPLUG_IGNORE_INSTALL) && !command)
-		command = config_match(&rm->c->machine.config, RULE_REMOVE,
-				       modules_name(&rm->c->machine.modules, module));
+		command = config_match(&rm->m->config, RULE_REMOVE, name_of(rm, module));
 	rm->depth++;
 	r = remove_with_softdeps(rm, module, command, holders, asked);
 	rm->depth--;
@@ -258,21 +256,21 @@ static int remove_object(struct removal *rm, uint32_t object, bool holders, bool
 
 API int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_ms)
 {
-	struct removal rm = { .c = c, .wait_ms = wait_ms };
+	struct removal rm = { .c = c, .m = &c->machine, .wait_ms = wait_ms };
 	int64_t id;
-	int r = machine_open_for_one(&c->machine);
+	int r = machine_open_for_one(rm.m);
 
 	if (r < 0)
 		return r;
 	context_kernel(c, &rm.kernel);
-	id = expander_look_up(&c->machine.expander, name, NULL, 0);
+	id = expander_look_up(&rm.m->expander, name, NULL, 0);
 	if (id < 0)
 		return (int)id;
-	r = c->machine.expander.matches.items.n					   ? 0
-		: c->machine.expander.requests.items[id].result == REQUEST_INVALID ? -EINVAL
-										   : -ENOENT;
-	for (size_t i = 0; !r && i < c->machine.expander.matches.items.n; i++) {
-		id = expander_object(&c->machine.expander, &c->machine.expander.matches.items.items[i]);
+	if (rm.m->expander.requests.items[id].result == REQUEST_INVALID)
+		return -EINVAL;
+	r = rm.m->expander.matches.items.n ? 0 : -ENOENT;
+	for (size_t i = 0; !r && i < rm.m->expander.matches.items.n; i++) {
+		id = expander_object(&rm.m->expander, &rm.m->expander.matches.items.items[i]);
 		r = id < 0 ? (int)id
 			   : remove_object(&rm, (uint32_t)id, has_flag(c, COLDPLUG_REMOVE_HOLDERS), true);
 	}

@@ -81,7 +81,7 @@ API int coldplug_set_recording(struct coldplug *c, const char *path)
 	if (asprintf(&dir, "%s/coldplug-replay.XXXXXX", tmp && *tmp ? tmp : "/tmp") < 0)
 		return -ENOMEM;
 	if (!mkdtemp(dir)) {
-		log_error(&c->log, "%s: cannot be made: %s", dir, strerror(errno));
+		log_error(&c->log, "%s: cannot be created: %s", dir, strerror(errno));
 		return -errno;
 	}
 	c->settings.unpacked = steal_ptr(dir);
@@ -152,7 +152,7 @@ API int coldplug_wait_for(struct coldplug *c, const char *spec)
 	int r = wait_list_add(&c->waiting.waits, spec);
 
 	if (r == -EOPNOTSUPP)
-		log_error(&c->log, "%s: this coldplug is built without libblkid and cannot look for it",
+		log_error(&c->log, "%s: cannot be looked for, since coldplug was built without libblkid",
 			  spec);
 	if (r > 0)
 		log_warning(&c->log, "%s: only udev makes this path", spec);
@@ -165,7 +165,7 @@ API int coldplug_prepare_mount(struct coldplug *c, const char *spec)
 
 	c->waiting.mounts.types = c->waiting.mounts.one_will_do = true;
 	if (r == -EOPNOTSUPP)
-		log_warning(&c->log, "%s: this coldplug is built without libblkid and cannot look for it",
+		log_warning(&c->log, "%s: cannot be looked for, since coldplug was built without libblkid",
 			    spec);
 	return r < 0 ? r : 0;
 }

@@ -22,7 +22,7 @@
 #define RAMFS_MAGIC 0x858458f6
 #define TMPFS_MAGIC 0x01021994
 
-/* Of every request that is made here. */
+/* The flags of every request that is made here. */
 static uint32_t request_flags(const struct coldplug *c)
 {
 	uint32_t flags = has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
@@ -50,7 +50,7 @@ static const char *event_key(void *userdata, const char *key, size_t *len)
 	return value;
 }
 
-/* The alias without the newline that some have. */
+/* The alias without the newline that a processor's ends in. */
 static const char *event_alias(const struct uevent *e, char alias[LIMIT_ALIAS + 1])
 {
 	snprintf(alias, LIMIT_ALIAS + 1, "%.*s", (int)strcspn(e->modalias, "\n"), e->modalias);
@@ -87,7 +87,7 @@ int context_walk(struct coldplug *c)
 		return r;
 	r = walk_devices(&c->machine.root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device,
 			 ask_device, c);
-	/* Who walks again and again says so once. */
+	/* It is reported once, although there may be many walks. */
 	if (r < 0 && r != -ENOMEM && !c->wanted.walk_failed)
 		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->machine.root.path, strerror(-r));
 	c->wanted.walk_failed = r < 0;
@@ -120,9 +120,14 @@ static const char *const result_words[] = {
 	[REQUEST_INVALID] = "not an alias, its '[' and ']' do not match; not looked for in",
 };
 
-static void tell_not_found(struct coldplug *c, const struct request *request)
+static const char *modules_directory(const struct machine *m)
 {
-	const char *where = c->machine.dir.path ? c->machine.dir.path : "lib/modules";
+	return m->dir.path ? m->dir.path : "lib/modules";
+}
+
+static void report_not_found(struct coldplug *c, const struct request *request)
+{
+	const char *where = modules_directory(&c->machine);
 
 	c->wanted.not_found++;
 	if (request->origin.line)
@@ -150,7 +155,7 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 	c->wanted.put_off = c->wanted.put_off || request->deferred;
 	if (request->result != REQUEST_NOTHING && request->result != REQUEST_INVALID)
 		return 1;
-	tell_not_found(c, request);
+	report_not_found(c, request);
 	return 0;
 }
 
@@ -188,7 +193,8 @@ static int want_filesystem(struct coldplug *c, struct wait_spec *spec)
 	int r;
 
 	snprintf(alias, sizeof(alias), "fs-%.50s", spec->type);
-	/* What is built in, and what is no file system (LVM2_member), is nothing to say a word about. */
+	/* A type that is built in, or is not a file system's (LVM2_member), is passed over without a
+	 * message. */
 	c->machine.lookup.names_only = true;
 	r = lookup_alias(&c->machine.lookup, alias, &c->answers.matches);
 	c->machine.lookup.names_only = c->wanted.put_off = false;
@@ -289,7 +295,7 @@ static int want_from_cmdline(struct coldplug *c)
 	int r = rootfs_read(&c->machine.root, "proc/cmdline", LIMIT_CMDLINE, &file);
 
 	if (r < 0)
-		return r == -ENOMEM ? r : 0; /* told when it was read for the configuration */
+		return r == -ENOMEM ? r : 0; /* which was reported when it was read for the configuration */
 	rest = file.data;
 	r = 0;
 	while (r >= 0 && cmdline_next(&rest, &arg)) {
@@ -328,8 +334,7 @@ API int coldplug_want_loaded(struct coldplug *c)
 			r = want(c, name, NULL, REQUEST_EXACT, (struct origin){});
 		else
 			log_warning(&c->log, "%s is loaded, but %s/%s has no such module", name,
-				    c->machine.root.path,
-				    c->machine.dir.path ? c->machine.dir.path : "lib/modules");
+				    c->machine.root.path, modules_directory(&c->machine));
 	}
 	return r < 0 ? r : 0;
 }

@@ -7,8 +7,8 @@
 /* Makes requests of the aliases that are new; how many there were, or -errno. */
 int64_t context_request_devices(struct coldplug *c);
 
-/* A walk, whose slow half is done by other processes: context_take_devices() takes the answers that are there. Nothing
- * becomes a request yet. 0 or -errno. */
+/* A walk, whose slow half is done by other processes: context_take_devices() takes the answers that are
+ * there. Nothing becomes a request yet. 0 or -errno. */
 int context_walk(struct coldplug *c);
 int context_take_devices(struct coldplug *c);
 /* The same for the device of an event. */
@@ -17,5 +17,6 @@ int context_add_event(struct coldplug *c, const struct uevent *e);
 /* Wants the modules of the file systems on what is about to be mounted, as far as they are known: once each.
  * 0 or -errno. */
 int context_want_filesystems(struct coldplug *c);
-/* What was put off is to be wanted again: its module may have come, or is not known to be an orphan's any more. */
+/* What was put off is to be wanted again: its module may have come, or is not known to be an orphan's
+ * any more. */
 void context_want_again(struct coldplug *c);

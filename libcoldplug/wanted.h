@@ -25,11 +25,11 @@ struct wanted {
 	struct asker devices_asker;  /* for the "uevent" files of devices */
 };
 
-/* A device with one of its aliases, which becomes a request when it is first seen, and again when a device that had it
- * has gone. Without list nothing is kept of the device. 0 or -ENOMEM. */
+/* A device with one of its aliases, which becomes a request when it is first seen, and again when a
+ * device that had it has gone. Without list nothing is kept of the device. 0 or -ENOMEM. */
 int wanted_add_device(struct wanted *w, const char *devpath, const char *alias, bool list);
-/* Makes requests of the aliases that are new, in bytewise order: the same devices give the same plan. How many there
- * were, or -errno. */
+/* Makes requests of the aliases that are new, in bytewise order: the same devices give the same plan.
+ * How many there were, or -errno. */
 int64_t wanted_request_aliases(struct wanted *w, struct planner *p, uint32_t flags);
 
 /* Before a walk: an alias that was not seen since the last call is new when it is seen again. */

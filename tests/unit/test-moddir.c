@@ -330,12 +330,33 @@ static void values_stay_when_their_index_is_replaced(void **state)
 	tree_free(&w.t);
 }
 
+static void a_modules_path_is_absolute_or_below_the_releases_directory(void **state)
+{
+	static const struct {
+		const char *root, *file, *path;
+	} rows[] = {
+		{ NULL, "kernel/a.ko", "lib/modules/1.0/kernel/a.ko" },
+		{ NULL, "/opt/a.ko", "opt/a.ko" },
+		{ "", "kernel/a.ko", "/lib/modules/1.0/kernel/a.ko" },
+		{ "", "/opt/a.ko", "/opt/a.ko" },
+		{ "/mnt/root", "kernel/a.ko", "/mnt/root/lib/modules/1.0/kernel/a.ko" },
+		{ "/mnt/root", "/opt/a.ko", "/mnt/root/opt/a.ko" },
+	};
+	const struct moddir d = { .path = (char *)"lib/modules/1.0" };
+	struct arena arena = {};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_row_string(i, moddir_file(&d, &arena, rows[i].root, rows[i].file), rows[i].path);
+	arena_free(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_index_that_is_no_good_is_replaced_by_its_text),
 		cmocka_unit_test(an_index_nobody_needs_may_be_missing_but_not_broken),
 		cmocka_unit_test(an_empty_index_of_nothing_is_no_broken_one),
+		cmocka_unit_test(a_modules_path_is_absolute_or_below_the_releases_directory),
 		cmocka_unit_test(each_text_is_read_as_depmod_wrote_it),
 		cmocka_unit_test(a_pattern_too_long_for_kmod_is_left_out_with_its_line),
 		cmocka_unit_test(a_release_is_found_in_lib_or_usr_lib),
