@@ -296,7 +296,7 @@ int record_begin(struct record **ret, struct machine *m, const char *path)
 		return -ENOMEM;
 	r->m = m;
 	asker_init(&r->asker, walk_answer, &m->root, m->log);
-	k = atomic_file_open(&r->file, path) ?: add_machine(r);
+	k = atomic_file_open(&r->file, AT_FDCWD, path) ?: add_machine(r);
 	if (k < 0)
 		record_abort(r);
 	else
