@@ -392,7 +392,7 @@ static void sweep(struct asker *a)
 	a->children.n = n;
 }
 
-static int next_answer(struct asker *a, struct ask_answer *ret)
+static int find_answer(struct asker *a, struct ask_answer *ret)
 {
 	int r = 0;
 
@@ -410,14 +410,15 @@ static int next_answer(struct asker *a, struct ask_answer *ret)
 	return r;
 }
 
-int asker_next(struct asker *a, struct ask_answer *ret)
+/* Takes one answer without blocking: 1, 0 none is there, or -errno. It is valid until the next call. */
+static int take_one(struct asker *a, struct ask_answer *ret)
 {
 	int r;
 
 	if (!a->children.n && !asker_busy(a))
 		return 0;
 	sweep(a);
-	r = next_answer(a, ret);
+	r = find_answer(a, ret);
 	if (!r) {
 		sweep(a);
 		r = asker_go(a);
@@ -431,7 +432,7 @@ int asker_take(struct asker *a, int (*take)(void *userdata, const struct ask_ans
 	struct ask_answer answer;
 	int r;
 
-	while ((r = asker_next(a, &answer)) > 0) {
+	while ((r = take_one(a, &answer)) > 0) {
 		r = take(userdata, &answer);
 		if (r < 0)
 			return r;
@@ -445,7 +446,7 @@ int asker_wait(struct asker *a, int (*take)(void *userdata, const struct ask_ans
 	int r = asker_go(a);
 
 	while (!r && asker_busy(a)) {
-		r = asker_next(a, &answer);
+		r = take_one(a, &answer);
 		if (r > 0)
 			r = take(userdata, &answer);
 		else if (!r && asker_busy(a))

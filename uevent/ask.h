@@ -58,7 +58,7 @@ void asker_init(struct asker *a, ask_fn *fn, const struct rootfs *root, struct l
 /* Who is at work ends, who is stuck does as soon as it can. */
 void asker_free(struct asker *a);
 
-/* A descriptor that polls readable when asker_next() has something to do; made at the first call. -errno. */
+/* A descriptor that polls readable when asker_take() has something to do; made at the first call. -errno. */
 int asker_fd(struct asker *a);
 
 /* Adds a question. One that is not yet begun is not added again; one that somebody is stuck with is asked
@@ -69,9 +69,6 @@ int asker_go(struct asker *a);
 
 /* Whether answers may come, not counting those that were given up. */
 bool asker_busy(const struct asker *a);
-
-/* Takes one answer without blocking: 1, 0 none is there, or -errno. It is valid until the next call. */
-int asker_next(struct asker *a, struct ask_answer *ret);
 
 /* Takes all answers that are there, and hands each to take, whose negative answer ends it. 0 or -errno. */
 int asker_take(struct asker *a, int (*take)(void *userdata, const struct ask_answer *answer), void *userdata);

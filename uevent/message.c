@@ -40,11 +40,8 @@ static void take_variable(struct uevent *e, const char *p)
 		const char *key;
 		const char **place;
 	} keys[] = {
-		{ "ACTION=", &e->action },	   { "DEVPATH=", &e->devpath },
-		{ "SUBSYSTEM=", &e->subsystem },   { "MODALIAS=", &e->modalias },
-		{ "DEVNAME=", &e->devname },	   { "DEVTYPE=", &e->devtype },
-		{ "PARTNAME=", &e->partname },	   { "PARTUUID=", &e->partuuid },
-		{ "SYNTH_UUID=", &e->synth_uuid },
+		{ "ACTION=", &e->action },     { "DEVPATH=", &e->devpath }, { "SUBSYSTEM=", &e->subsystem },
+		{ "MODALIAS=", &e->modalias }, { "DEVNAME=", &e->devname }, { "SYNTH_UUID=", &e->synth_uuid },
 	};
 
 	if (!strncmp(p, "SEQNUM=", 7)) {

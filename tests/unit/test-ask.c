@@ -84,12 +84,7 @@ static void wait_for_all(struct world *w)
 
 static void take_what_is_there(struct world *w)
 {
-	struct ask_answer x;
-	int r;
-
-	while ((r = asker_next(&w->a, &x)) > 0)
-		say(w, &x);
-	assert_int_equal(r, 0);
+	assert_int_equal(asker_take(&w->a, say, w), 0);
 	usleep(10000);
 }
 
