@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the kernel can send is at most 2048 bytes of variables and a header with a path. */
+/* The kernel sends at most 2048 bytes of variables, and a header with a path. */
 #define UEVENT_MESSAGE_MAX 8192
 
 struct uevent {
