@@ -48,7 +48,7 @@ API int coldplug_start(struct coldplug *c)
 	options.async_probe = context_async_probe(c);
 	r = loader_start(&c->loading.loader, &options);
 	if (r < 0) {
-		log_error(&c->log, "the process that loads cannot be started: %s", strerror(-r));
+		log_error(&c->log, "the loading process cannot be started: %s", strerror(-r));
 		return r;
 	}
 	report_open(c);
@@ -198,7 +198,7 @@ static void take_orphan(void *userdata, struct loader *loader, size_t i, const s
 	c->loading.orphan_result = NULL;
 	/* A request was deferred for it. */
 	if (expander_end_busy(&c->machine.expander, step->name))
-		c->settle.walk = true;
+		settle_note_now(&c->settle, SETTLE_WALK_WANTED);
 }
 
 int context_take_results(struct coldplug *c)
@@ -215,7 +215,7 @@ int context_take_results(struct coldplug *c)
 		n += r > 0 ? r : 0;
 	}
 	if (r == -EPIPE)
-		log_error(&c->log, "the process that loads has died");
+		log_error(&c->log, "the loading process has died");
 	if (n)
 		c->monitor.active_us = clock_now_us();
 	return r < 0 ? r : n;

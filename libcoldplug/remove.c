@@ -232,8 +232,7 @@ static int check_depth(struct removal *rm, uint32_t module)
 {
 	if (rm->depth < LIMIT_SOFTDEP_DEPTH && rm->visits++ < LIMIT_STEPS)
 		return 0;
-	log_error(&rm->c->log, "%s: softdeps lead from one to the next without end",
-		  modules_name(&rm->c->machine.modules, module));
+	log_error(&rm->c->log, "%s: the softdeps do not end", modules_name(&rm->c->machine.modules, module));
 	return -ELOOP;
 }
 

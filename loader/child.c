@@ -298,12 +298,12 @@ static void report_all(struct child *c)
 /* Once for each stall. An error here is no news: the last report will tell. */
 static void report_pending(struct child *c)
 {
-	size_t n = pool_n_results(c->pool);
+	struct pool_state state = pool_look(c->pool);
 
-	if (!no_more_comes(c) || c->pending_reported == n + 1 || !pool_stalled(c->pool))
+	if (!no_more_comes(c) || c->pending_reported == state.n_results + 1 || !state.stalled)
 		return;
 	(void)report_write(&c->report, c->pool);
-	c->pending_reported = n + 1;
+	c->pending_reported = state.n_results + 1;
 }
 
 static short wanted_events(const struct child *c)
@@ -348,7 +348,7 @@ static void wait_for_something(struct child *c)
 static void serve(struct child *c)
 {
 	for (;;) {
-		if (no_more_comes(c) && !c->reported && pool_drained(c->pool))
+		if (no_more_comes(c) && !c->reported && pool_look(c->pool).drained)
 			report_all(c);
 		write_front(c);
 		if (c->reported && (c->sock < 0 || (c->done_queued && !c->n_out)))

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/atomic-file.h"
 #include "base/cleanup.h"
 #include "base/detach.h"
 #include "loader/child.h"
@@ -279,17 +279,13 @@ static int open_directory(const char *path, const char **name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* What can be known now need not wait for the end. A device, say /dev/null, would be replaced by a
- * file: no. */
+/* What can be known now need not wait for the end. */
 static int check_target(int dirfd, const char *name)
 {
-	struct stat st;
+	int r = atomic_file_check(dirfd, name);
 
-	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
-		return -EISDIR;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode) &&
-	    !S_ISLNK(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	if (r < 0)
+		return r;
 	return faccessat(dirfd, ".", W_OK, 0) < 0 ? -errno : 0;
 }
 

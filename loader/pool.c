@@ -719,44 +719,19 @@ struct step pool_step(struct pool *p, uint32_t id)
 	return step;
 }
 
-size_t pool_n_steps(struct pool *p)
+struct pool_state pool_look(struct pool *p)
 {
-	size_t n;
+	struct pool_state state;
 
 	pthread_mutex_lock(&p->lock);
-	n = p->steps.n;
+	state = (struct pool_state){
+		.n_steps = p->steps.n,
+		.n_results = p->records.n,
+		.drained = queue_drained(&p->queue),
+		.stalled = p->n_slow && p->queue.n_running == p->n_slow && pick(p) == STEP_NONE,
+	};
 	pthread_mutex_unlock(&p->lock);
-	return n;
-}
-
-size_t pool_n_results(struct pool *p)
-{
-	size_t n;
-
-	pthread_mutex_lock(&p->lock);
-	n = p->records.n;
-	pthread_mutex_unlock(&p->lock);
-	return n;
-}
-
-bool pool_drained(struct pool *p)
-{
-	bool drained;
-
-	pthread_mutex_lock(&p->lock);
-	drained = queue_drained(&p->queue);
-	pthread_mutex_unlock(&p->lock);
-	return drained;
-}
-
-bool pool_stalled(struct pool *p)
-{
-	bool stalled;
-
-	pthread_mutex_lock(&p->lock);
-	stalled = p->n_slow && p->queue.n_running == p->n_slow && pick(p) == STEP_NONE;
-	pthread_mutex_unlock(&p->lock);
-	return stalled;
+	return state;
 }
 
 void pool_free(struct pool *p)

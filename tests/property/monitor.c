@@ -303,7 +303,8 @@ static void without_events_it_walks(void **state)
 
 	m->c->listener.netlink.ops = &no_netlink;
 	start(m);
-	assert_non_null(strstr(m->messages, "the kernel's uevents cannot be had (Operation not permitted)"));
+	assert_non_null(
+		strstr(m->messages, "the kernel's uevents cannot be received (Operation not permitted)"));
 	put_device(m, 1, "card");
 	put_device(m, 2, "broken");
 	/* By itself: the timer is its own. */
@@ -373,7 +374,7 @@ static ssize_t lose_all(void *data, int fd, struct msghdr *msg)
 
 	if (++n_looks % 2)
 		return hear_nothing(m->w, fd, msg);
-	if (m->c->settle.settled && m->c->settle.losses >= 3)
+	if (m->c->settle.phase >= SETTLE_CONFIRMED && m->c->settle.source == SETTLE_OVERRUN)
 		put_device(m, 1, "card");
 	return -ENOBUFS;
 }

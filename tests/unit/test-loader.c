@@ -393,6 +393,7 @@ static void the_report_has_the_head_every_load_and_a_summary(void **state)
 {
 	static const char head[] = "{\"old\":1", head2[] = "{\"version\":1,\"devices\":[1,2]";
 	_cleanup_free_ char *path = NULL, *text = NULL;
+	struct stat st;
 	struct world w;
 
 	setup(&w);
@@ -424,6 +425,8 @@ static void the_report_has_the_head_every_load_and_a_summary(void **state)
 		text, "\"summary\":{\"loaded\":1,\"already\":0,\"declined\":0,\"failed\":2,\"skipped\":1,"));
 	/* m.ko and the report: no temporary file is left. */
 	assert_int_equal(count_files(&w), 2);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
 	teardown(&w);
 }
 
