@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PID 1's decisions as plain data: what has happened goes in (boot_note()), what is to be done next comes out
- * (boot_next()). There is no clock here, no descriptor, no process and no mount, so every decision is a row of a
- * table in tests/unit/test-boot-state.c. The rules stand at the head of boot-state.c.
+ * PID 1's decisions as plain data: what has happened goes in (boot_note()), what is to be done next
+ * comes out (boot_next()). There is no clock here, no descriptor, no process and no mount, so every
+ * decision is a row of a table in tests/unit/test-boot-state.c. The rules stand at the head of
+ * boot-state.c.
  */
 #pragma once
 

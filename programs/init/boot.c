@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PID 1 at work: what boot-state.c decides is done here, and what comes of it goes back there as an event.
+ * PID 1 at work: what boot-state.c decides is done here, and what comes of it goes back there as an
+ * event.
  *
- * The engine and its loading process go on across switch_root until everything has settled; then they empty
- * the initramfs, whose modules they need until then.
+ * The engine and its loading process go on across switch_root until everything has settled; then
+ * they empty the initramfs, whose modules they need until then.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The engine is a child of PID 1. It is a front of the library, as every other caller is: the loading process
- * behind it goes on by itself when it ends. It reports what it finds to PID 1, which decides; the two share a
- * socket of whole messages.
+ * The engine is a child of PID 1. It is a front of the library, as every other caller is: the
+ * loading process behind it goes on by itself when it ends. It reports what it finds to PID 1,
+ * which decides; the two share a socket of whole messages.
  */
 #include <errno.h>
 #include <poll.h>

@@ -93,9 +93,11 @@ static int dry_run(const char *root)
 
 static void help(FILE *to)
 {
-	fputs("coldplug init is PID 1 of an initramfs: it loads modules, mounts the root file system and runs its init.\n\n"
+	fputs("coldplug init is PID 1 of an initramfs: it loads modules, mounts the root file system\n"
+	      "and runs its init.\n\n"
 	      "Usage: as /init of an initramfs, without options: they are on the kernel command line.\n"
-	      "       coldplug init -n [--root DIR]    show what PID 1 would make of the kernel command line\n",
+	      "       coldplug init -n [--root DIR]\n"
+	      "           shows what PID 1 would make of the kernel command line\n",
 	      to);
 }
 
@@ -125,7 +127,8 @@ static void run_if_pid_1(char **argv)
 	if (is_in_initramfs())
 		run_as_pid_1(argv);
 	if (must_not_exit()) {
-		fputs("coldplug init: this is PID 1, but its root is not an initramfs: stopping here; see coldplug-init(8)\n",
+		fputs("coldplug init: this is PID 1, but its root is not an initramfs: stopping here;\n"
+		      "see coldplug-init(8)\n",
 		      stderr);
 		process_stay();
 	}

@@ -130,8 +130,8 @@ int signatures_read(const char *node, struct signatures *ret);
 struct script_environment {
 	const char *root; /* its device, "" while it is not there */
 	const char *type; /* what is on it, "" when that is not known */
-	const char *
-		resume; /* resume=, "" once that has been tried: until then a script must not write to a disk */
+	/* resume=, "" once that has been tried: until then a script must not write to a disk */
+	const char *resume;
 };
 
 /* Runs them one after the other; false when there are none. */

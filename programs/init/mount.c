@@ -209,8 +209,8 @@ static void explain(const char *node, const char *types, const char *given, bool
 		    types);
 	else if (error == -EBUSY)
 		say(3,
-		    "%s is in use, perhaps by multipath or a RAID: then root= has to name the device that was "
-		    "assembled from it",
+		    "%s is in use, perhaps by multipath or a RAID: then root= has to name the device "
+		    "that was assembled from it",
 		    node);
 	else if (error == -EINVAL && given && !strcmp(given, "btrfs"))
 		say(3,
@@ -282,8 +282,8 @@ static int settle_ambivalence(const struct init_options *o, const char *node, co
 	mount_choose_types(o->root_fs_types ? o->root_fs_types : "", signatures, ret, TYPES_MAX);
 	if (!*ret) {
 		say(3,
-		    "%s has more than one signature (%s) and is not mounted: name the right one by rootfstype=, or "
-		    "remove the stale one with wipefs(8)",
+		    "%s has more than one signature (%s) and is not mounted: name the right one by "
+		    "rootfstype=, or remove the stale one with wipefs(8)",
 		    node, signatures);
 		return -EUCLEAN;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PID 1 must not exit: the kernel panics when it does. So it does little itself; the engine runs in a child,
- * and a crash there costs modules, not the machine. Every orphan becomes a child of PID 1: they are reaped
- * wherever PID 1 waits, and it waits in this file only.
+ * PID 1 must not exit: the kernel panics when it does. So it does little itself; the engine runs in
+ * a child, and a crash there costs modules, not the machine. Every orphan becomes a child of PID 1:
+ * they are reaped wherever PID 1 waits, and it waits in this file only.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -73,7 +73,7 @@ void shell_rescue(const struct init_options *o)
 		return;
 	else
 		say(2,
-		    "no root file system could be mounted, and there is no shell to look into it: boot with another "
-		    "root=, or with an initramfs that has a shell (see above)");
+		    "no root file system could be mounted, and there is no shell to look into it: boot with "
+		    "another root=, or with an initramfs that has a shell (see above)");
 	process_give_up(o);
 }

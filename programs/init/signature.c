@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What libblkid sees on a device, right before it is mounted. The engine has asked already; this is for a device
- * of which it could not tell, since libblkid does not choose between two signatures (an ext4 where a reiserfs was
- * before): then neither may be mounted, or the wrong one destroys the other. And it is for a PID 1 without an
- * engine.
+ * What libblkid sees on a device, right before it is mounted. The engine has asked already; this is
+ * for a device of which it could not tell, since libblkid does not choose between two signatures
+ * (an ext4 where a reiserfs was before): then neither may be mounted, or the wrong one destroys the
+ * other. And it is for a PID 1 without an engine.
  *
  * A child does it: libblkid reads what a stranger may have written, and a disk may never answer.
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From the initramfs to the real root. The new root is moved over "/", which is all that can be done with a
- * rootfs: it can be neither unmounted nor pivoted away (Documentation/filesystems/ramfs-rootfs-initramfs.rst).
- * What the initramfs holds in memory is freed by deleting it. The engine does so when it no longer needs it, so
- * nobody waits for that.
+ * From the initramfs to the real root. The new root is moved over "/", which is all that can be
+ * done with a rootfs: it can be neither unmounted nor pivoted away
+ * (Documentation/filesystems/ramfs-rootfs-initramfs.rst). What the initramfs holds in memory is
+ * freed by deleting it. The engine does so when it no longer needs it, so nobody waits for that.
  */
 #include <dirent.h>
 #include <errno.h>

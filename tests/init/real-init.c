@@ -5,7 +5,7 @@
  *
  *	show=FILE	reports the first line of a file
  *	exists=FILE	reports whether it is there
- *	linger		waits until every process that coldplug left has ended, and counts the initramfs's files
+ *	linger		waits for the end of all that coldplug left, and counts the initramfs's files
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What PID 1 makes of a command line, of what is on a disk, of its own crash. Whole boots are in tests/init and
- * tests/vm/pid1. */
+/* What PID 1 makes of a command line, of what is on a disk, of its own crash. Whole boots are in
+ * tests/init and tests/vm/pid1. */
 #include "programs/init/init.h"
 
 #include <errno.h>
@@ -321,7 +321,8 @@ static const char *write_image(const char *name, off_t at, const void *data, siz
 	return path;
 }
 
-/* The last 10 bytes of the first page; and a superblock with 4,096 blocks of 4 KiB and its journal in block 18. */
+/* The last 10 bytes of the first page; and a superblock with 4,096 blocks of 4 KiB and its journal
+ * in block 18. */
 static const char swap_space[] = { 1, 0, 0, 0, (char)0xff, 3 };
 static const char reiserfs[] =
 	"\0\x10\0\0\0\0\0\0\0\0\0\0\x12\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
