@@ -55,8 +55,15 @@ void image_close(struct image *image)
 	blob_release(&image->plain);
 }
 
+bool image_error_is_own(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
+/* r: negative errno. */
 static int complain(struct image_load *how, int r, const char *what)
 {
+	how->own = image_error_is_own(-r);
 	snprintf(how->complaint, sizeof(how->complaint), "%s", what);
 	return r;
 }
@@ -128,11 +135,14 @@ static int make_file(const void *data, size_t size)
 }
 
 /* init_module(2) has no flags. */
-static int load_with_flags(const struct kernel *k, const void *data, size_t size, const char *params)
+static int load_with_flags(const struct kernel *k, const void *data, size_t size, const char *params,
+			   struct image_load *how)
 {
 	_cleanup_close_ int fd = make_file(data, size);
 
-	return fd < 0 ? fd : k->ops->finit_module(k->data, fd, params, k->finit_flags);
+	if (fd < 0)
+		return complain(how, fd, strerror(-fd));
+	return k->ops->finit_module(k->data, fd, params, k->finit_flags);
 }
 
 static int load_plain_bytes(const struct kernel *k, const void *data, size_t size, const char *params,
@@ -143,7 +153,7 @@ static int load_plain_bytes(const struct kernel *k, const void *data, size_t siz
 	if (wrong)
 		return complain(how, -ENOEXEC, wrong);
 	if (k->finit_flags)
-		return load_with_flags(k, data, size, params);
+		return load_with_flags(k, data, size, params, how);
 	return k->ops->init_module(k->data, data, size, params);
 }
 

@@ -15,6 +15,7 @@ struct image {
 
 struct image_load {
 	char complaint[256]; /* what is wrong with the image itself; "": the errno is the kernel's */
+	bool own;	     /* the complaint is about this process: no memory, no descriptor */
 	int refused;	     /* errno of an in-kernel decompression we had to stand in for; 0 */
 };
 
@@ -25,6 +26,9 @@ void image_close(struct image *image);
 /* A compressed image that the kernel does not decompress itself: as bytes, to be closed. 1; 0: it is another one;
  * -errno: it cannot be read or is broken, which image_load() says better. */
 int image_decompress(const struct kernel *k, const struct image *image, struct image *ret);
+
+/* Whether an error of opening or reading a file says something about this process and not about the file. */
+bool image_error_is_own(int error);
 
 /* Gives the image to the kernel: 0 or -errno. how is always written. */
 int image_load(const struct kernel *k, const struct image *image, const char *params, struct image_load *how);

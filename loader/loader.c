@@ -21,7 +21,6 @@
 struct loader {
 	int sock;
 	uint32_t n_submitted;
-	uint32_t n_given; /* results the caller has */
 	struct wire_answer in;
 	size_t n_in;			/* bytes of it read */
 	ARRAY(struct load_result) kept; /* read while finishing */
@@ -231,7 +230,6 @@ int loader_next(struct loader *l, struct load_result *result)
 
 	if (l->n_kept_given < l->kept.n) {
 		*result = l->kept.items[l->n_kept_given++];
-		l->n_given++;
 		return 1;
 	}
 	if (l->finished)
@@ -247,13 +245,7 @@ int loader_next(struct loader *l, struct load_result *result)
 	if (l->in.header.type != WIRE_RESULT)
 		return -EPIPE;
 	*result = l->in.result;
-	l->n_given++;
 	return 1;
-}
-
-size_t loader_pending(const struct loader *l)
-{
-	return l->n_submitted - l->n_given;
 }
 
 int loader_cancel(struct loader *l)

@@ -57,6 +57,8 @@ struct load_result {
 	uint64_t end_us;
 	char message[512]; /* why it failed, one line, with file and value; with LOAD_DONE "" or a
 				* remark: that the kernel refused to decompress it and we did */
+	bool own; /* error is this process's: it had no memory or no descriptor, or was cancelled. Otherwise it
+		   * is the kernel's answer, the command's status, or what is wrong with the file */
 };
 
 struct loader_options {
@@ -82,9 +84,6 @@ int loader_fd(const struct loader *l);
 
 /* 1: *result is one; 0: none now; -EPIPE: the loader's process has died; -errno. Does not block. */
 int loader_next(struct loader *l, struct load_result *result);
-
-/* How many steps submitted have no result yet. */
-size_t loader_pending(const struct loader *l);
 
 /* Replaces the message of a result that was read: the front may know more. 0 or -errno. */
 int loader_annotate(struct loader *l, uint32_t step, const char *message);

@@ -72,6 +72,7 @@ struct record {
 	uint64_t start_us;
 	uint64_t end_us;
 	const char *message;
+	bool own;
 };
 
 struct pool {
@@ -191,6 +192,7 @@ static void record(struct pool *p, const struct load_result *result)
 		.start_us = result->start_us,
 		.end_us = result->end_us,
 		.message = message ? message : "",
+		.own = result->own,
 	};
 }
 
@@ -213,6 +215,7 @@ static void explain_skip(struct pool *p, const struct queue_skip *skip, struct l
 
 	if (skip->reason == SKIP_CANCEL) {
 		result_set(result, LOAD_SKIPPED, ECANCELED, "cancelled");
+		result->own = true;
 		return;
 	}
 	on = &p->steps.items[skip->on];
@@ -703,6 +706,7 @@ static void unpack(const struct record *record, struct load_result *ret)
 		.worker = record->worker,
 		.start_us = record->start_us,
 		.end_us = record->end_us,
+		.own = record->own,
 	};
 	strncpy(ret->message, record->message, sizeof(ret->message) - 1);
 }

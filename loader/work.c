@@ -12,6 +12,7 @@
 
 static void cannot_open(const struct step *step, int error, struct load_result *result)
 {
+	result->own = image_error_is_own(error);
 	if (error == EFBIG)
 		result_set(result, LOAD_FAILED, error,
 			   "%s: larger than the limit of a module (LIMIT_IMAGE, %u MiB)", step->path,
@@ -31,6 +32,7 @@ static void load_until_judged(const struct kernel *k, const struct image *image,
 
 	do {
 		r = image_load(k, image, params, &how);
+		result->own = how.own;
 		if (how.complaint[0]) {
 			result_set(result, LOAD_FAILED, -r, "%s: %s", step->path, how.complaint);
 			return;

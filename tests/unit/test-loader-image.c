@@ -589,8 +589,7 @@ static bool real_module_probes(struct world *w, const char *path, bool *answer)
 	data = file.data;
 	size = file.size;
 	c = compression_of(data, size);
-	if (c != COMPRESSION_NONE && compression_built_in(c) &&
-	    decompress(c, file.data, file.size, LIMIT_IMAGE, &plain) == 0) {
+	if (c != COMPRESSION_NONE && decompress(c, file.data, file.size, LIMIT_IMAGE, &plain) == 0) {
 		data = plain.data;
 		size = plain.size;
 	}
