@@ -2,17 +2,15 @@
 #include "engine/config.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "base/limits.h"
 #include "base/cmdline.h"
+#include "base/limits.h"
+#include "engine/conf-files.h"
 
 const char *const config_default_paths[] = {
 	"/etc/modprobe.d",     "/run/modprobe.d", "/usr/local/lib/modprobe.d",
@@ -249,86 +247,6 @@ int config_parse(struct config *c, char *text, size_t size, const char *file)
 	return r;
 }
 
-/* One file to read. */
-struct conf_file {
-	char *path;
-	const char *name; /* its last part: what it is sorted and masked by */
-};
-
-struct conf_files {
-	struct arena arena;
-	ARRAY(struct conf_file) files;
-};
-
-static int add_file(struct conf_files *list, const char *dir, const char *name)
-{
-	char *path = name ? arena_printf(&list->arena, "%s/%s", dir, name) : arena_strdup(&list->arena, dir);
-	const char *last;
-
-	if (!path)
-		return -ENOMEM;
-	last = strrchr(path, '/');
-	last = last ? last + 1 : path;
-	for (size_t i = 0; i < list->files.n; i++)
-		if (!strcmp(list->files.items[i].name, last))
-			return 0;
-	return array_push(&list->files, { path, last });
-}
-
-static bool is_conf_name(const char *name)
-{
-	size_t n = strlen(name);
-
-	return name[0] != '.' && n >= 6 && !strcmp(name + n - 5, ".conf");
-}
-
-static int add_directory(struct config *c, struct conf_files *list, const char *path, DIR *dir)
-{
-	struct dirent *de;
-	struct stat st;
-	int r = 0;
-
-	while (!r && (de = readdir(dir))) {
-		if (!is_conf_name(de->d_name))
-			continue;
-		if (!fstatat(dirfd(dir), de->d_name, &st, 0) && S_ISDIR(st.st_mode)) {
-			log_warning(c->log, "%s/%s: a directory inside a directory is not read", path,
-				    de->d_name);
-			continue;
-		}
-		r = add_file(list, path, de->d_name);
-	}
-	return r;
-}
-
-static int add_path(struct config *c, const struct rootfs *root, struct conf_files *list, const char *path)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	int r = rootfs_opendir(root, path, &dir);
-
-	if (!r)
-		return add_directory(c, list, path, dir);
-	if (r == -ENOTDIR)
-		return add_file(list, path, NULL);
-	if (r != -ENOENT)
-		log_lost(c->log, "%s: cannot be read: %s", path, strerror(-r));
-	return 0;
-}
-
-static int compare_files(const void *a, const void *b)
-{
-	return strcmp(((const struct conf_file *)a)->name, ((const struct conf_file *)b)->name);
-}
-
-bool config_is_mask(const struct rootfs *root, const char *path)
-{
-	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH | O_NOFOLLOW);
-	char target[16];
-	ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target));
-
-	return n == 9 && !memcmp(target, "/dev/null", 9);
-}
-
 static int read_file(void *userdata, const struct rootfs *root, const char *path, bool optional)
 {
 	_cleanup_file_ struct file_bytes file = {};
@@ -337,7 +255,7 @@ static int read_file(void *userdata, const struct rootfs *root, const char *path
 
 	if (!r)
 		return config_parse(c, file.data, file.size, path);
-	if (r == -ENOMEM || (r == -ENOENT && (optional || config_is_mask(root, path))))
+	if (r == -ENOMEM || (r == -ENOENT && (optional || conf_file_is_mask(root, path))))
 		return r == -ENOMEM ? r : 0;
 	if (r == -EFBIG)
 		log_lost(c->log, "%s: larger than %u bytes, not read", path, LIMIT_CONFIG_FILE);
@@ -346,14 +264,24 @@ static int read_file(void *userdata, const struct rootfs *root, const char *path
 	return 0;
 }
 
+/* modules.softdep and modules.weakdep are sorted in among the others. */
+static int add_moddir(struct conf_files *list, const char *moddir, const char *(*own)[2])
+{
+	(*own)[0] = arena_printf(&list->arena, "/%s/modules.softdep", moddir);
+	(*own)[1] = arena_printf(&list->arena, "/%s/modules.weakdep", moddir);
+	if (!(*own)[0] || !(*own)[1])
+		return -ENOMEM;
+	return conf_files_add(list, (*own)[0]) ?: conf_files_add(list, (*own)[1]);
+}
+
 /* What was named by hand is not below the root: it need not be part of the system looked at. */
 int config_each_file(struct config *c, const struct rootfs *root, const char *const *paths,
 		     const char *moddir, config_file_fn *fn, void *userdata)
 {
 	struct rootfs host = ROOTFS_NONE;
 	const struct rootfs *from = root;
-	struct conf_files list = {};
-	const char *softdep = NULL, *weakdep = NULL;
+	_cleanup_conf_files_ struct conf_files list = {};
+	const char *own[2] = {};
 	int r = 0;
 
 	if (paths) {
@@ -361,24 +289,17 @@ int config_each_file(struct config *c, const struct rootfs *root, const char *co
 		from = &host;
 	}
 	for (paths = paths ? paths : config_default_paths; !r && *paths; paths++)
-		r = add_path(c, from, &list, *paths);
-	if (!r && moddir) {
-		softdep = arena_printf(&list.arena, "/%s/modules.softdep", moddir);
-		weakdep = arena_printf(&list.arena, "/%s/modules.weakdep", moddir);
-		r = softdep && weakdep ? add_file(&list, softdep, NULL) ?: add_file(&list, weakdep, NULL)
-				       : -ENOMEM;
-	}
-	if (list.files.n)
-		qsort(list.files.items, list.files.n, sizeof(*list.files.items), compare_files);
-	for (size_t i = 0; !r && i < list.files.n; i++) {
-		const struct conf_file *f = &list.files.items[i];
-		bool own = softdep && (!strcmp(f->path, softdep) || !strcmp(f->path, weakdep));
+		r = conf_files_scan(&list, from, *paths, c->log);
+	if (!r && moddir)
+		r = add_moddir(&list, moddir, &own);
+	conf_files_sort(&list);
+	for (size_t i = 0; !r && i < list.items.n; i++) {
+		const char *path = list.items.items[i].path;
+		bool is_own = moddir && (!strcmp(path, own[0]) || !strcmp(path, own[1]));
 
-		r = fn(userdata, own ? root : from, f->path, own);
+		r = fn(userdata, is_own ? root : from, path, is_own);
 	}
 	rootfs_close(&host);
-	array_free(&list.files);
-	arena_free(&list.arena);
 	return r;
 }
 

@@ -67,9 +67,6 @@ int config_parse(struct config *c, char *text, size_t size, const char *file);
 /* The kernel command line; text is changed. */
 int config_parse_cmdline(struct config *c, char *text);
 
-/* A link to /dev/null masks a file; the root it is looked up in may have no /dev. */
-bool config_is_mask(const struct rootfs *root, const char *path);
-
 void config_free(struct config *c);
 
 /* The first rule of this kind whose pattern matches name (fnmatch), or NULL. */

@@ -128,8 +128,8 @@ static int read_text(struct text_reader *t, enum moddir_index which, const struc
 	return r;
 }
 
-/* 1: built, 0: there is no such text, -ENOMEM. */
-static int build_from_text(struct moddir *d, enum moddir_index which, struct moddir_source *s)
+/* 1: built, *n_keys says of how many; 0: there is no such text; -ENOMEM. */
+static int build_from_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, size_t *n_keys)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_file_ struct file_bytes file = {};
@@ -150,6 +150,7 @@ static int build_from_text(struct moddir *d, enum moddir_index which, struct mod
 	}
 	t.path = path;
 	r = read_text(&t, which, &file);
+	*n_keys = builder.entries.n;
 	if (!r)
 		r = index_builder_finish(&builder, &s->built, &size);
 	index_builder_free(&builder);
@@ -171,8 +172,15 @@ static int64_t mtime_of(struct moddir *d, const char *name)
 	return fd < 0 || fstat(fd, &st) < 0 ? INT64_MIN : st.st_mtime;
 }
 
+/* What a .bin that cannot be used is. */
+enum bin_state {
+	BIN_BROKEN,
+	BIN_MISSING,
+	BIN_EMPTY, /* what depmod writes when it has no key for it */
+};
+
 /* Maps the .bin. 1 when it can be used; 0 when not, why says why. */
-static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_source *s, bool *missing,
+static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_source *s, enum bin_state *state,
 		   char *why, size_t size)
 {
 	_cleanup_free_ char *path = NULL;
@@ -182,7 +190,7 @@ static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_sour
 	if (asprintf(&path, "/%s/%s", d->path, files[which].bin) < 0)
 		return -ENOMEM;
 	r = rootfs_map(d->root, path, LIMIT_INDEX, &file);
-	*missing = r == -ENOENT;
+	*state = r == -ENOENT ? BIN_MISSING : BIN_BROKEN;
 	if (r < 0) {
 		snprintf(why, size, "%s: %s", path, r == -ENOENT ? "missing" : strerror(-r));
 		return 0;
@@ -191,6 +199,8 @@ static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_sour
 		snprintf(why, size, "%s: older than %s", path, files[which].text);
 		r = 0;
 	} else if (index_open(&s->index, file.data, file.size) < 0) {
+		if (!file.size && !files[which].needed)
+			*state = BIN_EMPTY;
 		snprintf(why, size, "%s: broken at byte %u: %s", path, s->index.bad_offset, s->index.bad);
 		r = 0;
 	} else {
@@ -201,18 +211,22 @@ static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_sour
 	return r;
 }
 
-/* Falls back to the text; a missing index that is not needed and has no text either is no news. */
-static int use_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, bool missing,
+/* Falls back to the text. An index that is not needed may be missing when there is no text either, and an empty one
+ * is right when the text has no key. */
+static int use_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, enum bin_state state,
 		    const char *why)
 {
-	int r = build_from_text(d, which, s);
+	size_t n_keys = 0;
+	int r = build_from_text(d, which, s, &n_keys);
 
 	if (r < 0)
 		return r;
 	s->state = r ? SOURCE_OPEN : SOURCE_ABSENT;
-	if (r)
+	if (state == BIN_EMPTY && !n_keys)
+		log_debug(d->log, "%s, and there are no entries for it", why);
+	else if (r)
 		log_warning(d->log, "%s; using %s", why, files[which].text);
-	else if (files[which].needed || !missing)
+	else if (files[which].needed || state == BIN_BROKEN)
 		log_lost(d->log, "%s, and there is no %s", why, files[which].text);
 	else
 		log_debug(d->log, "%s, and there is no %s", why, files[which].text);
@@ -223,7 +237,7 @@ static int open_source(struct moddir *d, enum moddir_index which)
 {
 	struct moddir_source *s = &d->sources[which];
 	char why[512];
-	bool missing;
+	enum bin_state state;
 	int r;
 
 	if (s->state != SOURCE_UNOPENED)
@@ -232,14 +246,14 @@ static int open_source(struct moddir *d, enum moddir_index which)
 		s->state = SOURCE_ABSENT;
 		return 0;
 	}
-	r = map_bin(d, which, s, &missing, why, sizeof(why));
+	r = map_bin(d, which, s, &state, why, sizeof(why));
 	if (r < 0)
 		return r;
 	if (r > 0) {
 		s->state = SOURCE_OPEN;
 		return 0;
 	}
-	return use_text(d, which, s, missing, why);
+	return use_text(d, which, s, state, why);
 }
 
 /* A broken place was met in the middle of a lookup. */
@@ -251,7 +265,7 @@ static int replace_broken(struct moddir *d, enum moddir_index which)
 	snprintf(why, sizeof(why), "/%s/%s: broken at byte %u: %s", d->path, files[which].bin,
 		 s->index.bad_offset, s->index.bad);
 	/* The mapping stays until moddir_close(): values found before may still be in use. */
-	return use_text(d, which, s, false, why);
+	return use_text(d, which, s, BIN_BROKEN, why);
 }
 
 struct question {
@@ -338,7 +352,7 @@ int moddir_open(struct moddir *d, const struct rootfs *root, const char *release
 	if (!r)
 		r = moddir_open_in(d, root, "usr/lib/modules", release, log);
 	if (!r && release)
-		log_lost(log, "%s/lib/modules/%s: no modules for this kernel here", root->path, release);
+		log_lost(log, "%s/lib/modules/%s: there are no modules for this kernel", root->path, release);
 	return r;
 }
 
@@ -350,4 +364,12 @@ void moddir_close(struct moddir *d)
 	}
 	free(d->path);
 	d->path = NULL;
+}
+
+const char *moddir_file(const struct moddir *d, struct arena *arena, const char *root, const char *file)
+{
+	if (file[0] == '/')
+		return root ? arena_printf(arena, "%s%s", root, file) : file + 1;
+	return root ? arena_printf(arena, "%s/%s/%s", root, d->path, file)
+		    : arena_printf(arena, "%s/%s", d->path, file);
 }

@@ -3,6 +3,7 @@
  * mapped .bin, or, when that is missing, broken or older than its text, a trie built from the text. */
 #pragma once
 
+#include "base/arena.h"
 #include "base/log.h"
 #include "base/rootfs.h"
 #include "engine/index.h"
@@ -40,6 +41,11 @@ int moddir_open(struct moddir *d, const struct rootfs *root, const char *release
 int moddir_open_in(struct moddir *d, const struct rootfs *root, const char *parent, const char *release,
 		   struct log *log);
 void moddir_close(struct moddir *d);
+
+/* Where a module's file is that modules.dep calls file: below the release's directory, or below the root when it
+ * begins with a slash. With root (what stands in front: "" for "/") as a user sees it; NULL: below the root, without a
+ * leading slash. NULL when out of memory. */
+const char *moddir_file(const struct moddir *d, struct arena *arena, const char *root, const char *file);
 
 /* index_find(), index_match() and index_each() over a source, which is opened when first used. A
  * source found broken on the way is replaced by its text and asked again (moddir_each() may then have

@@ -2,6 +2,7 @@
 #include "engine/modinfo.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -60,4 +61,29 @@ void modinfo_close(struct modinfo *m)
 {
 	file_release(&m->file);
 	blob_release(&m->blob);
+}
+
+int missing_symbol_find(struct moddir *d, const char *path,
+			bool (*is_there)(void *userdata, const char *module), void *userdata,
+			struct missing_symbol *ret)
+{
+	_cleanup_modinfo_ struct modinfo m = {};
+	const char *name, *owner, *why;
+	size_t cursor = 0;
+	int r = modinfo_open(&m, d->root, path, &why);
+
+	while (!r && (r = elf_undefined_next(&m.elf, &cursor, &name)) > 0) {
+		char key[LIMIT_ALIAS + 1];
+
+		snprintf(key, sizeof(key), "symbol:%s", name);
+		r = moddir_find(d, MODDIR_SYMBOLS, key, &owner);
+		if (r <= 0 || is_there(userdata, owner)) {
+			r = r < 0 ? r : 0;
+			continue;
+		}
+		snprintf(ret->symbol, sizeof(ret->symbol), "%s", name);
+		snprintf(ret->module, sizeof(ret->module), "%s", owner);
+		return 1;
+	}
+	return r;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a module's file says of itself: the "key=value" strings of its .modinfo section. */
+/* What a module's file says: the "key=value" strings of its .modinfo section, and the symbols it needs. */
 #pragma once
 
 #include "base/decompress.h"
 #include "base/elf.h"
 #include "base/rootfs.h"
+#include "engine/moddir.h"
 
 struct modinfo {
 	struct file_bytes file;
@@ -22,3 +23,15 @@ int modinfo_next(struct modinfo *m, const char **string);
 /* The value when string is that key's, else NULL. */
 const char *modinfo_value(const char *string, const char *key);
 void modinfo_close(struct modinfo *m);
+
+struct missing_symbol {
+	char symbol[128];
+	char module[256];
+};
+
+/* After "unknown symbol": an undefined symbol of the module's file that is exported by a module which is_there() does
+ * not know to be in the kernel. 1 and *ret; 0 when none is found (then the symbol is the kernel's own, or its version
+ * differs); -errno. */
+int missing_symbol_find(struct moddir *d, const char *path,
+			bool (*is_there)(void *userdata, const char *module), void *userdata,
+			struct missing_symbol *ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What engine/ hands on to loader/: steps and the edges between them. Data only: a plan can be made
- * without a kernel, and carried out without knowing where a module came from. */
+/* What engine/ hands on to loader/: steps and the edges between them. A plan can be made without a
+ * kernel, and carried out without knowing where a module came from. */
 #pragma once
 
 #include <stdbool.h>
@@ -49,3 +49,7 @@ struct plan {
 	const struct step_edge *edges;
 	size_t n_edges;
 };
+
+/* A copy whose strings are in arena. 0, or -ENOMEM and *ret is as it was. */
+struct arena;
+int step_copy(struct arena *arena, const struct step *from, struct step *ret);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the context tells: the plan, the reasons, the results. */
+#include "libcoldplug/answers.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,7 +11,8 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/cmdline.h"
-#include "libcoldplug/context.h"
+#include "engine/closure.h"
+#include "engine/config-text.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -25,7 +28,8 @@ API int coldplug_parameters(struct coldplug *c,
 			    int (*fn)(void *userdata, const char *name, const char *value), void *userdata)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	int r = context_open_root(c) ?: rootfs_read(&c->machine.root, "proc/cmdline", LIMIT_CMDLINE, &file);
+	int r = machine_open_root(&c->machine)
+		?: rootfs_read(&c->machine.root, "proc/cmdline", LIMIT_CMDLINE, &file);
 	struct cmdline_arg arg;
 	char *rest;
 
@@ -64,7 +68,7 @@ API int coldplug_resolve(struct coldplug *c, const char *alias, const char *cons
 
 API int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list)
 {
-	int r = context_open_root(c);
+	int r = machine_open_root(&c->machine);
 
 	if (r < 0)
 		return r;
@@ -109,8 +113,8 @@ bool context_step(struct coldplug *c, size_t i, const struct step **step, const 
 		*result = &c->loading.results.items[i];
 		return true;
 	}
-	*step = context_away_step(c, i - c->loading.results.n);
-	*result = c->loading.away_result && i == c->loading.current_step ? c->loading.away_result : &none;
+	*step = orphans_step(&c->loading.orphans, i - c->loading.results.n);
+	*result = c->loading.orphan_result && i == c->loading.current_step ? c->loading.orphan_result : &none;
 	return *step;
 }
 
@@ -149,22 +153,22 @@ API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)
 /* kmod's line for an action; "" when it prints none. NULL when out of memory. */
 static const char *action_line(struct coldplug *c, struct arena *arena, const struct action *a)
 {
-	uint32_t id = c->machine.planner.objects.items[a->object].module;
+	uint32_t id = c->machine.expander.objects.items[a->object].module;
 	const char *name = modules_name(&c->machine.modules, id);
-	const char *params = planner_params(&c->machine.planner, a);
+	const char *params = expander_params(&c->machine.expander, a);
 	const struct module *m = modules_get(&c->machine.modules, id);
 
 	if (!params || !m)
 		return NULL;
-	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && planner_is_loaded(&c->machine.planner, id))
+	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && expander_is_loaded(&c->machine.expander, id))
 		return "";
 	if (a->command)
 		return arena_printf(arena, "install %s %s\n", a->command->value, params);
-	if (m->path && m->path[0] == '/')
-		return arena_printf(arena, "insmod %s%s %s\n", c->machine.root.path, m->path, params);
-	if (m->path)
-		return arena_printf(arena, "insmod %s/%s/%s %s\n", c->machine.root.path, c->machine.dir.path,
-				    m->path, params);
+	if (m->path) {
+		const char *path = moddir_file(&c->machine.dir, arena, c->machine.root.path, m->path);
+
+		return path ? arena_printf(arena, "insmod %s %s\n", path, params) : NULL;
+	}
 	return a->builtin ? arena_printf(arena, "builtin %s\n", name) : "";
 }
 
@@ -175,8 +179,8 @@ API int coldplug_plan_text(struct coldplug *c, char **ret)
 	ARRAY(char) text = {};
 	int r = 0;
 
-	for (size_t i = 0; !r && i < c->machine.planner.actions.n; i++) {
-		const char *line = action_line(c, &arena, &c->machine.planner.actions.items[i]);
+	for (size_t i = 0; !r && i < c->machine.expander.actions.n; i++) {
+		const char *line = action_line(c, &arena, &c->machine.expander.actions.items[i]);
 		uint32_t known = lines.n;
 		size_t n;
 
@@ -249,7 +253,7 @@ static int push_planner_reason(struct coldplug *c, const struct reason *x)
 		reason.by = modules_name(&c->machine.modules, x->by);
 		return push_reason(c, reason, x->rule);
 	}
-	request = &c->machine.planner.requests.items[x->request];
+	request = &c->machine.expander.requests.items[x->request];
 	if (request->flags & REQUEST_DEVICE)
 		reason.why = COLDPLUG_WHY_DEVICE;
 	return push_request(c, request, reason, x->rule);
@@ -266,7 +270,7 @@ static int push_withheld(struct coldplug *c, const struct withheld *w)
 
 	if (w->kind == WITHHELD_FORBIDDEN)
 		reason.by = modules_name(&c->machine.modules, w->cause);
-	return push_request(c, &c->machine.planner.requests.items[w->request], reason, w->rule);
+	return push_request(c, &c->machine.expander.requests.items[w->request], reason, w->rule);
 }
 
 /* Options count for the module and for the aliases it was reached through. */
@@ -274,8 +278,8 @@ static bool option_counts(struct coldplug *c, uint32_t id, const char *key)
 {
 	if (!strcmp(key, modules_name(&c->machine.modules, id)))
 		return true;
-	for (size_t i = 0; i < c->machine.planner.objects.n; i++) {
-		const struct object *o = &c->machine.planner.objects.items[i];
+	for (size_t i = 0; i < c->machine.expander.objects.n; i++) {
+		const struct object *o = &c->machine.expander.objects.items[i];
 
 		if (o->module == id && o->via && !strcmp(o->via, key))
 			return true;
@@ -311,7 +315,7 @@ static bool is_withheld(struct coldplug *c, const struct withheld *w, uint32_t i
 
 	if (w->module != MODULE_NONE)
 		return w->module == id;
-	return normalise_alias(c->machine.planner.requests.items[w->request].text, asked) &&
+	return normalise_alias(c->machine.expander.requests.items[w->request].text, asked) &&
 		!strcmp(asked, name);
 }
 
@@ -327,12 +331,12 @@ API int64_t coldplug_why(struct coldplug *c, const char *module, const struct co
 	c->answers.reasons.n = 0;
 	*list = NULL;
 	id = intern_find(&c->machine.modules.names, name, n);
-	for (size_t i = 0; !r && i < c->machine.planner.reasons.n; i++)
-		if (c->machine.planner.reasons.items[i].module == id)
-			r = push_planner_reason(c, &c->machine.planner.reasons.items[i]);
-	for (size_t i = 0; !r && i < c->machine.planner.withheld.n; i++)
-		if (is_withheld(c, &c->machine.planner.withheld.items[i], id, name))
-			r = push_withheld(c, &c->machine.planner.withheld.items[i]);
+	for (size_t i = 0; !r && i < c->machine.expander.reasons.n; i++)
+		if (c->machine.expander.reasons.items[i].module == id)
+			r = push_planner_reason(c, &c->machine.expander.reasons.items[i]);
+	for (size_t i = 0; !r && i < c->machine.expander.withheld.n; i++)
+		if (is_withheld(c, &c->machine.expander.withheld.items[i], id, name))
+			r = push_withheld(c, &c->machine.expander.withheld.items[i]);
 	if (!r && c->answers.reasons.n && id != INTERN_NONE)
 		r = push_rules(c, id);
 	*list = c->answers.reasons.items;
@@ -369,14 +373,14 @@ static bool is_same_withheld(const struct coldplug *c, const struct withheld *a,
 {
 	if (a->module != MODULE_NONE || b->module != MODULE_NONE)
 		return a->module == b->module;
-	return !strcmp(c->machine.planner.requests.items[a->request].text,
-		       c->machine.planner.requests.items[b->request].text);
+	return !strcmp(c->machine.expander.requests.items[a->request].text,
+		       c->machine.expander.requests.items[b->request].text);
 }
 
 /* Modules, and the names that are off: each once. */
 static bool is_first_withheld(const struct coldplug *c, size_t i)
 {
-	const struct withheld *list = c->machine.planner.withheld.items;
+	const struct withheld *list = c->machine.expander.withheld.items;
 
 	for (size_t k = 0; k < i; k++)
 		if (is_same_withheld(c, &list[k], &list[i]))
@@ -388,7 +392,7 @@ static size_t count_withheld(const struct coldplug *c)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < c->machine.planner.withheld.n; i++)
+	for (size_t i = 0; i < c->machine.expander.withheld.n; i++)
 		n += is_first_withheld(c, i);
 	return n;
 }
@@ -398,11 +402,11 @@ API int64_t coldplug_withheld(struct coldplug *c, const char *const **names)
 	int r = context_open(c);
 
 	c->answers.withheld.n = 0;
-	for (size_t i = 0; !r && i < c->machine.planner.withheld.n; i++) {
-		const struct withheld *w = &c->machine.planner.withheld.items[i];
+	for (size_t i = 0; !r && i < c->machine.expander.withheld.n; i++) {
+		const struct withheld *w = &c->machine.expander.withheld.items[i];
 		const char *name = w->module != MODULE_NONE
 			? modules_name(&c->machine.modules, w->module)
-			: c->machine.planner.requests.items[w->request].text;
+			: c->machine.expander.requests.items[w->request].text;
 
 		if (is_first_withheld(c, i))
 			r = array_push(&c->answers.withheld, name);
@@ -416,8 +420,8 @@ API int64_t coldplug_not_found(struct coldplug *c, const char *const **names)
 	int r = context_open(c);
 
 	c->answers.not_found_names.n = 0;
-	for (size_t i = 0; !r && i < c->machine.planner.requests.n; i++) {
-		const struct request *x = &c->machine.planner.requests.items[i];
+	for (size_t i = 0; !r && i < c->machine.expander.requests.n; i++) {
+		const struct request *x = &c->machine.expander.requests.items[i];
 
 		if (!(x->flags & REQUEST_DEVICE) &&
 		    (x->result == REQUEST_NOTHING || x->result == REQUEST_INVALID))
@@ -425,6 +429,48 @@ API int64_t coldplug_not_found(struct coldplug *c, const char *const **names)
 	}
 	*names = c->answers.not_found_names.items;
 	return r < 0 ? r : (int64_t)c->answers.not_found_names.n;
+}
+
+API int coldplug_config_text(struct coldplug *c, char **ret)
+{
+	return machine_open_for_one(&c->machine) ?: config_text(&c->machine.config, &c->machine.dir, ret);
+}
+
+static int find_files(struct coldplug *c, const char *from)
+{
+	struct closure_options options = { .firmware = has_flag(c, COLDPLUG_FIRMWARE),
+					   .companions = has_flag(c, COLDPLUG_COMPANIONS) };
+	struct rootfs other = ROOTFS_NONE;
+	int r = from ? rootfs_open(&other, from) : 0;
+
+	if (r < 0) {
+		log_error(&c->log, "%s: %s", from, strerror(-r));
+		return r;
+	}
+	options.files_root = from ? &other : NULL;
+	r = closure_find(&c->machine, &options, &c->answers.closure);
+	rootfs_close(&other);
+	return r;
+}
+
+API int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list)
+{
+	static const enum coldplug_file_kind kinds[] = {
+		[CLOSURE_MODULE] = COLDPLUG_FILE_MODULE,
+		[CLOSURE_FIRMWARE] = COLDPLUG_FILE_FIRMWARE,
+	};
+	int r = -EINVAL;
+
+	c->answers.closure.items.n = c->answers.files.n = 0;
+	if (has_flag(c, COLDPLUG_DRY_RUN) && has_flag(c, COLDPLUG_IGNORE_LOADED))
+		r = context_open(c) ?: find_files(c, from);
+	for (size_t i = 0; !r && i < c->answers.closure.items.n; i++) {
+		const struct closure_file *f = &c->answers.closure.items.items[i];
+
+		r = array_push(&c->answers.files, { kinds[f->kind], f->path, f->name, f->by });
+	}
+	*list = c->answers.files.items;
+	return r < 0 ? r : (int64_t)c->answers.files.n;
 }
 
 API void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret)

@@ -4,11 +4,16 @@
 
 #include <signal.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/poller.h"
 #include "base/rootfs.h"
 #include "libcoldplug/coldplug.h"
-#include "engine/planner.h"
-#include "engine/loaded.h"
+#include "engine/closure.h"
+#include "engine/machine.h"
+#include "libcoldplug/orphans.h"
+#include "libcoldplug/wanted.h"
+#include "libcoldplug/settle-state.h"
 #include "loader/loader.h"
 #include "uevent/ask.h"
 #include "uevent/device.h"
@@ -16,25 +21,10 @@
 #include "uevent/udev.h"
 #include "uevent/wait-for.h"
 
-/* What was in flight when everything else was forgotten: libcoldplug/orphans.c. */
-struct away {
-	struct loader *loader;
-	struct arena arena;
-	ARRAY(struct step) steps; /* without a result, by id */
-};
-
-enum alias_seen {
-	ALIAS_NEW,
-	ALIAS_SEEN,
-	ALIAS_AGED, /* but not since context_age_aliases() */
-};
-
 /* What the caller has set. */
 struct settings {
-	char *root_path;
-	char *module_root; /* below "/", without a leading slash, or NULL */
-	char *release;
-	char **config_paths;
+	struct machine_paths paths;
+	char *unpacked; /* a recording's temporary directory, which is removed at the end, or NULL */
 	unsigned int jobs;
 	int receive_buffer; /* bytes */
 	uint32_t flags;	    /* bits of enum coldplug_flag */
@@ -51,33 +41,6 @@ struct settings {
 	void *kernel_data;
 };
 
-/* What is read of the machine. */
-struct machine {
-	bool opened;
-	bool loaded_known; /* proc/modules was read */
-	char *unpacked;	   /* a temporary directory to be removed, or NULL */
-	char *module_directory;
-	struct rootfs root;
-	struct moddir dir;
-	struct modules modules;
-	struct config config;
-	struct lookup lookup;
-	struct loaded_list loaded;
-	struct planner planner;
-};
-
-/* What is to become requests. */
-struct wanted {
-	struct device_set devices;
-	ARRAY(uint8_t) alias_seen;   /* by alias of devices, enum alias_seen: it is, or will be, a request */
-	ARRAY(uint32_t) new_aliases; /* not yet requests */
-	size_t n_aliases;	     /* that became requests, ever */
-	size_t not_found;	     /* names that nothing has */
-	bool configure;		     /* modules-load.d counts again */
-	bool put_off;		     /* a name's module is in flight elsewhere (orphans.c) */
-	struct asker devices_asker;  /* for the "uevent" files of devices */
-};
-
 /* What has been planned and handed over, and what came of it. */
 struct loading {
 	struct loader *loader;
@@ -88,53 +51,24 @@ struct loading {
 	size_t n_steps;			 /* steps, ever */
 	size_t n_cancelled;		 /* steps that were not started for it */
 	size_t totals[LOAD_SKIPPED + 1]; /* results by outcome, ever */
-	ARRAY(struct away *) away;
-	int report_error;		       /* it cannot be written; told */
-	size_t current_step;		       /* while progress is called */
-	const struct load_result *away_result; /* if the step is away; else NULL */
+	struct orphans orphans;
+	int report_error;			 /* why it cannot be written, which was reported */
+	size_t current_step;			 /* while progress is called */
+	const struct load_result *orphan_result; /* if that is an orphan; else NULL */
 	uint64_t start_us;
 	uint64_t end_us;
-};
-
-/* Where everybody waits. */
-struct poller {
-	int epoll_fd;	   /* the loader, the askers and the source below it; -1 */
-	int wake_fd;	   /* an eventfd in epoll_fd, for signal handlers; -1 */
-	int timer_fd;	   /* in epoll_fd, for the end of a burst and for walks without events; -1 */
-	uint64_t timer_us; /* what it is set to; 0: it is not */
 };
 
 /* Where events come from. */
 struct listener {
 	bool listening;
+	bool record_failed;
+	char barrier[37]; /* the UUID of the one that was sent last */
 	struct netlink netlink;
 	struct udev_source *udev; /* instead of netlink */
 	uint64_t n_events;
 	const struct uevent *current_event; /* while the event callback is called */
 	struct record *record;		    /* of the run that is under way */
-	bool record_failed;
-};
-
-/* Whether that was all: settle.c. */
-struct settle {
-	bool rescan;	    /* something was lost: look at /sys */
-	uint64_t rescan_us; /* since when */
-	unsigned int
-		losses;	  /* that did not end: made up for with nothing in flight, and nothing new wanted */
-	bool walk;	  /* look at /sys, but nothing was lost */
-	bool walk_failed; /* told */
-	bool gap_excused; /* a gap in the numbers has had its rescan in this settling */
-	char barrier[37]; /* the UUID waited for; "" */
-	uint64_t barrier_us;	 /* when to stop waiting for it */
-	uint64_t emptied_us;	 /* when all events that were there had been taken */
-	uint64_t barrier_seqnum; /* of the one that has come back through udevd */
-	uint64_t older_us;	 /* when it, or an event from before it, came from there last */
-	uint64_t walked_us;	 /* when the last walk ended */
-	bool newer;		 /* one from after it has come */
-	bool no_barrier;	 /* it cannot be had here */
-	bool settled;		 /* the barrier has come back, or a walk has found nothing */
-	bool drained;		 /* and then there was nothing more to take */
-	bool done;		 /* coldplug_advance() has said so */
 };
 
 /* What is waited for. */
@@ -148,7 +82,7 @@ struct waiting {
 	uint64_t deadline_us; /* 0: none */
 };
 
-/* What who stays needs. */
+/* What a monitor needs. */
 struct monitor {
 	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */
 	uint64_t fingerprint; /* of what context_open() reads; 0 but when monitoring */
@@ -170,6 +104,7 @@ struct answers {
 	ARRAY(struct coldplug_loaded) loaded_answer;
 	struct loaded_list loaded_now;
 	struct lookup_matches matches;
+	struct closure_files closure;
 	ARRAY(struct coldplug_file) files;
 };
 
@@ -179,15 +114,13 @@ struct coldplug {
 	struct machine machine;
 	struct wanted wanted;
 	struct loading loading;
-	struct poller poller;
+	struct poller poller; /* the loading processes, the askers and the source of events */
 	struct listener listener;
 	struct settle settle;
 	struct waiting waiting;
 	struct monitor monitor;
 	struct answers answers;
 };
-
-#define RESULT_NONE UINT32_MAX
 
 /* 16 MiB hold some 20,000 events: the kernel accounts twice the bytes it needs. */
 #define DEFAULT_RECEIVE_BUFFER (16 * 1024 * 1024)
@@ -197,81 +130,25 @@ static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 	return c->settings.flags & 1u << flag;
 }
 
-/* Reads what everything else needs, at the first call; 0 or -errno. */
-int context_open(struct coldplug *c);
-/* The same without what is loaded, for who asks the kernel module by module; that there is no directory of
- * modules is not told. */
-int context_open_for_one(struct coldplug *c);
-/* What there is to be read, as engine/fingerprint.h has it. */
-uint64_t context_fingerprint(const struct coldplug *c);
-/* Whether modules without drivers are to be given async_probe. */
-bool context_async_probe(const struct coldplug *c);
-/* The kernel as this process sees it. */
-struct kernel;
-void context_kernel(struct coldplug *c, struct kernel *ret);
-/* Tells an act: 0, or -ECANCELED. */
-int context_tell(struct coldplug *c, const struct coldplug_act *act);
-/* A module's file given by its path: its name into name (LIMIT_NAME + 1 bytes). 1; 0: there is none; -errno. */
-int context_name_of_path(struct coldplug *c, const char *path, char *name);
-/* The root alone. */
-int context_open_root(struct coldplug *c);
+/* Reads what everything else needs, at the first call; 0 or -errno. A monitor remembers what it has read. */
+static inline int context_open(struct coldplug *c)
+{
+	return machine_open(&c->machine, c->monitor.monitoring ? &c->monitor.fingerprint : NULL);
+}
 
-/* A device and one of its aliases were seen; what is new becomes a request at
- * context_request_devices(), which says how many that were. */
-int context_add_device(struct coldplug *c, const char *devpath, const char *alias);
-int64_t context_request_devices(struct coldplug *c);
+static inline bool is_in_flight(const struct loading *l)
+{
+	return l->n_results < l->handed;
+}
 
-/* Where modules-load.d(5) is, NULL-terminated. */
-extern const char *const context_load_paths[];
-/* What was put off is to be wanted again: its module may have come, or nobody remembers. */
-void context_want_again(struct coldplug *c);
-/* Wants the modules of the file systems on what is about to be mounted, as far as that has come: once each.
- * 0 or a negative errno. */
-int context_want_filesystems(struct coldplug *c);
-/* The same for what an event says. */
-int context_add_event(struct coldplug *c, const struct uevent *e);
+/* Tells the state machine what has happened just now. */
+static inline void settle_note_now(struct settle *s, enum settle_event_kind kind)
+{
+	settle_note(s, (struct settle_event){ .kind = kind, .now_us = clock_now_us() });
+}
 
-/* A walk, whose slow half is asked: context_take_devices() takes the answers that are there. Both as
- * coldplug_walk(), but nothing is a request yet. */
-int context_walk(struct coldplug *c);
-int context_take_devices(struct coldplug *c);
-
-/* Takes the results that are there; how many. */
-int context_take_results(struct coldplug *c);
-
-/* Makes epoll_fd, with the loader in it. */
+/* Opens the poller, with the loader in it. */
 int context_watch_loader(struct coldplug *c);
 
-/* Opens the kernel's uevents and whatever else is waited for. Must come before the walk. 0 also when
- * there are none to be had (told as input lost); -errno. */
-int context_listen(struct coldplug *c);
 void context_stop_listening(struct coldplug *c);
 
-/* Forgets everything that was read, wanted and done, but not what is heard: the next call reads anew. With
- * keep_aliases it remembers which aliases have been seen, and which are to become requests. What is in flight
- * must have been set aside. */
-void context_reset(struct coldplug *c, bool keep_aliases);
-
-/* Sets aside what is in flight. 0 or -ENOMEM. */
-int context_set_aside(struct coldplug *c);
-/* Tells a planner that has begun afresh. 0 or -ENOMEM. */
-int context_mark_away(struct coldplug *c);
-/* Takes the results that are there; how many. */
-int context_take_away(struct coldplug *c);
-void context_tell_away(struct coldplug *c, struct loader *loader, size_t i, const struct load_result *result);
-size_t context_n_away(const struct coldplug *c);
-const struct step *context_away_step(const struct coldplug *c, size_t i); /* NULL: there are no more */
-void context_cancel_away(struct coldplug *c);
-void context_free_away(struct coldplug *c);
-/* Before a walk: what was not seen since the last call counts as new when it comes again. */
-void context_age_aliases(struct coldplug *c);
-/* A device has gone: its alias counts as new when it comes again. */
-void context_forget_alias(struct coldplug *c, const char *alias);
-
-/* A step and its result, by the number that coldplug_step() takes. */
-bool context_step(struct coldplug *c, size_t i, const struct step **step, const struct load_result **result);
-
-/* The path of a step as a user sees it; NULL when out of memory. */
-const char *context_path(struct coldplug *c, struct arena *arena, const char *path);
-
-uint64_t context_now_us(void);

@@ -22,46 +22,14 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "libcoldplug/context.h"
-#include "loader/kernel.h"
+#include "libcoldplug/act.h"
 #include "loader/work.h"
 
 #define API __attribute__((visibility("default")))
 
-#define FINIT_IGNORE_MODVERSIONS 1U /* linux/module.h */
-#define FINIT_IGNORE_VERMAGIC 2U
-
-void context_kernel(struct coldplug *c, struct kernel *ret)
-{
-	kernel_setup(ret, &c->machine.root, c->settings.kernel_ops, c->settings.kernel_data);
-	ret->async_probe = context_async_probe(c);
-	ret->foreground = true;
-	if (has_flag(c, COLDPLUG_FORCE_MODVERSION))
-		ret->finit_flags |= FINIT_IGNORE_MODVERSIONS;
-	if (has_flag(c, COLDPLUG_FORCE_VERMAGIC))
-		ret->finit_flags |= FINIT_IGNORE_VERMAGIC;
-}
-
-int context_tell(struct coldplug *c, const struct coldplug_act *act)
-{
-	return c->settings.act && c->settings.act(c->settings.act_data, act) ? -ECANCELED : 0;
-}
-
 API const char *coldplug_module_directory(struct coldplug *c)
 {
-	int r = context_open_for_one(c);
-
-	if (r < 0 || c->machine.module_directory)
-		return r < 0 ? NULL : c->machine.module_directory;
-	if (c->machine.dir.path)
-		r = asprintf(&c->machine.module_directory, "%s/%s", c->machine.root.path,
-			     c->machine.dir.path);
-	else
-		r = asprintf(&c->machine.module_directory, "%s/lib/modules/%s", c->machine.root.path,
-			     c->settings.release ? c->settings.release : "");
-	if (r < 0)
-		c->machine.module_directory = NULL;
-	return c->machine.module_directory;
+	return machine_open_for_one(&c->machine) < 0 ? NULL : machine_directory(&c->machine);
 }
 
 struct insertion {
@@ -94,8 +62,8 @@ static int error_of(const struct load_result *result)
 	}
 }
 
-static int tell_command_failed(struct insertion *in, const struct step *step,
-			       const struct load_result *result)
+static int report_failed_command(struct insertion *in, const struct step *step,
+				 const struct load_result *result)
 {
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_COMMAND_FAILED,
 				    .module = step->name,
@@ -103,47 +71,45 @@ static int tell_command_failed(struct insertion *in, const struct step *step,
 				    .error = result->error,
 				    .message = result->message };
 
-	return context_tell(in->c, &act) ?: -EINVAL;
+	return context_report(in->c, &act) ?: -EINVAL;
 }
 
 static int do_step(struct insertion *in, const struct action *a, struct load_result *result)
 {
 	struct step step;
-	int r = planner_fill_step(&in->c->machine.planner, a, &step);
+	int r = expander_fill_step(&in->c->machine.expander, a, &step);
 
 	if (r < 0)
 		return r;
 	work_on_step(&in->kernel, &step, result);
 	if (step.kind == STEP_COMMAND && result->outcome != LOAD_DONE)
-		return tell_command_failed(in, &step, result);
+		return report_failed_command(in, &step, result);
 	if (step.kind == STEP_ABSENT) {
 		struct coldplug_act act = { .kind = COLDPLUG_ACT_NO_FILE, .module = step.name };
 
-		return context_tell(in->c, &act) ?: -ENOENT;
+		return context_report(in->c, &act) ?: -ENOENT;
 	}
 	return error_of(result);
 }
 
 /* How modprobe would print it: nothing, if it has neither a file nor a command. */
-static int tell_action(struct insertion *in, const struct action *a)
+static int report_action(struct insertion *in, const struct action *a)
 {
 	struct coldplug *c = in->c;
 	_cleanup_arena_ struct arena arena = {};
-	uint32_t id = c->machine.planner.objects.items[a->object].module;
+	uint32_t id = c->machine.expander.objects.items[a->object].module;
 	const struct module *m = modules_get(&c->machine.modules, id);
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_INSMOD,
 				    .module = modules_name(&c->machine.modules, id) };
 
-	act.params = planner_params(&c->machine.planner, a);
+	act.params = expander_params(&c->machine.expander, a);
 	if (!m || !act.params)
 		return -ENOMEM;
 	if (a->command) {
 		act.kind = COLDPLUG_ACT_INSTALL;
 		act.command = a->command->value;
 	} else if (m->path) {
-		act.path = m->path[0] == '/' ? arena_printf(&arena, "%s%s", c->machine.root.path, m->path)
-					     : arena_printf(&arena, "%s/%s/%s", c->machine.root.path,
-							    c->machine.dir.path, m->path);
+		act.path = moddir_file(&c->machine.dir, &arena, c->machine.root.path, m->path);
 		if (!act.path)
 			return -ENOMEM;
 	} else if (a->builtin) {
@@ -151,20 +117,20 @@ static int tell_action(struct insertion *in, const struct action *a)
 	} else {
 		return 0;
 	}
-	return context_tell(c, &act);
+	return context_report(c, &act);
 }
 
 /* 0, or what ends this match. What is only somebody's softdep may fail. */
 static int carry_out(struct insertion *in, const struct action *a, struct load_result *result)
 {
 	struct coldplug *c = in->c;
-	uint32_t module = c->machine.planner.objects.items[a->object].module;
+	uint32_t module = c->machine.expander.objects.items[a->object].module;
 	int r;
 
 	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && in_kernel(in, module)) {
 		r = WAS_THERE;
 	} else {
-		r = tell_action(in, a);
+		r = report_action(in, a);
 		if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
 			r = do_step(in, a, result);
 	}
@@ -178,10 +144,10 @@ static int carry_out(struct insertion *in, const struct action *a, struct load_r
 /* Why nothing came of a match: blacklisted is no error, "off" and module_blacklist= are. */
 static int why_withheld(struct insertion *in, const struct lookup_match *match)
 {
-	const struct planner *p = &in->c->machine.planner;
+	const struct expander *x = &in->c->machine.expander;
 
-	for (size_t i = p->withheld.n; i-- > 0;) {
-		const struct withheld *w = &p->withheld.items[i];
+	for (size_t i = x->withheld.n; i-- > 0;) {
+		const struct withheld *w = &x->withheld.items[i];
 
 		if (w->request == in->request && w->kind == WITHHELD_OFF)
 			return has_flag(in->c, COLDPLUG_DRY_RUN) ? 0 : -ENOENT;
@@ -195,25 +161,25 @@ static int insert_match(struct insertion *in, const struct lookup_match *match, 
 {
 	struct coldplug *c = in->c;
 	enum request_result decision = REQUEST_PRESENT;
-	size_t first = c->machine.planner.actions.n;
+	size_t first = c->machine.expander.actions.n;
 	int r;
 
 	if (!has_flag(c, COLDPLUG_IGNORE_LOADED) && in_kernel(in, match->module))
 		return has_flag(c, COLDPLUG_FIRST_TIME) ? WAS_THERE : 0;
-	r = planner_expand(&c->machine.planner, in->request, match, &decision);
+	r = expander_expand(&c->machine.expander, in->request, match, &decision);
 	if (!r && decision == REQUEST_WITHHELD)
 		return why_withheld(in, match);
-	for (size_t i = first; !r && i < c->machine.planner.actions.n; i++) {
+	for (size_t i = first; !r && i < c->machine.expander.actions.n; i++) {
 		/* Options may be looked up, but no action is added meanwhile. */
-		struct action a = c->machine.planner.actions.items[i];
+		struct action a = c->machine.expander.actions.items[i];
 
 		r = carry_out(in, &a, result);
 	}
 	return r;
 }
 
-static int tell_end(struct insertion *in, const struct lookup_match *match, int r,
-		    const struct load_result *result)
+static int report_end(struct insertion *in, const struct lookup_match *match, int r,
+		      const struct load_result *result)
 {
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_FAILED,
 				    .module = modules_name(&in->c->machine.modules, match->module),
@@ -224,7 +190,7 @@ static int tell_end(struct insertion *in, const struct lookup_match *match, int 
 		act.kind = COLDPLUG_ACT_THERE;
 		act.error = EEXIST;
 	}
-	return context_tell(in->c, &act) ?: -act.error;
+	return context_report(in->c, &act) ?: -act.error;
 }
 
 /* 1 when there are matches. */
@@ -242,20 +208,20 @@ static int look_up(struct insertion *in, const char *name, const char *params)
 		flags |= REQUEST_IGNORE_COMMAND;
 	if (name[0] == '/' || !strncmp(name, "./", 2)) {
 		flags |= REQUEST_EXACT;
-		r = context_name_of_path(c, name, of_path);
+		r = machine_name_of_path(&c->machine, name, of_path);
 		name = of_path;
 	}
-	id = r > 0 ? planner_look_up(&c->machine.planner, name, params, flags) : 0;
+	id = r > 0 ? expander_look_up(&c->machine.expander, name, params, flags) : 0;
 	if (r <= 0 || id < 0)
 		return id < 0 ? (int)id : r == -ENOMEM ? r : -ENOENT;
 	in->request = (uint32_t)id;
-	return c->machine.planner.matches.items.n ? 1 : -ENOENT;
+	return c->machine.expander.matches.items.n ? 1 : -ENOENT;
 }
 
 /* Opens what an insertion needs; 1 when the name means something. */
 static int begin(struct insertion *in, const char *name, const char *params)
 {
-	int r = context_open_for_one(in->c);
+	int r = machine_open_for_one(&in->c->machine);
 
 	if (r < 0)
 		return r;
@@ -275,13 +241,13 @@ API int coldplug_insert(struct coldplug *c, const char *name, const char *params
 	if (r < 0)
 		return r;
 	r = 0;
-	for (size_t i = 0; i < c->machine.planner.matches.items.n; i++) {
-		struct lookup_match match = c->machine.planner.matches.items.items[i];
+	for (size_t i = 0; i < c->machine.expander.matches.items.n; i++) {
+		struct lookup_match match = c->machine.expander.matches.items.items[i];
 		struct load_result result = {};
 
 		r = insert_match(&in, &match, &result);
 		if (r && r != -ENOMEM && r != -ECANCELED)
-			r = tell_end(&in, &match, r, &result);
+			r = report_end(&in, &match, r, &result);
 		if (r == -ENOMEM || r == -ECANCELED)
 			break;
 	}
@@ -293,12 +259,12 @@ API int coldplug_match(struct coldplug *c, const char *name)
 	struct insertion in = { .c = c };
 	int r = begin(&in, name, NULL);
 
-	for (size_t i = 0; r >= 0 && i < c->machine.planner.matches.items.n; i++) {
-		uint32_t module = c->machine.planner.matches.items.items[i].module;
+	for (size_t i = 0; r >= 0 && i < c->machine.expander.matches.items.n; i++) {
+		uint32_t module = c->machine.expander.matches.items.items[i].module;
 		struct coldplug_act act = { .kind = COLDPLUG_ACT_MATCH,
 					    .module = modules_name(&c->machine.modules, module) };
 
-		r = context_tell(c, &act);
+		r = context_report(c, &act);
 	}
 	return r < 0 ? r : 0;
 }

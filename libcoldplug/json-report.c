@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "libcoldplug/context.h"
+#include "libcoldplug/answers.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -48,8 +48,8 @@ static void put_requests(struct json *j, struct coldplug *c)
 	};
 
 	json_open(j, "requests", '[');
-	for (size_t i = 0; i < c->machine.planner.requests.n; i++) {
-		const struct request *request = &c->machine.planner.requests.items[i];
+	for (size_t i = 0; i < c->machine.expander.requests.n; i++) {
+		const struct request *request = &c->machine.expander.requests.items[i];
 
 		json_open(j, NULL, '{');
 		json_string(j, "alias", request->text);
@@ -76,7 +76,7 @@ static void put_reason(struct json *j, struct coldplug *c, const struct reason *
 	json_open(j, NULL, '{');
 	json_string(j, "kind", kinds[reason->kind]);
 	if (reason->kind == REASON_REQUEST) {
-		json_string(j, "alias", c->machine.planner.requests.items[reason->request].text);
+		json_string(j, "alias", c->machine.expander.requests.items[reason->request].text);
 		if (reason->pattern)
 			json_string(j, "pattern", reason->pattern);
 	} else {
@@ -94,7 +94,7 @@ struct by_module {
 
 static int gather_reasons(struct coldplug *c, struct by_module *b)
 {
-	size_t n = c->machine.planner.reasons.n;
+	size_t n = c->machine.expander.reasons.n;
 
 	b->first = malloc((c->machine.modules.items.n + 1) * sizeof(*b->first));
 	b->next = malloc((n + 1) * sizeof(*b->next));
@@ -103,7 +103,7 @@ static int gather_reasons(struct coldplug *c, struct by_module *b)
 	for (size_t i = 0; i < c->machine.modules.items.n; i++)
 		b->first[i] = UINT32_MAX;
 	for (size_t i = n; i-- > 0;) {
-		uint32_t module = c->machine.planner.reasons.items[i].module;
+		uint32_t module = c->machine.expander.reasons.items[i].module;
 
 		b->next[i] = b->first[module];
 		b->first[module] = (uint32_t)i;
@@ -147,7 +147,7 @@ static void put_step(struct json *j, struct coldplug *c, uint32_t id, size_t fir
 	json_string(j, "module", s->name);
 	json_string(j, "kind", kinds[s->kind]);
 	if (s->path)
-		json_string(j, "path", context_path(c, &arena, s->path));
+		json_string(j, "path", machine_path(&c->machine, &arena, s->path));
 	json_string(j, "params", s->params);
 	if (s->command) {
 		json_string(j, "command", s->command);
@@ -157,7 +157,7 @@ static void put_step(struct json *j, struct coldplug *c, uint32_t id, size_t fir
 	put_edges(j, c, id, first_edge);
 	json_open(j, "reasons", '[');
 	for (uint32_t i = reasons->first[module]; i != UINT32_MAX; i = reasons->next[i])
-		put_reason(j, c, &c->machine.planner.reasons.items[i]);
+		put_reason(j, c, &c->machine.expander.reasons.items[i]);
 	json_close(j, ']');
 	json_close(j, '}');
 }
@@ -171,13 +171,13 @@ static void put_withheld(struct json *j, struct coldplug *c)
 	};
 
 	json_open(j, "withheld", '[');
-	for (size_t i = 0; i < c->machine.planner.withheld.n; i++) {
-		const struct withheld *w = &c->machine.planner.withheld.items[i];
+	for (size_t i = 0; i < c->machine.expander.withheld.n; i++) {
+		const struct withheld *w = &c->machine.expander.withheld.items[i];
 
 		json_open(j, NULL, '{');
 		json_string(j, "module",
 			    w->module == MODULE_NONE ? NULL : modules_name(&c->machine.modules, w->module));
-		json_string(j, "alias", c->machine.planner.requests.items[w->request].text);
+		json_string(j, "alias", c->machine.expander.requests.items[w->request].text);
 		json_string(j, "rule", kinds[w->kind]);
 		if (w->kind == WITHHELD_FORBIDDEN)
 			json_string(j, "named", modules_name(&c->machine.modules, w->cause));
@@ -197,7 +197,7 @@ static int put_plan(struct json *j, struct coldplug *c)
 		json_open(j, NULL, '{');
 		json_string(j, "program", "coldplug " COLDPLUG_VERSION);
 		json_number(j, "format", REPORT_FORMAT);
-		json_string(j, "release", c->settings.release);
+		json_string(j, "release", c->machine.release);
 		json_string(j, "root", c->machine.root.path[0] ? c->machine.root.path : "/");
 		json_number(j, "start_us", (int64_t)c->loading.start_us);
 		put_devices(j, c);
@@ -249,7 +249,7 @@ static int put_event(struct json *j, struct coldplug *c)
 	json_string(j, "modalias", e->modalias);
 	json_string(j, "devname", e->devname);
 	json_number(j, "seqnum", (int64_t)e->seqnum);
-	json_number(j, "time_us", (int64_t)context_now_us());
+	json_number(j, "time_us", (int64_t)clock_now_us());
 	json_close(j, '}');
 	return 0;
 }
@@ -286,7 +286,7 @@ API int coldplug_json(struct coldplug *c, enum coldplug_json what, char **ret)
 		[COLDPLUG_JSON_RESULT] = put_result,
 	};
 	struct json j = {};
-	int r = what == COLDPLUG_JSON_LOADED ? context_open_root(c) : context_open(c);
+	int r = what == COLDPLUG_JSON_LOADED ? machine_open_root(&c->machine) : context_open(c);
 
 	if (!r)
 		r = what < ARRAY_SIZE(writers) ? writers[what](&j, c) : -EINVAL;

@@ -1,18 +1,59 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* From plans to results: what joins the planner and the loader. */
+#include "libcoldplug/loading.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
-#include "base/atomic-file.h"
-#include "base/cleanup.h"
-#include "base/limits.h"
-#include "libcoldplug/context.h"
-#include "engine/missing-symbol.h"
+#include "engine/modinfo.h"
+#include "libcoldplug/report.h"
 
 #define API __attribute__((visibility("default")))
+
+/* Since 5.17 every load waits for all asynchronous probes (commit 67d6212afda2); before, and for a
+ * module without any of its own, there is nothing to spare. */
+static bool kernel_synchronizes(void)
+{
+	unsigned long major, minor;
+	struct utsname u;
+	char *end;
+
+	if (uname(&u) < 0)
+		return false;
+	major = strtoul(u.release, &end, 10);
+	minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	return major > 5 || (major == 5 && minor >= 17);
+}
+
+bool context_async_probe(const struct coldplug *c)
+{
+	return has_flag(c, COLDPLUG_ASYNC_PROBE) && kernel_synchronizes();
+}
+
+API int coldplug_start(struct coldplug *c)
+{
+	struct loader_options options = { .jobs = c->settings.jobs,
+					  .ops = c->settings.kernel_ops,
+					  .ops_data = c->settings.kernel_data };
+	int r = context_open(c);
+
+	if (r < 0 || c->loading.loader || has_flag(c, COLDPLUG_DRY_RUN))
+		return r;
+	options.root = c->machine.root.path;
+	options.rootfd = c->machine.root.fd;
+	options.async_probe = context_async_probe(c);
+	r = loader_start(&c->loading.loader, &options);
+	if (r < 0) {
+		log_error(&c->log, "the loading process cannot be started: %s", strerror(-r));
+		return r;
+	}
+	report_open(c);
+	return 0;
+}
 
 API int64_t coldplug_plan(struct coldplug *c)
 {
@@ -28,8 +69,6 @@ API int64_t coldplug_plan(struct coldplug *c)
 	 * nothing urgent is left; where only the end of all counts, the rest is better done meanwhile. */
 	c->machine.planner.hold_nothing = !c->waiting.waits.specs.n;
 	r = planner_finish_batch(&c->machine.planner, &c->loading.batch);
-	if (r == -E2BIG)
-		log_error(&c->log, "a plan of more than %u steps", LIMIT_STEPS);
 	if (r < 0)
 		return r;
 	n = c->machine.planner.steps.n - c->loading.results.n;
@@ -41,22 +80,6 @@ API int64_t coldplug_plan(struct coldplug *c)
 		c->loading.results.items[c->loading.results.n++] =
 			(struct load_result){ .outcome = RESULT_NONE };
 	return (int64_t)n;
-}
-
-static int send_report_head(struct coldplug *c)
-{
-	_cleanup_free_ char *head = NULL;
-	size_t n;
-	int r;
-
-	if (!c->settings.report_path || c->loading.report_error || c->monitor.monitoring)
-		return 0;
-	r = coldplug_json(c, COLDPLUG_JSON_PLAN, &head);
-	if (r < 0)
-		return r;
-	/* The loader's half goes in front of the last brace. */
-	n = strlen(head);
-	return loader_report_head(c->loading.loader, head, n - 1);
 }
 
 API int coldplug_load(struct coldplug *c)
@@ -71,10 +94,10 @@ API int coldplug_load(struct coldplug *c)
 	if (r < 0)
 		return r;
 	c->loading.handed += c->loading.batch.n_steps;
-	c->monitor.active_us = context_now_us();
+	c->monitor.active_us = clock_now_us();
 	c->loading.batch = (struct plan){};
 	/* While the loads begin: it takes its time to write down. */
-	return send_report_head(c);
+	return report_send_head(c);
 }
 
 /* Whether a module is in the kernel, as far as results tell. */
@@ -84,12 +107,12 @@ static bool is_there(void *userdata, const char *name)
 	uint32_t id = modules_id(&c->machine.modules, name, strlen(name));
 	uint32_t step;
 
-	if (id == MODULE_NONE || planner_is_loaded(&c->machine.planner, id) ||
+	if (id == MODULE_NONE || expander_is_loaded(&c->machine.expander, id) ||
 	    modules_is_builtin(&c->machine.modules, id) > 0)
 		return true;
-	if (id >= c->machine.planner.step_of.n)
+	if (id >= c->machine.expander.step_of.n)
 		return false;
-	step = c->machine.planner.step_of.items[id];
+	step = c->machine.expander.step_of.items[id];
 	return step &&
 		(c->loading.results.items[step - 1].outcome == LOAD_DONE ||
 		 c->loading.results.items[step - 1].outcome == LOAD_ALREADY);
@@ -116,12 +139,12 @@ static void explain_enoent(struct coldplug *c, struct loader *loader, const stru
 /* A module that was removed since its step ended (its event came first) is not there. */
 static void note_module(struct coldplug *c, uint32_t module, const struct load_result *result)
 {
-	uint32_t *step = &c->machine.planner.step_of.items[module];
+	uint32_t *step = &c->machine.expander.step_of.items[module];
 
 	if (*step != result->step + 1)
 		return;
 	if (result->outcome == LOAD_DONE || result->outcome == LOAD_ALREADY)
-		c->machine.planner.loaded.items[module] = 1;
+		c->machine.expander.loaded.items[module] = 1;
 	/* Who stays tries again what failed when something comes that wants it. */
 	else if (c->monitor.monitoring)
 		*step = 0;
@@ -137,17 +160,11 @@ static void count(struct coldplug *c, const struct load_result *result)
 		c->loading.totals[result->outcome]++;
 }
 
-void context_tell_away(struct coldplug *c, struct loader *loader, size_t i, const struct load_result *result)
+static void report_progress(struct coldplug *c, size_t step)
 {
-	struct load_result own = *result;
-
-	explain_enoent(c, loader, context_away_step(c, i), &own);
-	count(c, &own);
-	c->loading.away_result = &own;
-	c->loading.current_step = c->loading.results.n + i;
+	c->loading.current_step = step;
 	if (c->settings.progress)
-		c->settings.progress(c->settings.progress_data, c->loading.current_step);
-	c->loading.away_result = NULL;
+		c->settings.progress(c->settings.progress_data, step);
 }
 
 static void take_result(struct coldplug *c, const struct load_result *result)
@@ -165,9 +182,23 @@ static void take_result(struct coldplug *c, const struct load_result *result)
 	module = c->machine.planner.step_module.items[result->step];
 	note_module(c, module, place);
 	count(c, place);
-	c->loading.current_step = result->step;
-	if (c->settings.progress)
-		c->settings.progress(c->settings.progress_data, result->step);
+	report_progress(c, result->step);
+}
+
+static void take_orphan(void *userdata, struct loader *loader, size_t i, const struct load_result *result)
+{
+	struct coldplug *c = userdata;
+	const struct step *step = orphans_step(&c->loading.orphans, i);
+	struct load_result own = *result;
+
+	explain_enoent(c, loader, step, &own);
+	count(c, &own);
+	c->loading.orphan_result = &own;
+	report_progress(c, c->loading.results.n + i);
+	c->loading.orphan_result = NULL;
+	/* A request was deferred for it. */
+	if (expander_end_busy(&c->machine.expander, step->name))
+		settle_note_now(&c->settle, SETTLE_WALK_WANTED);
 }
 
 int context_take_results(struct coldplug *c)
@@ -180,47 +211,30 @@ int context_take_results(struct coldplug *c)
 		n++;
 	}
 	if (r >= 0) {
-		r = context_take_away(c);
+		r = orphans_take(&c->loading.orphans, take_orphan, c);
 		n += r > 0 ? r : 0;
 	}
 	if (r == -EPIPE)
-		log_error(&c->log, "the process that loads has died");
+		log_error(&c->log, "the loading process has died");
 	if (n)
-		c->monitor.active_us = context_now_us();
+		c->monitor.active_us = clock_now_us();
 	return r < 0 ? r : n;
 }
 
-/* So that a signal is not slept through that comes just before the wait. */
-static void wake(struct coldplug *c)
+int loading_set_aside(struct loading *l, const struct planner *p)
 {
-	uint64_t one = 1;
-	int saved = errno;
+	int r = orphans_add(&l->orphans, l->loader, p->steps.items, l->results.items, l->handed);
 
-	if (c->poller.wake_fd >= 0)
-		(void)!write(c->poller.wake_fd, &one, sizeof(one));
-	errno = saved;
+	if (!r)
+		l->loader = NULL;
+	return r;
 }
 
 /* Only notes them: a signal's handler may come in the middle of anything. */
 API void coldplug_cancel(struct coldplug *c)
 {
 	c->waiting.cancelled = 1;
-	wake(c);
-}
-
-/* A dry run has no loading process that could write it. */
-static int write_dry_report(struct coldplug *c)
-{
-	_cleanup_free_ char *text = NULL;
-	struct atomic_file file;
-	int r = coldplug_json(c, COLDPLUG_JSON_PLAN, &text);
-
-	if (!r)
-		r = atomic_file_open(&file, AT_FDCWD, c->settings.report_path);
-	if (r < 0)
-		return r;
-	fprintf(file.f, "%s\n", text);
-	return atomic_file_commit(&file);
+	poller_wake(&c->poller);
 }
 
 API int coldplug_leave(struct coldplug *c)
@@ -234,7 +248,7 @@ API int coldplug_leave(struct coldplug *c)
 API void coldplug_reload(struct coldplug *c)
 {
 	c->monitor.reload = 1;
-	wake(c);
+	poller_wake(&c->poller);
 }
 
 API int coldplug_finish(struct coldplug *c)
@@ -242,9 +256,9 @@ API int coldplug_finish(struct coldplug *c)
 	int r = c->loading.report_error;
 
 	if (c->loading.loader)
-		r = send_report_head(c) ?: loader_finish(c->loading.loader) ?: r;
+		r = report_send_head(c) ?: loader_finish(c->loading.loader) ?: r;
 	else if (c->settings.report_path && has_flag(c, COLDPLUG_DRY_RUN))
-		r = write_dry_report(c);
+		r = report_write_dry(c);
 	if (c->settings.report_path && !c->loading.report_error && r < 0)
 		log_error(&c->log, "%s: report not written: %s", c->settings.report_path, strerror(-r));
 	context_take_results(c);

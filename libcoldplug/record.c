@@ -13,12 +13,14 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/tar.h"
+#include "engine/conf-files.h"
+#include "uevent/ask.h"
 #include "uevent/walk.h"
 
 #define EVENTS_FILE "coldplug/events"
 
 struct record {
-	struct coldplug *c;
+	struct machine *m;
 	struct atomic_file file;
 	struct intern devices; /* with an alias */
 	struct intern seen;    /* devices written */
@@ -62,7 +64,7 @@ static int read_file(struct record *r, const struct rootfs *root, const char *pa
 	int k = rootfs_read(root, path, max, file);
 
 	if (k == -EFBIG)
-		log_lost(&r->c->log, "%s: larger than %zu bytes, not recorded", path, max);
+		log_lost(r->m->log, "%s: larger than %zu bytes, not recorded", path, max);
 	return k == -ENOMEM ? k : k >= 0;
 }
 
@@ -72,7 +74,7 @@ static int write_file(struct record *r, const char *name, const struct file_byte
 			       .data = file->data,
 			       .size = file->size,
 			       .mode = 0644 };
-	const char *moddir = r->c->machine.dir.path;
+	const char *moddir = r->m->dir.path;
 
 	/* The indexes' ages decide which is used; of all else the time is of no interest. */
 	if (moddir && !strncmp(e.name, moddir, strlen(moddir)))
@@ -92,13 +94,13 @@ static int add_file_as(struct record *r, const struct rootfs *root, const char *
 
 static int add_file(struct record *r, const char *path, size_t max)
 {
-	return add_file_as(r, &r->c->machine.root, path, path, max);
+	return add_file_as(r, &r->m->root, path, path, max);
 }
 
 static int add_loaded(struct record *r)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	int k = read_file(r, &r->c->machine.root, "proc/modules", LIMIT_PROC_MODULES, &file);
+	int k = read_file(r, &r->m->root, "proc/modules", LIMIT_PROC_MODULES, &file);
 
 	if (k <= 0)
 		return k;
@@ -108,7 +110,7 @@ static int add_loaded(struct record *r)
 
 static int add_link(struct record *r, const char *path)
 {
-	_cleanup_close_ int fd = rootfs_openat(&r->c->machine.root, path, O_PATH | O_NOFOLLOW);
+	_cleanup_close_ int fd = rootfs_openat(&r->m->root, path, O_PATH | O_NOFOLLOW);
 	char target[PATH_MAX];
 	ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
 
@@ -122,8 +124,8 @@ static int add_link(struct record *r, const char *path)
 /* What masks another file does so also below a root that has no /dev/null. */
 static int add_conf(struct record *r, const char *path)
 {
-	return config_is_mask(&r->c->machine.root, path) ? add_link(r, path)
-							 : add_file(r, path, LIMIT_CONFIG_FILE);
+	return conf_file_is_mask(&r->m->root, path) ? add_link(r, path)
+						    : add_file(r, path, LIMIT_CONFIG_FILE);
 }
 
 /* The device's own files; uevent is the text of that file, which only the asker reads, or NULL. */
@@ -184,7 +186,7 @@ static int take_uevent(void *userdata, const struct ask_answer *answer)
 {
 	struct record *r = userdata;
 	char devpath[PATH_MAX];
-	int k = walk_take_answer(answer->question, answer->error, answer->data, &r->c->log, note_device, r);
+	int k = walk_take_answer(answer->question, answer->error, answer->data, r->m->log, note_device, r);
 
 	if (k < 0 || answer->error || walk_devpath(answer->question, devpath, sizeof(devpath)) < 0 ||
 	    intern_find(&r->devices, devpath, strlen(devpath)) == INTERN_NONE)
@@ -195,8 +197,7 @@ static int take_uevent(void *userdata, const struct ask_answer *answer)
 /* What is to be asked is begun with; see record_take(). */
 static int begin_devices(struct record *r)
 {
-	return walk_devices(&r->c->machine.root, true, &r->c->log, note_device, ask_device, r)
-		?: asker_go(&r->asker);
+	return walk_devices(&r->m->root, true, r->m->log, note_device, ask_device, r) ?: asker_go(&r->asker);
 }
 
 static int end_devices(struct record *r, unsigned int patience_ms)
@@ -217,37 +218,26 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The files of a directory whose names fit, in order: the same machine gives the same file. */
-static int add_directory(struct record *r, const char *path, const char *prefix, const char *suffix,
-			 int (*add)(struct record *r, const char *path))
+/* The release's own files, in order: the same machine gives the same recording. */
+static int add_indexes(struct record *r, const char *moddir)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	_cleanup_arena_ struct arena arena = {};
-	ARRAY(char *) names = {};
+	ARRAY(char *) paths = {};
 	struct dirent *de;
-	int k = rootfs_opendir(&r->c->machine.root, path, &dir);
+	int k = rootfs_opendir(&r->m->root, moddir, &dir);
 
 	if (k < 0)
 		return 0;
-	while (!k && (de = readdir(dir))) {
-		size_t n = strlen(de->d_name), m = strlen(suffix);
-
-		if (strncmp(de->d_name, prefix, strlen(prefix)) != 0 || n < m ||
-		    strcmp(de->d_name + n - m, suffix) != 0)
-			continue;
-		k = array_push(&names, arena_printf(&arena, "%s/%s", path, de->d_name));
-	}
-	if (names.n)
-		qsort(names.items, names.n, sizeof(*names.items), compare_names);
-	for (size_t i = 0; !k && i < names.n; i++)
-		k = names.items[i] ? add(r, names.items[i]) : -ENOMEM;
-	array_free(&names);
+	while (!k && (de = readdir(dir)))
+		if (!strncmp(de->d_name, "modules.", 8))
+			k = array_push(&paths, arena_printf(&arena, "%s/%s", moddir, de->d_name));
+	if (paths.n)
+		qsort(paths.items, paths.n, sizeof(*paths.items), compare_names);
+	for (size_t i = 0; !k && i < paths.n; i++)
+		k = paths.items[i] ? add_file(r, paths.items[i], LIMIT_INDEX) : -ENOMEM;
+	array_free(&paths);
 	return k;
-}
-
-static int add_index(struct record *r, const char *path)
-{
-	return add_file(r, path, LIMIT_INDEX);
 }
 
 static int add_modprobe_conf(void *userdata, const struct rootfs *root, const char *path, bool optional)
@@ -271,38 +261,41 @@ static int add_named_conf(void *userdata, const struct rootfs *root, const char 
 
 static int add_configuration(struct record *r)
 {
-	const char *const *named = (const char *const *)r->c->settings.config_paths;
-	struct log quiet = {}; /* what is wrong with it has been told */
+	const char *const *named = (const char *const *)r->m->paths->config;
+	_cleanup_conf_files_ struct conf_files list = {};
+	struct log quiet = {}; /* what is wrong with it has been reported */
 	struct config c = { .log = &quiet };
-	int k = config_each_file(&c, &r->c->machine.root, named, NULL,
-				 named ? add_named_conf : add_modprobe_conf, r);
+	int k = config_each_file(&c, &r->m->root, named, NULL, named ? add_named_conf : add_modprobe_conf, r);
 
-	for (const char *const *dir = context_load_paths; !k && *dir; dir++)
-		k = add_directory(r, *dir, "", ".conf", add_conf);
+	for (const char *const *dir = modules_load_paths; !k && *dir; dir++)
+		k = conf_files_scan(&list, &r->m->root, *dir, &quiet);
+	conf_files_sort(&list);
+	for (size_t i = 0; !k && i < list.items.n; i++)
+		k = add_conf(r, list.items.items[i].path);
 	return k;
 }
 
 static int add_machine(struct record *r)
 {
-	struct coldplug *c = r->c;
+	struct machine *m = r->m;
 	int k = add_file(r, "proc/cmdline", LIMIT_CMDLINE) ?: add_loaded(r) ?: add_configuration(r);
 
-	if (!k && c->machine.dir.path)
-		k = add_directory(r, c->machine.dir.path, "modules.", "", add_index);
+	if (!k && m->dir.path)
+		k = add_indexes(r, m->dir.path);
 	if (!k)
 		k = begin_devices(r);
 	return k;
 }
 
-int record_begin(struct record **ret, struct coldplug *c, const char *path)
+int record_begin(struct record **ret, struct machine *m, const char *path)
 {
 	struct record *r = calloc(1, sizeof(*r));
 	int k;
 
 	if (!r)
 		return -ENOMEM;
-	r->c = c;
-	asker_init(&r->asker, walk_answer, &c->machine.root, &c->log);
+	r->m = m;
+	asker_init(&r->asker, walk_answer, &m->root, m->log);
 	k = atomic_file_open(&r->file, AT_FDCWD, path) ?: add_machine(r);
 	if (k < 0)
 		record_abort(r);
@@ -504,7 +497,7 @@ int record_each_event(const struct rootfs *root, struct log *log,
 		struct uevent e;
 
 		if (text[0] != '@' || uevent_parse(text + head, size - head, &e, &why) < 0)
-			log_lost(log, "/" EVENTS_FILE ": an event that is none: %s", why);
+			log_lost(log, "/" EVENTS_FILE ": an entry is not an event: %s", why);
 		else
 			r = fn(userdata, &e, strtoull(text + 1, NULL, 10));
 	}

@@ -3,13 +3,14 @@
  * command line and what is loaded, as a tar archive that unpacked is a root. */
 #pragma once
 
-#include "libcoldplug/context.h"
+#include "engine/machine.h"
+#include "uevent/message.h"
 
 struct record;
 
 /* Begins the file (a temporary one beside it) with what the machine shows now. Devices are asked (uevent/ask.h);
  * record_take() takes the answers that are there, when the descriptor (or -errno) is readable. */
-int record_begin(struct record **ret, struct coldplug *c, const char *path);
+int record_begin(struct record **ret, struct machine *m, const char *path);
 int record_fd(struct record *r);
 int record_take(struct record *r);
 /* Notes an event of the run; time since the context's start. */

@@ -14,8 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "libcoldplug/context.h"
-#include "loader/kernel.h"
+#include "libcoldplug/act.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -26,13 +25,13 @@ struct removal {
 	unsigned int depth, visits; /* softdeps may name each other */
 };
 
-static int tell(struct removal *rm, enum coldplug_act_kind kind, uint32_t module, int error)
+static int report(struct removal *rm, enum coldplug_act_kind kind, uint32_t module, int error)
 {
 	struct coldplug_act act = { .kind = kind,
 				    .module = modules_name(&rm->c->machine.modules, module),
 				    .error = error };
 
-	return context_tell(rm->c, &act);
+	return context_report(rm->c, &act);
 }
 
 static enum initstate state_of(struct removal *rm, uint32_t module)
@@ -76,12 +75,12 @@ static int delete_module(struct removal *rm, uint32_t module)
 
 static int remove_itself(struct removal *rm, uint32_t module)
 {
-	int r = tell(rm, COLDPLUG_ACT_RMMOD, module, 0);
+	int r = report(rm, COLDPLUG_ACT_RMMOD, module, 0);
 
 	if (r < 0 || has_flag(rm->c, COLDPLUG_DRY_RUN))
 		return r;
 	r = delete_module(rm, module);
-	return r < 0 ? tell(rm, COLDPLUG_ACT_KEPT, module, -r) ?: r : 0;
+	return r < 0 ? report(rm, COLDPLUG_ACT_KEPT, module, -r) ?: r : 0;
 }
 
 static int run_command(struct removal *rm, uint32_t module, const struct rule *rule)
@@ -90,12 +89,12 @@ static int run_command(struct removal *rm, uint32_t module, const struct rule *r
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_REMOVE, .module = name };
 	struct kernel_command command = { .module = name, .foreground = true };
 	struct kernel_output output = {};
-	int r = planner_fill_command(&rm->c->machine.planner, rule->value, "", &command.command);
+	int r = expander_fill_command(&rm->c->machine.expander, rule->value, "", &command.command);
 
 	if (r < 0)
 		return r;
 	act.command = command.command;
-	r = context_tell(rm->c, &act);
+	r = context_report(rm->c, &act);
 	if (r < 0 || has_flag(rm->c, COLDPLUG_DRY_RUN))
 		return r;
 	r = rm->kernel.ops->run_command(rm->kernel.data, &rm->kernel.root, &command, &output);
@@ -103,7 +102,7 @@ static int run_command(struct removal *rm, uint32_t module, const struct rule *r
 		return 0;
 	act.kind = COLDPLUG_ACT_COMMAND_FAILED;
 	act.error = r == -ENOENT ? 127 : r < 0 ? 126 : output.status;
-	return context_tell(rm->c, &act) ?: -ECHILD;
+	return context_report(rm->c, &act) ?: -ECHILD;
 }
 
 static int remove_object(struct removal *rm, uint32_t object, bool holders, bool asked);
@@ -146,7 +145,8 @@ static int list_holders(struct removal *rm, uint32_t module, struct object_list 
 		if (de->d_name[0] == '.')
 			continue;
 		match.module = modules_id(&rm->c->machine.modules, de->d_name, strlen(de->d_name));
-		id = match.module == MODULE_NONE ? -ENOMEM : planner_object(&rm->c->machine.planner, &match);
+		id = match.module == MODULE_NONE ? -ENOMEM
+						 : expander_object(&rm->c->machine.expander, &match);
 		if (id >= 0 && array_push(&list->items, (uint32_t)id) < 0)
 			id = -ENOMEM;
 	}
@@ -183,13 +183,13 @@ static int check_presence(struct removal *rm, uint32_t module, bool asked)
 	int r = modules_is_builtin(&rm->c->machine.modules, module);
 
 	if (r != 0)
-		return r < 0 ? r : asked ? tell(rm, COLDPLUG_ACT_NOT_REMOVABLE, module, 0) ?: -ENOENT : 0;
+		return r < 0 ? r : asked ? report(rm, COLDPLUG_ACT_NOT_REMOVABLE, module, 0) ?: -ENOENT : 0;
 	state = state_of(rm, module);
 	if (state != INITSTATE_ABSENT && state != INITSTATE_UNKNOWN)
 		return 1;
 	if (!has_flag(rm->c, COLDPLUG_FIRST_TIME))
 		return 0;
-	return tell(rm, COLDPLUG_ACT_NOT_THERE, module, 0) ?: -ENOENT;
+	return report(rm, COLDPLUG_ACT_NOT_THERE, module, 0) ?: -ENOENT;
 }
 
 /* The module, between what goes before and what goes after it. */
@@ -198,7 +198,7 @@ static int remove_module(struct removal *rm, uint32_t module)
 	int r;
 
 	if (!has_flag(rm->c, COLDPLUG_IGNORE_LOADED) && !rm->wait_ms && refcount(rm, module) > 0)
-		return tell(rm, COLDPLUG_ACT_IN_USE, module, 0) ?: -EBUSY;
+		return report(rm, COLDPLUG_ACT_IN_USE, module, 0) ?: -EBUSY;
 	/* With its holders it may have gone already. */
 	r = refcount(rm, module) == -ENOENT ? 0 : remove_itself(rm, module);
 	return r < 0 ? r : remove_unused(rm, module);
@@ -210,7 +210,7 @@ static int remove_with_softdeps(struct removal *rm, uint32_t module, const struc
 	struct softdeps s = {};
 	int r = has_flag(rm->c, COLDPLUG_IGNORE_INSTALL)
 		? 0
-		: planner_softdeps(&rm->c->machine.planner, module, &s);
+		: expander_softdeps(&rm->c->machine.expander, module, &s);
 
 	if (r < 0)
 		return r;
@@ -232,14 +232,13 @@ static int check_depth(struct removal *rm, uint32_t module)
 {
 	if (rm->depth < LIMIT_SOFTDEP_DEPTH && rm->visits++ < LIMIT_STEPS)
 		return 0;
-	log_error(&rm->c->log, "%s: softdeps lead from one to the next without end",
-		  modules_name(&rm->c->machine.modules, module));
+	log_error(&rm->c->log, "%s: the softdeps do not end", modules_name(&rm->c->machine.modules, module));
 	return -ELOOP;
 }
 
 static int remove_object(struct removal *rm, uint32_t object, bool holders, bool asked)
 {
-	const struct object *o = &rm->c->machine.planner.objects.items[object];
+	const struct object *o = &rm->c->machine.expander.objects.items[object];
 	uint32_t module = o->module;
 	const struct rule *command = NULL;
 	int r = check_depth(rm, module);
@@ -261,19 +260,19 @@ API int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_
 {
 	struct removal rm = { .c = c, .wait_ms = wait_ms };
 	int64_t id;
-	int r = context_open_for_one(c);
+	int r = machine_open_for_one(&c->machine);
 
 	if (r < 0)
 		return r;
 	context_kernel(c, &rm.kernel);
-	id = planner_look_up(&c->machine.planner, name, NULL, 0);
+	id = expander_look_up(&c->machine.expander, name, NULL, 0);
 	if (id < 0)
 		return (int)id;
-	r = c->machine.planner.matches.items.n					  ? 0
-		: c->machine.planner.requests.items[id].result == REQUEST_INVALID ? -EINVAL
-										  : -ENOENT;
-	for (size_t i = 0; !r && i < c->machine.planner.matches.items.n; i++) {
-		id = planner_object(&c->machine.planner, &c->machine.planner.matches.items.items[i]);
+	r = c->machine.expander.matches.items.n					   ? 0
+		: c->machine.expander.requests.items[id].result == REQUEST_INVALID ? -EINVAL
+										   : -ENOENT;
+	for (size_t i = 0; !r && i < c->machine.expander.matches.items.n; i++) {
+		id = expander_object(&c->machine.expander, &c->machine.expander.matches.items.items[i]);
 		r = id < 0 ? (int)id
 			   : remove_object(&rm, (uint32_t)id, has_flag(c, COLDPLUG_REMOVE_HOLDERS), true);
 	}

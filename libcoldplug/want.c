@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is wanted: by devices, by name, by configuration. */
-#include <dirent.h>
+#include "libcoldplug/want.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,9 +10,9 @@
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
-#include "base/limits.h"
 #include "base/cmdline.h"
-#include "libcoldplug/context.h"
+#include "base/limits.h"
+#include "engine/conf-files.h"
 #include "uevent/devicetree.h"
 #include "uevent/walk.h"
 
@@ -21,81 +22,23 @@
 #define RAMFS_MAGIC 0x858458f6
 #define TMPFS_MAGIC 0x01021994
 
-static int compare_aliases(const void *a, const void *b, void *strings)
+/* Of every request that is made here. */
+static uint32_t request_flags(const struct coldplug *c)
 {
-	const char *const *s = strings;
+	uint32_t flags = has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
 
-	return strcmp(s[*(const uint32_t *)a], s[*(const uint32_t *)b]);
+	return has_flag(c, COLDPLUG_IGNORE_LOADED) ? flags | REQUEST_IGNORE_LOADED : flags;
 }
 
-/* Aliases that are new become requests, in bytewise order: the same devices give the same plan. */
 int64_t context_request_devices(struct coldplug *c)
 {
-	uint32_t flags = REQUEST_DEVICE | REQUEST_BLACKLIST;
-	size_t n = c->wanted.new_aliases.n;
-
-	if (!n)
-		return 0;
-	if (has_flag(c, COLDPLUG_DRY_RUN))
-		flags |= REQUEST_SHOW;
-	if (has_flag(c, COLDPLUG_IGNORE_LOADED))
-		flags |= REQUEST_IGNORE_LOADED;
-	qsort_r(c->wanted.new_aliases.items, n, sizeof(*c->wanted.new_aliases.items), compare_aliases,
-		c->wanted.devices.aliases.strings);
-	for (size_t i = 0; i < n; i++) {
-		const char *alias = intern_string(&c->wanted.devices.aliases, c->wanted.new_aliases.items[i]);
-		int64_t id = planner_request(&c->machine.planner, alias, NULL, flags);
-
-		if (id < 0)
-			return id;
-		/* What it waits for is in flight elsewhere (away.c): it is as if it had not been seen. */
-		if (c->machine.planner.requests.items[id].deferred)
-			c->wanted.alias_seen.items[c->wanted.new_aliases.items[i]] = ALIAS_NEW;
-	}
-	c->wanted.new_aliases.n = 0;
-	c->wanted.n_aliases += n;
-	return (int64_t)n;
+	return wanted_request_aliases(&c->wanted, &c->machine.planner, request_flags(c));
 }
 
-/* An alias becomes a request when it is first seen, and again when a device that had it has gone. */
-static int add_alias(struct coldplug *c, const char *alias)
+/* A monitor keeps no list of the devices that came and went: it runs for days. */
+static int add_device(struct coldplug *c, const char *devpath, const char *alias)
 {
-	uint32_t id = intern_add(&c->wanted.devices.aliases, alias, strlen(alias));
-	int r = id == INTERN_NONE ? -ENOMEM : 0;
-	uint8_t seen;
-
-	while (!r && c->wanted.alias_seen.n < c->wanted.devices.aliases.n)
-		r = array_push(&c->wanted.alias_seen, ALIAS_NEW);
-	if (r < 0)
-		return r;
-	seen = c->wanted.alias_seen.items[id];
-	c->wanted.alias_seen.items[id] = ALIAS_SEEN;
-	return seen == ALIAS_NEW ? array_push(&c->wanted.new_aliases, id) : 0;
-}
-
-void context_age_aliases(struct coldplug *c)
-{
-	for (size_t i = 0; i < c->wanted.alias_seen.n; i++)
-		c->wanted.alias_seen.items[i] =
-			c->wanted.alias_seen.items[i] == ALIAS_SEEN ? ALIAS_AGED : ALIAS_NEW;
-}
-
-void context_forget_alias(struct coldplug *c, const char *alias)
-{
-	uint32_t id = intern_find(&c->wanted.devices.aliases, alias, strcspn(alias, "\n"));
-
-	if (id != INTERN_NONE && id < c->wanted.alias_seen.n)
-		c->wanted.alias_seen.items[id] = ALIAS_NEW;
-}
-
-int context_add_device(struct coldplug *c, const char *devpath, const char *alias)
-{
-	int r = 0;
-
-	/* Who stays for days keeps no list of the devices that came and went. */
-	if (!c->monitor.monitoring)
-		r = device_set_add(&c->wanted.devices, devpath, alias, strlen(alias));
-	return r < 0 ? r : add_alias(c, alias);
+	return wanted_add_device(&c->wanted, devpath, alias, !c->monitor.monitoring);
 }
 
 static const char *event_key(void *userdata, const char *key, size_t *len)
@@ -117,16 +60,16 @@ static const char *event_alias(const struct uevent *e, char alias[LIMIT_ALIAS + 
 int context_add_event(struct coldplug *c, const struct uevent *e)
 {
 	char alias[LIMIT_ALIAS + 1], of[LIMIT_ALIAS + 1];
-	int r = e->modalias ? context_add_device(c, e->devpath, event_alias(e, alias)) : 0;
+	int r = e->modalias ? add_device(c, e->devpath, event_alias(e, alias)) : 0;
 
 	if (!r && has_flag(c, COLDPLUG_DEVICETREE) && devicetree_alias(event_key, (void *)e, of))
-		r = context_add_device(c, e->devpath, of);
+		r = add_device(c, e->devpath, of);
 	return r;
 }
 
 static int found_device(void *userdata, const char *devpath, const char *alias)
 {
-	return context_add_device(userdata, devpath, alias);
+	return add_device(userdata, devpath, alias);
 }
 
 static int ask_device(void *userdata, const char *question)
@@ -145,9 +88,9 @@ int context_walk(struct coldplug *c)
 	r = walk_devices(&c->machine.root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device,
 			 ask_device, c);
 	/* Who walks again and again says so once. */
-	if (r < 0 && r != -ENOMEM && !c->settle.walk_failed)
+	if (r < 0 && r != -ENOMEM && !c->wanted.walk_failed)
 		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->machine.root.path, strerror(-r));
-	c->settle.walk_failed = r < 0;
+	c->wanted.walk_failed = r < 0;
 	return r;
 }
 
@@ -199,12 +142,10 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 
 	flags |= has_flag(c, COLDPLUG_BLACKLIST) ? REQUEST_BLACKLIST : 0;
 	flags |= has_flag(c, COLDPLUG_IGNORE_INSTALL) ? REQUEST_IGNORE_COMMAND : 0;
-	flags |= has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
-	flags |= has_flag(c, COLDPLUG_IGNORE_LOADED) ? REQUEST_IGNORE_LOADED : 0;
-	id = planner_request(&c->machine.planner, name, params, flags);
+	id = planner_request(&c->machine.planner, name, params, flags | request_flags(c));
 	if (id < 0)
 		return (int)id;
-	request = &c->machine.planner.requests.items[id];
+	request = &c->machine.expander.requests.items[id];
 	request->origin = origin;
 	c->wanted.put_off = c->wanted.put_off || request->deferred;
 	if (request->result != REQUEST_NOTHING && request->result != REQUEST_INVALID)
@@ -213,41 +154,10 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 	return 0;
 }
 
-/* As the user wrote it, but absolute. */
-static char *absolute_path(const char *path)
-{
-	_cleanup_free_ char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
-	char *joined;
-
-	if (!cwd)
-		return path[0] == '/' ? strdup(path) : NULL;
-	return asprintf(&joined, "%s/%s", cwd, path[0] == '.' && path[1] == '/' ? path + 2 : path) < 0
-		? NULL
-		: joined;
-}
-
-/* The module is called like its file. Relative paths are the caller's; under another root a path is one
- * there. */
-int context_name_of_path(struct coldplug *c, const char *path, char *name)
-{
-	_cleanup_free_ char *real = c->machine.root.path[0] ? strdup(path) : absolute_path(path);
-	_cleanup_close_ int fd = real && real[0] == '/' ? rootfs_openat(&c->machine.root, real, O_PATH) : -1;
-	uint32_t id;
-	size_t n;
-
-	if (fd < 0)
-		return 0;
-	n = normalise_name(strrchr(real, '/') + 1, name, LIMIT_NAME + 1);
-	id = n ? modules_id(&c->machine.modules, name, n) : MODULE_NONE;
-	if (id == MODULE_NONE || modules_set_path(&c->machine.modules, id, real) < 0)
-		return n ? -ENOMEM : -EINVAL;
-	return 1;
-}
-
 static int want_path(struct coldplug *c, const char *path, const char *params)
 {
 	char name[LIMIT_NAME + 1];
-	int r = context_name_of_path(c, path, name);
+	int r = machine_name_of_path(&c->machine, path, name);
 
 	if (r > 0)
 		return want(c, name, params, REQUEST_EXACT, (struct origin){});
@@ -317,13 +227,13 @@ void context_want_again(struct coldplug *c)
 static int want_file(struct coldplug *c, const char *path)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	struct origin origin = { arena_strdup(&c->machine.planner.arena, path), 0 };
+	struct origin origin = { arena_strdup(&c->machine.expander.arena, path), 0 };
 	int r = rootfs_read(&c->machine.root, path, LIMIT_CONFIG_FILE, &file);
 	char *rest = file.data;
 
 	if (r == -ENOMEM || !origin.file)
 		return -ENOMEM;
-	if (r < 0 && !config_is_mask(&c->machine.root, path))
+	if (r < 0 && !conf_file_is_mask(&c->machine.root, path))
 		log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-r));
 	if (r < 0)
 		return 0;
@@ -337,66 +247,17 @@ static int want_file(struct coldplug *c, const char *path)
 	return r < 0 ? r : 0;
 }
 
-struct load_file {
-	char *path;
-	const char *name;
-};
-
-struct load_files {
-	struct arena arena;
-	ARRAY(struct load_file) items;
-};
-
 /* As with modprobe.d, a name in an earlier directory hides the same name in a later one. */
-static int list_load_directory(struct coldplug *c, struct load_files *list, const char *path)
-{
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *de;
-	int r = rootfs_opendir(&c->machine.root, path, &dir);
-
-	if (r < 0) {
-		if (r != -ENOENT)
-			log_lost(&c->log, "%s: cannot be read: %s", path, strerror(-r));
-		return 0;
-	}
-	while (!r && (de = readdir(dir))) {
-		size_t n = strlen(de->d_name);
-		bool hidden = de->d_name[0] == '.' || n < 6 || strcmp(de->d_name + n - 5, ".conf") != 0;
-		char *file;
-
-		for (size_t i = 0; !hidden && i < list->items.n; i++)
-			hidden = !strcmp(list->items.items[i].name, de->d_name);
-		if (hidden)
-			continue;
-		file = arena_printf(&list->arena, "%s/%s", path, de->d_name);
-		r = file ? array_push(&list->items, { file, file + strlen(path) + 1 }) : -ENOMEM;
-	}
-	return r;
-}
-
-static int compare_load_files(const void *a, const void *b)
-{
-	return strcmp(((const struct load_file *)a)->name, ((const struct load_file *)b)->name);
-}
-
-const char *const context_load_paths[] = {
-	"/etc/modules-load.d",	   "/run/modules-load.d", "/usr/local/lib/modules-load.d",
-	"/usr/lib/modules-load.d", "/lib/modules-load.d", NULL,
-};
-
 static int want_files(struct coldplug *c)
 {
-	struct load_files list = {};
+	_cleanup_conf_files_ struct conf_files list = {};
 	int r = 0;
 
-	for (const char *const *dir = context_load_paths; !r && *dir; dir++)
-		r = list_load_directory(c, &list, *dir);
-	if (list.items.n)
-		qsort(list.items.items, list.items.n, sizeof(*list.items.items), compare_load_files);
+	for (const char *const *dir = modules_load_paths; !r && *dir; dir++)
+		r = conf_files_scan(&list, &c->machine.root, *dir, &c->log);
+	conf_files_sort(&list);
 	for (size_t i = 0; !r && i < list.items.n; i++)
 		r = want_file(c, list.items.items[i].path);
-	array_free(&list.items);
-	arena_free(&list.arena);
 	return r;
 }
 

@@ -41,6 +41,7 @@
 #include "base/arena.h"
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "loader/queue.h"
 #include "loader/verdict.h"
 #include "loader/wire.h"
@@ -103,14 +104,6 @@ struct pool {
 	bool cancelled;
 	bool quit;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static void *worker_main(void *arg);
 
@@ -261,7 +254,7 @@ static bool take(struct worker *w, uint32_t *id)
 	w->slow = w->late = false;
 	w->switches = ULONG_MAX;
 	w->step = *id;
-	w->start_us = now_us();
+	w->start_us = clock_now_us();
 	/* It may be asleep until an older load is late: this one's nap is over before that. */
 	if (!p->watch_until || w->start_us + first_look_us(p) < p->watch_until)
 		pthread_cond_signal(&p->watch);
@@ -331,7 +324,7 @@ static void carry_out(struct worker *w, uint32_t id)
 	has_opened(p);
 	work_on(p->kernel, &step, &image, &result);
 	work_close(&image);
-	result.end_us = now_us();
+	result.end_us = clock_now_us();
 	pthread_mutex_lock(&p->lock);
 	put(w, &result);
 }
@@ -414,7 +407,7 @@ static uint64_t patience(const struct pool *p, struct worker *w, uint64_t now)
 /* Calls loads slow that have become so; when to look again, or 0. */
 static uint64_t find_slow(struct pool *p)
 {
-	uint64_t now = now_us(), next = 0;
+	uint64_t now = clock_now_us(), next = 0;
 
 	for (unsigned int i = 0; i < p->n_workers; i++) {
 		struct worker *w = p->workers[i];
@@ -577,25 +570,6 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 	return 0;
 }
 
-static int copy_string(struct pool *p, const char **s)
-{
-	if (!*s)
-		return 0;
-	*s = arena_strdup(&p->arena, *s);
-	return *s ? 0 : -ENOMEM;
-}
-
-static int copy_step(struct pool *p, const struct step *from)
-{
-	struct step s = *from;
-
-	if (copy_string(p, &s.name) < 0 || copy_string(p, &s.path) < 0 || copy_string(p, &s.params) < 0 ||
-	    copy_string(p, &s.command) < 0 || copy_string(p, &s.origin) < 0)
-		return -ENOMEM;
-	p->steps.items[p->steps.n++] = s;
-	return 0;
-}
-
 /* Everything that can fail comes before the first step is in the queue. */
 static int prepare(struct pool *p, const struct plan *plan)
 {
@@ -610,7 +584,7 @@ static int prepare(struct pool *p, const struct plan *plan)
 	if (r == 0)
 		r = queue_reserve(&p->queue, plan->n_steps, n_edges);
 	for (size_t i = 0; i < plan->n_steps && r == 0; i++)
-		r = copy_step(p, &plan->steps[i]);
+		r = step_copy(&p->arena, &plan->steps[i], &p->steps.items[p->steps.n++]);
 	if (r < 0)
 		p->steps.n = before;
 	return r;

@@ -71,7 +71,7 @@ static int judge_exists(struct verdict *v, struct load_result *result)
 	case INITSTATE_COMING:
 	case INITSTATE_GOING:
 		result_set(result, LOAD_FAILED, EEXIST,
-			   "%s: somebody else has been loading or removing %s for %u s", v->path, v->name,
+			   "%s: another process has been loading or removing %s for %u s", v->path, v->name,
 			   VERDICT_PATIENCE_MS / 1000);
 		break;
 	case INITSTATE_ABSENT:
@@ -94,7 +94,7 @@ static int judge_busy(struct verdict *v, struct load_result *result)
 	case INITSTATE_COMING:
 	case INITSTATE_GOING:
 		result_set(result, LOAD_FAILED, EBUSY,
-			   "%s: somebody else has been loading or removing %s for %u s", v->path, v->name,
+			   "%s: another process has been loading or removing %s for %u s", v->path, v->name,
 			   VERDICT_PATIENCE_MS / 1000);
 		return VERDICT_GIVEN;
 	default:
@@ -113,7 +113,7 @@ static int judge_text_busy(struct verdict *v, struct load_result *result)
 		v->kernel->ops->sleep(v->kernel->data, 20U << v->tries);
 		return VERDICT_RETRY;
 	}
-	result_set(result, LOAD_FAILED, ETXTBSY, "%s: somebody has the file open for writing", v->path);
+	result_set(result, LOAD_FAILED, ETXTBSY, "%s: the file is open for writing", v->path);
 	return VERDICT_GIVEN;
 }
 

@@ -5,8 +5,8 @@
 
 #include "programs/cli/cli.h"
 
-/* A plan of nothing tells whether there is a root at all; without /sys in it the plan is empty, which is
- * told and counted as lost. */
+/* An empty plan shows whether there is a root at all. Without /sys below it the plan is empty, which has been reported
+ * and counts as lost input. */
 static int64_t want_devices(struct cli *cli)
 {
 	int64_t r = coldplug_plan(cli->c);
@@ -28,26 +28,32 @@ static int64_t want_all(struct cli *cli)
 	return r;
 }
 
-int command_plan(struct cli *cli)
+int cli_print_plan(struct cli *cli, int r, const char *what)
 {
 	char *text = NULL;
-	int64_t r;
 
-	coldplug_set_flag(cli->c, COLDPLUG_DRY_RUN, true);
-	/* By name it is modprobe -D, which asks what belongs to a module, not what is missing. */
-	if (cli->n_args)
-		coldplug_set_flag(cli->c, COLDPLUG_IGNORE_LOADED, true);
-	r = want_all(cli);
-	if (r >= 0)
-		r = coldplug_plan(cli->c);
 	if (r >= 0)
 		r = cli->json ? coldplug_json(cli->c, COLDPLUG_JSON_PLAN, &text)
 			      : coldplug_plan_text(cli->c, &text);
 	if (r < 0)
-		return cli_fail(cli, (int)r, "planning");
+		return cli_fail(cli, r, what);
 	fputs(text, stdout);
 	if (cli->json)
 		putchar('\n');
 	free(text);
 	return coldplug_exit_code(cli->c);
+}
+
+int command_plan(struct cli *cli)
+{
+	int64_t r;
+
+	coldplug_set_flag(cli->c, COLDPLUG_DRY_RUN, true);
+	/* With names it does what modprobe -D does: it prints all modules, not only those that are missing. */
+	if (cli->n_args)
+		coldplug_set_flag(cli->c, COLDPLUG_IGNORE_LOADED, true);
+	r = want_all(cli);
+	if (r >= 0)
+		r = coldplug_plan(cli->c);
+	return cli_print_plan(cli, r < 0 ? (int)r : 0, "cannot plan");
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "programs/cli/cli.h"
 
@@ -9,7 +8,7 @@ int command_record(struct cli *cli)
 	int r;
 
 	if (cli->n_args != 1) {
-		fprintf(stderr, "coldplug record: say which file to write\n");
+		fprintf(stderr, "coldplug record: no file was named\n");
 		return EXIT_USAGE;
 	}
 	r = coldplug_record(cli->c, cli->args[0]);
@@ -24,11 +23,10 @@ static void print_event(void *userdata, const struct coldplug_event *e)
 
 int command_replay(struct cli *cli)
 {
-	char *text = NULL;
 	int r;
 
 	if (cli->n_args != 1) {
-		fprintf(stderr, "coldplug replay: say which file to read\n");
+		fprintf(stderr, "coldplug replay: no file was named\n");
 		return EXIT_USAGE;
 	}
 	if (cli->verbosity > 0)
@@ -39,14 +37,5 @@ int command_replay(struct cli *cli)
 		return coldplug_exit_code(cli->c);
 	if (!r)
 		r = coldplug_replay(cli->c);
-	if (r >= 0)
-		r = cli->json ? coldplug_json(cli->c, COLDPLUG_JSON_PLAN, &text)
-			      : coldplug_plan_text(cli->c, &text);
-	if (r < 0)
-		return cli_fail(cli, r, cli->args[0]);
-	fputs(text, stdout);
-	if (cli->json)
-		putchar('\n');
-	free(text);
-	return coldplug_exit_code(cli->c);
+	return cli_print_plan(cli, r, cli->args[0]);
 }

@@ -26,6 +26,7 @@ struct engine {
 	struct modules modules;
 	struct config config;
 	struct lookup lookup;
+	struct expander expander;
 	struct planner planner;
 };
 
@@ -44,15 +45,17 @@ static void engine_open(struct engine *e)
 	e->modules.dir = &e->dir;
 	e->config.log = &fuzz_log;
 	e->lookup = (struct lookup){ .dir = &e->dir, .modules = &e->modules, .config = &e->config };
-	e->planner.log = &fuzz_log;
-	e->planner.modules = &e->modules;
-	e->planner.lookup = &e->lookup;
-	e->planner.config = &e->config;
+	e->expander.log = &fuzz_log;
+	e->expander.modules = &e->modules;
+	e->expander.lookup = &e->lookup;
+	e->expander.config = &e->config;
+	e->planner.x = &e->expander;
 }
 
 static void engine_close(struct engine *e)
 {
 	planner_free(&e->planner);
+	expander_free(&e->expander);
 	lookup_free(&e->lookup);
 	config_free(&e->config);
 	modules_free(&e->modules);
@@ -87,8 +90,8 @@ static void ask(struct engine *e, char *names, uint32_t flags)
 		MUST(planner_request(&e->planner, name, n % 2 ? "p=1" : NULL, flags) >= 0);
 	MUST(planner_finish_batch(&e->planner, &plan) == 0);
 	check_plan(&plan);
-	for (size_t i = 0; i < e->planner.actions.n; i++)
-		MUST(planner_params(&e->planner, &e->planner.actions.items[i]));
+	for (size_t i = 0; i < e->expander.actions.n; i++)
+		MUST(expander_params(&e->expander, &e->expander.actions.items[i]));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -114,9 +114,9 @@ static void start(struct fake_machine *m)
 /* Lets it do what it does for so long, or until a module is there. */
 static bool is_loaded_within(struct fake_machine *m, int module, unsigned int ms)
 {
-	uint64_t end = context_now_us() + ms * UINT64_C(1000);
+	uint64_t end = clock_now_us() + ms * UINT64_C(1000);
 
-	while (!m->w->loaded[module] && context_now_us() < end) {
+	while (!m->w->loaded[module] && clock_now_us() < end) {
 		struct pollfd pfd = { .fd = coldplug_fd(m->c), .events = POLLIN };
 
 		assert_true(coldplug_dispatch(m->c) >= 0);
@@ -163,7 +163,7 @@ static void a_hangup_is_heeded_while_a_load_hangs(void **state)
 	tree_write(&m->t, "etc/modprobe.d/special.conf", "alias special mod_101\n");
 	coldplug_reload(m->c);
 	assert_true(is_loaded_within(m, OTHER, 20000));
-	assert_int_equal(m->c->loading.away.n, 1);
+	assert_int_equal(m->c->loading.orphans.items.n, 1);
 	machine_free(m);
 }
 
@@ -198,7 +198,7 @@ static void what_waits_for_a_load_that_hangs_comes_when_it_returns(void **state)
 	m->w->hangs = false;
 	assert_true(is_loaded_within(m, FIRST_BEHIND, 20000));
 	assert_string_equal(m->w->broken, "");
-	assert_int_equal(context_n_away(m->c), 0);
+	assert_null(orphans_step(&m->c->loading.orphans, 0));
 	machine_free(m);
 }
 
@@ -303,7 +303,8 @@ static void without_events_it_walks(void **state)
 
 	m->c->listener.netlink.ops = &no_netlink;
 	start(m);
-	assert_non_null(strstr(m->messages, "the kernel's uevents cannot be had (Operation not permitted)"));
+	assert_non_null(
+		strstr(m->messages, "the kernel's uevents cannot be received (Operation not permitted)"));
 	put_device(m, 1, "card");
 	put_device(m, 2, "broken");
 	/* By itself: the timer is its own. */
@@ -373,7 +374,7 @@ static ssize_t lose_all(void *data, int fd, struct msghdr *msg)
 
 	if (++n_looks % 2)
 		return hear_nothing(m->w, fd, msg);
-	if (m->c->settle.settled && m->c->settle.losses >= 3)
+	if (m->c->settle.phase >= SETTLE_CONFIRMED && m->c->settle.source == SETTLE_OVERRUN)
 		put_device(m, 1, "card");
 	return -ENOBUFS;
 }

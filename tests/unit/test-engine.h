@@ -24,6 +24,7 @@ struct engine {
 	struct modules modules;
 	struct config config;
 	struct lookup lookup;
+	struct expander expander;
 	struct planner planner;
 	char text[65536]; /* what was spelled last */
 };
@@ -85,10 +86,11 @@ static inline struct engine *engine_new(const struct engine_files *f)
 	e->config.log = &e->m.log;
 	e->modules.dir = &e->dir;
 	e->lookup = (struct lookup){ .dir = &e->dir, .modules = &e->modules, .config = &e->config };
-	e->planner.log = &e->m.log;
-	e->planner.modules = &e->modules;
-	e->planner.lookup = &e->lookup;
-	e->planner.config = &e->config;
+	e->expander.log = &e->m.log;
+	e->expander.modules = &e->modules;
+	e->expander.lookup = &e->lookup;
+	e->expander.config = &e->config;
+	e->planner.x = &e->expander;
 	assert_int_equal(config_load(&e->config, &e->t.root, NULL, e->dir.path), 0);
 	if (f->cmdline) {
 		char *line = strdup(f->cmdline);
@@ -106,6 +108,7 @@ static inline struct engine *engine_new(const struct engine_files *f)
 static inline void engine_free(struct engine *e)
 {
 	planner_free(&e->planner);
+	expander_free(&e->expander);
 	lookup_free(&e->lookup);
 	modules_free(&e->modules);
 	config_free(&e->config);

@@ -70,7 +70,7 @@ static void no_result_for(struct world *w, unsigned int ms)
 
 static void wait_until(atomic_uint *count, unsigned int n)
 {
-	for (int i = 0; i < 10000 && atomic_load(count) < n; i++)
+	for (int i = 0; i < 60000 && atomic_load(count) < n; i++)
 		fake_really_sleep(1);
 	assert_int_equal(*count, n);
 }
@@ -537,7 +537,7 @@ static void places_given_up_are_counted_once(void **state)
 /* Only root may raise its weight again. */
 static void what_is_not_urgent_weighs_less_until_what_is_has_ended(void **state)
 {
-	int niceness = getpriority(PRIO_PROCESS, 0);
+	int niceness = getpriority(PRIO_PROCESS, 0), lower = niceness + 10 < 19 ? niceness + 10 : 19;
 	struct world w;
 
 	if (geteuid() != 0)
@@ -557,7 +557,7 @@ static void what_is_not_urgent_weighs_less_until_what_is_has_ended(void **state)
 	submit(&w);
 	assert_int_equal(next(&w).outcome, LOAD_DONE);
 	assert_int_equal(w.fake->loads[0].nice, niceness);
-	assert_int_equal(w.fake->loads[1].nice, niceness + 10);
+	assert_int_equal(w.fake->loads[1].nice, lower);
 	assert_int_equal(w.fake->loads[2].nice, niceness);
 	teardown(&w);
 }

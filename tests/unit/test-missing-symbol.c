@@ -2,7 +2,7 @@
 /* Which symbol the kernel did not know, and whose it is. */
 #include "tests/unit/test.h"
 
-#include "engine/missing-symbol.h"
+#include "engine/modinfo.h"
 #include "tests/unit/test-loader-fake.h"
 
 static char none[] = "";

@@ -172,6 +172,46 @@ static void an_index_nobody_needs_may_be_missing_but_not_broken(void **state)
 	}
 }
 
+/* depmod writes 0 bytes where it has no key to write: without the text, or with one that has none. */
+static void an_empty_index_of_nothing_is_no_broken_one(void **state)
+{
+	static const struct {
+		enum moddir_index which;
+		const char *bin, *text_name, *text;
+		const char *message;
+	} rows[] = {
+		{ MODDIR_BUILTIN, "modules.builtin.bin", NULL, NULL, NULL },
+		{ MODDIR_BUILTIN, "modules.builtin.bin", "modules.builtin", "", NULL },
+		{ MODDIR_BUILTIN, "modules.builtin.bin", "modules.builtin", "kernel/a.ko\n",
+		  "modules.builtin.bin: broken at byte 0: shorter than its header; using modules.builtin" },
+		{ MODDIR_BUILTIN_ALIAS, "modules.builtin.alias.bin", NULL, NULL, NULL },
+		{ MODDIR_BUILTIN_ALIAS, "modules.builtin.alias.bin", "modules.builtin.modinfo",
+		  "a.license=GPL", NULL },
+		{ MODDIR_BUILTIN_ALIAS, "modules.builtin.alias.bin", "modules.builtin.modinfo", "a.alias=x",
+		  "modules.builtin.alias.bin: broken at byte 0: shorter than its header; using" },
+		{ MODDIR_SYMBOLS, "modules.symbols.bin", NULL, NULL, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct world w = { .t = tree_new() };
+		char path[128];
+
+		snprintf(path, sizeof(path), DIR_ "%s", rows[i].bin);
+		tree_write(&w.t, path, "");
+		snprintf(path, sizeof(path), DIR_ "%s", rows[i].text_name ? rows[i].text_name : "other");
+		tree_write(&w.t, path, rows[i].text ? rows[i].text : "");
+		world_open(&w);
+		assert_int_equal(moddir_match(&w.d, rows[i].which, "?", &w.hits), 0);
+		assert_row(i, w.hits.hits.n == 0 && w.m.log.lost == 0);
+		if (rows[i].message)
+			assert_contains(messages_text(&w.m), rows[i].message);
+		else
+			assert_row_string(i, messages_text(&w.m), "");
+		world_close(&w);
+		tree_free(&w.t);
+	}
+}
+
 static void each_text_is_read_as_depmod_wrote_it(void **state)
 {
 	static const struct {
@@ -261,7 +301,7 @@ static void a_release_is_found_in_lib_or_usr_lib(void **state)
 			assert_row_string(i, d.path, rows[i].path);
 		} else {
 			assert_contains(messages_text(&m),
-					"/lib/modules/1.0: no modules for this kernel here");
+					"/lib/modules/1.0: there are no modules for this kernel");
 			assert_row(i, m.log.lost == 1);
 			assert_row(i, moddir_find(&d, MODDIR_DEP, "x", &value) == 0);
 		}
@@ -295,6 +335,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_index_that_is_no_good_is_replaced_by_its_text),
 		cmocka_unit_test(an_index_nobody_needs_may_be_missing_but_not_broken),
+		cmocka_unit_test(an_empty_index_of_nothing_is_no_broken_one),
 		cmocka_unit_test(each_text_is_read_as_depmod_wrote_it),
 		cmocka_unit_test(a_pattern_too_long_for_kmod_is_left_out_with_its_line),
 		cmocka_unit_test(a_release_is_found_in_lib_or_usr_lib),

@@ -12,11 +12,11 @@ static const char *spell_actions(struct engine *e)
 	size_t n = 0;
 
 	e->text[0] = '\0';
-	for (size_t i = 0; i < e->planner.actions.n; i++) {
-		const struct action *a = &e->planner.actions.items[i];
+	for (size_t i = 0; i < e->expander.actions.n; i++) {
+		const struct action *a = &e->expander.actions.items[i];
 
 		n += (size_t)snprintf(e->text + n, sizeof(e->text) - n, "%s%s%s%s", n ? " " : "",
-				      modules_name(&e->modules, e->planner.objects.items[a->object].module),
+				      modules_name(&e->modules, e->expander.objects.items[a->object].module),
 				      a->command ? "!" : "", a->builtin ? "^" : "");
 	}
 	return e->text;
@@ -69,7 +69,7 @@ static uint32_t ask(struct engine *e, const char *requests, uint32_t flags)
 		assert_true(id >= 0);
 	}
 	free(copy);
-	return e->planner.requests.items[id].result;
+	return e->expander.requests.items[id].result;
 }
 
 struct row {
@@ -91,7 +91,7 @@ static void check_rows(const struct row *rows, size_t n)
 		uint32_t result;
 
 		for (char *w = strtok_r(loaded, " ", &save); w; w = strtok_r(NULL, " ", &save))
-			assert_int_equal(planner_set_loaded(&e->planner, w), 0);
+			assert_int_equal(expander_set_loaded(&e->expander, w), 0);
 		free(loaded);
 		result = ask(e, rows[i].requests, rows[i].flags);
 		assert_row_string(i, result_names[result], rows[i].result);
@@ -668,9 +668,9 @@ static void every_module_has_its_reason(void **state)
 
 	ask(e, "pci:x n", 0);
 	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
-	assert_int_equal(e->planner.reasons.n, 3);
+	assert_int_equal(e->expander.reasons.n, 3);
 	for (size_t i = 0; i < 3; i++) {
-		r = &e->planner.reasons.items[i];
+		r = &e->expander.reasons.items[i];
 		switch (r->kind) {
 		case REASON_REQUEST:
 			assert_string_equal(modules_name(&e->modules, r->module), "a");
@@ -687,11 +687,11 @@ static void every_module_has_its_reason(void **state)
 			break;
 		}
 	}
-	assert_int_equal(e->planner.withheld.n, 2);
-	assert_int_equal(e->planner.withheld.items[0].kind, WITHHELD_BLACKLIST);
-	assert_int_equal(e->planner.withheld.items[0].rule->origin.line, 2);
-	assert_int_equal(e->planner.withheld.items[1].kind, WITHHELD_OFF);
-	assert_int_equal(e->planner.withheld.items[1].rule->origin.line, 3);
+	assert_int_equal(e->expander.withheld.n, 2);
+	assert_int_equal(e->expander.withheld.items[0].kind, WITHHELD_BLACKLIST);
+	assert_int_equal(e->expander.withheld.items[0].rule->origin.line, 2);
+	assert_int_equal(e->expander.withheld.items[1].kind, WITHHELD_OFF);
+	assert_int_equal(e->expander.withheld.items[1].rule->origin.line, 3);
 	engine_free(e);
 }
 
@@ -890,7 +890,7 @@ static void in_any_graph_what_is_needed_comes_first(void **state)
 
 			loaded[m] = true;
 			snprintf(name, sizeof(name), "m%u", m);
-			assert_int_equal(planner_set_loaded(&e->planner, name), 0);
+			assert_int_equal(expander_set_loaded(&e->expander, name), 0);
 		}
 		for (uint32_t i = 1 + dice_roll(&d, 4); i > 0; i--) {
 			snprintf(name, sizeof(name), "%s%u", dice_roll(&d, 3) ? "m" : "al",

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The configuration and the two indexes of aliases, as modprobe -c prints them. */
+#include "engine/config-text.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "libcoldplug/context.h"
-
-#define API __attribute__((visibility("default")))
 
 struct config_text {
 	ARRAY(char) text;
@@ -65,7 +63,7 @@ static int add_alias(void *userdata, const char *key, const char *value, uint32_
 	return add(t, "alias ") ?: add(t, key) ?: add(t, " ") ?: add(t, value) ?: add(t, "\n");
 }
 
-static int add_all(struct coldplug *c, struct config_text *t)
+static int add_all(struct config_text *t, const struct config *c, struct moddir *d)
 {
 	static const struct {
 		enum rule_kind kind;
@@ -78,16 +76,16 @@ static int add_all(struct coldplug *c, struct config_text *t)
 	int r = 0;
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(kinds); i++)
-		r = add_rules(t, &c->machine.config, kinds[i].kind, kinds[i].word);
+		r = add_rules(t, c, kinds[i].kind, kinds[i].word);
 	return r ?: add(t, "\n# End of configuration files. Dumping indexes now:\n\n") ?:
-	       moddir_each(&c->machine.dir, MODDIR_ALIAS, add_alias, t) ?:
-	       moddir_each(&c->machine.dir, MODDIR_SYMBOLS, add_alias, t) ?: array_push(&t->text, '\0');
+	       moddir_each(d, MODDIR_ALIAS, add_alias, t) ?:
+	       moddir_each(d, MODDIR_SYMBOLS, add_alias, t) ?: array_push(&t->text, '\0');
 }
 
-API int coldplug_config_text(struct coldplug *c, char **ret)
+int config_text(const struct config *c, struct moddir *d, char **ret)
 {
 	struct config_text t = {};
-	int r = context_open_for_one(c) ?: add_all(c, &t);
+	int r = add_all(&t, c, d);
 
 	if (r < 0) {
 		array_free(&t.text);

@@ -12,10 +12,13 @@
  * modprobe heeds one. The module's own .modinfo is read for firmware anyway; its softdep= and weakdep=
  * count too, since a depmod before kmod 34 makes no modules.weakdep.
  */
+#include "engine/closure.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,15 +27,13 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/companions.h"
-#include "libcoldplug/context.h"
 #include "engine/modinfo.h"
 
-#define API __attribute__((visibility("default")))
-
 struct closure {
-	struct coldplug *c;
-	struct planner *planner;
+	struct machine *m;
+	const struct closure_options *options;
 	const struct rootfs *root; /* of the modules' files and the firmware */
+	struct closure_files *files;
 	struct config companions;
 	struct intern firmware;	   /* names looked for, and module names looked at for it */
 	struct file_bytes builtin; /* modules.builtin.modinfo, when it was read */
@@ -44,28 +45,28 @@ struct closure {
 
 static const char *name_of(struct closure *x, uint32_t module)
 {
-	return module == MODULE_NONE ? NULL : modules_name(&x->c->machine.modules, module);
+	return module == MODULE_NONE ? NULL : modules_name(&x->m->modules, module);
 }
 
-static int add_file(struct closure *x, enum coldplug_file_kind kind, const char *path, const char *name,
+static int add_file(struct closure *x, enum closure_kind kind, const char *path, const char *name,
 		    const char *by)
 {
-	struct coldplug_file file = { .kind = kind, .name = name, .by = by };
+	struct closure_file file = { .kind = kind, .name = name, .by = by };
 
-	file.path = arena_printf(&x->planner->arena, "%s/%s", x->root->path, path);
-	return file.path ? array_push(&x->c->answers.files, file) : -ENOMEM;
+	file.path = arena_printf(&x->m->expander.arena, "%s/%s", x->root->path, path);
+	return file.path ? array_push(&x->files->items, file) : -ENOMEM;
 }
 
 /* More that an image with this module needs, by name or alias. */
 static int add_name(struct closure *x, const char *name, uint32_t by, const char *why)
 {
-	int64_t id = planner_request(x->planner, name, NULL, REQUEST_SHOW | REQUEST_IGNORE_LOADED);
+	int64_t id = planner_request(&x->m->planner, name, NULL, REQUEST_SHOW | REQUEST_IGNORE_LOADED);
 	int r = id < 0 ? (int)id : 0;
 
 	while (!r && x->by.n < (size_t)id + 1 - x->first_request)
 		r = array_push(&x->by, by);
-	if (!r && x->planner->requests.items[id].result == REQUEST_NOTHING)
-		log_debug(&x->c->log, "%s: %s of %s, is no module here", name, why, name_of(x, by));
+	if (!r && x->m->expander.requests.items[id].result == REQUEST_NOTHING)
+		log_debug(x->m->log, "%s: %s of %s, but there is no such module", name, why, name_of(x, by));
 	return r;
 }
 
@@ -117,7 +118,7 @@ static const char *const firmware_suffixes[] = { "", ".zst", ".xz" };
 static int firmware_dir(struct closure *x, size_t i, char *path, size_t size)
 {
 	bool has_release = strchr(firmware_dirs[i], '%');
-	const char *release = x->c->settings.release;
+	const char *release = x->m->release;
 
 	if (has_release && !release)
 		return 0;
@@ -146,7 +147,7 @@ static int find_firmware(struct closure *x, const char *name, const char *by)
 				    (int)sizeof(path) ||
 			    !is_file(x->root, path))
 				continue;
-			return add_file(x, COLDPLUG_FILE_FIRMWARE, path, name, by) ?: 1;
+			return add_file(x, CLOSURE_FIRMWARE, path, name, by) ?: 1;
 		}
 	return 0;
 }
@@ -161,7 +162,7 @@ static int is_new(struct closure *x, const char **name, size_t n)
 		return -ENOMEM;
 	if (id < known)
 		return 0;
-	copy = arena_strndup(&x->planner->arena, *name, n);
+	copy = arena_strndup(&x->m->expander.arena, *name, n);
 	if (!copy)
 		return -ENOMEM;
 	*name = copy;
@@ -207,13 +208,13 @@ static int glob_dir(struct closure *x, const char *dir, const char *pattern, con
 static int glob_firmware(struct closure *x, const char *pattern, const char *by)
 {
 	char dir[PATH_MAX];
-	size_t before = x->c->answers.files.n;
+	size_t before = x->files->items.n;
 	int r = 0;
 
 	for (size_t d = 0; !r && d < ARRAY_SIZE(firmware_dirs); d++)
 		if (firmware_dir(x, d, dir, sizeof(dir)))
 			r = glob_dir(x, dir, pattern, by);
-	return r < 0 ? r : x->c->answers.files.n > before;
+	return r < 0 ? r : x->files->items.n > before;
 }
 
 /* "../" would name a file elsewhere, in the image too. */
@@ -227,10 +228,10 @@ static int add_firmware(struct closure *x, const char *name, uint32_t module)
 	const char *by = name_of(x, module);
 	int r;
 
-	if (!has_flag(x->c, COLDPLUG_FIRMWARE))
+	if (!x->options->firmware)
 		return 0;
 	if (!*name || leads_out(name)) {
-		log_warning(&x->c->log, "firmware '%.128s' of %s: not a name below lib/firmware, ignored",
+		log_warning(x->m->log, "firmware '%.128s' of %s: not a name below lib/firmware, ignored",
 			    name, by);
 		return 0;
 	}
@@ -238,7 +239,7 @@ static int add_firmware(struct closure *x, const char *name, uint32_t module)
 	if (r > 0) {
 		r = strpbrk(name, "*?[") ? glob_firmware(x, name, by) : find_firmware(x, name, by);
 		if (!r)
-			log_info(&x->c->log, "firmware %s of %s: there is none in %s/lib/firmware", name, by,
+			log_info(x->m->log, "firmware %s of %s: there is none in %s/lib/firmware", name, by,
 				 x->root->path);
 	}
 	return r < 0 ? r : 0;
@@ -253,7 +254,7 @@ static int add_modinfo(struct closure *x, const char *path, uint32_t module)
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
-		log_lost(&x->c->log, "%s/%s: %s", x->root->path, path, why);
+		log_lost(x->m->log, "%s/%s: %s", x->root->path, path, why);
 		return 0;
 	}
 	while ((r = modinfo_next(&m, &string)) > 0) {
@@ -267,7 +268,7 @@ static int add_modinfo(struct closure *x, const char *path, uint32_t module)
 			return r;
 	}
 	if (r == -EBADMSG)
-		log_lost(&x->c->log, "%s/%s: is damaged: its .modinfo cannot be read", x->root->path, path);
+		log_lost(x->m->log, "%s/%s: is damaged: its .modinfo cannot be read", x->root->path, path);
 	return r == -EBADMSG ? 0 : r;
 }
 
@@ -279,11 +280,11 @@ static int add_builtin_firmware(struct closure *x, uint32_t module)
 	size_t n = strlen(name);
 	int r = 0;
 
-	if (!x->builtin_known && x->c->machine.dir.path) {
-		snprintf(path, sizeof(path), "%s/modules.builtin.modinfo", x->c->machine.dir.path);
-		r = rootfs_read(&x->c->machine.root, path, LIMIT_INDEX, &x->builtin);
+	if (!x->builtin_known && x->m->dir.path) {
+		snprintf(path, sizeof(path), "%s/modules.builtin.modinfo", x->m->dir.path);
+		r = rootfs_read(&x->m->root, path, LIMIT_INDEX, &x->builtin);
 		if (r < 0 && r != -ENOENT && r != -ENOMEM)
-			log_lost(&x->c->log, "/%s: cannot be read: %s", path, strerror(-r));
+			log_lost(x->m->log, "/%s: cannot be read: %s", path, strerror(-r));
 	}
 	x->builtin_known = true;
 	r = r == -ENOMEM ? r : 0;
@@ -296,8 +297,8 @@ static int add_builtin_firmware(struct closure *x, uint32_t module)
 
 static int add_module_file(struct closure *x, const struct action *a, uint32_t module)
 {
-	const struct module *m = modules_get(&x->c->machine.modules, module);
-	_cleanup_free_ char *path = NULL;
+	const struct module *m = modules_get(&x->m->modules, module);
+	const char *path;
 	uint32_t by =
 		a->request < x->first_request ? MODULE_NONE : x->by.items[a->request - x->first_request];
 	int r;
@@ -306,23 +307,23 @@ static int add_module_file(struct closure *x, const struct action *a, uint32_t m
 		return -ENOMEM;
 	if (!m->path) {
 		if (!a->command)
-			log_warning(&x->c->log, "%s: is wanted, but /%s/modules.dep has no file for it",
-				    name_of(x, module), x->c->machine.dir.path);
+			log_warning(x->m->log, "%s: is wanted, but /%s/modules.dep has no file for it",
+				    name_of(x, module), x->m->dir.path);
 		return 0;
 	}
 	if (a->command)
-		log_info(&x->c->log, "%s:%u: the image must have what the install command of %s runs",
+		log_info(x->m->log, "%s:%u: the image must have what the install command of %s runs",
 			 a->command->origin.file, a->command->origin.line, name_of(x, module));
-	if (asprintf(&path, "%s%s%s", m->path[0] == '/' ? "" : x->c->machine.dir.path,
-		     m->path[0] == '/' ? "" : "/", m->path[0] == '/' ? m->path + 1 : m->path) < 0)
+	path = moddir_file(&x->m->dir, &x->m->expander.arena, NULL, m->path);
+	if (!path)
 		return -ENOMEM;
-	r = add_file(x, COLDPLUG_FILE_MODULE, path, name_of(x, module), name_of(x, by));
+	r = add_file(x, CLOSURE_MODULE, path, name_of(x, module), name_of(x, by));
 	return r ?: add_modinfo(x, path, module);
 }
 
 static int add_module(struct closure *x, const struct action *a)
 {
-	uint32_t module = x->planner->objects.items[a->object].module;
+	uint32_t module = x->m->expander.objects.items[a->object].module;
 	int r = 0;
 
 	while (!r && x->seen.n <= module)
@@ -331,66 +332,61 @@ static int add_module(struct closure *x, const struct action *a)
 		return r;
 	x->seen.items[module] = 1;
 	r = a->builtin ? add_builtin_firmware(x, module) : add_module_file(x, a, module);
-	return r							 ?:
-		       add_rules(x, &x->c->machine.config, RULE_SOFTDEP, module) ?:
-		       add_rules(x, &x->c->machine.config, RULE_WEAKDEP, module) ?:
-		       add_rules(x, &x->companions, RULE_WEAKDEP, module);
+	if (!r)
+		r = add_rules(x, &x->m->config, RULE_SOFTDEP, module);
+	if (!r)
+		r = add_rules(x, &x->m->config, RULE_WEAKDEP, module);
+	return r ?: add_rules(x, &x->companions, RULE_WEAKDEP, module);
 }
 
 static int read_companions(struct closure *x)
 {
 	_cleanup_free_ char *text = strdup(companions_text);
 
-	x->companions.log = &x->c->log;
+	x->companions.log = x->m->log;
 	return text ? config_parse(&x->companions, text, strlen(text), COMPANIONS_FILE) : -ENOMEM;
 }
 
 static int compare_files(const void *a, const void *b)
 {
-	const struct coldplug_file *x = a, *y = b;
+	const struct closure_file *x = a, *y = b;
 
 	return x->kind != y->kind ? (x->kind > y->kind) - (x->kind < y->kind) : strcmp(x->path, y->path);
 }
 
 static int find_files(struct closure *x)
 {
-	int r = has_flag(x->c, COLDPLUG_COMPANIONS) ? read_companions(x) : 0;
+	int r = x->options->companions ? read_companions(x) : 0;
 
-	x->c->answers.files.n = 0;
-	x->first_request = x->planner->requests.n;
 	/* The list grows meanwhile. */
-	for (size_t i = 0; !r && i < x->planner->actions.n; i++) {
-		struct action a = x->planner->actions.items[i];
+	for (size_t i = 0; !r && i < x->m->expander.actions.n; i++) {
+		struct action a = x->m->expander.actions.items[i];
 
 		r = add_module(x, &a);
 	}
-	if (x->c->answers.files.n)
-		qsort(x->c->answers.files.items, x->c->answers.files.n, sizeof(*x->c->answers.files.items),
+	if (x->files->items.n)
+		qsort(x->files->items.items, x->files->items.n, sizeof(*x->files->items.items),
 		      compare_files);
 	return r;
 }
 
-API int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list)
+int closure_find(struct machine *m, const struct closure_options *options, struct closure_files *ret)
 {
-	struct closure x = { .c = c, .planner = &c->machine.planner, .root = &c->machine.root };
-	struct rootfs other = ROOTFS_NONE;
-	int r = !has_flag(c, COLDPLUG_DRY_RUN) || !has_flag(c, COLDPLUG_IGNORE_LOADED) ? -EINVAL
-										       : context_open(c);
+	struct closure x = {
+		.m = m,
+		.options = options,
+		.root = options->files_root ? options->files_root : &m->root,
+		.files = ret,
+		.first_request = m->expander.requests.n,
+	};
+	int r;
 
-	if (!r && from) {
-		r = rootfs_open(&other, from);
-		if (r < 0)
-			log_error(&c->log, "%s: %s", from, strerror(-r));
-		x.root = &other;
-	}
-	if (!r)
-		r = find_files(&x);
-	rootfs_close(&other);
+	ret->items.n = 0;
+	r = find_files(&x);
 	config_free(&x.companions);
 	intern_free(&x.firmware);
 	file_release(&x.builtin);
 	array_free(&x.seen);
 	array_free(&x.by);
-	*list = c->answers.files.items;
-	return r < 0 ? r : (int64_t)c->answers.files.n;
+	return r;
 }

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "engine/machine.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "engine/fingerprint.h"
+
+void machine_init(struct machine *m, const struct machine_paths *paths, struct log *log)
+{
+	*m = (struct machine){ .log = log, .paths = paths, .root = ROOTFS_NONE };
+}
+
+void machine_close(struct machine *m)
+{
+	planner_free(&m->planner);
+	expander_free(&m->expander);
+	lookup_free(&m->lookup);
+	modules_free(&m->modules);
+	config_free(&m->config);
+	moddir_close(&m->dir);
+	loaded_free(&m->loaded);
+	rootfs_close(&m->root);
+	free(m->directory);
+	free(m->release);
+	/* The askers keep the address of the root: it stays where it is. */
+	machine_init(m, m->paths, m->log);
+}
+
+static bool is_directory(int fd, const char *name)
+{
+	struct stat st;
+
+	return !fstatat(fd, name, &st, 0) && S_ISDIR(st.st_mode);
+}
+
+/* The only release below another root. That there is none, or more than one, is reported: then lookups find nothing. */
+static int only_release(struct machine *m)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_free_ char *found = NULL;
+	struct dirent *de;
+	int r = rootfs_opendir(&m->root, "lib/modules", &dir);
+
+	if (r < 0)
+		r = rootfs_opendir(&m->root, "usr/lib/modules", &dir);
+	if (r < 0) {
+		log_lost(m->log, "%s/lib/modules: %s", m->root.path, strerror(-r));
+		return 0;
+	}
+	while ((de = readdir(dir))) {
+		if (de->d_name[0] == '.' || !is_directory(dirfd(dir), de->d_name))
+			continue;
+		if (found) {
+			log_lost(m->log, "%s/lib/modules: contains %s and %s; choose one with --release",
+				 m->root.path, found, de->d_name);
+			return 0;
+		}
+		found = strdup(de->d_name);
+		if (!found)
+			return -ENOMEM;
+	}
+	if (!found)
+		log_lost(m->log, "%s/lib/modules: is empty", m->root.path);
+	m->release = steal_ptr(found);
+	return 0;
+}
+
+static int choose_release(struct machine *m)
+{
+	struct utsname u;
+
+	if (!m->paths->release && m->root.path[0])
+		return only_release(m);
+	uname(&u);
+	m->release = strdup(m->paths->release ? m->paths->release : u.release);
+	return m->release ? 0 : -ENOMEM;
+}
+
+static int read_cmdline(struct machine *m)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	int r = rootfs_read(&m->root, "proc/cmdline", LIMIT_CMDLINE, &file);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r == -EFBIG)
+		log_lost(m->log, "/proc/cmdline: longer than %u bytes, not read", LIMIT_CMDLINE);
+	else if (r == -ENOENT)
+		log_debug(m->log, "/proc/cmdline: there is none");
+	else if (r < 0)
+		log_lost(m->log, "/proc/cmdline: cannot be read: %s", strerror(-r));
+	return r < 0 ? 0 : config_parse_cmdline(&m->config, file.data);
+}
+
+/* A kernel without modules has no /proc/modules, and neither has a root without proc: nothing is known to be loaded
+ * then. */
+static int read_loaded(struct machine *m)
+{
+	int r = loaded_read(&m->loaded, &m->root, m->log);
+
+	if (r == -ENOENT)
+		log_debug(m->log, "/proc/modules: there is none");
+	else if (r < 0 && r != -ENOMEM)
+		log_lost(m->log, "/proc/modules: cannot be read: %s", strerror(-r));
+	for (size_t i = 0; r != -ENOMEM && i < m->loaded.items.n; i++)
+		if (!strcmp(m->loaded.items.items[i].state, "Live"))
+			r = expander_set_loaded(&m->expander, m->loaded.items.items[i].name);
+	return r == -ENOMEM ? r : 0;
+}
+
+int machine_open_root(struct machine *m)
+{
+	int r;
+
+	if (m->root.fd >= 0)
+		return 0;
+	r = rootfs_open(&m->root, m->paths->root);
+	if (!r)
+		rootfs_pin(&m->root);
+	else
+		log_error(m->log, "%s: %s", m->paths->root ? m->paths->root : "/", strerror(-r));
+	return r;
+}
+
+/* modprobe's -d takes modules and modules.softdep from elsewhere, and all else from the running system. */
+static int open_elsewhere(struct machine *m)
+{
+	_cleanup_free_ char *parent = NULL;
+
+	if (m->root.path[0]) {
+		log_error(m->log, "a root and a directory of modules cannot be set together");
+		return -EINVAL;
+	}
+	if (asprintf(&parent, "%s/lib/modules", m->paths->module_root) < 0)
+		return -ENOMEM;
+	return moddir_open_in(&m->dir, &m->root, parent, m->release, m->log);
+}
+
+static int open_moddir(struct machine *m, bool report)
+{
+	if (m->paths->module_root)
+		return open_elsewhere(m);
+	if (report)
+		return moddir_open(&m->dir, &m->root, m->release, m->log);
+	return moddir_open_in(&m->dir, &m->root, "lib/modules", m->release, m->log)
+		?: moddir_open_in(&m->dir, &m->root, "usr/lib/modules", m->release, m->log);
+}
+
+uint64_t machine_fingerprint(const struct machine *m)
+{
+	const char *dirs[3] = { m->dir.path };
+	char lib[PATH_MAX], usr_lib[PATH_MAX];
+
+	/* It may be mounted later. */
+	if (!m->dir.path && m->release) {
+		snprintf(lib, sizeof(lib), "%s/lib/modules/%s",
+			 m->paths->module_root ? m->paths->module_root : "", m->release);
+		snprintf(usr_lib, sizeof(usr_lib), "usr/lib/modules/%s", m->release);
+		dirs[0] = lib;
+		dirs[1] = usr_lib;
+	}
+	return fingerprint(&m->root, (const char *const *)m->paths->config, dirs) | 1;
+}
+
+/* Has the parts know each other. */
+static void join_parts(struct machine *m)
+{
+	m->modules.dir = &m->dir;
+	m->lookup.dir = &m->dir;
+	m->lookup.modules = &m->modules;
+	m->lookup.config = &m->config;
+	m->expander.log = m->log;
+	m->expander.modules = &m->modules;
+	m->expander.lookup = &m->lookup;
+	m->expander.config = &m->config;
+	m->planner.x = &m->expander;
+	m->config.log = m->log;
+}
+
+static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
+{
+	int r;
+
+	if (m->opened)
+		return 0;
+	r = machine_open_root(m) ?: choose_release(m);
+	if (r < 0)
+		return r;
+	m->opened = true;
+	join_parts(m);
+	r = open_moddir(m, report);
+	if (r < 0)
+		return r;
+	if (fingerprint)
+		*fingerprint = machine_fingerprint(m);
+	return config_load(&m->config, &m->root, (const char *const *)m->paths->config, m->dir.path)
+		?: read_cmdline(m);
+}
+
+int machine_open_for_one(struct machine *m)
+{
+	return open_contents(m, false, NULL);
+}
+
+int machine_open(struct machine *m, uint64_t *fingerprint)
+{
+	int r = open_contents(m, true, fingerprint);
+
+	if (r < 0 || m->loaded_known)
+		return r;
+	m->loaded_known = true;
+	return read_loaded(m);
+}
+
+const char *machine_directory(struct machine *m)
+{
+	const char *release = m->release ? m->release : "";
+	int r = 0;
+
+	if (m->directory)
+		return m->directory;
+	if (m->dir.path)
+		r = asprintf(&m->directory, "%s/%s", m->root.path, m->dir.path);
+	else if (m->paths->module_root)
+		r = asprintf(&m->directory, "/%s/lib/modules/%s", m->paths->module_root, release);
+	else
+		r = asprintf(&m->directory, "%s/lib/modules/%s", m->root.path, release);
+	if (r < 0)
+		m->directory = NULL;
+	return m->directory;
+}
+
+const char *machine_path(const struct machine *m, struct arena *arena, const char *path)
+{
+	return arena_printf(arena, "%s/%s", m->root.path, path);
+}
+
+/* As the user wrote it, but absolute. */
+static char *absolute_path(const char *path)
+{
+	_cleanup_free_ char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
+	char *joined;
+
+	if (path[0] == '/')
+		return strdup(path);
+	if (path[0] == '.' && path[1] == '/')
+		path += 2;
+	return !cwd || asprintf(&joined, "%s/%s", cwd, path) < 0 ? NULL : joined;
+}
+
+/* Relative paths are the caller's; below another root a path is one there. */
+int machine_name_of_path(struct machine *m, const char *path, char *name)
+{
+	_cleanup_free_ char *real = m->root.path[0] ? strdup(path) : absolute_path(path);
+	_cleanup_close_ int fd = real && real[0] == '/' ? rootfs_openat(&m->root, real, O_PATH) : -1;
+	uint32_t id;
+	size_t n;
+
+	if (fd < 0)
+		return 0;
+	n = normalise_name(strrchr(real, '/') + 1, name, LIMIT_NAME + 1);
+	id = n ? modules_id(&m->modules, name, n) : MODULE_NONE;
+	if (id == MODULE_NONE || modules_set_path(&m->modules, id, real) < 0)
+		return n ? -ENOMEM : -EINVAL;
+	return 1;
+}

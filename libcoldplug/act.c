@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "libcoldplug/act.h"
+
+#include <errno.h>
+
+#include "libcoldplug/loading.h"
+
+#define FINIT_IGNORE_MODVERSIONS 1U /* linux/module.h */
+#define FINIT_IGNORE_VERMAGIC 2U
+
+void context_kernel(struct coldplug *c, struct kernel *ret)
+{
+	kernel_setup(ret, &c->machine.root, c->settings.kernel_ops, c->settings.kernel_data);
+	ret->async_probe = context_async_probe(c);
+	ret->foreground = true;
+	if (has_flag(c, COLDPLUG_FORCE_MODVERSION))
+		ret->finit_flags |= FINIT_IGNORE_MODVERSIONS;
+	if (has_flag(c, COLDPLUG_FORCE_VERMAGIC))
+		ret->finit_flags |= FINIT_IGNORE_VERMAGIC;
+}
+
+int context_report(struct coldplug *c, const struct coldplug_act *act)
+{
+	return c->settings.act && c->settings.act(c->settings.act_data, act) ? -ECANCELED : 0;
+}

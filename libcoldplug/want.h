@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Requests: of devices, by name, by configuration. */
+#pragma once
+
+#include "libcoldplug/context.h"
+
+/* Makes requests of the aliases that are new; how many there were, or -errno. */
+int64_t context_request_devices(struct coldplug *c);
+
+/* A walk, whose slow half is done by other processes: context_take_devices() takes the answers that are there. Nothing
+ * becomes a request yet. 0 or -errno. */
+int context_walk(struct coldplug *c);
+int context_take_devices(struct coldplug *c);
+/* The same for the device of an event. */
+int context_add_event(struct coldplug *c, const struct uevent *e);
+
+/* Wants the modules of the file systems on what is about to be mounted, as far as they are known: once each.
+ * 0 or -errno. */
+int context_want_filesystems(struct coldplug *c);
+/* What was put off is to be wanted again: its module may have come, or is not known to be an orphan's any more. */
+void context_want_again(struct coldplug *c);
