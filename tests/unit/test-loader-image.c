@@ -307,7 +307,7 @@ static void a_bad_file_is_named_with_what_is_wrong(void **state)
 		{ "text.ko", ENOEXEC, "text.ko: is not a kernel module" },
 		{ "none.ko", ENOENT, "none.ko: No such file" },
 		{ "dir.ko", EISDIR, "dir.ko: Is a directory" },
-		{ "fifo.ko", EINVAL, "fifo.ko: neither a file" },
+		{ "fifo.ko", EINVAL, "fifo.ko: not a regular file" },
 		{ "m.ko/deeper.ko", ENOTDIR, "m.ko/deeper.ko: Not a directory" },
 	};
 	unsigned char elf[64];
