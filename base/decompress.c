@@ -194,7 +194,9 @@ static int xz_streams(lzma_stream *s, size_t max, struct blob *out)
 		return out->size > max ? -EFBIG : 0;
 	if (state == LZMA_BUF_ERROR)
 		return -ENODATA;
-	return state == LZMA_MEM_ERROR || state == LZMA_MEMLIMIT_ERROR ? -ENOMEM : -EBADMSG;
+	if (state == LZMA_MEMLIMIT_ERROR)
+		return -E2BIG;
+	return state == LZMA_MEM_ERROR ? -ENOMEM : -EBADMSG;
 }
 
 static int xz_all(const void *data, size_t size, size_t max, struct blob *out)
@@ -226,11 +228,6 @@ static decompress_fn *const decompressors[] = {
 #endif
 	[COMPRESSION_ZSTD + 1] = NULL,
 };
-
-bool compression_built_in(enum compression c)
-{
-	return decompressors[c] != NULL;
-}
 
 int decompress(enum compression c, const void *data, size_t size, size_t max, struct blob *ret)
 {
@@ -269,8 +266,10 @@ const char *decompress_strerror(enum compression c, int r)
 		return "is cut short: its compressed data ends too early";
 	case EBADMSG:
 		return "is damaged: its compressed data does not decompress";
+	case E2BIG:
+		return "needs more memory to decompress than the limit of a module (LIMIT_IMAGE, 256 MiB)";
 	case ENOMEM:
-		return "needs more memory to decompress than there is or is allowed";
+		return "needs more memory to decompress than there is";
 	default:
 		return strerror(-r);
 	}

@@ -29,12 +29,10 @@ void blob_release(struct blob *b);
 enum compression compression_of(const void *data, size_t size);
 /* By "gzip", "xz", "zstd", the words of /sys/module/compression; any other word is COMPRESSION_NONE. */
 enum compression compression_by_name(const char *name);
-/* Whether this build can decompress it. */
-bool compression_built_in(enum compression c);
 
 /* Decompresses all members of data into ret, at most max bytes.
  * -EFBIG: more than max; -ENODATA: the data ends too early; -EBADMSG: it is damaged; -EOPNOTSUPP: this
- * build lacks the library; -ENOMEM: also a dictionary larger than allowed. Bytes after the last gzip
+ * build lacks the library; -E2BIG: its dictionary is larger than LIMIT_IMAGE; -ENOMEM. Bytes after the last gzip
  * member are ignored, as zlib's gzread and the kernel do; after xz and zstd they are damage. */
 int decompress(enum compression c, const void *data, size_t size, size_t max, struct blob *ret);
 /* What a negative answer of decompress() means, in words. */

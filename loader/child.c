@@ -55,14 +55,14 @@ struct child {
 	struct pool *pool;
 	struct report report;
 	ARRAY(char) in;
-	int passed[PASSED_MAX]; /* descriptors received, not yet asked for */
+	int passed[PASSED_MAX]; /* descriptors received, whose message is still to come */
 	unsigned int n_passed;
-	size_t cursor; /* into the pool's results */
+	size_t cursor; /* into the pool's results: the next to send */
 	struct wire_answer out;
-	size_t n_out; /* bytes of out still to be sent stand at its end */
+	size_t n_out; /* bytes of out, at its end, that are still to be sent */
 	size_t out_size;
-	size_t pending_reported; /* results there were in the last report with pending steps, plus 1 */
-	unsigned int n_leaves;	 /* asked to leave and not answered yet */
+	size_t pending_reported; /* number of results in the last report with pending steps, plus 1 */
+	unsigned int n_leaves;	 /* WIRE_LEAVE messages not answered yet */
 	bool finishing;
 	bool reported;
 	bool done_queued;
@@ -295,7 +295,7 @@ static void report_all(struct child *c)
 	c->reported = true;
 }
 
-/* Once for each stall. An error here is no news: the last report will tell. */
+/* Once for each stall. An error is ignored here: the full report will have it too. */
 static void report_pending(struct child *c)
 {
 	struct pool_state state = pool_look(c->pool);
@@ -324,7 +324,7 @@ static void heed_front(struct child *c, short events)
 		read_front(c);
 }
 
-static void wait_for_something(struct child *c)
+static void wait_for_event(struct child *c)
 {
 	struct pollfd fds[] = {
 		{ .fd = pool_fd(c->pool), .events = POLLIN },
@@ -353,7 +353,7 @@ static void serve(struct child *c)
 		write_front(c);
 		if (c->reported && (c->sock < 0 || (c->done_queued && !c->n_out)))
 			return;
-		wait_for_something(c);
+		wait_for_event(c);
 	}
 }
 
@@ -385,8 +385,8 @@ int child_serve(int sock, const struct loader_options *options)
 	return r < 0 ? 1 : 0;
 }
 
-/* Those that say "stop" are not for us: half a set of modules helps nobody, and a load cannot be
- * interrupted anyway. */
+/* Signals that ask to stop are ignored: half a set of modules is of no use, and a load cannot be interrupted
+ * anyway. */
 static void ignore_signals(void)
 {
 	static const int ignored[] = { SIGINT, SIGHUP, SIGPIPE, SIGTERM, SIGQUIT };
@@ -395,8 +395,9 @@ static void ignore_signals(void)
 		signal(ignored[i], SIG_IGN);
 }
 
-/* systemd, when it leaves an initramfs, kills every process but those whose command line begins with
- * '@' (https://systemd.io/ROOT_STORAGE_DAEMONS/). proc_pid_stat(5): where the kernel looks for it. */
+/* When systemd leaves an initramfs, it kills every process but those whose command line begins with '@'
+ * (https://systemd.io/ROOT_STORAGE_DAEMONS/). The kernel reads it between arg_start and arg_end of
+ * proc_pid_stat(5). */
 static void set_command_line(void)
 {
 	static const char name[] = "@coldplug-loader";
@@ -420,7 +421,7 @@ static void set_command_line(void)
 	       end - start - 1 < sizeof(name) ? end - start - 1 : sizeof(name));
 }
 
-/* Everything that waits may have to be open at once when an initramfs is left. */
+/* loader_leave() may have to keep the file of every waiting step open at once. */
 static void raise_descriptor_limit(void)
 {
 	struct rlimit limit;

@@ -4,10 +4,10 @@
 
 #include "loader/loader.h"
 
-/* Makes a process of its own out of the caller, who has just been forked and keeps nothing but sock,
- * the front's other end, and options->rootfd; serves until everything is loaded and the front is
- * gone or satisfied. Its exit status. */
+/* For a process that has just been forked: keeps only sock, the other end of the front's socket, and
+ * options->rootfd open, and serves until everything is loaded and the front is gone or has its last
+ * message. Returns the exit status. */
 int child_main(int sock, const struct loader_options *options);
 
-/* Serves without becoming a process first: for tests. Closes sock. */
+/* The same in the calling process, whose signals and descriptors stay as they are. Closes sock. */
 int child_serve(int sock, const struct loader_options *options);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which way an image goes:
+ * How an image is given to the kernel:
  *
  *     plain ELF, a file    finit_module; where there is none (ENOSYS), init_module
  *     plain ELF, bytes     init_module
@@ -9,18 +9,18 @@
  *                          CRC32, for one; ENOSYS, EOPNOTSUPP), decompressed here, init_module
  *     compressed, bytes    decompressed here, init_module
  *
- * The first bytes decide, not the suffix. EINVAL may also be the module's own answer; then the second
- * way gives the same answer again, at the price of one more try. The bytes are read, not mapped: a
- * file that shrinks under a mapping would be a SIGBUS for everybody's loads.
+ * The first bytes decide, not the suffix. EINVAL may also come from the module's own init; then the second
+ * try gives the same answer again. The bytes are read, not mapped: if a mapped file shrank, SIGBUS would
+ * end all loads.
  *
  * async_probe. The kernel's do_init_module() (kernel/module/main.c) ends in async_synchronize_full()
  * unless the module was given that parameter (commit 67d6212afda2): one adapter that scans its bus for
  * seconds makes every later load wait for it, also that of a library another driver needs. A module
- * that registers no driver has nothing to probe, so for it the parameter changes nothing but that it
- * does not wait. Refused: giving it to drivers. Their probes would then run where request_module()
- * must not be called (kernel/module/kmod.c warns, and a load it asks for waits for the probe that
- * waits for the load), and while they do everybody else waits; measured on `big`, giving it to the
- * slow SCSI adapters made a boot a third slower.
+ * that registers no driver has nothing to probe, so the only effect of the parameter is that its load does
+ * not wait. Refused: giving it to drivers. Their probes would then run where request_module() must not be
+ * called (kernel/module/kmod.c warns, and a load it asks for waits for the probe that waits for the load),
+ * and all other loads wait for these probes; measured on `big`, giving it to the slow SCSI adapters made a
+ * boot a third slower.
  */
 #include "loader/image.h"
 
@@ -55,8 +55,15 @@ void image_close(struct image *image)
 	blob_release(&image->plain);
 }
 
+bool image_error_is_own(int error)
+{
+	return error == ENOMEM || error == EMFILE || error == ENFILE;
+}
+
+/* r: negative errno. */
 static int complain(struct image_load *how, int r, const char *what)
 {
+	how->own = image_error_is_own(-r);
 	snprintf(how->complaint, sizeof(how->complaint), "%s", what);
 	return r;
 }
@@ -71,7 +78,7 @@ static ssize_t read_at(int fd, char *buf, size_t size, size_t offset)
 	return n < 0 ? -errno : n;
 }
 
-/* The image's bytes: its own, or the file's read into *store. */
+/* The image's bytes: those it has, or the file's, read into *store. */
 static int image_bytes(const struct image *image, struct blob *store, const void **data, size_t *size)
 {
 	ssize_t n;
@@ -98,7 +105,7 @@ static int image_bytes(const struct image *image, struct blob *store, const void
 	return 0;
 }
 
-/* Read-only: the kernel takes no file that somebody may write to. */
+/* Read-only: the kernel refuses a file that is open for writing. */
 static int reopen(int fd)
 {
 	char path[32];
@@ -128,11 +135,14 @@ static int make_file(const void *data, size_t size)
 }
 
 /* init_module(2) has no flags. */
-static int load_with_flags(const struct kernel *k, const void *data, size_t size, const char *params)
+static int load_with_flags(const struct kernel *k, const void *data, size_t size, const char *params,
+			   struct image_load *how)
 {
 	_cleanup_close_ int fd = make_file(data, size);
 
-	return fd < 0 ? fd : k->ops->finit_module(k->data, fd, params, k->finit_flags);
+	if (fd < 0)
+		return complain(how, fd, strerror(-fd));
+	return k->ops->finit_module(k->data, fd, params, k->finit_flags);
 }
 
 static int load_plain_bytes(const struct kernel *k, const void *data, size_t size, const char *params,
@@ -143,7 +153,7 @@ static int load_plain_bytes(const struct kernel *k, const void *data, size_t siz
 	if (wrong)
 		return complain(how, -ENOEXEC, wrong);
 	if (k->finit_flags)
-		return load_with_flags(k, data, size, params);
+		return load_with_flags(k, data, size, params, how);
 	return k->ops->init_module(k->data, data, size, params);
 }
 
@@ -257,7 +267,8 @@ static int read_range(const struct image *image, struct blob *b, const struct el
 	return n < 0 ? (int)n : (uint64_t)n < range->size ? -EBADMSG : 0;
 }
 
-/* Of a file b becomes a copy of which only the symbols have been read: the other pages are never touched. */
+/* Makes b a copy of the file in which only the headers and symbols have been read: its other pages are never
+ * touched. */
 static int read_symbols(const struct image *image, struct blob *b, struct elf *elf, struct elf_range *strings)
 {
 	struct elf_range head = { .size = ELF_HEADER_MAX }, sections, symbols;
@@ -280,9 +291,9 @@ static int read_symbols(const struct image *image, struct blob *b, struct elf *e
 		       read_range(image, b, strings);
 }
 
-/* The kernel's functions to register a driver are called like this, on every bus; xenbus alone has
- * "frontends". BusLogic registers none: it looks for its adapters itself and has them scanned. But what a
- * module does for others (libata, esp_scsi) it does not do when it is loaded. */
+/* The functions with which a driver registers have these names on every bus but xenbus, which has
+ * "frontends". BusLogic does not register: it finds its adapters itself and has them scanned. A module that
+ * exports symbols (libata, esp_scsi) does such work for its users, not when it is loaded. */
 static bool begins_probes(const char *symbol, bool serves_others)
 {
 	if (strstr(symbol, "async_schedule") || !strcmp(symbol, "scsi_scan_host"))
@@ -303,7 +314,7 @@ bool image_probes(const struct image *image)
 	int r = read_symbols(image, &b, &elf, &strings);
 	const char *data = image->fd < 0 ? image->bytes : b.data;
 
-	/* include/linux/export-internal.h: each symbol exported has one of these beside it. */
+	/* include/linux/export-internal.h: each exported symbol has a __ksymtab_ symbol. */
 	serves_others = !r && memmem(data + strings.offset, strings.size, "__ksymtab_", 10);
 	while (!r && (r = elf_undefined_next(&elf, &cursor, &name)) > 0) {
 		if (begins_probes(name, serves_others))

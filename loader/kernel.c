@@ -88,7 +88,7 @@ static enum initstate real_initstate(void *data, const struct rootfs *root, cons
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return INITSTATE_ABSENT;
 	r = real_read(NULL, root, path, word, sizeof(word));
-	/* The file was there when it was opened: the module is on its way out. */
+	/* The file existed when it was opened: the module is being removed. */
 	if (r == -ENODEV)
 		return INITSTATE_GOING;
 	if (r < 0) {
@@ -116,7 +116,7 @@ static bool real_capable(void *data)
 	return sets[0].effective & 1U << CAP_SYS_MODULE_BIT;
 }
 
-/* The environment with MODPROBE_MODULE set; only the array and that one string are new. */
+/* The environment with MODPROBE_MODULE set. Only the array and that one string are allocated. */
 static char **make_environment(const char *module, char **ret_string)
 {
 	_cleanup_free_ char **env = NULL;
@@ -142,13 +142,13 @@ static int add_actions(posix_spawn_file_actions_t *actions, bool foreground, int
 		r = posix_spawn_file_actions_adddup2(actions, out, 1);
 	if (r == 0 && out >= 0)
 		r = posix_spawn_file_actions_adddup2(actions, out, 2);
-	/* To itself: it stays open over the exec. */
+	/* Duplicated onto itself, it stays open across the exec. */
 	if (r == 0 && in >= 0)
 		r = posix_spawn_file_actions_adddup2(actions, in, in);
 	return -r;
 }
 
-/* Signals as a command expects them: the loader itself ignores some. */
+/* Restores the default signals for a command: the loader ignores some. */
 static int set_signals(posix_spawnattr_t *attr)
 {
 	sigset_t none, all;
@@ -200,7 +200,7 @@ static int spawn_shell(pid_t *pid, const char *shell, const struct kernel_comman
 	return r;
 }
 
-/* Takes in what is there, at most a piece of it; false: nothing. */
+/* Reads a piece of the output; false: there is none. */
 static bool take_output(int in, struct kernel_output *o, size_t *kept)
 {
 	char piece[4096];
@@ -231,11 +231,11 @@ static int reap(pid_t pid, int *status)
 	return 1;
 }
 
-/* Reads along, so that a command that says much is not held up; what does not fit is thrown away. in: -1
- * or where its output comes from, not blocking. */
+/* Waits for the command and reads its output meanwhile, so that a command with much output is not blocked;
+ * what does not fit is discarded. in: the output, a non-blocking descriptor, or -1. */
 static int wait_for(pid_t pid, int in, struct kernel_output *o)
 {
-	/* Without it (before 5.3) we look a hundred times a second. */
+	/* Without a pidfd (before 5.3) poll() wakes a hundred times a second. */
 	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd fds[] = { { .fd = in, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
 	size_t kept = 0;
@@ -247,13 +247,13 @@ static int wait_for(pid_t pid, int in, struct kernel_output *o)
 		if (in >= 0)
 			(void)take_output(in, o, &kept);
 	}
-	/* Who was left behind may go on for ever: only what there is room for. */
+	/* A process that the command left behind may write for ever: read only what there is room for. */
 	while (in >= 0 && kept < sizeof(o->text) - 1 && take_output(in, o, &kept))
 		;
 	return r < 0 ? r : 0;
 }
 
-/* in: not blocking. Both -1: there are none to be had; the command then says what it says where we do. */
+/* *in does not block. Both are -1 when no pipe can be made; the command then inherits our output. */
 static void open_output(int *in, int *out)
 {
 	int ends[2];
@@ -266,10 +266,10 @@ static void open_output(int *in, int *out)
 	fcntl(*in, F_SETFL, O_NONBLOCK);
 }
 
-/* The output comes through a pipe that is read until the shell has ended: a memfd would have to be let grow,
- * or a limit would fail a command that says much. Whoever the command leaves behind can neither hold us up,
- * since the shell's end counts and not the pipe's, nor be killed by SIGPIPE or stopped by a full pipe: it has
- * inherited the reading end, and the writing end does not block any more. */
+/* The output comes through a pipe that is read until the shell exits: a memfd would have to grow without bound,
+ * or a limit would make a command with much output fail. A process that the command leaves behind cannot delay
+ * us, since the exit of the shell counts and not the end of the pipe. Nor is it killed by SIGPIPE or blocked by a
+ * full pipe: it has inherited the reading end, and the writing end no longer blocks. */
 static int real_run_command(void *data, const struct rootfs *root, const struct kernel_command *command,
 			    struct kernel_output *output)
 {

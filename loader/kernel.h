@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every call of the loader that changes or asks the kernel, in one table: a test hands in its own and
- * needs neither root nor tricks. */
+/* Every call with which the loader changes or asks the kernel, in one table: a test passes its own and needs
+ * no privilege. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,22 +23,22 @@ enum initstate {
 struct kernel_command {
 	const char *command; /* for /bin/sh -c */
 	const char *module;  /* MODPROBE_MODULE */
-	bool foreground;     /* as system(3): the caller's input and output are its own */
+	bool foreground;     /* as system(3): it inherits the caller's input and output */
 };
 
 struct kernel_output {
 	int status;	/* exit status, or 128 + signal */
-	char text[256]; /* how its output begins, NUL-terminated */
+	char text[256]; /* the beginning of its output, NUL-terminated */
 };
 
-/* data is loader_options.ops_data. Unless told otherwise: 0 or -errno. */
+/* data is loader_options.ops_data. The calls return 0 or -errno unless the comment says otherwise. */
 struct kernel_ops {
 	int (*finit_module)(void *data, int fd, const char *params, unsigned int flags);
 	int (*init_module)(void *data, const void *image, size_t size, const char *params);
 	int (*delete_module)(void *data, const char *name, unsigned int flags);
 	enum initstate (*initstate)(void *data, const struct rootfs *root, const char *name);
-	/* An attribute of sys/ or proc/ into buf, NUL-terminated, at most size - 1 bytes of it and without
-	 * the newline at its end; its length or -errno. */
+	/* Reads an attribute below sys/ or proc/ into buf, NUL-terminated: at most size - 1 bytes, without
+	 * the newlines at its end. Returns its length or -errno. */
 	int (*read)(void *data, const struct rootfs *root, const char *path, char *buf, size_t size);
 	/* Whether this process has CAP_SYS_MODULE. */
 	bool (*capable)(void *data);
@@ -55,10 +55,10 @@ struct kernel {
 	const struct kernel_ops *ops;
 	void *data;
 	struct rootfs root;	      /* borrowed */
-	enum compression compression; /* what it decompresses itself: /sys/module/compression */
-	bool async_probe;	      /* modules that begin no probe are loaded with async_probe */
+	enum compression compression; /* the format it decompresses itself: /sys/module/compression */
+	bool async_probe;	      /* load modules that start no probe with async_probe */
 	bool foreground;	      /* of commands */
-	unsigned int finit_flags;     /* what finit_module(2) is not to look at */
+	unsigned int finit_flags;     /* for finit_module(2): which checks it is to skip */
 };
 
 /* ops: NULL for the running kernel. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The front: what of loader.h happens in the caller's process. */
+/* The front: the part of the loader that runs in the caller's process. */
 #include "loader/loader.h"
 
 #include <errno.h>
@@ -21,7 +21,6 @@
 struct loader {
 	int sock;
 	uint32_t n_submitted;
-	uint32_t n_given; /* results the caller has */
 	struct wire_answer in;
 	size_t n_in;			/* bytes of it read */
 	ARRAY(struct load_result) kept; /* read while finishing */
@@ -97,7 +96,7 @@ static ssize_t send_some(struct loader *l, struct iovec *iov, size_t n, int fd)
 	return sent;
 }
 
-/* Takes the first bytes off the pieces; false: nothing is left. */
+/* Removes the first n bytes from the two pieces; false: nothing is left. */
 static bool advance(struct iovec iov[2], size_t n)
 {
 	for (int i = 0; i < 2; i++) {
@@ -182,7 +181,7 @@ int loader_fd(const struct loader *l)
 	return l->sock;
 }
 
-/* Reads up to size bytes of the message: 1: they are there; 0: not yet; -EPIPE. */
+/* Reads until there are size bytes of the message. 1: they are there; 0: not yet; -EPIPE. */
 static int receive_until(struct loader *l, size_t size)
 {
 	ssize_t n;
@@ -205,7 +204,7 @@ static bool header_is_good(const struct wire_header *h)
 		((h->type == WIRE_REPORT_DONE || h->type == WIRE_LEFT) && h->size == sizeof(int32_t));
 }
 
-/* Reads one message, no byte more, so that loader_fd() is readable as long as there is another.
+/* Reads one message and not a byte more, so that loader_fd() is readable as long as there is another.
  * 1: l->in is one; 0: none now; -EPIPE. */
 static int receive(struct loader *l)
 {
@@ -231,7 +230,6 @@ int loader_next(struct loader *l, struct load_result *result)
 
 	if (l->n_kept_given < l->kept.n) {
 		*result = l->kept.items[l->n_kept_given++];
-		l->n_given++;
 		return 1;
 	}
 	if (l->finished)
@@ -247,13 +245,7 @@ int loader_next(struct loader *l, struct load_result *result)
 	if (l->in.header.type != WIRE_RESULT)
 		return -EPIPE;
 	*result = l->in.result;
-	l->n_given++;
 	return 1;
-}
-
-size_t loader_pending(const struct loader *l)
-{
-	return l->n_submitted - l->n_given;
 }
 
 int loader_cancel(struct loader *l)
@@ -261,7 +253,7 @@ int loader_cancel(struct loader *l)
 	return l->finished ? 0 : send_message(l, WIRE_CANCEL, NULL, 0, -1);
 }
 
-/* The directory of path, opened, and where the name in it begins. */
+/* Opens the directory of path; *name is the last component. */
 static int open_directory(const char *path, const char **name)
 {
 	const char *slash = strrchr(path, '/');
@@ -279,7 +271,7 @@ static int open_directory(const char *path, const char **name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* What can be known now need not wait for the end. */
+/* Finds the errors that can be known before the report is written. */
 static int check_target(int dirfd, const char *name)
 {
 	int r = atomic_file_check(dirfd, name);
@@ -316,7 +308,7 @@ static int wait_readable(const struct loader *l)
 	return poll(&fd, 1, -1) < 0 && errno != EINTR ? -errno : 0;
 }
 
-/* Takes in what comes until it is an answer of this type: 0, and the answer is in l->in. */
+/* Reads messages, keeping results, until one has this type: 0, and it is in l->in. */
 static int receive_answer(struct loader *l, enum wire_type type)
 {
 	int r;
@@ -351,7 +343,7 @@ int loader_finish(struct loader *l)
 	if (l->finished)
 		return l->report_error;
 	r = send_message(l, WIRE_FINISH, NULL, 0, -1);
-	/* Results may be in the socket though nothing can be sent any more. */
+	/* When nothing can be sent any more, results may still be in the socket. */
 	if (r < 0 && r != -EPIPE)
 		return r;
 	r = receive_answer(l, WIRE_REPORT_DONE);

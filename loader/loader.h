@@ -41,9 +41,9 @@ struct kernel_ops; /* loader/kernel.h */
 
 enum load_outcome {
 	LOAD_DONE,     /* loaded, or the command succeeded */
-	LOAD_ALREADY,  /* somebody else had loaded it: EEXIST and live */
+	LOAD_ALREADY,  /* another process had loaded it: EEXIST and live */
 	LOAD_DECLINED, /* its init found nothing to drive: ENODEV */
-	LOAD_FAILED,   /* error says why, message in words */
+	LOAD_FAILED,   /* see error and message */
 	LOAD_SKIPPED,  /* not tried: a hard dependency failed, or a post softdep whose module failed,
 			 * or loader_cancel() */
 };
@@ -57,14 +57,16 @@ struct load_result {
 	uint64_t end_us;
 	char message[512]; /* why it failed, one line, with file and value; with LOAD_DONE "" or a
 				* remark: that the kernel refused to decompress it and we did */
+	bool own; /* error is this process's: it had no memory or no descriptor, or was cancelled. Otherwise it
+		   * is the kernel's answer, the command's status, or what is wrong with the file */
 };
 
 struct loader_options {
 	const char *root;  /* absolute path of the root, "" for the running system */
 	int rootfd;	   /* O_PATH descriptor of it; the loader dups it */
 	unsigned int jobs; /* loads in flight; 0: chosen by the number of processors */
-	bool async_probe;  /* modules that begin no probe are given async_probe (image.c) */
-	/* Tests: NULL for the running kernel's system calls (loader/kernel.h). */
+	bool async_probe;  /* load modules that start no probe with async_probe (image.c) */
+	/* For tests; NULL: the system calls of the running kernel (loader/kernel.h). */
 	const struct kernel_ops *ops;
 	void *ops_data;
 };
@@ -83,38 +85,35 @@ int loader_fd(const struct loader *l);
 /* 1: *result is one; 0: none now; -EPIPE: the loader's process has died; -errno. Does not block. */
 int loader_next(struct loader *l, struct load_result *result);
 
-/* How many steps submitted have no result yet. */
-size_t loader_pending(const struct loader *l);
-
-/* Replaces the message of a result that was read: the front may know more. 0 or -errno. */
+/* Replaces the message of a result that was read, for the report: the front may know more. 0 or -errno. */
 int loader_annotate(struct loader *l, uint32_t step, const char *message);
 
-/* For whom the files below the root will go away (switch_root): the loader's process opens what it has
- * still to load. Answers how many steps need them all the same (commands that have not ended), or
- * -errno. Waits for the answer, not for loads. */
+/* To be called before the files below the root go away (switch_root): the loader's process opens those that it
+ * has still to load. Returns how many steps need them all the same (commands that have not ended), or -errno. Waits
+ * for the answer, not for loads. */
 int loader_leave(struct loader *l);
 
-/* Nothing more is started; what is in flight finishes, the rest is LOAD_SKIPPED. */
+/* No further step is started; loads in flight finish, the other steps are LOAD_SKIPPED. */
 int loader_cancel(struct loader *l);
 
-/* The report. The loader's process writes it to path (opened relative to the caller's working
- * directory at this call: a temporary file beside it, renamed at the end, so it is whole or not at
- * all). head: the front's half, a JSON object without its last brace, replaced by each new call.
- * The loader adds ,"loads":[...],"summary":{...}} when told to finish or when the front is gone, and
- * everything has a result; when loads that do not return keep it from that, a report in which they and
- * their dependents are "pending", to be replaced by the full one. -EINVAL: path is a device or the like,
- * which a rename would replace; -EISDIR, -ENOENT, -EACCES and so on at once where they can be known. */
+/* The report. The loader's process writes it to path, opened relative to the caller's working directory at
+ * this call, by base/atomic-file.h: complete or not at all, readable by its owner only. head: the front's part, a
+ * JSON object without its last brace; each call replaces the last one. When every step has a result, and the loader
+ * is told to finish or the front is gone, it adds ,"loads":[...],"summary":{...}}. When loads that do not return
+ * prevent that, it writes a report in which they and their dependents are "pending", and replaces it should they
+ * return. -EINVAL: path is a device or the like, which a rename would replace; -EISDIR, -ENOENT, -EACCES and so on
+ * are returned at once if they can be known. */
 int loader_report_open(struct loader *l, const char *path);
 int loader_report_head(struct loader *l, const char *head, size_t len);
 
-/* Tells that no more plans come and waits until everything has a result (results not yet read can
- * still be read by loader_next) and the report is in place; 0 or the report's -errno, -EPIPE when the
- * loader's process has died. Waits for a load that never returns: who has less patience reads results
- * as long as it likes and calls loader_free() instead. */
+/* Says that no more plans come, and waits until every step has a result (loader_next() still returns those that
+ * have not been read) and the report is in place. 0 or the report's -errno; -EPIPE when the loader's process has
+ * died. It waits also for a load that never returns: to limit the time, read results for as long as that is and call
+ * loader_free() instead. */
 int loader_finish(struct loader *l);
 
-/* The same without waiting: results go on coming, and when all are there the report is in place. */
+/* The same without waiting: results continue to come, and after the last one the report is written. */
 int loader_finish_later(struct loader *l);
 
-/* Closes the front's end; loads go on. NULL is fine. Leaves the report to the loader's process. */
+/* Closes the front's end; loads continue, and the loader's process writes the report. NULL is allowed. */
 void loader_free(struct loader *l);

@@ -2,25 +2,25 @@
 /*
  * Workers.
  *
- * Idea: a thread per load in flight, because finit_module(2) blocks and cannot be interrupted. `jobs`
- * loads run at once. A load that runs for longer than POOL_SLOW_MS is called slow and gives its place
- * to another, for which a further thread is started if need be: so a load that never returns holds up
- * its dependents and nothing else. With jobs = 1 and no slow load the order is strictly serial.
+ * Idea: one thread per load in flight, because finit_module(2) blocks and cannot be interrupted. `jobs` loads run
+ * at once. A load that runs for longer than POOL_SLOW_MS is called slow and gives its place to another, for which
+ * another thread is started if need be: so a load that never returns delays its dependents and nothing else. With
+ * jobs = 1 and no slow load the order is strictly serial.
  *
- * When the number of jobs is ours to choose, a load that is found asleep gives up its place much sooner:
- * many a probe sleeps for a device, and every load without async_probe sleeps at its end until all
- * asynchronous probes in the kernel have ended (image.c). Places are for those that use a processor.
+ * When the number of jobs is ours to choose, a load that is found asleep gives up its place much sooner: many
+ * probes sleep for a device, and every load without async_probe sleeps at its end until all asynchronous probes in
+ * the kernel have ended (image.c). Places are for loads that use a processor.
  *
- * A thread is started only when there is something to start and nobody idle. Waking is a chain: who
- * changes the state from outside wakes one, who takes a step wakes the next, and a worker that has
- * ended one looks for its next itself; no thundering herd.
+ * A thread is started only when there is a step to start and no idle thread. Wake-ups form a chain: a change of
+ * state from outside wakes one worker, a worker that takes a step wakes the next, and a worker whose step has ended
+ * looks for another one itself. There is no thundering herd.
  *
- * Refused: a thread per step from the start (thousands of stacks, and no priorities); a fixed number
- * of threads (twenty dead devices would end the boot).
+ * Refused: a thread per step from the start (thousands of stacks, and no priorities); a fixed number of threads
+ * (twenty dead devices would end the boot).
  *
- * Invariant: everything in struct pool but what is constant after pool_start() is touched under
- * `lock` only; a step's strings are never freed or moved before the pool, so a worker reads its own
- * without the lock. n_running of the queue minus n_slow never exceeds jobs.
+ * Invariant: every member of struct pool that is not constant after pool_start() is accessed under `lock` only. The
+ * strings of a step are not freed or moved before the pool is, so a worker reads its own without the lock. n_running
+ * of the queue minus n_slow never exceeds jobs.
  */
 #include "loader/pool.h"
 
@@ -48,23 +48,23 @@
 #include "loader/work.h"
 
 #define NICE 10
-#define STACK_SIZE ((size_t)256 * 1024) /* what liblzma, libzstd and the sanitizers are content with */
+#define STACK_SIZE ((size_t)256 * 1024) /* enough for liblzma, libzstd and the sanitizers */
 
 struct worker {
 	struct pool *pool;
 	pthread_t thread;
 	uint32_t index;
 	pid_t tid;
-	bool nice; /* of lower weight than the others, now */
+	bool nice; /* has the lower weight */
 	bool busy;
 	bool slow; /* has given up its place */
-	bool late; /* and is too slow to be waited for */
+	bool late; /* has run longer than slow_us: no step is held for it */
 	uint32_t step;
-	unsigned long switches; /* voluntary, at the last look */
+	unsigned long switches; /* voluntary context switches at the last look */
 	uint64_t start_us;
 };
 
-/* A result without the room for a message that most do not have. */
+/* A result. Its message, which most do not have, is in the arena. */
 struct record {
 	uint32_t step;
 	uint32_t outcome;
@@ -73,6 +73,7 @@ struct record {
 	uint64_t start_us;
 	uint64_t end_us;
 	const char *message;
+	bool own;
 };
 
 struct pool {
@@ -80,24 +81,24 @@ struct pool {
 	unsigned int jobs;
 	int niceness;
 	uint64_t slow_us;
-	bool adaptive; /* sleepers give up their place */
+	bool adaptive; /* a load that sleeps gives up its place */
 	int event;
-	int tasks; /* /proc/self/task, wherever /proc is moved to; -1 */
+	int tasks; /* /proc/self/task, also after /proc has been moved; -1 */
 	pthread_t watcher;
 
 	pthread_mutex_t lock;
-	pthread_cond_t work;   /* something may be started, or quit */
+	pthread_cond_t work;   /* a step can be started, or quit is set */
 	pthread_cond_t watch;  /* a load was started while the watcher had nothing to watch */
 	pthread_cond_t opened; /* n_opening is 0 */
 	struct queue queue;
 	struct arena arena;
 	ARRAY(struct step) steps;
 	ARRAY(struct record) records;
-	ARRAY(struct work_image) ahead; /* by step: opened before its turn; shorter than steps, or empty */
+	ARRAY(struct work_image) ahead; /* by step: opened ahead; shorter than steps, or empty */
 	unsigned int n_opening;		/* workers that have taken a step and not opened it yet */
 	struct worker *workers[POOL_WORKERS_MAX];
 	unsigned int n_workers;
-	unsigned int n_idle; /* wait, or have not looked yet */
+	unsigned int n_idle; /* workers that wait, or have not looked for a step yet */
 	unsigned int n_slow;
 	uint64_t watch_until; /* when the watcher looks again; 0: once it is woken */
 	bool cancelled;
@@ -143,14 +144,14 @@ static uint32_t pick(struct pool *p)
 {
 	if (p->queue.n_running - p->n_slow >= p->jobs)
 		return STEP_NONE;
-	/* Better something patient than nothing. */
+	/* A patient step is better than none. */
 	if (queue_pick(&p->queue) == STEP_NONE && p->queue.n_running == p->n_slow)
 		queue_release(&p->queue, true);
 	return queue_pick(&p->queue);
 }
 
-/* Somebody is to look whether something can be started. A thread that cannot be had is no error:
- * those there are go on. */
+/* Wakes or starts a worker if a step can be started. That a thread cannot be created is no error: the workers
+ * there are continue. */
 static void kick(struct pool *p)
 {
 	if (p->quit || pick(p) == STEP_NONE)
@@ -161,7 +162,7 @@ static void kick(struct pool *p)
 		(void)add_worker(p);
 }
 
-static void tell(struct pool *p)
+static void notify(struct pool *p)
 {
 	uint64_t one = 1;
 
@@ -169,7 +170,7 @@ static void tell(struct pool *p)
 	(void)!write(p->event, &one, sizeof(one));
 }
 
-/* Room was made when the step was submitted; a message there is no memory for is left out. */
+/* There has been room since the step was submitted. A message for which there is no memory is left out. */
 static void record(struct pool *p, const struct load_result *result)
 {
 	const char *message = NULL;
@@ -184,10 +185,11 @@ static void record(struct pool *p, const struct load_result *result)
 		.start_us = result->start_us,
 		.end_us = result->end_us,
 		.message = message ? message : "",
+		.own = result->own,
 	};
 }
 
-static const char *what_became_of(enum load_outcome outcome)
+static const char *describe(enum load_outcome outcome)
 {
 	switch (outcome) {
 	case LOAD_DECLINED:
@@ -206,14 +208,15 @@ static void explain_skip(struct pool *p, const struct queue_skip *skip, struct l
 
 	if (skip->reason == SKIP_CANCEL) {
 		result_set(result, LOAD_SKIPPED, ECANCELED, "cancelled");
+		result->own = true;
 		return;
 	}
 	on = &p->steps.items[skip->on];
 	root = &p->steps.items[skip->root];
-	what = what_became_of(queue_outcome(&p->queue, skip->root));
+	what = describe(queue_outcome(&p->queue, skip->root));
 	if (skip->reason == SKIP_POST)
 		result_set(result, LOAD_SKIPPED, 0, "post softdep of %s, which %s", on->name,
-			   what_became_of(queue_outcome(&p->queue, skip->on)));
+			   describe(queue_outcome(&p->queue, skip->on)));
 	else if (on == root)
 		result_set(result, LOAD_SKIPPED, 0, "needs %s, which %s", on->name, what);
 	else
@@ -233,7 +236,7 @@ static void record_skipped(struct pool *p)
 	}
 }
 
-/* How long after its start a load is looked at first. */
+/* The time from the start of a load to the first look at it. */
 static uint64_t first_look_us(const struct pool *p)
 {
 	return p->adaptive ? POOL_NAP_MS * 1000 : p->slow_us;
@@ -252,7 +255,7 @@ static bool take(struct worker *w, uint32_t *id)
 	w->switches = ULONG_MAX;
 	w->step = *id;
 	w->start_us = clock_now_us();
-	/* It may be asleep until an older load is late: this one's nap is over before that. */
+	/* The watcher may sleep until an older load is late; this load is to be looked at before that. */
 	if (!p->watch_until || w->start_us + first_look_us(p) < p->watch_until)
 		pthread_cond_signal(&p->watch);
 	kick(p);
@@ -268,10 +271,10 @@ static void put(struct worker *w, const struct load_result *result)
 	record(p, result);
 	queue_complete(&p->queue, result->step, result->outcome);
 	record_skipped(p);
-	tell(p);
+	notify(p);
 }
 
-/* What was opened ahead, handed over to the caller. */
+/* Hands over what was opened ahead; the caller closes it. */
 static struct work_image take_ahead(struct pool *p, uint32_t id)
 {
 	struct work_image image = WORK_IMAGE_NONE;
@@ -283,7 +286,7 @@ static struct work_image take_ahead(struct pool *p, uint32_t id)
 	return image;
 }
 
-static void has_opened(struct pool *p)
+static void note_opened(struct pool *p)
 {
 	pthread_mutex_lock(&p->lock);
 	if (!--p->n_opening)
@@ -291,9 +294,9 @@ static void has_opened(struct pool *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* While something urgent is left to do the others' work weighs a tenth of it: all of them together have more to do than
- * there are processors. Commands are left alone, what they start may stay. Who may not raise its weight again (CAP_SYS_NICE)
- * keeps the lower one. setpriority(2): a thread's own in Linux. */
+/* While an urgent step is left, other loads run with a tenth of its weight, because all of them together have more
+ * to do than there are processors. Commands keep theirs: the processes they start may stay. Without CAP_SYS_NICE the
+ * weight cannot be raised again and stays low. In Linux setpriority(2) sets that of a thread. */
 static bool should_be_nice(const struct pool *p, uint32_t id)
 {
 	return p->queue.n_urgent && p->steps.items[id].kind == STEP_MODULE && !queue_is_urgent(&p->queue, id);
@@ -318,7 +321,7 @@ static void carry_out(struct worker *w, uint32_t id)
 	be_nice(w, nice);
 	if (image.image.fd < 0)
 		work_open(p->kernel, &step, &image);
-	has_opened(p);
+	note_opened(p);
 	work_on(p->kernel, &step, &image, &result);
 	work_close(&image);
 	result.end_us = clock_now_us();
@@ -332,7 +335,7 @@ static void *worker_main(void *arg)
 	struct pool *p = w->pool;
 	uint32_t id;
 
-	/* It has inherited that of who started it. */
+	/* It has inherited the niceness of the thread that created it. */
 	(void)setpriority(PRIO_PROCESS, 0, p->niceness);
 	pthread_mutex_lock(&p->lock);
 	w->tid = (pid_t)syscall(SYS_gettid);
@@ -350,7 +353,7 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-/* A number in the text of proc_pid_status(5); 0 when it is not there. */
+/* A number in the text of proc_pid_status(5); 0 without one. */
 static unsigned long status_number(const char *text, const char *key)
 {
 	const char *p = strstr(text, key);
@@ -358,10 +361,9 @@ static unsigned long status_number(const char *text, const char *key)
 	return p ? strtoul(p + strlen(key), NULL, 10) : 0;
 }
 
-/* Whether a load slept all the time since the last look: it is asleep (R: it runs or would like to), and
- * has not been awake in between, for each sleep is a voluntary switch. One look would not do: on a busy
- * machine everybody sleeps for a moment now and then, and without its place would crowd out what is
- * more urgent. */
+/* Whether a load has slept since the last look: it is asleep now (not R), and each sleep in between would have
+ * been a voluntary context switch. A single look is not enough: on a busy machine every load sleeps for a moment
+ * now and then, and the step that took its place would crowd out more urgent ones. */
 static bool has_slept(struct worker *w)
 {
 	_cleanup_close_ int fd = -1;
@@ -384,7 +386,7 @@ static bool has_slept(struct worker *w)
 	return same && state && state[8] != 'R';
 }
 
-/* When to look at a load again, or 0: it gives up its place now. */
+/* The time of the next look at a load, or 0: it gives up its place now. */
 static uint64_t patience(const struct pool *p, struct worker *w, uint64_t now)
 {
 	uint64_t end = w->start_us + p->slow_us, nap = w->start_us + POOL_NAP_MS * 1000;
@@ -395,13 +397,13 @@ static uint64_t patience(const struct pool *p, struct worker *w, uint64_t now)
 		return end;
 	if (now < nap)
 		return nap;
-	/* Whether it sleeps matters only while somebody waits for the place. */
+	/* Whether it sleeps matters only while a step waits for the place. */
 	if (queue_pick(&p->queue) != STEP_NONE && has_slept(w))
 		return 0;
 	return now + POOL_NAP_MS * 1000;
 }
 
-/* Calls loads slow that have become so; when to look again, or 0. */
+/* Marks loads that have become slow. Returns the time of the next look, or 0. */
 static uint64_t find_slow(struct pool *p)
 {
 	uint64_t now = clock_now_us(), next = 0;
@@ -453,12 +455,11 @@ static void *watcher_main(void *arg)
 	return NULL;
 }
 
-/* Twice the processors, because probes wait for locks for moments too short to be noticed; at least
- * four, because a small machine has slow devices too; at most 64, beyond which the kernel's own locks
- * decide. */
+/* Twice the number of processors, because probes wait for locks, too briefly to be found asleep; at least four,
+ * because a small machine has slow devices too; at most 64, because the kernel's own locks are the limit beyond. */
 static unsigned int choose_jobs(void)
 {
-	/* One has room for 1,024; the kernel wants room for all it could ever have. */
+	/* One cpu_set_t has room for 1,024; the kernel wants room for every processor it could have. */
 	cpu_set_t sets[16];
 	int n = 1;
 
@@ -567,7 +568,7 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 	return 0;
 }
 
-/* Everything that can fail comes before the first step is in the queue. */
+/* Does everything that can fail, before the first step is in the queue. */
 static int prepare(struct pool *p, const struct plan *plan)
 {
 	size_t before = p->steps.n, n_edges;
@@ -604,7 +605,7 @@ static void enqueue(struct pool *p, const struct plan *plan)
 	if (p->cancelled)
 		queue_cancel(&p->queue);
 	record_skipped(p);
-	tell(p);
+	notify(p);
 	kick(p);
 }
 
@@ -620,7 +621,7 @@ int pool_submit(struct pool *p, const struct plan *plan)
 	return r;
 }
 
-/* Whether the step can do without the tree from now on. */
+/* Whether the step needs nothing below the root from now on. */
 static bool open_ahead(struct pool *p, uint32_t id)
 {
 	struct work_image *image = &p->ahead.items[id];
@@ -631,7 +632,7 @@ static bool open_ahead(struct pool *p, uint32_t id)
 		return false;
 	if (!queue_has_started(&p->queue, id) && image->image.fd < 0)
 		work_open(p->kernel, &p->steps.items[id], image);
-	/* What is not there cannot be lost. */
+	/* A file that does not exist cannot be lost. */
 	return image->error != -EMFILE && image->error != -ENFILE && image->error != -ENOMEM;
 }
 
@@ -659,7 +660,7 @@ void pool_cancel(struct pool *p)
 	p->cancelled = true;
 	queue_cancel(&p->queue);
 	record_skipped(p);
-	tell(p);
+	notify(p);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -677,6 +678,7 @@ static void unpack(const struct record *record, struct load_result *ret)
 		.worker = record->worker,
 		.start_us = record->start_us,
 		.end_us = record->end_us,
+		.own = record->own,
 	};
 	strncpy(ret->message, record->message, sizeof(ret->message) - 1);
 }

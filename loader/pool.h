@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Threads that work through the queue. The essay is in pool.c. */
+/* Threads that work through the queue. The design is described in pool.c. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,8 +10,8 @@
 #include "loader/loader.h"
 
 #define POOL_SLOW_MS 1000U    /* a load that takes longer gives its place to another */
-#define POOL_NAP_MS 10U	      /* so does one that is found asleep after so long; not with jobs given */
-#define POOL_WORKERS_MAX 512U /* loads that never return can be so many */
+#define POOL_NAP_MS 10U	      /* so does one that is asleep after this time, unless jobs is given */
+#define POOL_WORKERS_MAX 512U /* more loads that never return leave no worker */
 
 struct pool;
 
@@ -22,17 +22,17 @@ struct pool_options {
 
 /* kernel is borrowed. */
 int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool_options *options);
-/* Copies the plan, whose ids must go on where the last ended: 0, -EINVAL or -ENOMEM, and then nothing
- * of it is taken. */
+/* Copies the plan, whose ids must continue those of the last one. 0; -EINVAL or -ENOMEM: no step of it is
+ * taken. */
 int pool_submit(struct pool *p, const struct plan *plan);
-/* Opens what has still to be loaded, so that nothing below the root is needed any more: how many steps
- * it is needed for all the same, commands that have not ended and files there was no descriptor for. */
+/* Opens the files that are still to be loaded, so that nothing below the root is needed any more. Returns how
+ * many steps need it all the same: commands that have not ended, and files for which there was no descriptor. */
 size_t pool_open_ahead(struct pool *p);
-/* Nothing more is started, now or later. */
+/* From now on no step is started, also none of later plans. */
 void pool_cancel(struct pool *p);
-/* An eventfd, readable when there are results since it was read last. */
+/* An eventfd, readable when there are new results since it was last read. */
 int pool_fd(const struct pool *p);
-/* The result at *cursor in order of completion (0 to begin), and moves it on; false: none yet. */
+/* Gets the result at *cursor, in order of completion, and advances it; it begins at 0. false: none yet. */
 bool pool_next(struct pool *p, size_t *cursor, struct load_result *ret);
 /* Replaces the message of a step's result, if it has one. */
 void pool_annotate(struct pool *p, uint32_t step, const char *message);

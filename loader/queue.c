@@ -2,20 +2,20 @@
 /*
  * The ready queue.
  *
- * Idea: every step counts the edges it still waits for; an ending step walks the list of those who
- * wait for it. A hard edge on something that did not become live skips the waiting step at once, a
- * soft or post edge is satisfied by any outcome. What waits for nothing is in a heap: highest
- * priority first, then the lowest id, which is kmod's order. Edges on steps that have ended count
- * when they are added, so later plans may build on earlier ones.
+ * Idea: every step counts the edges that it still waits for. When a step ends, the list of the steps that wait
+ * for it is walked. A hard edge on a step that did not become live skips the waiting step at once; a soft or
+ * post edge is satisfied by any outcome. Steps that wait for nothing are in a heap: highest priority first, then
+ * lowest id, which is kmod's order. An edge on a step that has ended takes effect when it is added, so later
+ * plans may build on earlier ones.
  *
- * A patient step (an adapter that scans its bus for seconds) is held until no urgent one is left: while
- * it scans, every load that waits for asynchronous probes waits for it, and the root's disk must not.
- * Whoever turns out slow is forgiven, and when nothing else could run nothing is held, so holding can
- * delay but never block.
+ * A patient step (an adapter that scans its bus for seconds) is held until no urgent step is left: while it
+ * scans, every load that waits for asynchronous probes waits for it, and the root's disk must not. An urgent
+ * step that turns out to be slow is forgiven, that is, no longer counted as urgent, and when nothing else could
+ * run, nothing is held. So holding can delay but never block.
  *
- * Invariant: n_done + n_running + those in `ready` or `held` + those with waiting > 0 are all steps; a step is
- * in one of the two at most once; they and `skips` have room for all steps, so that nothing here fails
- * after queue_add().
+ * Invariant: n_done + n_running + the steps in `ready` or `held` + those with waiting > 0 are all steps. A step
+ * is in one of the two arrays at most once. They and `skips` have room for all steps, so nothing here fails after
+ * queue_add().
  */
 #include "loader/queue.h"
 
@@ -33,14 +33,14 @@ enum node_state {
 struct queue_node {
 	uint32_t priority;
 	uint32_t waiting;    /* edges not satisfied */
-	uint32_t first_link; /* of those who wait for it */
-	uint32_t root;	     /* skipped: the first in the chain */
+	uint32_t first_link; /* of the steps that wait for it */
+	uint32_t root;	     /* if skipped: the first step of the chain */
 	uint32_t n_post;     /* edges of kind EDGE_POST satisfied */
 	uint32_t last_post;  /* the step on the other end of the last of them */
 	uint8_t outcome;
 	uint8_t state;
 	bool post_only : 1;
-	bool post_live : 1; /* one of them went well */
+	bool post_live : 1; /* one of them became live */
 	bool urgent : 1;    /* and counted in n_urgent */
 	bool patient : 1;
 };
@@ -48,7 +48,7 @@ struct queue_node {
 struct queue_link {
 	uint32_t dependent;
 	uint32_t kind;
-	uint32_t next; /* of those who wait for the same */
+	uint32_t next; /* of the steps that wait for the same node */
 };
 
 static bool starts_before(const struct queue *q, uint32_t a, uint32_t b)
@@ -83,7 +83,7 @@ void queue_release(struct queue *q, bool all)
 		push_heap(q, q->held.items[--q->held.n]);
 }
 
-/* The highest priority of those who wait for a node. That of a module's post softdep is not the module's. */
+/* The highest priority of the steps that wait for a node. A module does not inherit that of its post softdep. */
 static uint32_t priority_of_waiting(const struct queue *q, uint32_t id)
 {
 	uint32_t most = 0;
@@ -110,7 +110,7 @@ void queue_inherit(struct queue *q)
 {
 	bool raised = false;
 
-	/* Who waits for a node comes after it. */
+	/* Steps that wait for a node come after it. */
 	for (uint32_t id = (uint32_t)q->nodes.n; id-- > 0;) {
 		struct queue_node *node = &q->nodes.items[id];
 		uint32_t priority = node->state < NODE_RUNNING ? priority_of_waiting(q, id) : 0;
@@ -177,7 +177,7 @@ static void skip(struct queue *q, uint32_t id, enum skip_reason reason, uint32_t
 		(struct queue_skip){ .id = id, .reason = reason, .on = on, .root = node->root };
 }
 
-/* An edge of step id is satisfied or broken by the outcome of step on. */
+/* Applies the outcome of step on to the edge that step id has on it. */
 static void settle_edge(struct queue *q, uint32_t id, uint32_t on, enum edge_kind kind)
 {
 	struct queue_node *node = &q->nodes.items[id];
@@ -195,7 +195,7 @@ static void settle_edge(struct queue *q, uint32_t id, uint32_t on, enum edge_kin
 	}
 }
 
-/* A step that waits for nothing any more. */
+/* The last edge of a step is satisfied. */
 static void settle_step(struct queue *q, uint32_t id)
 {
 	struct queue_node *node = &q->nodes.items[id];
@@ -206,8 +206,8 @@ static void settle_step(struct queue *q, uint32_t id)
 		push_ready(q, id);
 }
 
-/* Tells those who wait for an ended step; what that skips is appended to skips. */
-static void tell_dependents(struct queue *q, uint32_t on)
+/* Settles the edges of the steps that wait for an ended step; those that this skips are appended to skips. */
+static void settle_dependents(struct queue *q, uint32_t on)
 {
 	for (uint32_t i = q->nodes.items[on].first_link; i != LINK_NONE; i = q->links.items[i].next) {
 		uint32_t id = q->links.items[i].dependent;
@@ -221,11 +221,11 @@ static void tell_dependents(struct queue *q, uint32_t on)
 	}
 }
 
-/* The same for what has been skipped, which may skip more. */
-static void tell_skipped(struct queue *q, size_t from)
+/* The same for the steps that have been skipped, which may skip more. */
+static void settle_skipped(struct queue *q, size_t from)
 {
 	for (size_t i = from; i < q->skips.n; i++)
-		tell_dependents(q, q->skips.items[i].id);
+		settle_dependents(q, q->skips.items[i].id);
 }
 
 int queue_reserve(struct queue *q, size_t n_steps, size_t n_edges)
@@ -317,8 +317,8 @@ void queue_complete(struct queue *q, uint32_t id, enum load_outcome outcome)
 	q->n_running--;
 	q->n_done++;
 	end_urgency(q, id);
-	tell_dependents(q, id);
-	tell_skipped(q, from);
+	settle_dependents(q, id);
+	settle_skipped(q, from);
 	queue_release(q, false);
 }
 

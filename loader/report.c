@@ -11,7 +11,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 
-#define PENDING (LOAD_SKIPPED + 1) /* an outcome of the report only */
+#define PENDING (LOAD_SKIPPED + 1) /* an outcome that only the report has */
 
 static const char *outcome_name(uint32_t outcome)
 {
@@ -103,7 +103,7 @@ static void put_summary(struct json *j, const struct summary *s)
 	json_close(j, '}');
 }
 
-/* Where each step's result stands in the order of completion, SIZE_MAX when it has none. */
+/* The place of each step's result in the order of completion, SIZE_MAX when it has none. */
 static int index_results(struct pool *pool, size_t n, size_t **ret)
 {
 	size_t *places = malloc((n + 1) * sizeof(*places));

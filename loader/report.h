@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The report: the front's head and the loads, as JSON, whole or not at all. */
+/* The report: the front's head and the loads, as JSON, complete or not at all. */
 #pragma once
 
 #include "loader/pool.h"
@@ -11,7 +11,7 @@ struct report {
 	size_t n_head;
 };
 
-/* Writes to a temporary file beside the name and renames it. A step without a result is "pending". 0 or
- * -errno, and then the file is as it was. */
+/* Writes a temporary file beside the name and renames it (base/atomic-file.h). A step without a result is
+ * "pending". 0 or -errno; in the latter case what the name had before is unchanged. */
 int report_write(const struct report *report, struct pool *pool);
 void report_free(struct report *report);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An errno of finit_module has several causes, and some come from the module's own init. What tells
- * them apart is /sys/module/NAME/initstate at the time of the answer:
+ * An errno of finit_module(2) has several causes, and some come from the module's own init function.
+ * /sys/module/NAME/initstate at the time of the answer tells them apart:
  *
- *     EEXIST   live or built in: somebody else had loaded it; without sysfs that is assumed. coming:
- *              somebody else is at it; wait for what comes of it. Otherwise the module's own init
- *              said so, and it is not loaded.
- *     EBUSY    coming or going: wait, then load again unless it is live. Otherwise a module it needs did not
- *              get ready in the kernel's 30 s, the other loader failed, or its own init said so.
+ *     EEXIST   live or built in: another process had loaded it; without sysfs that is assumed. coming:
+ *              another process is loading it: wait for the outcome. Otherwise the module's own init
+ *              returned EEXIST, and it is not loaded.
+ *     EBUSY    coming or going: wait, then load again unless it is live. Otherwise a module it needs was
+ *              not ready within the kernel's 30 s, the other load failed, or its own init returned EBUSY.
  *
- * Waiting is bounded (VERDICT_PATIENCE_MS): it is done in a worker and holds up the module's
- * dependents only, but an answer must come.
+ * The wait is bounded (VERDICT_PATIENCE_MS). It happens in a worker and delays only the module's
+ * dependents, but an answer must come.
  */
 #include "loader/verdict.h"
 
@@ -33,7 +33,7 @@ void result_set(struct load_result *result, enum load_outcome outcome, int error
 	va_start(ap, fmt);
 	vsnprintf(result->message, sizeof(result->message), fmt, ap);
 	va_end(ap);
-	/* Names and outputs come from files and commands. */
+	/* Names and output come from files and commands: no control characters. */
 	for (char *p = result->message; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
@@ -103,7 +103,8 @@ static int judge_busy(struct verdict *v, struct load_result *result)
 	if (changing)
 		return VERDICT_RETRY;
 	result_set(result, LOAD_FAILED, EBUSY,
-		   "%s: busy: a module it needs was not ready after 30 s, or its own init said so", v->path);
+		   "%s: busy: a module it needs was not ready after 30 s, or its init returned EBUSY",
+		   v->path);
 	return VERDICT_GIVEN;
 }
 
@@ -167,7 +168,7 @@ static const char *why_not_permitted(const struct verdict *v)
 	if (attribute_has(v, "proc/sys/kernel/modules_disabled", "1"))
 		return "loading modules has been switched off until reboot (kernel.modules_disabled=1)";
 	if (blacklisted(v))
-		return "module_blacklist= of the kernel command line names it";
+		return "module_blacklist= on the kernel command line forbids it";
 	if (attribute_has(v, lockdown, "[integrity]"))
 		return "the kernel is locked down (integrity): only signed modules are taken";
 	if (attribute_has(v, lockdown, "[confidentiality]"))
@@ -192,12 +193,12 @@ static const char *sentence(int error)
 		{ EBADMSG, "its signature is damaged" },
 		{ ENOPKG, "its signature uses an algorithm this kernel lacks" },
 		{ EINVAL,
-		  "refused as invalid: a parameter's value, or its own init said so (dmesg may "
+		  "refused as invalid: a parameter's value, or its init returned EINVAL (dmesg may "
 		  "say more)" },
 		{ ENOMEM, "the kernel has no memory for it" },
 		{ EFAULT, "the kernel could not read it" },
 		{ EIO, "reading it failed, or its hardware does not answer" },
-		{ ENOSYS, "this kernel cannot load modules, or its own init found something missing" },
+		{ ENOSYS, "this kernel cannot load modules, or its init returned ENOSYS" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++)

@@ -5,15 +5,15 @@
 #include "loader/kernel.h"
 #include "loader/loader.h"
 
-#define VERDICT_PATIENCE_MS 60000U /* waited for somebody else's load of the same module */
-#define VERDICT_BUSY_TRIES 5U	   /* ETXTBSY: somebody still writes the file */
+#define VERDICT_PATIENCE_MS 60000U /* how long to wait for another process that loads the same module */
+#define VERDICT_BUSY_TRIES 5U	   /* ETXTBSY: another process has the file open for writing */
 
 enum verdict_next {
 	VERDICT_GIVEN,
 	VERDICT_RETRY, /* load again */
 };
 
-/* One module's way to its verdict. */
+/* The state of judging one module. */
 struct verdict {
 	const struct kernel *kernel;
 	const char *name;
@@ -22,10 +22,10 @@ struct verdict {
 	unsigned int tries;
 };
 
-/* Judges error (0 or -errno, the kernel's) and, when the verdict is given, writes outcome, error and
- * message of result. May sleep while the module is coming. Answers enum verdict_next. */
+/* Judges the kernel's answer (0 or -errno). With VERDICT_GIVEN it has written outcome, error and message of
+ * result. May sleep while another process loads or removes the module. */
 int verdict_judge(struct verdict *v, int error, struct load_result *result);
 
-/* An outcome with a message in words, one line of printable bytes. */
+/* Sets an outcome with a message: one line of printable bytes. */
 __attribute__((format(printf, 4, 5))) void result_set(struct load_result *result, enum load_outcome outcome,
 						      int error, const char *fmt, ...);

@@ -60,7 +60,7 @@ int wire_check_plan(const struct plan *plan, size_t first_id, size_t *n_edges)
 		if (r < 0)
 			return r;
 		total += plan->steps[i].n_edges;
-		/* Shared ranges could claim more edges than there is memory for. */
+		/* Steps may share a range of edges: the sum can exceed any memory. */
 		if (total > WIRE_MAX / sizeof(struct step_edge))
 			return -EINVAL;
 	}
@@ -194,7 +194,7 @@ int wire_decode_plan(struct arena *arena, const void *data, size_t size, struct 
 
 	if (size < sizeof(*w))
 		return -EBADMSG;
-	/* A copy of its own: aligned, and it outlives the buffer. */
+	/* A copy is aligned and outlives the buffer. */
 	w = arena_alloc(arena, size);
 	if (!w)
 		return -ENOMEM;

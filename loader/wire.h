@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the front and the loader's process say to each other: a header, then size bytes, on a stream
- * socket between two processes of one program. The receiver believes no offset all the same. */
+/* The messages between the front and the loader's process: a header, then size bytes, on a stream socket
+ * between two processes of one program. The receiver checks each offset all the same. */
 #pragma once
 
 #include <stddef.h>
@@ -21,7 +21,7 @@ enum wire_type {
 	WIRE_LEAVE,	  /* answered by WIRE_LEFT */
 	WIRE_MESSAGE,	  /* uint32_t step, and the text that replaces its result's message */
 	WIRE_RESULT,	  /* to the front: struct load_result */
-	WIRE_LEFT,	  /* int32_t: for how many steps the files below the root are still needed */
+	WIRE_LEFT,	  /* int32_t: how many steps still need the files below the root */
 	WIRE_REPORT_DONE, /* int32_t: 0 or -errno; the last message */
 };
 
@@ -30,7 +30,7 @@ struct wire_header {
 	uint32_t size; /* of what follows */
 };
 
-/* A message on its way to the front, as both sides keep it. */
+/* A message to the front, as it is sent and received. */
 struct wire_answer {
 	struct wire_header header;
 	union {
@@ -39,12 +39,12 @@ struct wire_answer {
 	};
 };
 
-/* A plan as a message of its own memory, header included: *ret is malloc'd. -EFBIG beyond WIRE_MAX. */
+/* Makes a message of a plan, header included; *ret is for the caller to free(). -EFBIG beyond WIRE_MAX. */
 int wire_encode_plan(const struct plan *plan, void **ret, size_t *ret_size);
-/* The plan in the size bytes after a header; it and its strings live in arena. -EBADMSG when an offset
- * or a length does not fit, -ENOMEM. */
+/* Reads the plan in the size bytes after a header; it and its strings live in arena. -EBADMSG when an
+ * offset or a length does not fit, -ENOMEM. */
 int wire_decode_plan(struct arena *arena, const void *data, size_t size, struct plan *ret);
 
-/* Whether a plan is one: ids from first_id on without gaps, what its kinds require, edges inside the
- * plan's and on earlier steps; -EINVAL when not. *n_edges: how many the steps have together. */
+/* Checks a plan: ids from first_id on without gaps, the strings that each kind requires, edges that are
+ * inside the plan and point to earlier steps; -EINVAL otherwise. *n_edges: the number of edges of all steps. */
 int wire_check_plan(const struct plan *plan, size_t first_id, size_t *n_edges);

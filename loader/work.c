@@ -12,12 +12,13 @@
 
 static void cannot_open(const struct step *step, int error, struct load_result *result)
 {
+	result->own = image_error_is_own(error);
 	if (error == EFBIG)
 		result_set(result, LOAD_FAILED, error,
 			   "%s: larger than the limit of a module (LIMIT_IMAGE, %u MiB)", step->path,
 			   LIMIT_IMAGE >> 20);
 	else if (error == EINVAL)
-		result_set(result, LOAD_FAILED, error, "%s: neither a file nor a link to one", step->path);
+		result_set(result, LOAD_FAILED, error, "%s: not a regular file", step->path);
 	else
 		result_set(result, LOAD_FAILED, error, "%s: %s", step->path, strerror(error));
 }
@@ -31,6 +32,7 @@ static void load_until_judged(const struct kernel *k, const struct image *image,
 
 	do {
 		r = image_load(k, image, params, &how);
+		result->own = how.own;
 		if (how.complaint[0]) {
 			result_set(result, LOAD_FAILED, -r, "%s: %s", step->path, how.complaint);
 			return;
@@ -41,7 +43,8 @@ static void load_until_judged(const struct kernel *k, const struct image *image,
 			   step->path, strerror(how.refused));
 }
 
-/* In front: text after "--" is not looked at by the kernel. NULL: there is no memory, so it will wait. */
+/* In front, because the kernel ignores what follows "--". NULL: no memory; the load then waits for all
+ * asynchronous probes. */
 static char *with_async_probe(const char *params)
 {
 	char *s;
@@ -70,7 +73,7 @@ static void load_module(const struct kernel *k, const struct step *step, const s
 	const struct image *used = &image->image;
 	struct step shown = *step;
 
-	/* Messages name the file as the user knows it. */
+	/* Messages show the path with the root in front. */
 	if (asprintf(&path, "%s/%s", k->root.path ? k->root.path : "", step->path) < 0)
 		path = NULL;
 	else
@@ -79,7 +82,7 @@ static void load_module(const struct kernel *k, const struct step *step, const s
 		cannot_open(&shown, -image->error, result);
 		return;
 	}
-	/* Its symbols can be looked at then. */
+	/* The symbols of the decompressed image can be read. */
 	if (image_decompress(k, used, &plain) > 0)
 		used = &plain;
 	if (k->async_probe && !image_probes(used))

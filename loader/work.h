@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One step, carried out. */
+/* Carries out one step. */
 #pragma once
 
 #include "engine/plan.h"
@@ -7,7 +7,7 @@
 #include "loader/kernel.h"
 #include "loader/loader.h"
 
-/* A step's image, opened before its turn or at it. */
+/* A step's image, opened when the step starts or earlier (pool_open_ahead()). */
 struct work_image {
 	struct image image;
 	int error; /* negative errno: it could not be opened */
@@ -18,8 +18,8 @@ struct work_image {
 void work_open(const struct kernel *k, const struct step *step, struct work_image *ret);
 void work_close(struct work_image *image);
 
-/* Blocks as long as the kernel or the command does. Writes outcome, error and message of result. */
+/* Blocks as long as the kernel or the command does. Writes outcome, error, own and message of result. */
 void work_on(const struct kernel *k, const struct step *step, const struct work_image *image,
 	     struct load_result *result);
-/* The three in turn, for who opens nothing ahead. */
+/* The three calls in turn, for callers that open nothing ahead. */
 void work_on_step(const struct kernel *k, const struct step *step, struct load_result *result);

@@ -331,7 +331,7 @@ static void choose_round(struct world *w)
 	if (death == 0)
 		w->kill_front_us = 1 + roll(6000);
 	else if (death == 1)
-		w->kill_loader_us = 1 + roll(6000);
+		w->kill_loader_us = 1 + roll(roll(2) ? 300 : 3000);
 	choose_plans(w);
 }
 
@@ -354,6 +354,14 @@ static void choose_exit(struct world *w)
 }
 
 /* The front, in a process of its own. */
+
+static bool lacks_results(const struct world *w)
+{
+	for (uint32_t id = 0; id < w->s->n_sent; id++)
+		if (!atomic_load(&w->s->facts[id].n_results))
+			return true;
+	return false;
+}
 
 static void keep_result(struct shared *s, const struct load_result *r)
 {
@@ -436,18 +444,18 @@ static int finish(struct world *w, struct loader *l)
 
 	w->finishing = true;
 	if (w->ending == END_READ_THEN_FINISH)
-		while (r >= 0 && loader_pending(l))
+		while (r >= 0 && lacks_results(w))
 			r = read_results(w, l, 1, -1);
 	if (w->ending == END_FINISH_LATER) {
 		r = loader_finish_later(l);
-		while (r >= 0 && loader_pending(l))
+		while (r >= 0 && lacks_results(w))
 			r = read_results(w, l, 1, -1);
 	}
 	if (r >= 0)
 		r = loader_finish(l);
+	while (r == 0 && lacks_results(w))
+		r = read_results(w, l, 1, 0) < 0 ? -EPIPE : 0;
 	if (r == 0)
-		r = read_results(w, l, (unsigned int)loader_pending(l), 0);
-	if (r >= 0)
 		atomic_store(&w->s->read_all, true);
 	return r < 0 ? r : 0;
 }
@@ -538,6 +546,9 @@ static void reap(struct world *w, struct watch *watch)
 
 static void kill_somebody(struct world *w, struct watch *watch)
 {
+	/* Most rounds are over in a few milliseconds. */
+	while (w->kill_loader_us && !atomic_load(&w->s->loader) && now_ms() < watch->deadline)
+		usleep(50);
 	usleep(w->kill_front_us + w->kill_loader_us);
 	if (w->kill_front_us)
 		kill(watch->front, SIGKILL);

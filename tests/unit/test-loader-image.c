@@ -307,7 +307,7 @@ static void a_bad_file_is_named_with_what_is_wrong(void **state)
 		{ "text.ko", ENOEXEC, "text.ko: is not a kernel module" },
 		{ "none.ko", ENOENT, "none.ko: No such file" },
 		{ "dir.ko", EISDIR, "dir.ko: Is a directory" },
-		{ "fifo.ko", EINVAL, "fifo.ko: neither a file" },
+		{ "fifo.ko", EINVAL, "fifo.ko: not a regular file" },
 		{ "m.ko/deeper.ko", ENOTDIR, "m.ko/deeper.ko: Not a directory" },
 	};
 	unsigned char elf[64];
@@ -589,8 +589,7 @@ static bool real_module_probes(struct world *w, const char *path, bool *answer)
 	data = file.data;
 	size = file.size;
 	c = compression_of(data, size);
-	if (c != COMPRESSION_NONE && compression_built_in(c) &&
-	    decompress(c, file.data, file.size, LIMIT_IMAGE, &plain) == 0) {
+	if (c != COMPRESSION_NONE && decompress(c, file.data, file.size, LIMIT_IMAGE, &plain) == 0) {
 		data = plain.data;
 		size = plain.size;
 	}

@@ -341,6 +341,7 @@ static void after_cancelling_nothing_is_started(void **state)
 
 		assert_int_equal(r.outcome, LOAD_SKIPPED);
 		assert_int_equal(r.error, ECANCELED);
+		assert_true(r.own);
 	}
 	build_next(&w.b);
 	build_step(&w.b, (struct step){});

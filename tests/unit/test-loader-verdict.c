@@ -100,6 +100,35 @@ static void an_errno_is_judged_by_the_modules_state(void **state)
 	}
 }
 
+/* What the kernel says of a module is never taken for a failure of ours, whatever the number. */
+static void an_error_says_whether_it_is_our_own(void **state)
+{
+	static const int errors[] = { ENOMEM, ECANCELED, EMFILE, ENFILE, ENOENT };
+	struct rlimit old, none;
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		struct load_result result;
+		struct world w;
+
+		setup(&w);
+		w.fake->finit_answers[0] = -errors[i];
+		result = load(&w);
+		assert_int_equal(result.error, errors[i]);
+		assert_false(result.own);
+		/* The same number, when it is ours. */
+		assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+		none = old;
+		none.rlim_cur = 0;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+		result = load(&w);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+		assert_int_equal(result.outcome, LOAD_FAILED);
+		assert_int_equal(result.error, EMFILE);
+		assert_true(result.own);
+		teardown(&w);
+	}
+}
+
 static const struct {
 	bool not_capable;
 	const char *path;
@@ -341,6 +370,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_errno_is_judged_by_the_modules_state),
+		cmocka_unit_test(an_error_says_whether_it_is_our_own),
 		cmocka_unit_test(a_load_not_permitted_says_by_what),
 		cmocka_unit_test(all_of_a_long_command_line_counts),
 		cmocka_unit_test(a_command_is_judged_by_its_exit),
