@@ -13,7 +13,7 @@
 #include "engine/planner.h"
 #include "engine/loaded.h"
 #include "loader/loader.h"
-#include "uevent/ask.h"
+#include "uevent/prober.h"
 #include "uevent/device.h"
 #include "uevent/netlink.h"
 #include "uevent/udev.h"
@@ -72,14 +72,14 @@ struct machine {
 /* What is to become requests. */
 struct wanted {
 	struct device_set devices;
-	ARRAY(uint8_t) alias_seen;   /* by alias of devices, enum alias_seen: it is, or will be, a request */
-	ARRAY(uint32_t) new_aliases; /* not yet requests */
-	size_t n_aliases;	     /* that became requests, ever */
-	size_t not_found;	     /* names that nothing has */
-	bool configure;		     /* modules-load.d counts again */
-	bool put_off;		     /* a name's module is in flight elsewhere (orphans.c) */
-	bool walk_failed;	     /* the last walk did, and that was logged */
-	struct asker devices_asker;  /* for the "uevent" files of devices */
+	ARRAY(uint8_t) alias_seen;    /* by alias of devices, enum alias_seen: it is, or will be, a request */
+	ARRAY(uint32_t) new_aliases;  /* not yet requests */
+	size_t n_aliases;	      /* that became requests, ever */
+	size_t not_found;	      /* names that nothing has */
+	bool configure;		      /* modules-load.d counts again */
+	bool put_off;		      /* a name's module is in flight elsewhere (orphans.c) */
+	bool walk_failed;	      /* the last walk did, and that was logged */
+	struct prober devices_prober; /* for the "uevent" files of devices */
 };
 
 /* What has been planned and handed over, and what came of it. */
@@ -115,10 +115,10 @@ struct listener {
 /* Devices that the caller waits for. */
 struct waiting {
 	struct wait_list waits;
-	struct wait_list mounts;  /* not waited for: only their file systems are of interest */
-	struct asker disks_asker; /* looks at their contents */
-	bool look_for_waits;	  /* a walk was made: any block device may be one of them */
-	bool was_cancelled;	  /* by coldplug_cancel() */
+	struct wait_list mounts;    /* not waited for: only their file systems are of interest */
+	struct prober disks_prober; /* looks at their contents */
+	bool look_for_waits;	    /* a walk was made: any block device may be one of them */
+	bool was_cancelled;	    /* by coldplug_cancel() */
 	volatile sig_atomic_t cancelled;
 	uint64_t deadline_us; /* 0: none */
 };
@@ -154,7 +154,7 @@ struct coldplug {
 	struct machine machine;
 	struct wanted wanted;
 	struct loading loading;
-	struct poller poller; /* the loading processes, the askers and the source of events */
+	struct poller poller; /* the loading processes, the probers and the source of events */
 	struct listener listener;
 	struct settle settle;
 	struct waiting waiting;

@@ -22,7 +22,7 @@ struct record {
 	struct atomic_file file;
 	struct intern devices; /* with an alias */
 	struct intern seen;    /* devices written */
-	struct asker asker;    /* for their "uevent" files */
+	struct prober prober;  /* for their "uevent" files */
 	unsigned int n_named;  /* files of --config written */
 	ARRAY(char) events;    /* "@TIME\nACTION@DEVPATH\nKEY=VALUE\n...\n\n", see append_line() */
 };
@@ -32,7 +32,7 @@ void record_abort(struct record *r)
 	if (!r)
 		return;
 	atomic_file_abort(&r->file);
-	asker_free(&r->asker);
+	prober_free(&r->prober);
 	intern_free(&r->devices);
 	intern_free(&r->seen);
 	array_free(&r->events);
@@ -126,7 +126,7 @@ static int add_conf(struct record *r, const char *path)
 							 : add_file(r, path, LIMIT_CONFIG_FILE);
 }
 
-/* The device's own files; uevent is the text of that file, which only the asker reads, or NULL. */
+/* The device's own files; uevent is the text of that file, which only the prober reads, or NULL. */
 static int write_device(struct record *r, const char *devpath, const char *uevent)
 {
 	static const char *const links[] = { "driver", "subsystem" };
@@ -177,10 +177,10 @@ static int ask_device(void *userdata, const char *question)
 	char whole[PATH_MAX + 16];
 
 	snprintf(whole, sizeof(whole), "%c%s", question[0] | WALK_TEXT, question + 1);
-	return asker_add(&r->asker, whole);
+	return prober_add(&r->prober, whole);
 }
 
-static int take_uevent(void *userdata, const struct ask_answer *answer)
+static int take_uevent(void *userdata, const struct probe_answer *answer)
 {
 	struct record *r = userdata;
 	char devpath[PATH_MAX];
@@ -196,16 +196,16 @@ static int take_uevent(void *userdata, const struct ask_answer *answer)
 static int begin_devices(struct record *r)
 {
 	return walk_devices(&r->c->machine.root, true, &r->c->log, note_device, ask_device, r)
-		?: asker_go(&r->asker);
+		?: prober_go(&r->prober);
 }
 
 static int end_devices(struct record *r, unsigned int patience_ms)
 {
 	int k;
 
-	r->asker.give_up_ms = patience_ms;
-	k = asker_wait(&r->asker, take_uevent, r);
-	asker_free(&r->asker);
+	r->prober.give_up_ms = patience_ms;
+	k = prober_wait(&r->prober, take_uevent, r);
+	prober_free(&r->prober);
 	/* Those without a "uevent" file, or one that nobody can read. */
 	for (uint32_t i = 0; !k && i < r->devices.n; i++)
 		k = add_device(r, intern_string(&r->devices, i), NULL);
@@ -302,7 +302,7 @@ int record_begin(struct record **ret, struct coldplug *c, const char *path)
 	if (!r)
 		return -ENOMEM;
 	r->c = c;
-	asker_init(&r->asker, walk_answer, &c->machine.root, &c->log);
+	prober_init(&r->prober, walk_answer, &c->machine.root, &c->log);
 	k = atomic_file_open(&r->file, path) ?: add_machine(r);
 	if (k < 0)
 		record_abort(r);
@@ -313,12 +313,12 @@ int record_begin(struct record **ret, struct coldplug *c, const char *path)
 
 int record_fd(struct record *r)
 {
-	return asker_fd(&r->asker);
+	return prober_fd(&r->prober);
 }
 
 int record_take(struct record *r)
 {
-	return asker_take(&r->asker, take_uevent, r);
+	return prober_take(&r->prober, take_uevent, r);
 }
 
 static int append(struct record *r, const char *s, size_t n)

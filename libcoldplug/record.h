@@ -7,7 +7,7 @@
 
 struct record;
 
-/* Begins the file (a temporary one beside it) with what the machine shows now. Devices are asked (uevent/ask.h);
+/* Begins the file (a temporary one beside it) with what the machine shows now. Devices are asked (uevent/prober.h);
  * record_take() takes the answers that are there, when the descriptor (or -errno) is readable. */
 int record_begin(struct record **ret, struct coldplug *c, const char *path);
 int record_fd(struct record *r);
