@@ -5,38 +5,79 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 
-int atomic_file_open(struct atomic_file *a, const char *path)
-{
-	struct stat st;
-	int fd, r;
+#define TRIES 100
 
-	*a = (struct atomic_file){};
-	if (!stat(path, &st) && !S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
-	a->path = strdup(path);
-	if (!a->path || asprintf(&a->tmp, "%s.XXXXXX", path) < 0) {
-		free(a->path);
-		*a = (struct atomic_file){};
-		return -ENOMEM;
-	}
-	fd = mkostemp(a->tmp, O_CLOEXEC);
-	if (fd >= 0) {
-		fchmod(fd, 0644);
-		a->f = fdopen(fd, "w");
-	}
-	if (a->f)
+int atomic_file_check(int dirfd, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	struct stat st;
+
+	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
+		return -EISDIR;
+	if (fstatat(dirfd, path, &st, 0) < 0 || S_ISREG(st.st_mode))
 		return 0;
-	r = -errno;
-	if (fd >= 0) {
-		close(fd);
-		unlink(a->tmp);
+	return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+}
+
+/* A new file beside path. Its name is one of this process's and this moment's; a process of the same number may
+ * have left one behind. */
+static int make_temporary(struct atomic_file *a)
+{
+	struct timespec t;
+	int fd = -1;
+
+	for (int i = 0; i < TRIES && fd < 0; i++) {
+		free(a->tmp);
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		if (asprintf(&a->tmp, "%s.%lx-%lx", a->path, (long)getpid(), (long)t.tv_nsec) < 0) {
+			a->tmp = NULL;
+			return -ENOMEM;
+		}
+		fd = openat(a->dirfd, a->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0 && errno != EEXIST)
+			return -errno;
 	}
+	return fd < 0 ? -EEXIST : fd;
+}
+
+static void release(struct atomic_file *a)
+{
 	free(a->path);
 	free(a->tmp);
 	*a = (struct atomic_file){};
+}
+
+static int open_temporary(struct atomic_file *a, const char *path)
+{
+	int fd, r;
+
+	a->path = strdup(path);
+	fd = a->path ? make_temporary(a) : -ENOMEM;
+	if (fd < 0)
+		return fd;
+	a->f = fdopen(fd, "w");
+	if (a->f)
+		return 0;
+	r = -errno;
+	close(fd);
+	unlinkat(a->dirfd, a->tmp, 0);
+	return r;
+}
+
+int atomic_file_open(struct atomic_file *a, int dirfd, const char *path)
+{
+	int r;
+
+	*a = (struct atomic_file){ .dirfd = dirfd };
+	r = atomic_file_check(dirfd, path);
+	if (r == 0)
+		r = open_temporary(a, path);
+	if (r < 0)
+		release(a);
 	return r;
 }
 
@@ -44,19 +85,26 @@ void atomic_file_abort(struct atomic_file *a)
 {
 	if (a->f) {
 		fclose(a->f);
-		unlink(a->tmp);
+		unlinkat(a->dirfd, a->tmp, 0);
 	}
-	free(a->path);
-	free(a->tmp);
-	*a = (struct atomic_file){};
+	release(a);
+}
+
+/* EINVAL, ENOSYS: a file system that has nothing to sync. */
+static int put_in_place(struct atomic_file *a)
+{
+	errno = 0;
+	if (fflush(a->f) == EOF || ferror(a->f))
+		return errno ? -errno : -EIO;
+	if (fsync(fileno(a->f)) < 0 && errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	return renameat(a->dirfd, a->tmp, a->dirfd, a->path) < 0 ? -errno : 0;
 }
 
 int atomic_file_commit(struct atomic_file *a)
 {
-	int r = 0;
+	int r = put_in_place(a);
 
-	if (fflush(a->f) == EOF || ferror(a->f) || fsync(fileno(a->f)) < 0 || rename(a->tmp, a->path) < 0)
-		r = errno ? -errno : -EIO;
 	if (!r) {
 		fclose(a->f);
 		a->f = NULL;

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A file that appears whole or not at all: written beside its place, then put there. */
+/* A file that appears whole or not at all: written beside its place, then put there. Only its owner can read
+ * it: reports and recordings hold modprobe.d, parts of which may be for root only. */
 #pragma once
 
+#include <fcntl.h> /* AT_FDCWD */
 #include <stdio.h>
 
 struct atomic_file {
 	FILE *f;
+	int dirfd; /* borrowed */
 	char *path;
 	char *tmp;
 };
 
-/* 0 or -errno. -EINVAL: what is there is no regular file (a device must not be replaced). */
-int atomic_file_open(struct atomic_file *a, const char *path);
+/* Whether path can be written so, as far as can be told without doing it: 0, -EINVAL: what is there, or what
+ * a link there points to, is no regular file (a device must not be replaced); -EISDIR. */
+int atomic_file_check(int dirfd, const char *path);
+/* path is relative to dirfd, which may be AT_FDCWD and must stay open. 0 or -errno, also that of
+ * atomic_file_check(). */
+int atomic_file_open(struct atomic_file *a, int dirfd, const char *path);
 /* Puts it in its place; closes it in any case. */
 int atomic_file_commit(struct atomic_file *a);
 /* Throws it away. Fine when it was committed or never opened. */

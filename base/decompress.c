@@ -72,11 +72,6 @@ enum compression compression_of(const void *data, size_t size)
 	return COMPRESSION_NONE;
 }
 
-const char *compression_name(enum compression c)
-{
-	return formats[c].name;
-}
-
 enum compression compression_by_name(const char *name)
 {
 	for (size_t i = 1; i < ARRAY_SIZE(formats); i++)

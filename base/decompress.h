@@ -27,8 +27,7 @@ void blob_release(struct blob *b);
 
 /* The format whose magic bytes data begins with; six bytes are enough to tell. */
 enum compression compression_of(const void *data, size_t size);
-/* "gzip", "xz", "zstd", the words of /sys/module/compression; "none". */
-const char *compression_name(enum compression c);
+/* By "gzip", "xz", "zstd", the words of /sys/module/compression; any other word is COMPRESSION_NONE. */
 enum compression compression_by_name(const char *name);
 /* Whether this build can decompress it. */
 bool compression_built_in(enum compression c);

@@ -64,7 +64,10 @@ static void put_key(struct json *j, const char *key)
 {
 	if (j->comma)
 		put(j, ",", 1);
+	if (j->line)
+		put(j, "\n", 1);
 	j->comma = true;
+	j->line = false;
 	if (!key)
 		return;
 	put_string(j, key);
@@ -106,6 +109,32 @@ void json_bool(struct json *j, const char *key, bool value)
 {
 	put_key(j, key);
 	put(j, value ? "true" : "false", value ? 4 : 5);
+}
+
+void json_begin_with(struct json *j, const char *text, size_t n)
+{
+	while (n && strchr(" \t\r\n", text[n - 1]))
+		n--;
+	if (n)
+		put(j, text, n);
+	else
+		put(j, "{", 1);
+	j->comma = n && text[n - 1] != '{';
+}
+
+void json_new_line(struct json *j)
+{
+	j->line = true;
+}
+
+int json_write(struct json *j, FILE *f)
+{
+	size_t n = j->text.n;
+
+	j->text.n = 0;
+	if (j->failed)
+		return -ENOMEM;
+	return fwrite(j->text.items, 1, n, f) == n ? 0 : -EIO;
 }
 
 char *json_steal(struct json *j)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -84,6 +85,149 @@ static int starting_point(const struct rootfs *root, const char **path)
 	return root->fd;
 }
 
+bool rootfs_without_openat2;
+
+#define LINKS_AT_MOST 40 /* as the kernel has it */
+
+/* A path on its way to a file, one name after the other, none of which the kernel may follow. */
+struct walk {
+	int root;
+	int dir;	     /* where it has come to: root, or a descriptor of its own */
+	char done[PATH_MAX]; /* the same by names: "a/b", no links and no ".." */
+	char *path;	     /* the buffer of rest */
+	char *rest;	     /* what is still to come */
+	unsigned int links;
+};
+
+static void set_dir(struct walk *w, int fd)
+{
+	if (w->dir != w->root)
+		close(w->dir);
+	w->dir = fd;
+}
+
+/* A directory below the one that has been come to. */
+static int go_down(struct walk *w, const char *name)
+{
+	int fd = openat(w->dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	set_dir(w, fd);
+	return 0;
+}
+
+/* From the root down to all of done but its last name. Not by the directory's own "..", which leads out of the
+ * root when somebody moves it meanwhile. */
+static int go_up(struct walk *w)
+{
+	char *last = strrchr(w->done, '/'), *name, *next;
+	int r = 0;
+
+	*(last ? last : w->done) = '\0';
+	set_dir(w, w->root);
+	for (name = w->done; !r && *name; name = next) {
+		char *slash = strchrnul(name, '/'), c = *slash;
+
+		*slash = '\0';
+		r = go_down(w, name);
+		*slash = c;
+		next = slash + (c == '/');
+	}
+	return r;
+}
+
+/* A link's text takes the place of its name. */
+static int follow(struct walk *w, const char *target, bool last)
+{
+	char *path;
+
+	if (++w->links > LINKS_AT_MOST)
+		return -ELOOP;
+	if (asprintf(&path, "%s%s%s", target, last ? "" : "/", w->rest) < 0)
+		return -ENOMEM;
+	free(w->path);
+	w->path = w->rest = path;
+	if (*target == '/') {
+		set_dir(w, w->root);
+		w->done[0] = '\0';
+	}
+	return 0;
+}
+
+static int enter(struct walk *w, const char *name)
+{
+	size_t n = strlen(w->done);
+	int r = go_down(w, name);
+
+	if (r < 0)
+		return r;
+	if (snprintf(w->done + n, sizeof(w->done) - n, "%s%s", n ? "/" : "", name) >= sizeof(w->done) - n)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+/* The next name of rest, cut off there. A slash at the end of the path means the directory itself. */
+static char *take_name(struct walk *w, bool *last)
+{
+	char *name = w->rest + strspn(w->rest, "/"), *end = strchrnul(name, '/');
+
+	*last = !*end;
+	if (!*name) {
+		w->rest = name;
+		*last = true;
+		return (char *)".";
+	}
+	w->rest = *end ? end + 1 : end;
+	*end = '\0';
+	return name;
+}
+
+/* A descriptor of what rest leads to, or -errno. */
+static int go(struct walk *w, int flags)
+{
+	char target[PATH_MAX];
+	bool last = false;
+	int r = 0, fd;
+
+	while (!r) {
+		const char *name = take_name(w, &last);
+		bool up = !strcmp(name, "..");
+		ssize_t n =
+			up || !strcmp(name, ".") ? -1 : readlinkat(w->dir, name, target, sizeof(target) - 1);
+
+		if (n >= 0 && !(last && flags & O_NOFOLLOW)) {
+			target[n] = '\0';
+			r = follow(w, target, last);
+			continue;
+		}
+		if (up)
+			r = go_up(w);
+		if (!r && last) {
+			fd = openat(w->dir, up ? "." : name, flags | O_NOFOLLOW | O_CLOEXEC);
+			return fd < 0 ? -errno : fd;
+		}
+		if (!r && !up && strcmp(name, ".") != 0)
+			r = enter(w, name);
+	}
+	return r;
+}
+
+/* What openat2() does, for a kernel that has none. */
+static int walk_in_root(int from, const char *path, int flags)
+{
+	struct walk w = { .root = from, .dir = from };
+	int r;
+
+	if (strlen(path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	w.path = w.rest = strdup(path);
+	r = w.path ? go(&w, flags) : -ENOMEM;
+	set_dir(&w, w.root);
+	free(w.path);
+	return r;
+}
+
 int rootfs_openat(const struct rootfs *root, const char *path, int flags)
 {
 	struct openat2_how how = { .flags = (uint64_t)(flags | O_CLOEXEC), .resolve = OPENAT2_IN_ROOT };
@@ -92,10 +236,13 @@ int rootfs_openat(const struct rootfs *root, const char *path, int flags)
 
 	if (!*path)
 		path = ".";
+	if (rootfs_without_openat2)
+		return walk_in_root(from, path, flags);
 	fd = syscall(SYS_OPENAT2, from, path, &how, sizeof(how));
-	/* ENOSYS before 5.6; EPERM from a seccomp filter that does not know the call. */
-	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-		fd = openat(from, path, flags | O_CLOEXEC);
+	/* ENOSYS before 5.6; EPERM from a seccomp filter that does not know the call; EAGAIN when something was
+	 * renamed or mounted meanwhile and there is a ".." in it. */
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
+		return walk_in_root(from, path, flags);
 	return fd < 0 ? -errno : (int)fd;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Reading under a root directory: every path of the project is relative to one descriptor, so that a
  * test's tree, a recorded machine and the running system are read by the same code. Symbolic links
- * stay inside the root (openat2's RESOLVE_IN_ROOT, where the kernel has it: 5.6). */
+ * stay inside the root: by openat2's RESOLVE_IN_ROOT, or where the kernel lacks that (before 5.6) or a filter
+ * forbids it name by name. */
 #pragma once
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,8 +37,11 @@ void rootfs_close(struct rootfs *root);
 void rootfs_pin(struct rootfs *root);
 void rootfs_unpin(struct rootfs *root);
 
-/* Opens path (a leading slash is taken as the root's) with O_CLOEXEC; a descriptor or -errno. */
+/* Opens path (a leading slash is taken as the root's) with O_CLOEXEC; a descriptor or -errno. What is not there
+ * is not made: no O_CREAT. */
 int rootfs_openat(const struct rootfs *root, const char *path, int flags);
+/* A test's: as if the kernel had no openat2. */
+extern bool rootfs_without_openat2;
 
 /* Opens a regular file of at most max bytes to be read, and says what it is; a descriptor or -errno: -EISDIR,
  * -EINVAL when it is neither, -EFBIG. */

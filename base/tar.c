@@ -155,7 +155,7 @@ struct reader {
 static int take_long(char place[PATH_MAX], bool *there, const char *data, size_t size, const char **why)
 {
 	if (!size || size > PATH_MAX || data[size - 1])
-		return refuse(why, "a long name that is none");
+		return refuse(why, "a long name is empty, too long or not terminated");
 	memcpy(place, data, size);
 	*there = true;
 	return 0;

@@ -63,7 +63,7 @@ static int only_release(struct machine *m)
 		if (de->d_name[0] == '.' || !is_directory(dirfd(dir), de->d_name))
 			continue;
 		if (found) {
-			log_lost(m->log, "%s/lib/modules: holds %s and %s: say which with --release",
+			log_lost(m->log, "%s/lib/modules: contains %s and %s; choose one with --release",
 				 m->root.path, found, de->d_name);
 			return 0;
 		}
@@ -140,8 +140,7 @@ static int open_elsewhere(struct machine *m)
 	_cleanup_free_ char *parent = NULL;
 
 	if (m->root.path[0]) {
-		log_error(m->log,
-			  "a root directory and a separate directory for the modules cannot be combined");
+		log_error(m->log, "a root and a directory of modules cannot be set together");
 		return -EINVAL;
 	}
 	if (asprintf(&parent, "%s/lib/modules", m->paths->module_root) < 0)

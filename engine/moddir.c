@@ -223,7 +223,7 @@ static int use_text(struct moddir *d, enum moddir_index which, struct moddir_sou
 		return r;
 	s->state = r ? SOURCE_OPEN : SOURCE_ABSENT;
 	if (state == BIN_EMPTY && !n_keys)
-		log_debug(d->log, "%s, but there is no key for it", why);
+		log_debug(d->log, "%s, and there are no entries for it", why);
 	else if (r)
 		log_warning(d->log, "%s; using %s", why, files[which].text);
 	else if (files[which].needed || state == BIN_BROKEN)
@@ -352,7 +352,7 @@ int moddir_open(struct moddir *d, const struct rootfs *root, const char *release
 	if (!r)
 		r = moddir_open_in(d, root, "usr/lib/modules", release, log);
 	if (!r && release)
-		log_lost(log, "%s/lib/modules/%s: no modules for this kernel here", root->path, release);
+		log_lost(log, "%s/lib/modules/%s: there are no modules for this kernel", root->path, release);
 	return r;
 }
 

@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /**
- * libcoldplug: from a machine's devices to loaded kernel modules.
+ * libcoldplug loads the kernel modules that the devices of a machine need.
  *
- * One opaque context, struct coldplug, holds the settings, the indexes, what is wanted, the plan and
- * the results. It is used by one thread at a time; different contexts are independent.
+ * One opaque context, struct coldplug, holds the settings, the indexes, the requests, the plan and the
+ * results. A context may be used by one thread at a time. Different contexts are independent of each
+ * other.
  *
- * Errors: functions returning int give 0 (or a positive answer where their description names one) or
- * a negative errno, which is fatal for that call only. What went wrong with an input is told once, to
- * the log function, with file, place and value; the library never prints and never exits.
+ * Errors: a function that returns an int or int64_t returns 0 or more on success, and a negative errno on
+ * failure. A failure is fatal for that call only. Problems with an input are reported once, to the log
+ * function, with file, place and value. The library never prints and never exits.
  *
- * Strings handed in are copied. Pointers handed out belong to the context and stay valid until the
- * next call that changes what they describe (named at each), or coldplug_free().
+ * The library copies the strings that it is given. Pointers that it returns belong to the context. They
+ * are valid until the next call that changes what they describe, which is named for each function, or
+ * until coldplug_free().
  *
- * Names follow modprobe(8), modprobe.d(5), modules-load.d(5).
+ * Terms: a "request" is an alias, a name or a path for which modules are wanted. A "step" is one module
+ * of the plan. A "load" is the attempt to carry out a step. A load is "in flight" from the time it is
+ * handed to the loading process until its result has come back. The machine has "settled" when no load is
+ * in flight and every event that the kernel had sent by then has been handled. Other terms are those of
+ * modprobe(8), modprobe.d(5) and modules-load.d(5).
+ *
+ * Each chapter begins with an example, which is the body of a function with a context c. Functions whose
+ * names begin with "my_" are the caller's.
  */
 #ifndef COLDPLUG_H
 #define COLDPLUG_H
@@ -28,84 +37,101 @@ extern "C" {
 
 struct coldplug;
 
-/* ---- life ---- */
+/* ---- making and freeing a context ----
+ *
+ *	struct coldplug *mine;
+ *
+ *	if (coldplug_new(&mine) < 0)
+ *		return 111;
+ *	coldplug_free(mine);
+ */
 
-/** A new context with default settings; free it with coldplug_free(). -ENOMEM. Since 0.1. */
+/** Makes a context with default settings, which coldplug_free() frees. Returns -ENOMEM when memory runs
+ * out. Since 0.1. */
 int coldplug_new(struct coldplug **ret);
 
-/** Frees the context; loads in flight go on by themselves. NULL is fine; returns NULL. Since 0.1. */
+/** Frees the context. Loads in flight go on in the loading process. c may be NULL. Returns NULL. Since
+ * 0.1. */
 struct coldplug *coldplug_free(struct coldplug *c);
 
-/** Calls fn for each parameter of the kernel's command line (proc/cmdline below the root), by the kernel's
- * own rules: quotes, and the end at "--" (lib/cmdline.c, kernel/params.c). value is NULL where there is
- * no '='; both are valid only meanwhile. fn's answer: 0 go on, anything else ends it and is passed on.
- * -ENOENT and such: the command line cannot be read. Since 0.1. */
-int coldplug_parameters(struct coldplug *c, int (*fn)(void *userdata, const char *name, const char *value),
-			void *userdata);
+/* ---- settings ----
+ *
+ *	coldplug_set_log(c, my_log, NULL, 4);
+ *	coldplug_set_root(c, "/srv/images/board");
+ *	coldplug_set_release(c, "6.1.0-56-amd64");
+ *	coldplug_set_flag(c, COLDPLUG_IGNORE_LOADED, true);
+ *	return coldplug_set_jobs(c, 8);
+ *
+ * Settings must be made before the first call of any other kind. Afterwards the functions that return an
+ * int return -EBUSY.
+ */
 
-/* ---- settings: before the first call of any other kind, -EBUSY afterwards ---- */
-
-/** The directory in which sys/, proc/, lib/modules/ and etc/ are looked for. Anything but NULL or "/"
- * also sets COLDPLUG_DRY_RUN: another system's modules are not loaded into this kernel unless the
- * flag is then cleared. Since 0.1. */
+/** Sets the directory in which sys/, proc/, lib/modules/ and etc/ are looked for. Any directory but "/"
+ * also sets COLDPLUG_DRY_RUN, so that the modules of another system are not loaded into this kernel
+ * unless the flag is cleared afterwards. NULL means "/". Since 0.1. */
 int coldplug_set_root(struct coldplug *c, const char *dir);
 
-/** The directory in which lib/modules/ is looked for, as modprobe -d: everything else stays where it is,
- * and what is there is loaded. Not together with coldplug_set_root(). Since 0.1. */
+/** Sets the directory in which lib/modules/ is looked for, as modprobe -d does. All other files stay where
+ * they are, and modules are loaded. It cannot be used together with coldplug_set_root(). Since 0.1. */
 int coldplug_set_module_root(struct coldplug *c, const char *dir);
 
-/** The kernel release to use; NULL: the running one (uname(2)), or under another root the only one
- * there is. Since 0.1. */
+/** Sets the kernel release whose modules are used. NULL means the release of the running kernel
+ * (uname(2)), or with another root the only release that is there. Since 0.1. */
 int coldplug_set_release(struct coldplug *c, const char *release);
 
-/** Files or directories to read instead of the modprobe.d directories, NULL-terminated; they are not
- * below the root. NULL: those directories again. modules.softdep is always read too. -ENOENT and such: one cannot be found. Since 0.1. */
+/** Sets the files and directories that are read instead of the modprobe.d directories: a NULL-terminated
+ * array. The paths are not below the root. NULL restores the default. modules.softdep and modules.weakdep
+ * are always read. Returns -ENOENT, or another negative errno, if one of them cannot be found. Since
+ * 0.1. */
 int coldplug_set_config_paths(struct coldplug *c, const char *const *paths);
 
-/** Loads in flight at most; 0 chooses by the number of processors. Since 0.1. */
+/** Sets how many loads may be in flight at most. 0 means a number that depends on that of the processors.
+ * Since 0.1. */
 int coldplug_set_jobs(struct coldplug *c, unsigned int jobs);
 
-/** How many bytes of events the kernel keeps for coldplug_run() while it does something else; 16 MiB if not set.
- * The kernel has a minimum of some 2 KiB, and beyond net.core.rmem_max it wants CAP_NET_ADMIN. What does not fit
- * is made up for by a walk of /sys. -EINVAL: 0, or more than INT_MAX / 2; -EBUSY: it listens already. Since 0.1. */
+/** Sets the size of the socket buffer in which the kernel keeps uevents until they are read, in bytes. The
+ * default is 16 MiB. The kernel has a minimum of about 2 KiB, and requires CAP_NET_ADMIN for more than
+ * net.core.rmem_max. After an overflow /sys is walked again. Returns -EINVAL for 0 and for more than
+ * INT_MAX / 2, and -EBUSY if the context is listening already. Since 0.1. */
 int coldplug_set_receive_buffer(struct coldplug *c, unsigned int bytes);
 
 enum coldplug_flag {
-	COLDPLUG_DRY_RUN,	 /**< plan only; nothing in the kernel is changed */
-	COLDPLUG_ASYNC_PROBE,	 /**< modules without drivers get the parameter async_probe (on) */
-	COLDPLUG_DEVICETREE,	 /**< OF_* of a device's uevent is an alias too (off, as kmod and udev) */
-	COLDPLUG_BLACKLIST,	 /**< blacklists count for names too, modprobe -b (off; devices always) */
-	COLDPLUG_IGNORE_INSTALL, /**< no install command for the modules named, modprobe -i (off) */
-	COLDPLUG_IGNORE_LOADED,	 /**< plan as if nothing were loaded, modprobe -D (off) */
-	COLDPLUG_UDEV,		 /**< events come from udevd, after its rules, instead of the kernel (off) */
-	COLDPLUG_MONITOR,	 /**< after coldplug_run(), coldplug_dispatch() goes on for days (off) */
-	COLDPLUG_FOUND_TYPE,	 /**< a path or number waited for is there when its type is known too (on) */
-	/* of coldplug_insert() and coldplug_remove() only: */
-	COLDPLUG_FIRST_TIME,	   /**< what is there, or gone, already is an error (off) */
-	COLDPLUG_REMOVE_HOLDERS,   /**< the modules that use it go too (off) */
-	COLDPLUG_FORCE_MODVERSION, /**< symbol versions are not compared (off) */
-	COLDPLUG_FORCE_VERMAGIC,   /**< nor the version magic (off) */
-	COLDPLUG_FORCE_REMOVE,	   /**< removed although it is in use: the kernel may crash (off) */
-	COLDPLUG_FIRMWARE,	   /**< coldplug_closure() lists firmware too (on) */
-	COLDPLUG_COMPANIONS,	   /**< coldplug_closure() adds what engine/companions.c says (on) */
+	COLDPLUG_DRY_RUN,     /**< only plan; change nothing in the kernel */
+	COLDPLUG_ASYNC_PROBE, /**< give modules without drivers the parameter async_probe (on) */
+	COLDPLUG_DEVICETREE,  /**< use OF_* of a device's uevent as an alias too (off, as kmod and udev) */
+	COLDPLUG_BLACKLIST,   /**< apply blacklists to names too, as modprobe -b (off; always for devices) */
+	COLDPLUG_IGNORE_INSTALL, /**< ignore install commands of requested modules, as modprobe -i (off) */
+	COLDPLUG_IGNORE_LOADED,	 /**< plan as if no module were loaded, as modprobe -D (off) */
+	COLDPLUG_UDEV,		 /**< take events from udevd, after its rules, not from the kernel (off) */
+	COLDPLUG_MONITOR,	 /**< coldplug_dispatch() serves new devices after coldplug_run() (off) */
+	COLDPLUG_FOUND_TYPE,	 /**< paths and numbers to wait for are found when their type is known (on) */
+	/* These are for coldplug_insert() and coldplug_remove() only. */
+	COLDPLUG_FIRST_TIME,	   /**< fail if the module is already loaded, or not loaded (off) */
+	COLDPLUG_REMOVE_HOLDERS,   /**< remove the modules that use it too (off) */
+	COLDPLUG_FORCE_MODVERSION, /**< do not compare symbol versions (off) */
+	COLDPLUG_FORCE_VERMAGIC,   /**< do not compare the version magic (off) */
+	COLDPLUG_FORCE_REMOVE,	   /**< remove a module in use, which may crash the kernel (off) */
+	/* These are for coldplug_closure() only. */
+	COLDPLUG_FIRMWARE,   /**< list firmware too (on) */
+	COLDPLUG_COMPANIONS, /**< list companions, see engine/companions.c, too (on) */
 };
+/** Sets or clears a flag. The default is in parentheses above. Since 0.1. */
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);
 
-/** Whether nothing will be changed: COLDPLUG_DRY_RUN, also as coldplug_set_root() implied it. Since
- * 0.1. */
+/** Whether COLDPLUG_DRY_RUN is set, by coldplug_set_flag() or by coldplug_set_root(). Since 0.1. */
 bool coldplug_is_dry_run(const struct coldplug *c);
 
-/** Where messages go: level as in syslog(3): 3 error, 4 warning, 6 info, 7 debug; those above the
- * given level are dropped. The message has no newline and no control characters. May be called at any
- * time. Since 0.1. */
+/** Sets the function that receives messages. Levels are those of syslog(3): 3 error, 4 warning, 6 info, 7
+ * debug. Messages above the given level are dropped. A message has no newline and no control characters.
+ * This may be called at any time. Since 0.1. */
 void coldplug_set_log(struct coldplug *c, void (*fn)(void *userdata, int level, const char *message),
 		      void *userdata, int level);
 
-/** Called for each result while coldplug_run() or coldplug_wait() run, with the index of the step
- * (coldplug_step()). Since 0.1. */
+/** Sets the function that is called for each result during coldplug_run() and coldplug_wait(), with the
+ * index of the step for coldplug_step(). Since 0.1. */
 void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t step), void *userdata);
 
-/** A uevent of the kernel. Unused fields are NULL. Fields are only ever added at the end. */
+/** A uevent. Unused fields are NULL. New fields are only added at the end. */
 struct coldplug_event {
 	const char *action;  /**< "add", "remove", "change", "bind", ... */
 	const char *devpath; /**< "/devices/..." */
@@ -114,110 +140,149 @@ struct coldplug_event {
 	const char *devname; /**< without "/dev/" */
 	uint64_t seqnum;
 };
-/** Called for each event received, before it is handled; event is valid only meanwhile. Since 0.1. */
+/** Sets the function that is called for each event before it is handled. The event is valid only during
+ * the call. Since 0.1. */
 void coldplug_set_event(struct coldplug *c, void (*fn)(void *userdata, const struct coldplug_event *event),
 			void *userdata);
 
-/* ---- asking ---- */
+/** Has everything about this context written as JSON (coldplug-report(5)) to a file when all loads have
+ * ended. The file appears whole or not at all, even if the caller has exited by then. It must be called
+ * before coldplug_start(). Since 0.1. */
+int coldplug_set_report(struct coldplug *c, const char *path);
 
-/** The modules an alias or name means, in libkmod's order, each once. Filters nothing, unless
- * COLDPLUG_BLACKLIST is set: then the blacklisted ones are left out. *names: NUL-terminated array,
- * valid until the next call. Returns how many; 0: nothing matches; -EINVAL: not an alias ('[' and ']'
- * unbalanced). An alias longer than 4095 bytes is cut there, as kmod does. Since 0.1. */
+/* ---- questions ----
+ *
+ *	const char *const *names;
+ *	int n = coldplug_resolve(c, "fs-ext4", &names);
+ *
+ *	for (int i = 0; i < n; i++)
+ *		puts(names[i]);
+ */
+
+/** Finds the modules that match an alias or name, in libkmod's order, each once. Blacklisted modules are
+ * left out only if COLDPLUG_BLACKLIST is set. *names is a NUL-terminated array, valid until the next
+ * call. Returns how many there are, 0 if nothing matches, or -EINVAL if the text is not an alias because
+ * its '[' and ']' do not balance. An alias of more than 4095 bytes is cut there, as kmod does. Since
+ * 0.1. */
 int coldplug_resolve(struct coldplug *c, const char *alias, const char *const **names);
 
 /** One loaded module. */
 struct coldplug_loaded {
 	const char *name;
-	uint64_t size;	     /**< bytes, of /sys/module/NAME/coresize */
-	int64_t refcount;    /**< -1 when the kernel cannot unload */
-	const char *holders; /**< comma-separated modules that use it, "" */
+	uint64_t size;	     /**< in bytes, of /sys/module/NAME/coresize */
+	int64_t refcount;    /**< -1 if the kernel cannot unload modules */
+	const char *holders; /**< the modules that use it, separated by commas, or "" */
 };
-/** The modules in the kernel, newest first as in /proc/modules, whose order lsmod(8) has. *list:
- * array valid until the next call. Returns how many. Since 0.1. */
+/** Lists the loaded modules in the order of /proc/modules and lsmod(8), the newest first. *list is an
+ * array, valid until the next call. Returns how many there are. Since 0.1. */
 int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list);
 
-/* ---- wanting ---- */
+/** Calls fn for each parameter of the kernel command line (proc/cmdline below the root). Quotes, and the
+ * end at "--", follow the kernel's own rules (lib/cmdline.c, kernel/params.c). value is NULL if the word
+ * has no '='. Both strings are valid only during the call. If fn returns anything but 0, no more calls
+ * are made and that is returned. Returns -ENOENT, or another negative errno, if the command line cannot
+ * be read. Since 0.1. */
+int coldplug_parameters(struct coldplug *c, int (*fn)(void *userdata, const char *name, const char *value),
+			void *userdata);
 
-/** Walks sys/devices and wants what was not seen before; how many new aliases. Waits for devices that are
- * slow to answer, 10 seconds at most (coldplug_run() goes on meanwhile). -ENOENT: there is no sys/devices
- * under the root. Since 0.1. */
+/* ---- requests ----
+ *
+ *	if (coldplug_walk(c) < 0 || coldplug_want_configured(c) < 0)
+ *		return 111;
+ *	if (coldplug_want(c, "loop", "max_loop=4") == 0)
+ *		return 1;
+ *	return coldplug_plan(c) < 0 ? 111 : 0;
+ */
+
+/** Walks sys/devices and requests the aliases that have not been seen before. Returns how many these are.
+ * It waits for devices that are slow to answer, for 10 seconds at most (coldplug_run() does other work
+ * meanwhile). Returns -ENOENT if there is no sys/devices below the root. Since 0.1. */
 int64_t coldplug_walk(struct coldplug *c);
 
-/** Wants a module or alias by name, or a module's file by a path with a '/' in it (its dependencies are
- * those modules.dep has for its name); params ("A=1 B=2") or NULL for the module itself. 1 when it
- * leads anywhere (also to a loaded or withheld module), 0 when nothing has this name, which counts as
- * a failure. Since 0.1. */
+/** Requests a module by name or alias, or by the path of its file, which must contain a '/'. The
+ * dependencies of a file are those that modules.dep has for its name. params ("A=1 B=2") are parameters
+ * of the module itself, or NULL. Returns 1 if the request matches a module, which may be loaded or
+ * withheld already, or 0 if nothing has this name, which counts as a failure. Since 0.1. */
 int coldplug_want(struct coldplug *c, const char *name, const char *params);
 
-/** Wants what modules-load.d(5) and modules_load= (rd.modules_load=) of the kernel command line name.
- * Since 0.1. */
+/** Requests the modules that modules-load.d(5) and modules_load= (rd.modules_load=) of the kernel command
+ * line name. Since 0.1. */
 int coldplug_want_configured(struct coldplug *c);
 
-/** Wants the modules that are loaded, by name: some of them no device names, for instance what the kernel
- * asked for itself. One that has no file here is told and left out. Since 0.1. */
+/** Requests the loaded modules by name. Some of them match no device, for instance those that the kernel
+ * itself has requested. A loaded module that has no file here is reported and left out. Since 0.1. */
 int coldplug_want_loaded(struct coldplug *c);
 
-/* ---- the plan ---- */
+/* ---- the plan ----
+ *
+ *	const struct coldplug_step *s;
+ *
+ *	for (size_t i = 0; (s = coldplug_step(c, i)); i++)
+ *		if (s->state == COLDPLUG_FAILED)
+ *			printf("%s: %s\n", s->module, s->message);
+ */
 
 enum coldplug_kind {
-	COLDPLUG_MODULE,  /**< load path */
-	COLDPLUG_COMMAND, /**< run the command of an install line instead */
-	COLDPLUG_ABSENT,  /**< wanted, but without a file */
+	COLDPLUG_MODULE,  /**< the file at path is loaded */
+	COLDPLUG_COMMAND, /**< the command of an install line is run instead */
+	COLDPLUG_ABSENT,  /**< the module is wanted but has no file */
 };
 
 enum coldplug_state {
-	COLDPLUG_PLANNED,  /**< no result yet */
-	COLDPLUG_DONE,	   /**< loaded, or the command succeeded */
-	COLDPLUG_ALREADY,  /**< somebody else loaded it meanwhile */
-	COLDPLUG_DECLINED, /**< its init found nothing to drive (ENODEV): not a failure */
-	COLDPLUG_FAILED,
-	COLDPLUG_SKIPPED, /**< not tried, message says why */
+	COLDPLUG_PLANNED,  /**< there is no result yet */
+	COLDPLUG_DONE,	   /**< it was loaded, or the command succeeded */
+	COLDPLUG_ALREADY,  /**< another process loaded it meanwhile */
+	COLDPLUG_DECLINED, /**< its init found no hardware (ENODEV), which is not a failure */
+	COLDPLUG_FAILED,   /**< message says why */
+	COLDPLUG_SKIPPED,  /**< it was not tried; message says why */
 };
 
-/** One step of the plan and its result. Fields are only ever added at the end. */
+/** One step of the plan and its result. New fields are only added at the end. */
 struct coldplug_step {
 	const char *module;
 	enum coldplug_kind kind;
-	const char *path;    /**< absolute, with the root in front; NULL */
-	const char *params;  /**< "" */
-	const char *command; /**< NULL */
+	const char *path;    /**< absolute, beginning with the root, or NULL */
+	const char *params;  /**< "" if there are none */
+	const char *command; /**< NULL if there is none */
 	enum coldplug_state state;
-	int error;	     /**< positive errno, or a command's exit status; 0 */
-	const char *message; /**< "" or one line that says why */
-	uint64_t start_us;   /**< CLOCK_MONOTONIC, microseconds; 0 when not tried */
+	int error;	     /**< a positive errno, or the exit status of a command, or 0 */
+	const char *message; /**< "", or one line that says why */
+	uint64_t start_us;   /**< microseconds of CLOCK_MONOTONIC, 0 if it was not tried */
 	uint64_t end_us;
-	unsigned int worker;
+	unsigned int worker; /**< which thread of the loading process tried it */
 };
 
-/** Makes steps of everything wanted since the last call; how many are new. Since 0.1. */
+/** Makes steps for all requests since the last call. Returns how many new steps there are. Returns -EBUSY
+ * if the steps of the last call have not been handed to coldplug_load() yet. Since 0.1. */
 int64_t coldplug_plan(struct coldplug *c);
 
-/** How many steps there are, and one of them (NULL past the end). The pointer and its path are valid
- * until the next call of coldplug_step(), the other strings until coldplug_free(); with COLDPLUG_MONITOR until
- * coldplug_dispatch(), and from coldplug_steps() on there are those that were in flight when all else was
- * forgotten. Since 0.1. */
+/** Returns how many steps there are. Since 0.1. */
 size_t coldplug_steps(struct coldplug *c);
+
+/** Returns a step, or NULL if i is too large. The pointer and the path are valid until the next call of
+ * coldplug_step(), the other strings until coldplug_free(). With COLDPLUG_MONITOR they are valid until
+ * coldplug_dispatch(), and the indexes from coldplug_steps() on are the loads that were in flight when
+ * the other steps were forgotten. Since 0.1. */
 const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i);
 
-/** The plan as modprobe -a -D prints it ("insmod PATH PARAMS", "install COMMAND PARAMS", "builtin
- * NAME"), each line once, NUL-terminated; for the caller to free(). Since 0.1. */
+/** Returns the plan as modprobe -a -D prints it ("insmod PATH PARAMS", "install COMMAND PARAMS", "builtin
+ * NAME"), each line once. The caller frees the text. Since 0.1. */
 int coldplug_plan_text(struct coldplug *c, char **ret);
 
 enum coldplug_why {
-	COLDPLUG_WHY_DEVICE,	   /**< alias, pattern, device */
-	COLDPLUG_WHY_NAME,	   /**< alias (as asked for), pattern or NULL; file, line where that stands */
-	COLDPLUG_WHY_DEPENDENCY,   /**< by */
-	COLDPLUG_WHY_SOFTDEP_PRE,  /**< by, file, line */
-	COLDPLUG_WHY_SOFTDEP_POST, /**< by, file, line */
-	COLDPLUG_WHY_BLACKLIST,	   /**< withheld: file, line, alias */
-	COLDPLUG_WHY_FORBIDDEN,	   /**< withheld: by (the module that module_blacklist= names) */
-	COLDPLUG_WHY_OPTION,	   /**< pattern is the parameters, file, line */
-	COLDPLUG_WHY_INSTALL,	   /**< pattern is the command, file, line */
-	COLDPLUG_WHY_OFF,	   /**< withheld by "alias NAME off": file, line, alias */
+	COLDPLUG_WHY_DEVICE,	   /**< a device has an alias: alias, pattern, device */
+	COLDPLUG_WHY_NAME,	   /**< it was requested as alias, by file and line; pattern or NULL */
+	COLDPLUG_WHY_DEPENDENCY,   /**< a module depends on it: by */
+	COLDPLUG_WHY_SOFTDEP_PRE,  /**< it is a pre softdep: by, file, line */
+	COLDPLUG_WHY_SOFTDEP_POST, /**< it is a post softdep: by, file, line */
+	COLDPLUG_WHY_BLACKLIST,	   /**< a blacklist withholds it: file, line, alias */
+	COLDPLUG_WHY_FORBIDDEN, /**< module_blacklist= withholds it: by is the module that is named there */
+	COLDPLUG_WHY_OPTION,	/**< it has options: pattern is the parameters; file, line */
+	COLDPLUG_WHY_INSTALL,	/**< it has an install command: pattern is the command; file, line */
+	COLDPLUG_WHY_OFF,	/**< "alias NAME off" withholds it: file, line, alias */
 };
 
-/** One reason for what becomes of a module. Unused fields are NULL or 0. */
+/** One reason for what happens to a module. Unused fields are NULL or 0. */
 struct coldplug_reason {
 	enum coldplug_why why;
 	const char *alias;
@@ -228,165 +293,224 @@ struct coldplug_reason {
 	unsigned int line;
 };
 
-/** All reasons known for a module (any spelling of its name), of what was wanted so far: *list, an
- * array valid until the next call. Returns how many, 0 when nothing asked for it. Since 0.1. */
+/** Lists all reasons for a module (in any spelling of its name) that the requests so far have. *list is an
+ * array, valid until the next call. Returns how many there are, or 0 if nothing has requested the module.
+ * Since 0.1. */
 int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list);
 
-/** What rules withhold of what was wanted so far: modules, and names that are "off", each once, without any
- * order; coldplug_why() says by which rule. *names: an array valid until the next call. Returns how many. Since
- * 0.1. */
+/** Lists the requested modules that a rule withholds, and the names that are aliases to "off", each once
+ * and in no particular order. coldplug_why() tells which rule it is. *names is an array, valid until the
+ * next call. Returns how many there are. Since 0.1. */
 int64_t coldplug_withheld(struct coldplug *c, const char *const **names);
 
-/** The names that were wanted (coldplug_want(), coldplug_want_configured()) and nothing has: *names, an array
- * valid until the next call. Returns how many. What has a name but no file is a step, COLDPLUG_ABSENT. Since
- * 0.1. */
+/** Lists the names of coldplug_want() and coldplug_want_configured() that match nothing. *names is an
+ * array, valid until the next call. Returns how many there are. A module that is known but has no file is
+ * a step with COLDPLUG_ABSENT instead. Since 0.1. */
 int64_t coldplug_not_found(struct coldplug *c, const char *const **names);
-/* ---- an image ---- */
+
+/** Lists the devices that have an alias but no driver ("/devices/..."). *list is an array, valid until the
+ * next call. Returns how many there are. Since 0.1. */
+int64_t coldplug_undriven(struct coldplug *c, const char *const **list);
+
+/* ---- the files of an image ----
+ *
+ *	const struct coldplug_file *files;
+ *	int64_t n = coldplug_closure(c, NULL, &files);
+ *
+ *	for (int64_t i = 0; i < n; i++)
+ *		puts(files[i].path);
+ */
 
 enum coldplug_file_kind {
 	COLDPLUG_FILE_MODULE,
 	COLDPLUG_FILE_FIRMWARE,
 };
 
-/** A file that an image needs. Fields are only ever added at the end. */
+/** A file that an image needs. New fields are only added at the end. */
 struct coldplug_file {
 	enum coldplug_file_kind kind;
-	const char *path; /**< absolute, with the root (or from) in front */
-	const char *name; /**< the module's; firmware: the name by which the kernel asks for it */
-	const char *by; /**< the module that brought it in; NULL: it was wanted, or is a dependency of such */
+	const char *path; /**< absolute, beginning with the root (or with from) */
+	const char *name; /**< of the module; for firmware the name by which the kernel requests it */
+	const char *by; /**< the module that needs it, or NULL if it was requested or is a hard dependency */
 };
 
-/** The files that an image needs for all that was wanted so far: modules with their hard dependencies,
- * softdeps, weakdeps and companions (engine/companions.c), and firmware. For an image nothing counts as
- * loaded: needs COLDPLUG_DRY_RUN and COLDPLUG_IGNORE_LOADED, else -EINVAL. from: the directory whose
- * lib/modules/ and lib/firmware/ have the files, when the root has only the indexes (a recording); NULL:
- * the root. *list: an array, modules first, each sorted by path, valid until the next call. Returns how
- * many. A module that cannot be read is input lost; firmware that is not there is told at level 6. Since
- * 0.1. */
+/** Lists the files that an image needs for all requests so far: the modules with their hard dependencies,
+ * softdeps, weakdeps and companions (engine/companions.c), and firmware. COLDPLUG_DRY_RUN and
+ * COLDPLUG_IGNORE_LOADED must be set, or -EINVAL is returned. from is the directory whose lib/modules/
+ * and lib/firmware/ have the files if the root has only the indexes, as a recording does; NULL means the
+ * root. *list is an array with the modules first, each part sorted by path, valid until the next call.
+ * Returns how many there are. A module that cannot be read counts as lost input. Missing firmware is
+ * reported at level 6. Since 0.1. */
 int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list);
 
-/* ---- loading ---- */
+/* ---- loading ----
+ *
+ *	int r = coldplug_run(c);
+ *
+ *	if (r >= 0)
+ *		r = coldplug_finish(c);
+ *	return r < 0 ? 111 : coldplug_exit_code(c);
+ */
 
-/** Starts the process that loads (loader(7) in ARCHITECTURE.md): call it, or coldplug_run(), before
- * the caller has a second thread. Nothing under COLDPLUG_DRY_RUN. Since 0.1. */
-int coldplug_start(struct coldplug *c);
-
-/** Hands the planned steps to the loading process; returns at once. Since 0.1. */
-int coldplug_load(struct coldplug *c);
-
-/** A descriptor that polls readable when coldplug_dispatch() has something to do; -1 when nothing was
- * started. Since 0.1. */
-int coldplug_fd(struct coldplug *c);
-
-/** Takes the results and the events that are there, without blocking, and loads what they want; how
- * many results. With COLDPLUG_MONITOR, after coldplug_run(): a hotplug daemon is a loop of poll(2) on
- * coldplug_fd() and this. Its memory does not grow: steps, reasons and devices are forgotten when
- * nothing has been handed over or come back for 0.2 s, or with loads in flight for 5 s; of these only what
- * their results need is kept, see coldplug_step(). Configuration and indexes that have changed are read
- * anew before the next request. Without events it walks every 5 s. Since 0.1. */
-int coldplug_dispatch(struct coldplug *c);
-
-/** Has the next coldplug_dispatch() read the configuration and the indexes anew and walk again, whatever is
- * in flight. May be called from a signal handler. Since 0.1. */
-void coldplug_reload(struct coldplug *c);
-
-/** Waits until each step handed over has a result. Since 0.1. */
-int coldplug_wait(struct coldplug *c);
-
-/** All of it: start, walk, what is configured, plan, load, and again for the devices that appear
- * meanwhile until nothing new comes. Since 0.1. */
+/** Does everything: starts the loading process, walks /sys, reads what is configured, plans and loads, and
+ * does so again for devices that appear meanwhile, until the machine has settled. Since 0.1. */
 int coldplug_run(struct coldplug *c);
 
-/** The same in steps, for who has a loop of its own: coldplug_begin() does all that need not be waited for.
- * Then, until coldplug_advance() answers 1 (done: all has settled, or what is waited for is there) or a
- * negative errno (-ETIMEDOUT among them): wait with poll(2) until coldplug_fd() is readable, *timeout_ms at
- * most (-1: no limit), and call it again. It does not block. Who goes on calling it after that has the rest
- * settle too (coldplug_is_settled()). A later coldplug_begin() looks at everything
- * anew. Not with COLDPLUG_DRY_RUN: there coldplug_begin() is all. Since 0.1. */
+/** coldplug_begin() and coldplug_advance() do what coldplug_run() does for a caller that has an event loop
+ * of its own. coldplug_begin() does all that does not block. The caller then waits with poll(2) until
+ * coldplug_fd() is readable, for at most *timeout_ms milliseconds (-1: no limit), and calls
+ * coldplug_advance(), which does not block. It repeats this until coldplug_advance() returns 1 (the
+ * machine has settled, or the devices of coldplug_wait_for() are there) or a negative errno, for instance
+ * -ETIMEDOUT. If the caller goes on calling coldplug_advance() after that, the rest settles too, see
+ * coldplug_is_settled(). A later coldplug_begin() looks at all devices again. With COLDPLUG_DRY_RUN
+ * coldplug_begin() does everything, and coldplug_advance() must not be called. Since 0.1. */
 int coldplug_begin(struct coldplug *c);
 int coldplug_advance(struct coldplug *c, int *timeout_ms);
 
-/** Whether at this moment nothing is in flight and the kernel has said all: what is still waited for does not
- * come by itself. Since 0.1. */
+/** Whether the machine has settled at this moment: devices that are still waited for will not appear by
+ * themselves. Since 0.1. */
 bool coldplug_is_settled(struct coldplug *c);
 
-/** Makes coldplug_run() return as soon as a device is there, instead of when all is done: "/dev/...",
- * "MAJOR:MINOR" of a block device, "UUID=...", "LABEL=...", "PARTUUID=...", "PARTUUID=.../PARTNROFF=N" (the
- * partition N behind that one), "PARTLABEL=..." or "/dev/disk/by-{uuid,label,partuuid,partlabel}/..." (udev's
- * links are not needed for these; by-id and by-path only udev can make). With COLDPLUG_FOUND_TYPE
- * a disk is there when it has said what is on it, or has not for 10 seconds. Several calls: until all of them are there. Other loads go on. -EINVAL: none of these; -EOPNOTSUPP: built
- * without libblkid. Since 0.1. */
-int coldplug_wait_for(struct coldplug *c, const char *spec);
+/** Starts the loading process (see "The loading process" in docs/ARCHITECTURE.md). This, or
+ * coldplug_run(), must be called before the caller has a second thread, because it forks. With
+ * COLDPLUG_DRY_RUN it does nothing. Since 0.1. */
+int coldplug_start(struct coldplug *c);
 
-/** Has the module of the file system on a device loaded as soon as the device is there, so that who mounts it
- * need not wait for that. Nobody waits for the device. spec and errors are those of coldplug_wait_for().
- * Needs libblkid; what it calls the file system is looked for as "fs-TYPE", as mount(2) does
- * (fs/filesystems.c). Since 0.1. */
-int coldplug_prepare_mount(struct coldplug *c, const char *spec);
+/** Hands the planned steps to the loading process and returns at once. Since 0.1. */
+int coldplug_load(struct coldplug *c);
 
-/** How long coldplug_run() waits for it, from coldplug_new() on, before it answers -ETIMEDOUT;
- * milliseconds, 0 for ever. With COLDPLUG_MONITOR how long it waits until all has settled: -ETIMEDOUT says
- * that loads are still in flight (coldplug_step()), and coldplug_dispatch() goes on all the same.
- * Since 0.1. */
-int coldplug_set_timeout(struct coldplug *c, unsigned int milliseconds);
+/** Waits until each step that was handed over has a result. Since 0.1. */
+int coldplug_wait(struct coldplug *c);
 
-/** The device node ("/dev/...") of the i-th thing waited for, or NULL while it is not there. Since 0.1. */
-const char *coldplug_found(const struct coldplug *c, size_t i);
-
-/** The type of the file system on it, as libblkid calls it ("ext4"); NULL when it is not there, has none, did
- * not answer, or without libblkid; of paths and numbers also without COLDPLUG_FOUND_TYPE. Since 0.1. */
-const char *coldplug_found_type(const struct coldplug *c, size_t i);
-
-/** The devices with an alias and without a driver ("/devices/..."): *list, an array valid until the next
- * call. Returns how many. Since 0.1. */
-int64_t coldplug_undriven(struct coldplug *c, const char *const **list);
-
-/** Nothing more is started: what is in flight finishes, the rest is COLDPLUG_SKIPPED. Takes effect in
- * coldplug_run() (which then no longer waits for a device either) and coldplug_wait(). May be called from a signal handler. Since 0.1. */
+/** Stops the starting of loads. Loads in flight end, and the others become COLDPLUG_SKIPPED. It takes
+ * effect in coldplug_wait() and in coldplug_run(), which then no longer waits for a device either. May be
+ * called from a signal handler. Since 0.1. */
 void coldplug_cancel(struct coldplug *c);
 
-/** Everything about this context as JSON (coldplug-report(5)) to a file, when all loads have ended: it
- * appears whole or not at all, also when the caller has exited by then. Call it before
- * coldplug_start(). Since 0.1. */
-int coldplug_set_report(struct coldplug *c, const char *path);
-
-/** Saves what the machine shows (coldplug-record(8)) as a tar archive at path; loads nothing. Unpacked
- * it is a root for coldplug_set_root(). Since 0.1. */
-int coldplug_record(struct coldplug *c, const char *path);
-
-/** Has coldplug_run() do so while it runs, and add the events it hears; for what only the recording wants to know
- * of a device its last coldplug_advance() waits up to a second. Where it cannot be written that is told at once,
- * everything else is done, and coldplug_exit_code() is 111. Since 0.1. */
-int coldplug_set_record(struct coldplug *c, const char *path);
-
-/** Uses a recording as the root: it is unpacked to a temporary directory, which coldplug_free() removes.
- * coldplug_replay() then does what coldplug_run() would, by plan only, and takes the recorded events one
- * after the other. Since 0.1. */
-int coldplug_set_recording(struct coldplug *c, const char *path);
-int coldplug_replay(struct coldplug *c);
-
-/** For whom the files below the root will go away (an initramfs at switch_root): the loading process opens
- * what it has still to load, and goes on. How many steps need those files all the same: install
- * commands that have not ended; who can waits for them (coldplug_dispatch()) and asks again. Since 0.1. */
+/** Prepares for the removal of the files below the root (those of an initramfs at switch_root): the
+ * loading process opens the files that it has still to load, and goes on. Returns how many steps still
+ * need the files below the root. These are install commands that have not ended. A caller that can wait
+ * for them calls coldplug_dispatch() and asks again. Since 0.1. */
 int coldplug_leave(struct coldplug *c);
 
-/** Waits until the report is written. Since 0.1. */
+/** Waits until the report of coldplug_set_report() is written. Since 0.1. */
 int coldplug_finish(struct coldplug *c);
 
-/* ---- one name at a time, as modprobe(8) does it ---- */
+/* ---- waiting for a device ----
+ *
+ *	coldplug_set_timeout(c, 30000);
+ *	if (coldplug_wait_for(c, "LABEL=root") < 0)
+ *		return 100;
+ *	if (coldplug_run(c) >= 0)
+ *		puts(coldplug_found(c, 0));
+ */
 
-/** What coldplug_insert() and coldplug_remove() are about to do, or could not. */
+/** Makes coldplug_run() return as soon as a device is there, instead of when the machine has settled.
+ * Other loads go on. With several calls, all of the devices must be there. spec is "/dev/...", the
+ * "MAJOR:MINOR" of a block device, "UUID=...", "LABEL=...", "PARTUUID=...", "PARTUUID=.../PARTNROFF=N"
+ * (the partition whose number is N higher), "PARTLABEL=..." or
+ * "/dev/disk/by-{uuid,label,partuuid,partlabel}/...". The latter do not need udev's links; links of by-id
+ * and by-path can only be made by udev. With COLDPLUG_FOUND_TYPE a disk is there when its contents are
+ * known, or when they could not be read for 10 seconds. Returns -EINVAL if spec is none of these, and
+ * -EOPNOTSUPP if the library was built without libblkid and spec needs it. Since 0.1. */
+int coldplug_wait_for(struct coldplug *c, const char *spec);
+
+/** Has the module of the file system on a device loaded as soon as the device is there, so that a later
+ * mount(2) need not wait for it. coldplug_run() does not wait for the device. spec and the errors are
+ * those of coldplug_wait_for(). It needs libblkid. The module is looked for by the alias "fs-TYPE", as
+ * mount(2) does (fs/filesystems.c), with the type that libblkid has found. Since 0.1. */
+int coldplug_prepare_mount(struct coldplug *c, const char *spec);
+
+/** Sets how long coldplug_run() waits for these devices before it returns -ETIMEDOUT, in milliseconds from
+ * coldplug_new() on; 0 means for ever. With COLDPLUG_MONITOR it is how long coldplug_run() waits until
+ * the machine has settled: -ETIMEDOUT then says that loads are still in flight (coldplug_step()), and
+ * coldplug_dispatch() can be called all the same. Since 0.1. */
+int coldplug_set_timeout(struct coldplug *c, unsigned int milliseconds);
+
+/** Returns the device node ("/dev/...") of the i-th call of coldplug_wait_for(), or NULL while it is not
+ * there. Since 0.1. */
+const char *coldplug_found(const struct coldplug *c, size_t i);
+
+/** Returns the type of the file system on that device, as libblkid calls it ("ext4"). It is NULL if the
+ * device is not there, has no file system or did not answer, and in a library without libblkid. For paths
+ * and numbers it is NULL without COLDPLUG_FOUND_TYPE too. Since 0.1. */
+const char *coldplug_found_type(const struct coldplug *c, size_t i);
+
+/* ---- a hotplug daemon ----
+ *
+ *	coldplug_set_flag(c, COLDPLUG_MONITOR, true);
+ *	if (coldplug_run(c) < 0)
+ *		return 111;
+ *	for (struct pollfd p = { .fd = coldplug_fd(c), .events = POLLIN }; coldplug_dispatch(c) >= 0;)
+ *		poll(&p, 1, -1);
+ */
+
+/** Returns a descriptor that is readable when coldplug_dispatch() has something to do, or -1 if nothing
+ * was started. The context keeps it. Since 0.1. */
+int coldplug_fd(struct coldplug *c);
+
+/** Takes the results and events that have come, without blocking, and loads the modules for them. Returns
+ * how many results there were. A hotplug daemon sets COLDPLUG_MONITOR, calls coldplug_run(), and then
+ * repeats poll(2) on coldplug_fd() and this. Its memory does not grow: steps, reasons and devices are
+ * forgotten when nothing was handed to the loading process and no result came for 0.2 s, or for 5 s if
+ * loads are in flight. What the results of these loads need is kept, see coldplug_step(). If the
+ * configuration or an index has changed, it is read again before the next request. Where there are no
+ * events, /sys is walked every 5 s. Since 0.1. */
+int coldplug_dispatch(struct coldplug *c);
+
+/** Has the next coldplug_dispatch() read the configuration and the indexes again and walk /sys, whether or
+ * not loads are in flight. May be called from a signal handler. Since 0.1. */
+void coldplug_reload(struct coldplug *c);
+
+/* ---- recordings ----
+ *
+ *	char *text;
+ *
+ *	if (coldplug_set_recording(c, "machine.tar") < 0 || coldplug_replay(c) < 0)
+ *		return 111;
+ *	if (coldplug_plan_text(c, &text) < 0)
+ *		return 111;
+ *	puts(text);
+ *	free(text);
+ */
+
+/** Records the devices and the configuration of the machine (coldplug-record(8)) in a tar archive at path.
+ * It loads nothing. The unpacked archive can be used as a root of coldplug_set_root(). Since 0.1. */
+int coldplug_record(struct coldplug *c, const char *path);
+
+/** Has coldplug_run() do this too, and add the events that it receives. Its last coldplug_advance() may
+ * wait up to a second for devices that only the recording asks. If the archive cannot be written, that is
+ * reported at once, everything else is done, and coldplug_exit_code() is 111. Since 0.1. */
+int coldplug_set_record(struct coldplug *c, const char *path);
+
+/** Uses a recording as the root. It is unpacked to a temporary directory, which coldplug_free() removes.
+ * Since 0.1. */
+int coldplug_set_recording(struct coldplug *c, const char *path);
+
+/** Plans what coldplug_run() would load, without loading it, and then handles the recorded events one
+ * after the other. Since 0.1. */
+int coldplug_replay(struct coldplug *c);
+
+/* ---- one name at a time, as modprobe(8) ----
+ *
+ *	coldplug_set_act(c, my_act, NULL);
+ *	if (coldplug_insert(c, "fs-ext4", NULL) < 0)
+ *		return 1;
+ *	return coldplug_remove(c, "loop", 10000);
+ */
+
+/** What coldplug_insert() and coldplug_remove() are about to do, or have failed to do. */
 enum coldplug_act_kind {
-	COLDPLUG_ACT_MATCH,   /**< insert: the name asked for means this module */
-	COLDPLUG_ACT_INSMOD,  /**< its file goes to the kernel: path, params */
+	COLDPLUG_ACT_MATCH,   /**< insert: the requested name matches this module */
+	COLDPLUG_ACT_INSMOD,  /**< its file is loaded: path, params */
 	COLDPLUG_ACT_INSTALL, /**< an install command is run instead: command, params */
-	COLDPLUG_ACT_BUILTIN, /**< nothing to do (told under COLDPLUG_IGNORE_LOADED only) */
-	COLDPLUG_ACT_RMMOD,   /**< it is taken out of the kernel */
+	COLDPLUG_ACT_BUILTIN, /**< nothing is to be done (only with COLDPLUG_IGNORE_LOADED) */
+	COLDPLUG_ACT_RMMOD,   /**< it is removed from the kernel */
 	COLDPLUG_ACT_REMOVE,  /**< a remove command is run instead: command */
-	/* what went wrong */
+	/* The following are failures. */
 	COLDPLUG_ACT_NO_FILE,	     /**< there is no file of that name */
-	COLDPLUG_ACT_COMMAND_FAILED, /**< command, error: its exit status */
-	COLDPLUG_ACT_FAILED,	     /**< insert: the module asked for is not in the kernel: error, message */
+	COLDPLUG_ACT_COMMAND_FAILED, /**< a command failed: command; error is its exit status */
+	COLDPLUG_ACT_FAILED,	     /**< insert: the requested module was not loaded: error, message */
 	COLDPLUG_ACT_THERE,	     /**< insert, COLDPLUG_FIRST_TIME: it was loaded before */
 	COLDPLUG_ACT_NOT_THERE,	     /**< remove, COLDPLUG_FIRST_TIME: it is not loaded */
 	COLDPLUG_ACT_NOT_REMOVABLE,  /**< remove: it is built in */
@@ -394,74 +518,89 @@ enum coldplug_act_kind {
 	COLDPLUG_ACT_KEPT,	     /**< remove: the kernel refused: error */
 };
 
-/** Unused strings are NULL. Valid only inside the function. Fields are only ever added at the end. */
+/** Unused strings are NULL. The struct is valid only during the call. New fields are only added at the
+ * end. */
 struct coldplug_act {
 	enum coldplug_act_kind kind;
 	const char *module;
 	const char *path;
-	const char *params; /**< as modprobe -v prints them: a blank behind those of the configuration */
+	const char *params; /**< as modprobe -v prints them: with a blank after those of the configuration */
 	const char *command;
-	int error;	     /**< positive errno, or an exit status */
-	const char *message; /**< why, in one line, or NULL */
+	int error;	     /**< a positive errno, or an exit status */
+	const char *message; /**< one line that says why, or NULL */
 };
 
-/** Called before each act, and for each that failed; COLDPLUG_DRY_RUN: only called. Anything but 0 ends
- * the call in progress with -ECANCELED. Since 0.1. */
+/** Sets the function that is called before each act, and for each failure. With COLDPLUG_DRY_RUN the acts
+ * are not carried out. If fn returns anything but 0, the call in progress ends with -ECANCELED. Since
+ * 0.1. */
 void coldplug_set_act(struct coldplug *c, int (*fn)(void *userdata, const struct coldplug_act *act),
 		      void *userdata);
 
-/** Loads what a name or alias (or a path that begins with '/' or './') means, with what it needs, in this
- * process, one after the other, in modprobe's order; returns when it is done. Nothing is shared with a loading
- * process, so it may run while another one's module waits for it (request_module). 0; -ENOENT: nothing
- * has this name, and no act told so; else -errno of the last match that failed. Since 0.1. */
+/** Loads the modules that match a name or alias, or a path that begins with '/' or './', and all that they
+ * need. It loads them in this process, one after the other and in modprobe's order, and returns when that
+ * is done. It shares nothing with a loading process, so it may run while a load there waits for it
+ * (request_module). Returns 0; -ENOENT if nothing has this name, for which there is no act; or the
+ * negative errno of the last match that failed. Since 0.1. */
 int coldplug_insert(struct coldplug *c, const char *name, const char *params);
 
-/** The matches only (COLDPLUG_ACT_MATCH), not filtered. 0 or -ENOENT. Since 0.1. */
+/** Reports only the matches (COLDPLUG_ACT_MATCH), without any filter. Returns 0, or -ENOENT. Since
+ * 0.1. */
 int coldplug_match(struct coldplug *c, const char *name);
 
-/** Removes what a name or alias means, as modprobe -r: its post softdeps, itself, then what it needed and
- * nobody else uses, and its pre softdeps. wait_ms: how long to wait for its reference count to become 0.
- * 0 (also when it was not loaded); -ENOENT: nothing has this name, or it is built in; -EBUSY; -EINVAL: not an
- * alias; -ELOOP: its softdeps have no end; -errno of the kernel. Since 0.1. */
+/** Removes the modules that match a name or alias, as modprobe -r: its post softdeps, the module, then the
+ * dependencies that no other module uses, and its pre softdeps. wait_ms is how long to wait for its
+ * reference count to become 0. Returns 0, also if it was not loaded; -ENOENT if nothing has this name, or
+ * it is built in; -EBUSY if it is in use; -EINVAL if name is not an alias; -ELOOP if its softdeps do not
+ * end; or the negative errno of the kernel. Since 0.1. */
 int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_ms);
 
-/** The configuration, and all aliases that modules have, as modprobe -c prints them: megabytes, NUL-terminated, for
- * the caller to free(). Since 0.1. */
+/** Returns the configuration, and all aliases of modules, as modprobe -c prints them. The text is
+ * NUL-terminated and has several megabytes. The caller frees it. Since 0.1. */
 int coldplug_config_text(struct coldplug *c, char **ret);
 
-/** The directory in which coldplug_insert() looks, as modprobe names it. NULL: no memory. Since 0.1. */
+/** Returns the directory in which coldplug_insert() looks for modules, as modprobe names it, or NULL when
+ * memory runs out. Since 0.1. */
 const char *coldplug_module_directory(struct coldplug *c);
 
+/* ---- results ----
+ *
+ *	struct coldplug_summary sum;
+ *
+ *	coldplug_get_summary(c, &sum);
+ *	printf("%zu of %zu modules failed\n", sum.failed, sum.modules);
+ *	return coldplug_exit_code(c);
+ */
+
 enum coldplug_json {
-	COLDPLUG_JSON_PLAN,   /**< devices, aliases, steps with reasons, what is withheld */
+	COLDPLUG_JSON_PLAN,   /**< devices, requests, steps with reasons, withheld modules */
 	COLDPLUG_JSON_LOADED, /**< the loaded modules */
 	COLDPLUG_JSON_EVENT,  /**< the event, inside the function of coldplug_set_event() */
 	COLDPLUG_JSON_RESULT, /**< the result, inside the function of coldplug_set_progress() */
 };
-/** As JSON text for the caller to free(). Since 0.1. */
+/** Returns one of these as JSON text, which the caller frees. Since 0.1. */
 int coldplug_json(struct coldplug *c, enum coldplug_json what, char **ret);
 
 struct coldplug_summary {
 	size_t devices; /**< with at least one alias */
-	size_t aliases; /**< distinct */
+	size_t aliases; /**< distinct ones */
 	size_t modules; /**< steps */
-	size_t loaded;	/**< done or already */
+	size_t loaded;	/**< COLDPLUG_DONE or COLDPLUG_ALREADY */
 	size_t declined;
-	size_t failed; /**< and names that nothing has */
+	size_t failed; /**< including names that nothing has */
 	size_t skipped;
 	size_t withheld; /**< modules */
 	size_t lost;	 /**< inputs that could not be read */
 	uint64_t start_us;
 	uint64_t end_us;	 /**< of the last result */
-	uint64_t events;	 /**< uevents received from the kernel */
-	uint64_t events_ignored; /**< messages that were not the kernel's, or broken */
+	uint64_t events;	 /**< uevents received */
+	uint64_t events_ignored; /**< messages that were broken or not from the expected sender */
 };
-/** Counts so far. Since 0.1. */
+/** Fills in the counts so far. Since 0.1. */
 void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret);
 
-/** The exit code of what was done so far: 0, 1 some module failed or was not started because of
- * coldplug_cancel(), 2 input was lost, 111 the recording could not be written: the highest that applies.
- * Since 0.1. */
+/** Returns the exit code for what was done so far, the highest that applies: 0; 1 if a module failed or
+ * was not started because of coldplug_cancel(); 2 if input was lost; 111 if the recording could not be
+ * written. Since 0.1. */
 int coldplug_exit_code(struct coldplug *c);
 
 #ifdef __cplusplus

@@ -4,13 +4,16 @@
 
 #include <signal.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "base/poller.h"
 #include "base/rootfs.h"
 #include "libcoldplug/coldplug.h"
 #include "engine/closure.h"
 #include "engine/machine.h"
 #include "libcoldplug/orphans.h"
 #include "libcoldplug/wanted.h"
+#include "libcoldplug/settle-state.h"
 #include "loader/loader.h"
 #include "uevent/ask.h"
 #include "uevent/device.h"
@@ -56,45 +59,16 @@ struct loading {
 	uint64_t end_us;
 };
 
-/* Where everybody waits. */
-struct poller {
-	int epoll_fd;	   /* the loader, the askers and the source below it; -1 */
-	int wake_fd;	   /* an eventfd in epoll_fd, for signal handlers; -1 */
-	int timer_fd;	   /* in epoll_fd, for the end of a burst and for walks without events; -1 */
-	uint64_t timer_us; /* what it is set to; 0: it is not */
-};
-
 /* Where events come from. */
 struct listener {
 	bool listening;
+	bool record_failed;
+	char barrier[37]; /* the UUID of the one that was sent last */
 	struct netlink netlink;
 	struct udev_source *udev; /* instead of netlink */
 	uint64_t n_events;
 	const struct uevent *current_event; /* while the event callback is called */
 	struct record *record;		    /* of the run that is under way */
-	bool record_failed;
-};
-
-/* Whether that was all: settle.c. */
-struct settle {
-	bool rescan;	    /* something was lost: look at /sys */
-	uint64_t rescan_us; /* since when */
-	unsigned int
-		losses;	  /* that did not end: made up for with nothing in flight, and nothing new wanted */
-	bool walk;	  /* look at /sys, but nothing was lost */
-	bool walk_failed; /* told */
-	bool gap_excused; /* a gap in the numbers has had its rescan in this settling */
-	char barrier[37]; /* the UUID waited for; "" */
-	uint64_t barrier_us;	 /* when to stop waiting for it */
-	uint64_t emptied_us;	 /* when all events that were there had been taken */
-	uint64_t barrier_seqnum; /* of the one that has come back through udevd */
-	uint64_t older_us;	 /* when it, or an event from before it, came from there last */
-	uint64_t walked_us;	 /* when the last walk ended */
-	bool newer;		 /* one from after it has come */
-	bool no_barrier;	 /* it cannot be had here */
-	bool settled;		 /* the barrier has come back, or a walk has found nothing */
-	bool drained;		 /* and then there was nothing more to take */
-	bool done;		 /* coldplug_advance() has said so */
 };
 
 /* What is waited for. */
@@ -108,7 +82,7 @@ struct waiting {
 	uint64_t deadline_us; /* 0: none */
 };
 
-/* What who stays needs. */
+/* What a monitor needs. */
 struct monitor {
 	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */
 	uint64_t fingerprint; /* of what context_open() reads; 0 but when monitoring */
@@ -140,7 +114,7 @@ struct coldplug {
 	struct machine machine;
 	struct wanted wanted;
 	struct loading loading;
-	struct poller poller;
+	struct poller poller; /* the loading processes, the askers and the source of events */
 	struct listener listener;
 	struct settle settle;
 	struct waiting waiting;
@@ -162,12 +136,18 @@ static inline int context_open(struct coldplug *c)
 	return machine_open(&c->machine, c->monitor.monitoring ? &c->monitor.fingerprint : NULL);
 }
 
-/* Makes epoll_fd, with the loader in it. */
+static inline bool is_in_flight(const struct loading *l)
+{
+	return l->n_results < l->handed;
+}
+
+/* Tells the state machine what has happened just now. */
+static inline void settle_note_now(struct settle *s, enum settle_event_kind kind)
+{
+	settle_note(s, (struct settle_event){ .kind = kind, .now_us = clock_now_us() });
+}
+
+/* Opens the poller, with the loader in it. */
 int context_watch_loader(struct coldplug *c);
 
-/* Opens the kernel's uevents and whatever else is waited for. Must come before the walk. 0 also when
- * there are none to be had (told as input lost); -errno. */
-int context_listen(struct coldplug *c);
 void context_stop_listening(struct coldplug *c);
-
-uint64_t context_now_us(void);

@@ -247,7 +247,7 @@ static int put_event(struct json *j, struct coldplug *c)
 	json_string(j, "modalias", e->modalias);
 	json_string(j, "devname", e->devname);
 	json_number(j, "seqnum", (int64_t)e->seqnum);
-	json_number(j, "time_us", (int64_t)context_now_us());
+	json_number(j, "time_us", (int64_t)clock_now_us());
 	json_close(j, '}');
 	return 0;
 }

@@ -27,18 +27,16 @@ API int coldplug_new(struct coldplug **ret)
 		return -ENOMEM;
 	c->log.level = LOG_LEVEL_WARNING;
 	machine_init(&c->machine, &c->settings.paths, &c->log);
-	c->poller.epoll_fd = -1;
-	c->poller.wake_fd = -1;
+	c->poller = POLLER_NONE;
 	c->listener.netlink.fd = -1;
 	c->settings.receive_buffer = DEFAULT_RECEIVE_BUFFER;
-	c->poller.timer_fd = -1;
 	c->monitor.quiet_us = QUIET_US;
 	c->monitor.stuck_us = STUCK_US;
 	asker_init(&c->wanted.devices_asker, walk_answer, &c->machine.root, &c->log);
 	asker_init(&c->waiting.disks_asker, wait_list_answer, &c->machine.root, &c->log);
 	c->settings.flags = 1u << COLDPLUG_ASYNC_PROBE | 1u << COLDPLUG_FOUND_TYPE | 1u << COLDPLUG_FIRMWARE |
 		1u << COLDPLUG_COMPANIONS;
-	c->loading.start_us = context_now_us();
+	c->loading.start_us = clock_now_us();
 	*ret = c;
 	return 0;
 }
@@ -114,12 +112,4 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 	free_settings(&c->settings);
 	free(c);
 	return NULL;
-}
-
-uint64_t context_now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include "engine/modinfo.h"
 #include "libcoldplug/report.h"
@@ -48,7 +47,7 @@ API int coldplug_start(struct coldplug *c)
 	options.async_probe = context_async_probe(c);
 	r = loader_start(&c->loading.loader, &options);
 	if (r < 0) {
-		log_error(&c->log, "cannot start the loading process: %s", strerror(-r));
+		log_error(&c->log, "the loading process cannot be started: %s", strerror(-r));
 		return r;
 	}
 	report_open(c);
@@ -95,7 +94,7 @@ API int coldplug_load(struct coldplug *c)
 	if (r < 0)
 		return r;
 	c->loading.handed += c->loading.batch.n_steps;
-	c->monitor.active_us = context_now_us();
+	c->monitor.active_us = clock_now_us();
 	c->loading.batch = (struct plan){};
 	/* This takes some time, in which the loads begin. */
 	return report_send_head(c);
@@ -200,7 +199,7 @@ static void take_orphan(void *userdata, struct loader *loader, size_t i, const s
 	c->loading.orphan_result = NULL;
 	/* A request was deferred for it. */
 	if (expander_end_busy(&c->machine.expander, step->name))
-		c->settle.walk = true;
+		settle_note_now(&c->settle, SETTLE_WALK_WANTED);
 }
 
 int context_take_results(struct coldplug *c)
@@ -219,7 +218,7 @@ int context_take_results(struct coldplug *c)
 	if (r == -EPIPE)
 		log_error(&c->log, "the loading process has died");
 	if (n)
-		c->monitor.active_us = context_now_us();
+		c->monitor.active_us = clock_now_us();
 	return r < 0 ? r : n;
 }
 
@@ -232,22 +231,11 @@ int loading_set_aside(struct loading *l, const struct planner *p)
 	return r;
 }
 
-/* Ends a wait that begins just after a signal has come. */
-static void wake(struct coldplug *c)
-{
-	uint64_t one = 1;
-	int saved = errno;
-
-	if (c->poller.wake_fd >= 0)
-		(void)!write(c->poller.wake_fd, &one, sizeof(one));
-	errno = saved;
-}
-
 /* Only sets a flag: it may be called from a signal handler. */
 API void coldplug_cancel(struct coldplug *c)
 {
 	c->waiting.cancelled = 1;
-	wake(c);
+	poller_wake(&c->poller);
 }
 
 API int coldplug_leave(struct coldplug *c)
@@ -261,7 +249,7 @@ API int coldplug_leave(struct coldplug *c)
 API void coldplug_reload(struct coldplug *c)
 {
 	c->monitor.reload = 1;
-	wake(c);
+	poller_wake(&c->poller);
 }
 
 API int coldplug_finish(struct coldplug *c)

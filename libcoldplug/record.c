@@ -298,7 +298,7 @@ int record_begin(struct record **ret, struct machine *m, const char *path)
 		return -ENOMEM;
 	r->m = m;
 	asker_init(&r->asker, walk_answer, &m->root, m->log);
-	k = atomic_file_open(&r->file, path) ?: add_machine(r);
+	k = atomic_file_open(&r->file, AT_FDCWD, path) ?: add_machine(r);
 	if (k < 0)
 		record_abort(r);
 	else
@@ -499,7 +499,7 @@ int record_each_event(const struct rootfs *root, struct log *log,
 		struct uevent e;
 
 		if (text[0] != '@' || uevent_parse(text + head, size - head, &e, &why) < 0)
-			log_lost(log, "/" EVENTS_FILE ": invalid event, ignored: %s", why);
+			log_lost(log, "/" EVENTS_FILE ": an entry is not an event: %s", why);
 		else
 			r = fn(userdata, &e, strtoull(text + 1, NULL, 10));
 	}

@@ -40,7 +40,7 @@ int report_write_dry(struct coldplug *c)
 	int r = coldplug_json(c, COLDPLUG_JSON_PLAN, &text);
 
 	if (!r)
-		r = atomic_file_open(&file, c->settings.report_path);
+		r = atomic_file_open(&file, AT_FDCWD, c->settings.report_path);
 	if (r < 0)
 		return r;
 	fprintf(file.f, "%s\n", text);

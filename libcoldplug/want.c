@@ -88,9 +88,9 @@ int context_walk(struct coldplug *c)
 	r = walk_devices(&c->machine.root, has_flag(c, COLDPLUG_DEVICETREE), &c->log, found_device,
 			 ask_device, c);
 	/* It is reported once, although there may be many walks. */
-	if (r < 0 && r != -ENOMEM && !c->settle.walk_failed)
+	if (r < 0 && r != -ENOMEM && !c->wanted.walk_failed)
 		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->machine.root.path, strerror(-r));
-	c->settle.walk_failed = r < 0;
+	c->wanted.walk_failed = r < 0;
 	return r;
 }
 

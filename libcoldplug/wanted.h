@@ -21,6 +21,7 @@ struct wanted {
 	size_t not_found;	     /* names that nothing has */
 	bool configure;		     /* modules-load.d counts again */
 	bool put_off;		     /* the module of a name is an orphan's (orphans.h) */
+	bool walk_failed;	     /* logged: it is not said again each time */
 	struct asker devices_asker;  /* for the "uevent" files of devices */
 };
 

@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One thread owns the socket and does nothing but wait on it and on the pool's eventfd; loading is
- * the workers'. So the front's writes are always taken in, however long a load takes.
+ * One thread owns the socket and does nothing but wait on it and on the pool's eventfd; the workers do
+ * the loading. So the front's writes are always read, however long a load takes.
  *
- * The other way nothing may block on a front that reads slowly, is stopped or dead: results are sent
- * without waiting, and what does not fit stays where it is, in the pool's records, with a cursor.
+ * In the other direction nothing may block on a front that reads slowly, is stopped or dead: results are
+ * sent without waiting, and those that do not fit stay where they are, in the pool's records, with a cursor.
  * There is no queue to grow.
  *
- * The front is gone when its end is closed, by exit, by exec or by force. A message that is none ends
- * the conversation the same way: what was taken in is loaded, the report is written.
+ * The two directions end separately. A front that exits right after its last plan leaves that plan in the
+ * socket, and the first result sent to it fails with EPIPE: this closes the sending side only, and the
+ * reading side is drained until the end of file. The other way round, a front that cannot complete a message
+ * shuts down its sending side (loader.c) and still gets all results. The front is gone when both ends are
+ * closed, by exit, by exec or by force. A malformed message closes both at once: what was received before
+ * it is loaded, and the report is written.
  *
- * A load that never returns must not keep the report for ever: when nothing else has been going on for
- * STALL_MS, a report is written that calls what has no result "pending", and is replaced by the full
- * one should that time come.
+ * When memory is short, a message stays in the buffer and is tried again, STARVED_TRIES times.
+ *
+ * A load that never returns must not delay the report for ever: when nothing else has happened for
+ * STALL_MS, a report is written in which the steps without a result are "pending". It is replaced by the
+ * full report should that load return.
  */
 #include "loader/child.h"
 
@@ -37,9 +43,14 @@
 #define READ_SIZE ((size_t)64 * 1024)
 #define PASSED_MAX 4U
 #define STALL_MS 2000
+#define STARVED_MS 100
+#define STARVED_TRIES 100U
 
 struct child {
-	int sock; /* -1: the front is gone */
+	int sock;	   /* -1: the front is gone */
+	bool read_closed;  /* the front has sent its last message */
+	bool write_closed; /* the front reads no more results; what it sent before is still in the socket */
+	unsigned int n_starved; /* times in a row that a message found no memory */
 	struct kernel kernel;
 	struct pool *pool;
 	struct report report;
@@ -149,7 +160,7 @@ static int take_message(struct child *c, uint32_t type, const char *data, size_t
 	}
 }
 
-/* Takes the whole messages out of what has been read. */
+/* Takes the complete messages out of what has been read. -ENOMEM: the next one is still there. */
 static int take_messages(struct child *c)
 {
 	struct wire_header header;
@@ -163,7 +174,8 @@ static int take_messages(struct child *c)
 		if (c->in.n - at - sizeof(header) < header.size)
 			break;
 		r = take_message(c, header.type, c->in.items + at + sizeof(header), header.size);
-		at += sizeof(header) + header.size;
+		if (r == 0)
+			at += sizeof(header) + header.size;
 	}
 	c->in.n -= at;
 	if (!c->in.n)
@@ -190,7 +202,7 @@ static void take_descriptors(struct child *c, struct msghdr *msg)
 	}
 }
 
-/* 1: something was read; 0: nothing there now; negative: the front is gone. */
+/* 1: something was read; 0: nothing is there now, or the end; -ENOMEM; another error: the front is gone. */
 static int read_some(struct child *c)
 {
 	union {
@@ -210,19 +222,22 @@ static int read_some(struct child *c)
 	if (n < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	take_descriptors(c, &msg);
-	if (n == 0)
-		return -EPIPE;
+	c->read_closed = n == 0;
 	c->in.n += (size_t)n;
-	return 1;
+	return n > 0;
 }
 
 static void read_front(struct child *c)
 {
-	int r = read_some(c);
+	/* A message that found no memory goes first. */
+	int r = c->n_starved ? take_messages(c) : 0;
 
+	if (r == 0)
+		r = read_some(c);
 	if (r > 0)
 		r = take_messages(c);
-	if (r < 0)
+	c->n_starved = r == -ENOMEM ? c->n_starved + 1 : 0;
+	if (r < 0 && (r != -ENOMEM || c->n_starved == STARVED_TRIES))
 		front_is_gone(c);
 }
 
@@ -239,7 +254,7 @@ static bool next_out(struct child *c)
 		c->out.header.type = WIRE_LEFT;
 		c->out.error = (int32_t)pool_open_ahead(c->pool);
 		size = sizeof(c->out.error);
-	} else if (c->finishing && c->reported && !c->done_queued) {
+	} else if (c->reported && !c->done_queued) {
 		c->done_queued = true;
 		c->out.header.type = WIRE_REPORT_DONE;
 		c->out.error = c->report_error;
@@ -257,7 +272,7 @@ static void write_front(struct child *c)
 {
 	ssize_t n;
 
-	while (c->sock >= 0 && (c->n_out || next_out(c))) {
+	while (c->sock >= 0 && !c->write_closed && (c->n_out || next_out(c))) {
 		n = send(c->sock, (char *)&c->out + c->out_size - c->n_out, c->n_out,
 			 MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n >= 0)
@@ -265,13 +280,13 @@ static void write_front(struct child *c)
 		else if (errno == EAGAIN)
 			return;
 		else if (errno != EINTR)
-			front_is_gone(c);
+			c->write_closed = true;
 	}
 }
 
 static bool no_more_comes(const struct child *c)
 {
-	return c->sock < 0 || c->finishing;
+	return c->sock < 0 || c->read_closed || c->finishing;
 }
 
 static void report_all(struct child *c)
@@ -283,38 +298,57 @@ static void report_all(struct child *c)
 /* Once for each stall. An error here is no news: the last report will tell. */
 static void report_pending(struct child *c)
 {
-	size_t n = pool_n_results(c->pool);
+	struct pool_state state = pool_look(c->pool);
 
-	if (!no_more_comes(c) || c->pending_reported == n + 1 || !pool_stalled(c->pool))
+	if (!no_more_comes(c) || c->pending_reported == state.n_results + 1 || !state.stalled)
 		return;
 	(void)report_write(&c->report, c->pool);
-	c->pending_reported = n + 1;
+	c->pending_reported = state.n_results + 1;
+}
+
+static short wanted_events(const struct child *c)
+{
+	short in = c->read_closed ? 0 : POLLIN, out = c->n_out && !c->write_closed ? POLLOUT : 0;
+
+	return (short)(in | out);
+}
+
+/* A hang-up is reported also while messages are left to be read. */
+static void heed_front(struct child *c, short events)
+{
+	if (!(events & (POLLIN | POLLHUP | POLLERR)))
+		return;
+	if (c->read_closed)
+		front_is_gone(c);
+	else
+		read_front(c);
 }
 
 static void wait_for_something(struct child *c)
 {
 	struct pollfd fds[] = {
 		{ .fd = pool_fd(c->pool), .events = POLLIN },
-		{ .fd = c->sock, .events = (short)(POLLIN | (c->n_out ? POLLOUT : 0)) },
+		{ .fd = c->n_starved ? -1 : c->sock, .events = wanted_events(c) },
 	};
 	int timeout = no_more_comes(c) && !c->reported ? STALL_MS : -1;
 	uint64_t count;
-	int n = poll(fds, ARRAY_SIZE(fds), timeout);
+	int n = poll(fds, ARRAY_SIZE(fds), c->n_starved ? STARVED_MS : timeout);
 
-	if (n == 0)
+	if (c->n_starved)
+		read_front(c);
+	else if (n == 0)
 		report_pending(c);
 	if (n <= 0)
 		return;
 	if (fds[0].revents)
 		(void)!read(fds[0].fd, &count, sizeof(count));
-	if (fds[1].revents & (POLLIN | POLLHUP | POLLERR))
-		read_front(c);
+	heed_front(c, fds[1].revents);
 }
 
 static void serve(struct child *c)
 {
 	for (;;) {
-		if (no_more_comes(c) && !c->reported && pool_drained(c->pool))
+		if (no_more_comes(c) && !c->reported && pool_look(c->pool).drained)
 			report_all(c);
 		write_front(c);
 		if (c->reported && (c->sock < 0 || (c->done_queued && !c->n_out)))

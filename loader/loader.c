@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/array.h"
+#include "base/atomic-file.h"
 #include "base/cleanup.h"
 #include "base/detach.h"
 #include "loader/child.h"
@@ -79,46 +80,66 @@ static void attach(struct msghdr *msg, void *control, size_t size, int fd)
 	memcpy(CMSG_DATA(h), &fd, sizeof(fd));
 }
 
-/* Waits until the loader's process has taken it in, which it always does at once. fd: -1 or one to
- * pass with the first byte. */
-static int send_all(struct loader *l, const void *data, size_t size, int fd)
+static ssize_t send_some(struct loader *l, struct iovec *iov, size_t n, int fd)
 {
 	union {
 		struct cmsghdr align;
 		char bytes[CMSG_SPACE(sizeof(int))];
 	} control = {};
-	const char *p = data;
-	ssize_t n;
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = n };
+	ssize_t sent;
 
-	while (size) {
-		struct iovec iov = { .iov_base = (void *)(uintptr_t)p, .iov_len = size };
-		struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	if (fd >= 0)
+		attach(&msg, &control, sizeof(control), fd);
+	do
+		sent = sendmsg(l->sock, &msg, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent;
+}
 
-		if (fd >= 0)
-			attach(&msg, &control, sizeof(control), fd);
-		n = sendmsg(l->sock, &msg, MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno == ECONNRESET ? -EPIPE : -errno;
-		fd = -1;
-		p += n;
-		size -= (size_t)n;
+/* Takes the first bytes off the pieces; false: nothing is left. */
+static bool advance(struct iovec iov[2], size_t n)
+{
+	for (int i = 0; i < 2; i++) {
+		size_t piece = iov[i].iov_len < n ? iov[i].iov_len : n;
+
+		iov[i].iov_base = (char *)iov[i].iov_base + piece;
+		iov[i].iov_len -= piece;
+		n -= piece;
 	}
+	return iov[0].iov_len || iov[1].iov_len;
+}
+
+/* Sends one message in two pieces. Waits until the loader's process has read it, which it does at once. fd:
+ * -1, or a descriptor to pass with the first byte. A message of which only the beginning could be sent is
+ * the last: the next one would be taken for its rest. The loader's process ignores it, and goes on sending
+ * results. */
+static int send_all(struct loader *l, struct iovec iov[2], int fd)
+{
+	bool begun = false;
+	ssize_t n;
+	int r;
+
+	do {
+		n = send_some(l, iov, 2, fd);
+		if (n < 0) {
+			r = errno == ECONNRESET ? -EPIPE : -errno;
+			if (begun)
+				shutdown(l->sock, SHUT_WR);
+			return r;
+		}
+		begun = true;
+		fd = -1;
+	} while (advance(iov, (size_t)n));
 	return 0;
 }
 
 static int send_message(struct loader *l, enum wire_type type, const void *data, size_t size, int fd)
 {
 	struct wire_header header = { .type = type, .size = (uint32_t)size };
-	int r;
+	struct iovec iov[2] = { { &header, sizeof(header) }, { (void *)(uintptr_t)data, size } };
 
-	if (size > WIRE_MAX)
-		return -EFBIG;
-	r = send_all(l, &header, sizeof(header), fd);
-	if (r == 0)
-		r = send_all(l, data, size, -1);
-	return r;
+	return size > WIRE_MAX ? -EFBIG : send_all(l, iov, fd);
 }
 
 int loader_submit(struct loader *l, const struct plan *plan)
@@ -135,7 +156,7 @@ int loader_submit(struct loader *l, const struct plan *plan)
 	if (r == 0)
 		r = wire_encode_plan(plan, &message, &size);
 	if (r == 0)
-		r = send_all(l, message, size, -1);
+		r = send_all(l, (struct iovec[2]){ { message, size } }, -1);
 	if (r == 0)
 		l->n_submitted += (uint32_t)plan->n_steps;
 	return r;
@@ -258,17 +279,13 @@ static int open_directory(const char *path, const char **name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* What can be known now need not wait for the end. A device, say /dev/null, would be replaced by a
- * file: no. */
+/* What can be known now need not wait for the end. */
 static int check_target(int dirfd, const char *name)
 {
-	struct stat st;
+	int r = atomic_file_check(dirfd, name);
 
-	if (!*name || !strcmp(name, ".") || !strcmp(name, ".."))
-		return -EISDIR;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode) &&
-	    !S_ISLNK(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+	if (r < 0)
+		return r;
 	return faccessat(dirfd, ".", W_OK, 0) < 0 ? -errno : 0;
 }
 
@@ -334,7 +351,7 @@ int loader_finish(struct loader *l)
 	if (l->finished)
 		return l->report_error;
 	r = send_message(l, WIRE_FINISH, NULL, 0, -1);
-	/* A loader that is gone may have left results in the socket. */
+	/* Results may be in the socket though nothing can be sent any more. */
 	if (r < 0 && r != -EPIPE)
 		return r;
 	r = receive_answer(l, WIRE_REPORT_DONE);

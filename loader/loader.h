@@ -1,12 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The loader: carries plans out in a process of its own.
+ * The loader carries out plans in a process of its own.
  *
  * A thread inside finit_module(2) cannot be killed, and a process's exit, its exec and its parent's
- * waitpid all wait for it. So the process that calls loader_start() is only the front: it forks
- * (twice, so that nobody has to wait for the child) before any thread exists, hands plans over a
- * socket and reads results from it. The front may exit or exec at any time; the loads go on, and
- * their results still reach the report, which the loader's process writes.
+ * waitpid all wait for it. So the process that calls loader_start() is only the front: it forks (twice,
+ * so that nobody has to wait for the child) before any thread exists, sends plans over a socket and
+ * reads results from it. The front may exit or exec at any time; the loads continue, and their results
+ * still reach the report, which the loader's process writes.
+ *
+ * These hold whatever happens to the front, and tests/property/loader.c checks them:
+ *
+ *     plans     A plan for which loader_submit() returned 0 is carried out completely, whether the front
+ *               then waits, exits, execs or is killed. A plan that the front was still sending when it was
+ *               killed is carried out completely or not at all.
+ *     results   Each step gets exactly one result, and the same one in the report as at the front. It is
+ *               tried once; only ETXTBSY and another process that loads the same module repeat a load.
+ *     order     No step starts before each step that it has an edge on has a result. With jobs = 1 one
+ *               load runs at a time, but for those that take longer than a second.
+ *     skipping  A step is skipped when a step that it needs (EDGE_HARD) did not become live, or when it is
+ *               post_only and every step that it follows (EDGE_POST) failed; nothing else but
+ *               loader_cancel() skips one.
+ *     stalls    A load that never returns delays only those steps that have an edge on it, directly or
+ *               over other steps.
+ *     front     Only loader_finish() waits for loads. When the loader's process is killed, the front can
+ *               still read the results that were sent; after these each call fails, and none hangs.
+ *     report    The file has every step of every plan, or the name still has what it had before.
+ *     end       When all steps have results, the report is in place and the front is gone or has read its
+ *               last message, the loader's process exits.
  */
 #pragma once
 
@@ -52,8 +72,9 @@ struct loader_options {
 /* Forks the loader's process. Must be called while the caller has one thread. -errno or 0. */
 int loader_start(struct loader **ret, const struct loader_options *options);
 
-/* Hands over a plan; nothing of it is kept. Steps may have edges on steps handed over before. Never
- * blocks on loading. */
+/* Sends a plan; nothing of it is kept. Its steps may have edges on steps of earlier plans. Does not wait
+ * for loads. 0; -EINVAL: it is malformed; -EFBIG; -EPIPE: the loader's process has died, or an earlier
+ * message could not be sent completely; another -errno: it was not taken. */
 int loader_submit(struct loader *l, const struct plan *plan);
 
 /* A descriptor that is readable when loader_next() has something. */

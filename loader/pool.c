@@ -41,6 +41,7 @@
 #include "base/arena.h"
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "loader/queue.h"
 #include "loader/verdict.h"
 #include "loader/wire.h"
@@ -102,14 +103,6 @@ struct pool {
 	bool cancelled;
 	bool quit;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static void *worker_main(void *arg);
 
@@ -258,7 +251,7 @@ static bool take(struct worker *w, uint32_t *id)
 	w->slow = w->late = false;
 	w->switches = ULONG_MAX;
 	w->step = *id;
-	w->start_us = now_us();
+	w->start_us = clock_now_us();
 	/* It may be asleep until an older load is late: this one's nap is over before that. */
 	if (!p->watch_until || w->start_us + first_look_us(p) < p->watch_until)
 		pthread_cond_signal(&p->watch);
@@ -328,7 +321,7 @@ static void carry_out(struct worker *w, uint32_t id)
 	has_opened(p);
 	work_on(p->kernel, &step, &image, &result);
 	work_close(&image);
-	result.end_us = now_us();
+	result.end_us = clock_now_us();
 	pthread_mutex_lock(&p->lock);
 	put(w, &result);
 }
@@ -411,7 +404,7 @@ static uint64_t patience(const struct pool *p, struct worker *w, uint64_t now)
 /* Calls loads slow that have become so; when to look again, or 0. */
 static uint64_t find_slow(struct pool *p)
 {
-	uint64_t now = now_us(), next = 0;
+	uint64_t now = clock_now_us(), next = 0;
 
 	for (unsigned int i = 0; i < p->n_workers; i++) {
 		struct worker *w = p->workers[i];
@@ -726,44 +719,19 @@ struct step pool_step(struct pool *p, uint32_t id)
 	return step;
 }
 
-size_t pool_n_steps(struct pool *p)
+struct pool_state pool_look(struct pool *p)
 {
-	size_t n;
+	struct pool_state state;
 
 	pthread_mutex_lock(&p->lock);
-	n = p->steps.n;
+	state = (struct pool_state){
+		.n_steps = p->steps.n,
+		.n_results = p->records.n,
+		.drained = queue_drained(&p->queue),
+		.stalled = p->n_slow && p->queue.n_running == p->n_slow && pick(p) == STEP_NONE,
+	};
 	pthread_mutex_unlock(&p->lock);
-	return n;
-}
-
-size_t pool_n_results(struct pool *p)
-{
-	size_t n;
-
-	pthread_mutex_lock(&p->lock);
-	n = p->records.n;
-	pthread_mutex_unlock(&p->lock);
-	return n;
-}
-
-bool pool_drained(struct pool *p)
-{
-	bool drained;
-
-	pthread_mutex_lock(&p->lock);
-	drained = queue_drained(&p->queue);
-	pthread_mutex_unlock(&p->lock);
-	return drained;
-}
-
-bool pool_stalled(struct pool *p)
-{
-	bool stalled;
-
-	pthread_mutex_lock(&p->lock);
-	stalled = p->n_slow && p->queue.n_running == p->n_slow && pick(p) == STEP_NONE;
-	pthread_mutex_unlock(&p->lock);
-	return stalled;
+	return state;
 }
 
 void pool_free(struct pool *p)

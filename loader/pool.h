@@ -38,11 +38,14 @@ bool pool_next(struct pool *p, size_t *cursor, struct load_result *ret);
 void pool_annotate(struct pool *p, uint32_t step, const char *message);
 /* The step of a result; its strings are valid as long as the pool. */
 struct step pool_step(struct pool *p, uint32_t id);
-size_t pool_n_steps(struct pool *p);
-size_t pool_n_results(struct pool *p);
-/* Every step has a result. */
-bool pool_drained(struct pool *p);
-/* Nothing runs but slow loads, and nothing can be started. */
-bool pool_stalled(struct pool *p);
+
+struct pool_state {
+	size_t n_steps;
+	size_t n_results;
+	bool drained; /* every step has a result */
+	bool stalled; /* nothing runs but slow loads, and nothing can be started */
+};
+
+struct pool_state pool_look(struct pool *p);
 /* Waits for loads in flight. NULL is fine. */
 void pool_free(struct pool *p);

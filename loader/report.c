@@ -2,81 +2,16 @@
 #include "loader/report.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/atomic-file.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 
 #define PENDING (LOAD_SKIPPED + 1) /* an outcome of the report only */
-
-/* Descriptors only: stdio's buffers may hold what the front had not written when it forked. */
-struct out {
-	int fd;
-	int error;	  /* the first */
-	struct json json; /* one string at a time */
-	size_t n;
-	char buf[32768];
-};
-
-static void out_flush(struct out *o)
-{
-	size_t done = 0;
-	ssize_t n;
-
-	while (done < o->n && !o->error) {
-		n = write(o->fd, o->buf + done, o->n - done);
-		if (n > 0)
-			done += (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			o->error = n < 0 ? -errno : -EIO;
-	}
-	o->n = 0;
-}
-
-static void out_bytes(struct out *o, const char *p, size_t n)
-{
-	while (n) {
-		size_t piece = sizeof(o->buf) - o->n < n ? sizeof(o->buf) - o->n : n;
-
-		memcpy(o->buf + o->n, p, piece);
-		o->n += piece;
-		p += piece;
-		n -= piece;
-		if (o->n == sizeof(o->buf))
-			out_flush(o);
-	}
-}
-
-__attribute__((format(printf, 2, 3))) static void out_format(struct out *o, const char *fmt, ...)
-{
-	char buf[256];
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(buf, sizeof(buf), fmt, ap);
-	va_end(ap);
-	if (n > 0)
-		out_bytes(o, buf, (size_t)n < sizeof(buf) ? (size_t)n : sizeof(buf) - 1);
-}
-
-static void out_string(struct out *o, const char *s)
-{
-	o->json.text.n = 0;
-	o->json.comma = false;
-	json_string(&o->json, NULL, s);
-	if (o->json.failed && !o->error)
-		o->error = -ENOMEM;
-	out_bytes(o, o->json.text.items, o->json.text.n);
-}
 
 static const char *outcome_name(uint32_t outcome)
 {
@@ -116,30 +51,29 @@ static const char *errno_name(int error)
 	return NULL;
 }
 
-static void out_error(struct out *o, const struct step *step, int error)
+static void put_error(struct json *j, const struct step *step, int error)
 {
-	const char *name = step->kind == STEP_COMMAND ? NULL : errno_name(error);
+	bool is_status = step->kind == STEP_COMMAND && error != ECANCELED;
+	const char *name = is_status ? NULL : errno_name(error);
+	char buf[32];
 
-	if (!error)
-		out_format(o, "null");
-	else if (step->kind == STEP_COMMAND && error != ECANCELED)
-		out_format(o, "\"exit %d\"", error);
-	else if (name || error == ECANCELED)
-		out_format(o, "\"%s\"", name ? name : "ECANCELED");
-	else
-		out_format(o, "\"errno %d\"", error);
+	if (!name)
+		snprintf(buf, sizeof(buf), is_status ? "exit %d" : "errno %d", error);
+	json_string(j, "error", !error ? NULL : name ? name : buf);
 }
 
-static void out_load(struct out *o, const struct step *step, const struct load_result *r)
+static void put_load(struct json *j, const struct step *step, const struct load_result *r)
 {
-	out_format(o, "\n{\"module\":");
-	out_string(o, step->name);
-	out_format(o, ",\"outcome\":\"%s\",\"error\":", outcome_name(r->outcome));
-	out_error(o, step, r->error);
-	out_format(o, ",\"message\":");
-	out_string(o, r->message);
-	out_format(o, ",\"worker\":%u,\"start_us\":%" PRIu64 ",\"end_us\":%" PRIu64 "}", r->worker,
-		   r->start_us, r->end_us);
+	json_new_line(j);
+	json_open(j, NULL, '{');
+	json_string(j, "module", step->name);
+	json_string(j, "outcome", outcome_name(r->outcome));
+	put_error(j, step, r->error);
+	json_string(j, "message", r->message);
+	json_number(j, "worker", r->worker);
+	json_number(j, "start_us", (int64_t)r->start_us);
+	json_number(j, "end_us", (int64_t)r->end_us);
+	json_close(j, '}');
 }
 
 struct summary {
@@ -158,12 +92,15 @@ static void count(struct summary *s, const struct load_result *r)
 		s->end_us = r->end_us;
 }
 
-static void out_summary(struct out *o, const struct summary *s)
+static void put_summary(struct json *j, const struct summary *s)
 {
-	out_format(o, "],\n\"summary\":{");
+	json_new_line(j);
+	json_open(j, "summary", '{');
 	for (uint32_t i = 0; i <= PENDING; i++)
-		out_format(o, "\"%s\":%zu,", outcome_name(i), s->counts[i]);
-	out_format(o, "\"start_us\":%" PRIu64 ",\"end_us\":%" PRIu64 "}}\n", s->start_us, s->end_us);
+		json_number(j, outcome_name(i), (int64_t)s->counts[i]);
+	json_number(j, "start_us", (int64_t)s->start_us);
+	json_number(j, "end_us", (int64_t)s->end_us);
+	json_close(j, '}');
 }
 
 /* Where each step's result stands in the order of completion, SIZE_MAX when it has none. */
@@ -184,95 +121,61 @@ static int index_results(struct pool *pool, size_t n, size_t **ret)
 	return 0;
 }
 
-static void out_head(struct out *o, const struct report *report)
+/* Load by load, so that a report takes little memory however long it is. */
+static int put_loads(struct json *j, struct pool *pool, struct summary *summary, FILE *f)
 {
-	size_t n = report->n_head;
-
-	while (n && strchr(" \t\r\n", report->head[n - 1]))
-		n--;
-	if (!n)
-		out_bytes(o, "{", 1);
-	else
-		out_bytes(o, report->head, n);
-	out_format(o, "%s\"loads\":[", n && report->head[n - 1] != '{' ? ",\n" : "");
-}
-
-static int out_report(struct out *o, const struct report *report, struct pool *pool)
-{
+	size_t n = pool_look(pool).n_steps;
 	_cleanup_free_ size_t *places = NULL;
-	struct summary summary = {};
 	struct load_result result;
-	size_t n = pool_n_steps(pool);
-	int r;
+	int r = index_results(pool, n, &places);
 
-	r = index_results(pool, n, &places);
-	if (r < 0)
-		return r;
-	out_head(o, report);
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n && r == 0; i++) {
 		struct step step = pool_step(pool, i);
 
 		if (!pool_next(pool, &places[i], &result))
 			result = (struct load_result){ .step = i, .outcome = PENDING };
-		out_format(o, "%s", i ? "," : "");
-		out_load(o, &step, &result);
-		count(&summary, &result);
+		put_load(j, &step, &result);
+		count(summary, &result);
+		r = json_write(j, f);
 	}
-	out_summary(o, &summary);
-	out_flush(o);
-	return o->error;
+	return r;
 }
 
-/* A new file; its name is one of this process's, tried a few times because a process of the same
- * number may have left one behind. */
-static int make_temporary(int dirfd, char *name, size_t size)
+static int put_report(struct json *j, const struct report *report, struct pool *pool, FILE *f)
 {
-	int fd = -1;
-
-	for (int i = 0; i < 100 && fd < 0; i++) {
-		snprintf(name, size, ".coldplug-report-%ld-%d", (long)getpid(), i);
-		fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
-		if (fd < 0 && errno != EEXIST)
-			return -errno;
-	}
-	return fd < 0 ? -EEXIST : fd;
-}
-
-static int fill(int fd, const struct report *report, struct pool *pool)
-{
-	_cleanup_free_ struct out *o = calloc(1, sizeof(*o));
+	struct summary summary = {};
 	int r;
 
-	if (!o)
-		return -ENOMEM;
-	o->fd = fd;
-	r = out_report(o, report, pool);
-	array_free(&o->json.text);
+	json_begin_with(j, report->head, report->n_head);
+	if (j->comma)
+		json_new_line(j);
+	json_open(j, "loads", '[');
+	r = put_loads(j, pool, &summary, f);
 	if (r < 0)
 		return r;
-	/* EINVAL, ENOSYS: a file system that has nothing to sync. */
-	if (fsync(fd) < 0 && errno != EINVAL && errno != ENOSYS)
-		return -errno;
-	return 0;
+	json_close(j, ']');
+	put_summary(j, &summary);
+	json_close(j, '}');
+	r = json_write(j, f);
+	return r == 0 && fputc('\n', f) == EOF ? -EIO : r;
 }
 
 int report_write(const struct report *report, struct pool *pool)
 {
-	char temporary[64];
-	int fd, r;
+	struct atomic_file file;
+	struct json j = {};
+	int r;
 
 	if (report->dirfd < 0)
 		return 0;
-	fd = make_temporary(report->dirfd, temporary, sizeof(temporary));
-	if (fd < 0)
-		return fd;
-	r = fill(fd, report, pool);
-	if (close(fd) < 0 && r == 0)
-		r = -errno;
-	if (r == 0 && renameat(report->dirfd, temporary, report->dirfd, report->name) < 0)
-		r = -errno;
+	r = atomic_file_open(&file, report->dirfd, report->name);
 	if (r < 0)
-		unlinkat(report->dirfd, temporary, 0);
+		return r;
+	r = put_report(&j, report, pool, file.f);
+	array_free(&j.text);
+	if (r == 0)
+		return atomic_file_commit(&file);
+	atomic_file_abort(&file);
 	return r;
 }
 

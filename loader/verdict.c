@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/cmdline.h"
 #include "base/limits.h"
 
 void result_set(struct load_result *result, enum load_outcome outcome, int error, const char *fmt, ...)
@@ -70,7 +71,7 @@ static int judge_exists(struct verdict *v, struct load_result *result)
 	case INITSTATE_COMING:
 	case INITSTATE_GOING:
 		result_set(result, LOAD_FAILED, EEXIST,
-			   "%s: somebody else has been loading or removing %s for %u s", v->path, v->name,
+			   "%s: another process has been loading or removing %s for %u s", v->path, v->name,
 			   VERDICT_PATIENCE_MS / 1000);
 		break;
 	case INITSTATE_ABSENT:
@@ -93,7 +94,7 @@ static int judge_busy(struct verdict *v, struct load_result *result)
 	case INITSTATE_COMING:
 	case INITSTATE_GOING:
 		result_set(result, LOAD_FAILED, EBUSY,
-			   "%s: somebody else has been loading or removing %s for %u s", v->path, v->name,
+			   "%s: another process has been loading or removing %s for %u s", v->path, v->name,
 			   VERDICT_PATIENCE_MS / 1000);
 		return VERDICT_GIVEN;
 	default:
@@ -112,58 +113,40 @@ static int judge_text_busy(struct verdict *v, struct load_result *result)
 		v->kernel->ops->sleep(v->kernel->data, 20U << v->tries);
 		return VERDICT_RETRY;
 	}
-	result_set(result, LOAD_FAILED, ETXTBSY, "%s: somebody has the file open for writing", v->path);
+	result_set(result, LOAD_FAILED, ETXTBSY, "%s: the file is open for writing", v->path);
 	return VERDICT_GIVEN;
 }
 
-/* The kernel's words: a blank between quotes ends none. */
-static size_t word_length(const char *p)
+/* Whether the comma-separated list has the name; compared as the kernel does, byte for byte. */
+static bool list_has(const char *list, const char *name)
 {
-	bool quoted = false;
-	size_t n = 0;
+	size_t n_name = strlen(name);
 
-	for (; p[n] && (quoted || !strchr(" \t\n\v\f\r", p[n])); n++)
-		if (p[n] == '"')
-			quoted = !quoted;
-	return n;
-}
+	for (;; list++) {
+		size_t n = strcspn(list, ",");
 
-/* Whether the comma-separated list of n bytes has the name; compared as the kernel does, byte for byte. */
-static bool list_has(const char *list, size_t n, const char *name)
-{
-	size_t n_name = strlen(name), piece;
-
-	for (size_t at = 0; at < n; at += piece + 1) {
-		for (piece = 0; at + piece < n && !strchr(",\"", list[at + piece]);)
-			piece++;
-		if (piece == n_name && !memcmp(list + at, name, piece))
+		if (n == n_name && !memcmp(list, name, n))
 			return true;
+		list += n;
+		if (!*list)
+			return false;
 	}
-	return false;
 }
 
-/* Whether module_blacklist= of the kernel command line names the module. What follows "--" is init's. */
+/* Whether module_blacklist= of the kernel command line names the module. */
 static bool blacklisted(const struct verdict *v)
 {
-	static const char key[] = "module_blacklist=";
 	_cleanup_free_ char *line = malloc(LIMIT_CMDLINE + 1);
-	size_t n_key = sizeof(key) - 1, n;
+	struct cmdline_arg arg;
+	char *rest = line;
 
 	if (!line ||
 	    v->kernel->ops->read(v->kernel->data, &v->kernel->root, "proc/cmdline", line, LIMIT_CMDLINE + 1) <
 		    0)
 		return false;
-	for (const char *p = line; *p; p += n) {
-		size_t quote = *p == '"';
-
-		n = word_length(p);
-		if ((n == 2 && !memcmp(p, "--", n)) || (n == 4 && !memcmp(p, "\"--\"", n)))
-			return false;
-		if (n > quote + n_key && !memcmp(p + quote, key, n_key) &&
-		    list_has(p + quote + n_key, n - quote - n_key, v->name))
+	while (cmdline_next(&rest, &arg))
+		if (arg.value && !strcmp(arg.param, "module_blacklist") && list_has(arg.value, v->name))
 			return true;
-		n += !n;
-	}
 	return false;
 }
 

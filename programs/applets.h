@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The names of other programs that this one answers to: called by a link of that name, or with it as the first
- * argument, it is that program. */
+/* Applets are other programs that this one can be: it is the applet when it is called by a link of that name, or with
+ * the name as the first argument. */
 #pragma once
 
 struct applet {

@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Without /dev it is one that takes the place, and that reads and writes are refused by as by a closed one. */
+/* Without /dev this is an O_PATH descriptor, which refuses reads and writes as a closed one does. */
 static int open_placeholder(void)
 {
 	int fd = open("/dev/null", O_RDWR);

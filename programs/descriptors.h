@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-/* Without /dev, as in an initramfs before it is mounted, whoever started us has left 0, 1 or 2 open; so does the
- * kernel with its modprobe. A descriptor of our own must not become one of them: messages go there. Whether
- * standard error was there. */
+/* Makes sure that the descriptors 0, 1 and 2 are open. They are not when the kernel starts its modprobe, or where there
+ * is no /dev, as in an initramfs before it is mounted. A file that is opened later would take their number, and
+ * messages would be written into it. Returns whether standard error was open. */
 bool standard_descriptors(void);

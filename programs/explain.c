@@ -21,8 +21,8 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct listener *l,
 	l->say(l->userdata, line);
 }
 
-/* Processors, what is no hardware, and ACPI's names of what is at another place too have an alias and hardly ever a
- * driver: on most machines more lines than all others. */
+/* Processors, virtual devices, and the ACPI nodes of devices that are on another bus too have an alias and hardly
+ * ever a driver. On most machines they would be more lines than all others together. */
 static bool is_worth_telling(const char *devpath)
 {
 	static const char *const none[] = { "/devices/LNXSYSTM:", "/devices/system/", "/devices/virtual/" };
@@ -49,7 +49,7 @@ static const char *words_for(const struct coldplug_reason *r)
 	case COLDPLUG_WHY_BLACKLIST:
 		return "by a blacklist";
 	case COLDPLUG_WHY_FORBIDDEN:
-		return "the kernel is told to refuse ";
+		return "because module_blacklist= names ";
 	case COLDPLUG_WHY_OFF:
 		return "by an alias to 'off'";
 	default:
@@ -57,7 +57,7 @@ static const char *words_for(const struct coldplug_reason *r)
 	}
 }
 
-/* By which rule: the first that says so. */
+/* Reports a module that is withheld, with the first rule that withholds it. */
 static void tell_withheld_one(struct coldplug *c, const struct listener *l, const char *name)
 {
 	const struct coldplug_reason *list;
@@ -90,7 +90,7 @@ static void tell_withheld(struct coldplug *c, const struct listener *l)
 		tell_withheld_one(c, l, names[i]);
 }
 
-/* What is wanted and cannot be had from this module tree. */
+/* Reports what is wanted but has no file, or no module of its name. */
 static void tell_absent(struct coldplug *c, const struct listener *l)
 {
 	const struct coldplug_step *s;
@@ -123,5 +123,5 @@ void explain_missing(struct coldplug *c, void (*say)(void *userdata, const char 
 	tell_absent(c, &l);
 	tell_state(c, &l, COLDPLUG_FAILED, "failed");
 	tell_state(c, &l, COLDPLUG_SKIPPED, "skipped");
-	tell_state(c, &l, COLDPLUG_PLANNED, "still loading or waiting");
+	tell_state(c, &l, COLDPLUG_PLANNED, "still loading or waiting to be loaded");
 }

@@ -3,6 +3,6 @@
 
 #include <coldplug.h>
 
-/* What a tired administrator wants to know when the root does not come, a line at a time: devices without a driver,
- * modules withheld (and by which rule), absent, failed, skipped, still loading. */
+/* Explains why a device may be missing. Calls say() with one line for each device without a driver, and for each
+ * module that is withheld (and by which rule), has no file, failed, was skipped or is still loading. */
 void explain_missing(struct coldplug *c, void (*say)(void *userdata, const char *line), void *userdata);

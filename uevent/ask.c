@@ -26,18 +26,15 @@
 #include "uevent/ask.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/detach.h"
 
 #define STOPPED UINT32_MAX
@@ -68,14 +65,6 @@ struct message {
 };
 
 #define HEAD offsetof(struct message, data)
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* ---- the child's side ---- */
 
@@ -127,7 +116,7 @@ static int answer_all(void *userdata)
 
 void asker_init(struct asker *a, ask_fn *fn, const struct rootfs *root, struct log *log)
 {
-	*a = (struct asker){ .fn = fn, .root = root, .log = log, .epoll_fd = -1, .timer_fd = -1 };
+	*a = (struct asker){ .fn = fn, .root = root, .log = log, .poller = POLLER_NONE };
 	a->slow_ms = ASK_SLOW_MS;
 	a->give_up_ms = ASK_GIVE_UP_MS;
 	a->max_children = ASK_MAX_CHILDREN;
@@ -153,51 +142,26 @@ void asker_free(struct asker *a)
 	array_free(&a->children);
 	intern_free(&a->waiting);
 	intern_free(&a->lost);
-	if (a->epoll_fd >= 0)
-		close(a->epoll_fd);
-	if (a->timer_fd >= 0)
-		close(a->timer_fd);
+	poller_close(&a->poller);
 	free(a->buf);
 	asker_init(a, a->fn, a->root, a->log);
-}
-
-static int watch(struct asker *a, int fd)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
-
-	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
 int asker_fd(struct asker *a)
 {
 	int r;
 
-	if (a->epoll_fd >= 0)
-		return a->epoll_fd;
 	a->buf = a->buf ? a->buf : malloc(sizeof(struct message));
 	if (!a->buf)
 		return -ENOMEM;
-	if (a->timer_fd < 0)
-		a->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-	if (a->timer_fd < 0)
-		return -errno;
-	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (a->epoll_fd < 0)
-		return -errno;
-	r = watch(a, a->timer_fd);
-	return r < 0 ? r : a->epoll_fd;
+	r = poller_open(&a->poller);
+	return r < 0 ? r : a->poller.epoll_fd;
 }
 
 /* The timer need only run while somebody is waited for. */
 static void set_timer(struct asker *a)
 {
-	struct timespec tick = { a->slow_ms / 1000, a->slow_ms % 1000 * 1000000L }, none = {};
-	bool busy = asker_busy(a);
-
-	if (busy == a->timer_runs)
-		return;
-	a->timer_runs = busy;
-	timerfd_settime(a->timer_fd, 0, &(struct itimerspec){ busy ? tick : none, busy ? tick : none }, NULL);
+	poller_set_period(&a->poller, asker_busy(a) ? a->slow_ms * UINT64_C(1000) : 0);
 }
 
 static struct ask_child *working(const struct asker *a)
@@ -265,7 +229,7 @@ static int fork_child(struct asker *a, struct ask_child *c)
 	r = detach_lift(&c->fd);
 	if (!r)
 		r = detach_fork(answer_all, &(struct task){ a, &a->waiting, c->shared, theirs });
-	return r ?: watch(a, c->fd);
+	return r ?: poller_watch(&a->poller, c->fd);
 }
 
 static size_t n_stuck(const struct asker *a)
@@ -352,7 +316,7 @@ static int look_for_stuck(struct asker *a)
 	if (!atomic_compare_exchange_strong(&c->shared->at, &at, STOPPED))
 		return 0;
 	c->stuck = stuck;
-	c->stuck_ms = now_ms() - a->slow_ms;
+	c->stuck_ms = clock_now_ms() - a->slow_ms;
 	return take_back(a, c, stuck + 1) ?: asker_go(a);
 }
 
@@ -406,7 +370,7 @@ static int receive(struct asker *a, struct ask_child *c, struct ask_answer *ret)
 
 static bool give_up(struct asker *a, struct ask_child *c, struct ask_answer *ret)
 {
-	if (c->fd < 0 || c->stuck == NONE || c->given_up || now_ms() < c->stuck_ms + a->give_up_ms)
+	if (c->fd < 0 || c->stuck == NONE || c->given_up || clock_now_ms() < c->stuck_ms + a->give_up_ms)
 		return false;
 	c->given_up = true;
 	*ret = (struct ask_answer){ .question = intern_string(&c->list, c->stuck), .error = -ETIMEDOUT };
@@ -430,7 +394,6 @@ static void sweep(struct asker *a)
 
 static int next_answer(struct asker *a, struct ask_answer *ret)
 {
-	uint64_t ticks;
 	int r = 0;
 
 	if (a->n_lost_told < a->lost.n) {
@@ -440,7 +403,7 @@ static int next_answer(struct asker *a, struct ask_answer *ret)
 	}
 	for (size_t i = 0; !r && i < a->children.n; i++)
 		r = receive(a, a->children.items[i], ret);
-	if (!r && a->timer_runs && read(a->timer_fd, &ticks, sizeof(ticks)) > 0)
+	if (!r && a->poller.period_us && poller_drain(&a->poller))
 		r = look_for_stuck(a);
 	for (size_t i = 0; !r && i < a->children.n; i++)
 		r = give_up(a, a->children.items[i], ret);
@@ -482,13 +445,11 @@ int asker_wait(struct asker *a, int (*take)(void *userdata, const struct ask_ans
 	int r = asker_go(a);
 
 	while (!r && asker_busy(a)) {
-		struct pollfd pfd = { .fd = a->epoll_fd, .events = POLLIN };
-
 		r = asker_next(a, &answer);
 		if (r > 0)
 			r = take(userdata, &answer);
-		else if (!r && asker_busy(a) && poll(&pfd, 1, -1) < 0 && errno != EINTR)
-			r = -errno;
+		else if (!r && asker_busy(a))
+			r = poller_wait(&a->poller, -1);
 	}
 	return r < 0 ? r : 0;
 }

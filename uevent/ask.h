@@ -10,6 +10,7 @@
 #include "base/intern.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/poller.h"
 #include "base/rootfs.h"
 
 /* Who is still at the same question after so long is left alone with it. */
@@ -48,10 +49,8 @@ struct asker {
 	uint32_t n_lost_told;
 	ARRAY(struct ask_child *) children;		/* the last one is at work unless it is stuck */
 	unsigned int slow_ms, give_up_ms, max_children; /* ASK_...; tests choose others */
-	int epoll_fd;					/* all children and the timer */
-	int timer_fd;
-	bool timer_runs;
-	char *buf; /* the last answer */
+	struct poller poller;				/* all children, and a timer while one is at work */
+	char *buf;					/* the last answer */
 };
 
 /* root must stay where it is. */

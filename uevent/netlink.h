@@ -24,7 +24,7 @@ struct netlink {
 	void *ops_data;
 	int fd;
 	uint64_t last_seqnum;
-	bool gap;	  /* a number was skipped: perhaps something was lost, see SEMANTICS in docs */
+	bool gap; /* a number was skipped: perhaps an event was lost, see "When is it done" in docs/ARCHITECTURE.md */
 	uint64_t ignored; /* messages not from the kernel, or broken */
 	char buf[UEVENT_MESSAGE_MAX];
 };

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# rd.driver.post=A,B: to be loaded after all that devices ask for, so when coldplug is done. Until then
-# neither coldplug nor udevd may load them. dracut itself blacklists "A,B", which is no module's name, and
-# loads them only if it still waits for the root after udev has settled.
+# The modules of rd.driver.post=A,B are loaded after all others, so when coldplug is done. Until then neither coldplug
+# nor udevd may load them. dracut itself blacklists "A,B", which is not the name of a module, and loads them only if
+# it still waits for the root after udev has settled.
 if getargbool 1 rd.coldplug; then
 	coldplug_post=$(getargs rd.driver.post | tr '\n,' '  ')
 	for m in $coldplug_post; do

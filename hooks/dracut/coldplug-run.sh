@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# In images without systemd: the last thing before udevd is started. Loads run in a process of their own:
-# who waits for one that never returns is killed (--foreground: only that one), and the boot goes on.
+# In images without systemd this runs last before udevd is started. Loads run in a process of their own. If one never
+# returns, only the process that waits for it is killed (hence --foreground), and the boot goes on.
 if getargbool 1 rd.coldplug; then
 	mkdir -p /run/coldplug
 	{

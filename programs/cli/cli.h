@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the subcommands of coldplug share. */
+/* What the subcommands of coldplug have in common. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 #include <coldplug.h>
 
 #define EXIT_USAGE 100
-#define EXIT_SYSTEM 111 /* a system call failed */
+#define EXIT_SYSTEM 111 /* a system call failed, or memory ran out */
 
 enum command_id {
 	COMMAND_RUN = 1,
@@ -22,23 +22,23 @@ enum command_id {
 	COMMAND_CLOSURE = 512,
 };
 
-/* One invocation: the context made ready by the options, and what only the program cares about. */
+/* One invocation: the context, set up by the options, and what only the program needs. */
 struct cli {
 	struct coldplug *c;
 	const struct command *command;
-	int verbosity; /* -1 quiet, 0, 1 verbose, 2 debug */
+	int verbosity; /* -1 with -q, else how many -v were given */
 	bool json;
 	bool dry_run;
-	int waits;		 /* how many --wait-for */
-	unsigned int timeout_ms; /* --timeout; 0: there is none */
+	int waits;		 /* how many --wait-for were given */
+	unsigned int timeout_ms; /* of --timeout, or 0 */
 	char *wait_specs[16];
-	unsigned int n_errors; /* that the library told */
-	bool not_found;	       /* why: a name that is no module's */
-	int notify_fd;	       /* -1: none */
-	bool machine;	       /* closure: the names come in addition to the machine's modules */
-	char *files_root;      /* closure: where modules and firmware are, or NULL */
-	bool progress_shown;   /* a progress line stands on the terminal */
-	char **args;	       /* NULL-terminated, behind the options */
+	unsigned int n_errors; /* logged by the library */
+	bool not_found;	       /* why: a name was not that of a module */
+	int notify_fd;	       /* -1 without --notify-fd */
+	bool machine;	       /* closure: list what the machine needs too, not only the names */
+	char *files_root;      /* closure: the directory of --files, or NULL */
+	bool progress_shown;   /* the terminal shows a progress line */
+	char **args;	       /* the arguments after the options, NULL-terminated */
 	int n_args;
 };
 
@@ -50,28 +50,31 @@ struct command {
 	const char *help;
 };
 
-/* Reads options and makes the context: 0, or the exit code + 1 to end with (1: help was shown). */
+/* Parses the options and makes the context. Returns 0, or 1 + the exit code if the program must end (after --help
+ * or an error). */
 int cli_setup(struct cli *cli, const struct command *command, int argc, char **argv);
 
-/* Prints the help of one command. */
+/* Prints the help text of one command. */
 void cli_help(const struct command *command);
 
-/* An error of the program itself, to stderr; returns the exit code. */
+/* Prints an error, unless the library has logged one already. Returns the exit code. */
 int cli_fail(struct cli *cli, int error, const char *what);
 
-/* Follows loads: a line each with -v, a progress line on a terminal. */
+/* Prints results as they come: one line each with -v, else a progress line if standard error is a terminal. */
 void cli_follow(struct cli *cli);
-/* One result as a line. */
+/* Prints one result as a line. */
 void cli_print_step(struct cli *cli, const struct coldplug_step *s);
-/* The summary line, failures, and the exit code of what was done; r is the library's last answer. */
+/* Prints the summary, or why the run failed. r is the last return value of the library. Returns the exit code. */
 int cli_end(struct cli *cli, int r);
 
-/* Prints the plan as text or JSON and returns the exit code; r: how planning ended, what: what an error is about. */
+/* Prints the plan as text or JSON. r is what planning returned, what names the input of an error. Returns the exit
+ * code. */
 int cli_print_plan(struct cli *cli, int r, const char *what);
 
-/* Wants all names among the arguments, with the parameters that follow each. */
+/* Requests all names among the arguments, each with the parameters that follow it. Returns 0 or more, or a negative
+ * errno. */
 int cli_want(struct cli *cli);
-/* A parameter before any name: then that is told. */
+/* Whether the first argument is a parameter, which is an error. It has been reported then. */
 bool cli_begins_with_param(struct cli *cli);
 
 int command_run(struct cli *cli);

@@ -4,7 +4,8 @@
 
 #include "programs/cli/cli.h"
 
-/* What the machine wants: its devices (a recording's events too), what is configured and what is loaded. */
+/* Requests what the machine needs: for its devices (and the events of a recording), for modules-load.d and the
+ * kernel command line, and the modules that are loaded now. */
 static int want_machine(struct cli *cli)
 {
 	int r = coldplug_replay(cli->c);
@@ -26,7 +27,7 @@ static void print_files(struct cli *cli, const struct coldplug_file *files, int6
 	for (int64_t i = 0; i < n; i++) {
 		puts(files[i].path);
 		if (cli->verbosity > 0 && files[i].by)
-			fprintf(stderr, "coldplug: %s: for %s\n", files[i].name, files[i].by);
+			fprintf(stderr, "coldplug: %s: needed by %s\n", files[i].name, files[i].by);
 	}
 }
 
@@ -43,7 +44,7 @@ int command_closure(struct cli *cli)
 		r = want_names(cli);
 	n = r < 0 ? r : coldplug_closure(cli->c, cli->files_root, &files);
 	if (n < 0)
-		return cli_fail(cli, (int)n, "looking for files");
+		return cli_fail(cli, (int)n, "cannot list the files");
 	print_files(cli, files, n);
 	return coldplug_exit_code(cli->c);
 }

@@ -21,7 +21,8 @@ int command_list(struct cli *cli)
 	int64_t r;
 
 	if (cli->n_args) {
-		fprintf(stderr, "coldplug list: takes no names ('%s')\n", cli->args[0]);
+		fprintf(stderr, "coldplug list: this command takes no argument, but '%s' was given\n",
+			cli->args[0]);
 		return EXIT_USAGE;
 	}
 	if (cli->json) {
@@ -36,6 +37,6 @@ int command_list(struct cli *cli)
 			print_table(list, r);
 	}
 	if (r < 0 && !coldplug_exit_code(cli->c))
-		return cli_fail(cli, (int)r, "listing");
+		return cli_fail(cli, (int)r, "cannot list the modules");
 	return coldplug_exit_code(cli->c);
 }

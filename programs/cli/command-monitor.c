@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* run, then stay: a hotplug daemon. */
+/* The hotplug daemon: it does what `coldplug run` does, and then serves the devices that appear. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,7 +12,7 @@
 
 #include "programs/cli/cli.h"
 
-/* Nobody waits longer for readiness, as in coldplug-initrd.service. */
+/* Readiness is reported after this time at the latest. coldplug-initrd.service uses the same limit. */
 #define READY_MS 60000
 
 static volatile sig_atomic_t stop, state;
@@ -32,7 +32,8 @@ static void on_hangup(int signal)
 	coldplug_reload(reloaded);
 }
 
-/* The signals are blocked but while ppoll(2) waits: none comes between a look and a wait. */
+/* The signals are blocked except while ppoll(2) waits, so that none arrives between the check of its flag and
+ * the wait. */
 static void set_signals(struct cli *cli, sigset_t *waiting)
 {
 	struct sigaction sa = { .sa_handler = on_signal }, hup = { .sa_handler = on_hangup };
@@ -102,7 +103,7 @@ static void print_state(struct cli *cli)
 	fflush(stdout);
 }
 
-/* sd_notify(3): a datagram to the socket the service manager named. */
+/* Does what sd_notify(3) does: sends a datagram to the socket that the service manager named. */
 static void notify_manager(const char *text)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
@@ -123,8 +124,8 @@ static void notify_manager(const char *text)
 	close(fd);
 }
 
-/* s6: a newline on the descriptor that was agreed on, which is then closed. */
-static void tell_ready(struct cli *cli)
+/* For s6, readiness is a newline on the descriptor of --notify-fd, which is then closed. */
+static void report_ready(struct cli *cli)
 {
 	notify_manager("READY=1");
 	if (cli->notify_fd < 0)
@@ -134,9 +135,9 @@ static void tell_ready(struct cli *cli)
 	close(cli->notify_fd);
 }
 
-/* Where there is something to read at once, ppoll(2) delivers nothing: who has always something to read hears
- * its signals here. */
-static void hear_signals(const sigset_t *waiting)
+/* ppoll(2) delivers no signal when the descriptor is readable at once. If it always is, the signals are
+ * delivered here. */
+static void deliver_signals(const sigset_t *waiting)
 {
 	sigset_t blocked;
 
@@ -150,7 +151,7 @@ static int wait_for_news(struct cli *cli, const struct timespec *timeout, const 
 
 	if (ppoll(&pfd, 1, timeout, waiting) < 0 && errno != EINTR)
 		return -errno;
-	hear_signals(waiting);
+	deliver_signals(waiting);
 	if (state)
 		print_state(cli);
 	state = 0;
@@ -166,7 +167,7 @@ static int stay(struct cli *cli, const sigset_t *waiting)
 	return r;
 }
 
-/* As coldplug_run(), but signals are heard: a driver that hangs must not make the monitor deaf. */
+/* Does what coldplug_run() does, but handles signals meanwhile, also while a driver hangs. */
 static int settle(struct cli *cli, const sigset_t *waiting)
 {
 	int timeout, r = coldplug_begin(cli->c);
@@ -179,21 +180,22 @@ static int settle(struct cli *cli, const sigset_t *waiting)
 	return r;
 }
 
-/* A boot waits for us, and a load may never return. */
+/* A boot waits for readiness, and a load may never return. */
 static void explain_late(struct cli *cli)
 {
 	unsigned int ms = cli->timeout_ms;
 	const struct coldplug_step *s;
 
-	fprintf(stderr, "coldplug: error: ready after %u.%03u s, but not all has settled\n", ms / 1000,
-		ms % 1000);
+	fprintf(stderr,
+		"coldplug: error: the machine has not settled after %u.%03u s; readiness is reported anyway\n",
+		ms / 1000, ms % 1000);
 	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
 		if (s->state == COLDPLUG_PLANNED)
-			fprintf(stderr, "coldplug:   still loading or waiting: %s\n", s->module);
+			fprintf(stderr, "coldplug:   still loading or waiting to be loaded: %s\n", s->module);
 }
 
-/* Until the machine is as it is to be, or nobody can wait any longer. The report is then left to the loading
- * process. */
+/* Waits until the machine has settled, or until the timeout. After a timeout the loading process writes the
+ * report later. */
 static int get_ready(struct cli *cli, const sigset_t *waiting)
 {
 	int r = settle(cli, waiting);
@@ -205,7 +207,7 @@ static int get_ready(struct cli *cli, const sigset_t *waiting)
 	else if (r >= 0)
 		r = coldplug_finish(cli->c);
 	if (r >= 0 || r == -ETIMEDOUT)
-		tell_ready(cli);
+		report_ready(cli);
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
@@ -217,7 +219,7 @@ int command_monitor(struct cli *cli)
 	if (cli_begins_with_param(cli))
 		return EXIT_USAGE;
 	if (coldplug_is_dry_run(cli->c)) {
-		fprintf(stderr, "coldplug monitor: another root has no events to wait for\n");
+		fprintf(stderr, "coldplug monitor: --root cannot be used: a directory sends no uevents\n");
 		return EXIT_USAGE;
 	}
 	coldplug_set_flag(cli->c, COLDPLUG_MONITOR, true);
@@ -236,6 +238,6 @@ int command_monitor(struct cli *cli)
 	if (r >= 0 && !stop)
 		r = stay(cli, &waiting);
 	notify_manager("STOPPING=1");
-	/* It has done what it was asked to do. What failed in its days was told when it did. */
-	return r < 0 ? cli_fail(cli, r, "monitoring") : 0;
+	/* Each failure was reported when it happened, so the exit code does not repeat it. */
+	return r < 0 ? cli_fail(cli, r, "cannot go on") : 0;
 }

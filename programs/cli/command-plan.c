@@ -5,8 +5,8 @@
 
 #include "programs/cli/cli.h"
 
-/* A plan of nothing tells whether there is a root at all; without /sys in it the plan is empty, which is
- * told and counted as lost. */
+/* An empty plan shows whether there is a root at all. Without /sys below it the plan is empty, which has been reported
+ * and counts as lost input. */
 static int64_t want_devices(struct cli *cli)
 {
 	int64_t r = coldplug_plan(cli->c);
@@ -49,11 +49,11 @@ int command_plan(struct cli *cli)
 	int64_t r;
 
 	coldplug_set_flag(cli->c, COLDPLUG_DRY_RUN, true);
-	/* By name it is modprobe -D, which asks what belongs to a module, not what is missing. */
+	/* With names it does what modprobe -D does: it prints all modules, not only those that are missing. */
 	if (cli->n_args)
 		coldplug_set_flag(cli->c, COLDPLUG_IGNORE_LOADED, true);
 	r = want_all(cli);
 	if (r >= 0)
 		r = coldplug_plan(cli->c);
-	return cli_print_plan(cli, r < 0 ? (int)r : 0, "planning");
+	return cli_print_plan(cli, r < 0 ? (int)r : 0, "cannot plan");
 }

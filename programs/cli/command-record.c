@@ -8,7 +8,7 @@ int command_record(struct cli *cli)
 	int r;
 
 	if (cli->n_args != 1) {
-		fprintf(stderr, "coldplug record: say which file to write\n");
+		fprintf(stderr, "coldplug record: no file was named\n");
 		return EXIT_USAGE;
 	}
 	r = coldplug_record(cli->c, cli->args[0]);
@@ -26,7 +26,7 @@ int command_replay(struct cli *cli)
 	int r;
 
 	if (cli->n_args != 1) {
-		fprintf(stderr, "coldplug replay: say which file to read\n");
+		fprintf(stderr, "coldplug replay: no file was named\n");
 		return EXIT_USAGE;
 	}
 	if (cli->verbosity > 0)

@@ -6,7 +6,7 @@
 
 #include "programs/cli/cli.h"
 
-/* What does not balance its brackets is no alias and means nothing: an empty line, as for any other. */
+/* A word whose brackets do not balance is not an alias. Its line is as empty as that of an alias without a match. */
 static int resolve_one(struct cli *cli, const char *alias, size_t len)
 {
 	const char *const *names;
@@ -27,7 +27,7 @@ static int resolve_one(struct cli *cli, const char *alias, size_t len)
 	return 0;
 }
 
-/* The next line into buf, cut at its size; its length, or -1 at the end. */
+/* Reads the next line into buf and cuts it at size. Returns its length, or -1 at the end of the input. */
 static ssize_t read_line(char *buf, size_t size)
 {
 	size_t n = 0;
@@ -40,7 +40,7 @@ static ssize_t read_line(char *buf, size_t size)
 	return c == EOF && !n ? -1 : (ssize_t)n;
 }
 
-/* Longer than any alias, which is cut at 4095 bytes. */
+/* This is longer than any alias: aliases are cut at 4095 bytes. */
 #define LINE_MAX_BYTES 65536
 
 static int resolve_stdin(struct cli *cli)
@@ -51,7 +51,8 @@ static int resolve_stdin(struct cli *cli)
 
 	while (r >= 0 && (n = read_line(line, sizeof(line))) >= 0) {
 		if (n == sizeof(line) - 1)
-			fprintf(stderr, "coldplug: warning: a line of standard input is cut at %d bytes\n",
+			fprintf(stderr,
+				"coldplug: warning: a line of standard input is too long and was cut at %d bytes\n",
 				LINE_MAX_BYTES - 1);
 		r = resolve_one(cli, line, strlen(line));
 	}
@@ -63,13 +64,13 @@ int command_resolve(struct cli *cli)
 	int r = 0;
 
 	if (!cli->n_args) {
-		fprintf(stderr, "coldplug resolve: say which aliases, or - to read them\n");
+		fprintf(stderr, "coldplug resolve: no alias was given; '-' reads them from standard input\n");
 		return EXIT_USAGE;
 	}
 	for (int i = 0; r >= 0 && i < cli->n_args; i++)
 		r = strcmp(cli->args[i], "-") ? resolve_one(cli, cli->args[i], strlen(cli->args[i]))
 					      : resolve_stdin(cli);
 	if (r < 0)
-		return cli_fail(cli, r, "resolving");
+		return cli_fail(cli, r, "cannot resolve aliases");
 	return coldplug_exit_code(cli->c);
 }

@@ -7,12 +7,13 @@
 
 #include "programs/cli/cli.h"
 
-/* The first ^C ends the starting of loads, a second one coldplug itself. */
+/* After the first ^C no more loads are started. The second one ends coldplug. */
 static struct coldplug *interrupted;
 
 static void on_signal(int signal)
 {
-	static const char text[] = "coldplug: interrupted: waiting for the loads in flight, again to leave\n";
+	static const char text[] =
+		"coldplug: interrupted: waiting for the loads in flight; interrupt again to exit now\n";
 
 	coldplug_cancel(interrupted);
 	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
@@ -27,7 +28,7 @@ static void catch_signals(struct coldplug *c)
 	sigaction(SIGTERM, &sa, NULL);
 }
 
-/* PARAM=VALUE, and not an alias that has a '=' in it somewhere. */
+/* Whether this is PARAM=VALUE. An alias may contain a '=' too, but other characters before it. */
 static bool is_param(const char *word)
 {
 	size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
@@ -35,7 +36,7 @@ static bool is_param(const char *word)
 	return n && word[n] == '=';
 }
 
-/* modprobe quotes a value with blanks, so that the kernel takes it as one. */
+/* A value with blanks is quoted as modprobe does it, so that the kernel takes it as one value. */
 static int append_param(char **params, const char *word)
 {
 	const char *value = strchr(word, '=') + 1;
@@ -50,7 +51,7 @@ static int append_param(char **params, const char *word)
 	return 0;
 }
 
-/* A name and the parameters that follow it; how many words. */
+/* Requests a name with the parameters that follow it. Returns how many words these are. */
 static int want_one(struct cli *cli, char **words)
 {
 	char *params = NULL;
@@ -77,12 +78,12 @@ bool cli_begins_with_param(struct cli *cli)
 {
 	if (!cli->n_args || !is_param(cli->args[0]))
 		return false;
-	fprintf(stderr, "coldplug %s: '%s' is a parameter, its module must come before it\n",
+	fprintf(stderr, "coldplug %s: the parameter '%s' must come after the name of its module\n",
 		cli->command->name, cli->args[0]);
 	return true;
 }
 
-/* The loading process, and what is named. */
+/* Starts the loading process and requests what the arguments name. */
 static int begin(struct cli *cli)
 {
 	int r;
@@ -101,11 +102,10 @@ int command_run(struct cli *cli)
 	if (cli_begins_with_param(cli))
 		return EXIT_USAGE;
 	if (cli->timeout_ms && !cli->waits) {
-		fprintf(stderr,
-			"coldplug run: --timeout is for --wait-for: without it there is nothing to wait for in vain\n");
+		fprintf(stderr, "coldplug run: --timeout can only be used together with --wait-for\n");
 		return EXIT_USAGE;
 	}
-	/* Who waits for a path wants no more than that. */
+	/* A path or number that is waited for need not have told its file system's type. */
 	coldplug_set_flag(cli->c, COLDPLUG_FOUND_TYPE, false);
 	r = begin(cli);
 	if (r >= 0)
@@ -120,7 +120,7 @@ int command_load(struct cli *cli)
 	if (cli_begins_with_param(cli))
 		return EXIT_USAGE;
 	if (!cli->n_args) {
-		fprintf(stderr, "coldplug load: say what to load; see coldplug load --help\n");
+		fprintf(stderr, "coldplug load: no module was named; see 'coldplug load --help'\n");
 		return EXIT_USAGE;
 	}
 	r = begin(cli);

@@ -27,18 +27,18 @@ static void print_reason(const struct coldplug_reason *r)
 		print_alias(r);
 		break;
 	case COLDPLUG_WHY_NAME:
-		printf("asked for as %s", r->alias);
+		printf("requested as %s", r->alias);
 		if (r->pattern)
-			printf(", through the alias %s", r->pattern);
+			printf(" through the alias %s", r->pattern);
 		break;
 	case COLDPLUG_WHY_DEPENDENCY:
 		printf("needed by %s", r->by);
 		break;
 	case COLDPLUG_WHY_SOFTDEP_PRE:
-		printf("softdep before %s", r->by);
+		printf("pre softdep of %s", r->by);
 		break;
 	case COLDPLUG_WHY_SOFTDEP_POST:
-		printf("softdep after %s", r->by);
+		printf("post softdep of %s", r->by);
 		break;
 	case COLDPLUG_WHY_BLACKLIST:
 		printf("withheld by a blacklist");
@@ -47,7 +47,7 @@ static void print_reason(const struct coldplug_reason *r)
 		printf("withheld by 'alias %s off'", r->alias);
 		break;
 	case COLDPLUG_WHY_FORBIDDEN:
-		printf("withheld: the kernel is told to refuse %s", r->by);
+		printf("withheld because module_blacklist= names %s", r->by);
 		break;
 	case COLDPLUG_WHY_OPTION:
 		printf("options %s", r->pattern);
@@ -92,14 +92,14 @@ int command_why(struct cli *cli)
 	int64_t r;
 
 	if (!cli->n_args) {
-		fprintf(stderr, "coldplug why: say which module\n");
+		fprintf(stderr, "coldplug why: no module was named\n");
 		return EXIT_USAGE;
 	}
-	/* What is loaded was wanted by something too. */
+	/* The modules that are loaded have reasons too. */
 	coldplug_set_flag(cli->c, COLDPLUG_DRY_RUN, true);
 	coldplug_set_flag(cli->c, COLDPLUG_IGNORE_LOADED, true);
 	r = coldplug_want_configured(cli->c);
-	/* Without /sys (told by then) there is still what is named by configuration. */
+	/* Without /sys, which has been reported by then, what the configuration names is still there. */
 	if (r >= 0)
 		coldplug_walk(cli->c);
 	if (r >= 0)
@@ -107,7 +107,7 @@ int command_why(struct cli *cli)
 	for (int i = 0; r >= 0 && i < cli->n_args; i++)
 		r = print_reasons(cli, cli->args[i]);
 	if (r < 0)
-		return cli_fail(cli, (int)r, "explaining");
+		return cli_fail(cli, (int)r, "cannot plan");
 	r = coldplug_exit_code(cli->c);
 	return r || !cli->not_found ? (int)r : 1;
 }

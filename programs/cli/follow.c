@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What run and load print while they work and at their end. */
+/* What `coldplug run` and `coldplug load` print while they work and at their end. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +13,14 @@ static const char *const words[] = {
 	[COLDPLUG_DECLINED] = "declined", [COLDPLUG_FAILED] = "failed", [COLDPLUG_SKIPPED] = "skipped",
 };
 
-/* Thousandths without floating point, which would be a tenth of a static program. */
+/* Prints thousandths without floating point, whose code would be a tenth of the static program. */
 static void print_thousandths(uint64_t n, int width, const char *unit)
 {
 	printf("%*llu.%03llu %s", width, (unsigned long long)(n / 1000), (unsigned long long)(n % 1000),
 	       unit);
 }
 
-/* Since the start, in milliseconds. */
+/* The time since the start of the program, in milliseconds. */
 static uint64_t since_start(const struct coldplug_summary *sum, uint64_t us)
 {
 	return us > sum->start_us ? (us - sum->start_us) / 1000 : 0;
@@ -100,8 +100,8 @@ static void print_summary(struct cli *cli)
 	printf(", %zu failed", s.failed);
 	if (s.withheld)
 		printf(", %zu withheld", s.withheld);
-	if (cli->waits && s.loaded + s.declined + s.skipped + s.failed < s.modules)
-		printf(", %zu go on", s.modules - s.loaded - s.declined - s.skipped - s.failed);
+	if (cli->waits && !cli->dry_run && s.loaded + s.declined + s.skipped + s.failed < s.modules)
+		printf(", %zu still loading", s.modules - s.loaded - s.declined - s.skipped - s.failed);
 	if (!cli->dry_run) {
 		printf(", in ");
 		print_thousandths(since_start(&s, s.end_us), 0, "s");
@@ -118,10 +118,11 @@ static int explain_timeout(struct cli *cli, char **specs)
 {
 	if (cli->progress_shown)
 		fputs("\r\033[K", stderr);
-	fputs("coldplug: error: waited in vain\n", stderr);
+	fprintf(stderr, "coldplug: error: timed out after %u.%03u s of waiting\n", cli->timeout_ms / 1000,
+		cli->timeout_ms % 1000);
 	for (int i = 0; i < cli->waits; i++)
 		if (!coldplug_found(cli->c, (size_t)i))
-			fprintf(stderr, "coldplug:   not there: %s\n", specs[i]);
+			fprintf(stderr, "coldplug:   not found: %s\n", specs[i]);
 	explain_missing(cli->c, print_line, NULL);
 	return 1;
 }
@@ -134,11 +135,11 @@ int cli_end(struct cli *cli, int r)
 	if (r == -ETIMEDOUT)
 		return explain_timeout(cli, cli->wait_specs);
 	if (r < 0)
-		return cli_fail(cli, r, "loading");
-	/* What is waited for is there: the rest goes on, and its report is the loading process's. */
+		return cli_fail(cli, r, "cannot go on");
+	/* After --wait-for the other loads go on, and the loading process writes the report. */
 	if (!cli->waits || cli->dry_run)
 		finished = coldplug_finish(cli->c);
-	/* Who waits in an initramfs may be about to empty it. */
+	/* In an initramfs the caller may be about to delete the modules' files. */
 	else
 		(void)coldplug_leave(cli->c);
 	if (cli->dry_run && cli->verbosity > 0 && !coldplug_plan_text(cli->c, &text)) {

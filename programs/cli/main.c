@@ -8,34 +8,41 @@
 
 static const struct command commands[] = {
 	{ "run", COMMAND_RUN, command_run, "[NAME [PARAM=VALUE]...]...",
-	  "load what this machine's devices and modules-load.d ask for, and what is named" },
+	  "load the modules for this machine's devices, those of modules-load.d and those named" },
 	{ "monitor", COMMAND_MONITOR, command_monitor, "[NAME [PARAM=VALUE]...]...",
-	  "run, then stay and load what is plugged in" },
-	{ "load", COMMAND_LOAD, command_load, "NAME|ALIAS... [PARAM=VALUE...]",
-	  "load modules, with what they need" },
-	{ "plan", COMMAND_PLAN, command_plan, "[NAME|ALIAS...]",
-	  "show what would be loaded, in modprobe's words" },
-	{ "resolve", COMMAND_RESOLVE, command_resolve, "ALIAS...|-", "show which modules aliases mean" },
+	  "do what run does, then stay and load modules for devices that appear" },
+	{ "load", COMMAND_LOAD, command_load, "NAME|ALIAS|PATH... [PARAM=VALUE...]",
+	  "load modules by name, alias or path, with their dependencies" },
+	{ "plan", COMMAND_PLAN, command_plan, "[NAME|ALIAS|PATH...]",
+	  "show what would be loaded, as modprobe -D does" },
+	{ "resolve", COMMAND_RESOLVE, command_resolve, "ALIAS...|-", "show which modules match an alias" },
 	{ "why", COMMAND_WHY, command_why, "MODULE...",
-	  "show what asks for a module, and what withholds it" },
+	  "show why a module is loaded, or which rule withholds it" },
 	{ "record", COMMAND_RECORD, command_record, "FILE",
-	  "save what this machine shows, to plan from it elsewhere" },
-	{ "replay", COMMAND_REPLAY, command_replay, "FILE", "plan from what was recorded" },
+	  "save the machine's devices and configuration, to plan from them elsewhere" },
+	{ "replay", COMMAND_REPLAY, command_replay, "FILE",
+	  "show what would be loaded on a recorded machine" },
 	{ "closure", COMMAND_CLOSURE, command_closure, "[NAME|ALIAS...]",
-	  "show the files an initramfs needs: modules with all that belongs to them, firmware" },
+	  "list the module and firmware files that an initramfs needs" },
 	{ "list", COMMAND_LIST, command_list, "", "show the loaded modules, as lsmod does" },
 };
 
 static void help(FILE *to)
 {
-	fputs("coldplug gets a Linux machine's kernel modules loaded: fast, in parallel, by modprobe's rules.\n\n"
+	fputs("coldplug loads the kernel modules that a Linux machine needs, in parallel, by modprobe's rules.\n\n"
 	      "Usage: coldplug COMMAND [OPTION...] [ARGUMENT...]\n\n",
 	      to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
-	fputs("\nCalled as init (or with that as its command) it is PID 1 of an initramfs, as modprobe it is modprobe.\n"
-	      "'coldplug COMMAND --help' shows a command's options; 'coldplug --version' the version.\n"
-	      "Exit codes: 0 done, 1 a module failed or was not found, 2 input was lost, 100 usage, 111 system call failed.\n",
+	fputs("\n'coldplug init' is PID 1 of an initramfs, and so is coldplug when it is called by the name init.\n"
+	      "Called by the name modprobe, coldplug behaves as modprobe(8).\n"
+	      "'coldplug COMMAND --help' shows the options of a command, 'coldplug --version' the version.\n\n"
+	      "Exit codes:\n"
+	      "    0  everything was done\n"
+	      "    1  a module failed or was not found\n"
+	      "    2  some input could not be read\n"
+	      "  100  the command line was wrong\n"
+	      "  111  a system call failed\n",
 	      to);
 }
 
@@ -78,7 +85,8 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		command = argc > 2 ? find_command(argv[2]) : NULL;
 		if (argc > 2 && !command) {
-			fprintf(stderr, "coldplug: no command '%s'; see coldplug --help\n", argv[2]);
+			fprintf(stderr, "coldplug: there is no command '%s'; see 'coldplug --help'\n",
+				argv[2]);
 			return EXIT_USAGE;
 		}
 		if (command)
@@ -93,7 +101,7 @@ int main(int argc, char **argv)
 	}
 	command = find_command(argv[1]);
 	if (!command) {
-		fprintf(stderr, "coldplug: no command '%s'; see coldplug --help\n", argv[1]);
+		fprintf(stderr, "coldplug: there is no command '%s'; see 'coldplug --help'\n", argv[1]);
 		return EXIT_USAGE;
 	}
 	return run_command(command, argc - 1, argv + 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One table of all options: which commands have them, what they do, and their help. */
+/* All options are in one table: which commands have them, what they do, and their help. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -80,11 +80,11 @@ static int set_prepare_mount(struct setup *s, const char *value)
 {
 	int r = coldplug_prepare_mount(s->cli->c, value);
 
-	/* A loss of time at most, and it has been said. */
+	/* Without libblkid the mount only takes longer, and a warning has been logged. */
 	return r == -EOPNOTSUPP ? 0 : r;
 }
 
-/* Seconds, with a fraction of at most three digits. */
+/* The value is in seconds and has at most three decimals. */
 static int set_timeout(struct setup *s, const char *value)
 {
 	unsigned long seconds, ms = 0, digit = 100;
@@ -109,7 +109,8 @@ static int set_notify_fd(struct setup *s, const char *value)
 
 	if (*value < '0' || *value > '9' || *end || fd < 3 || fd > 65535)
 		return -EINVAL;
-	/* Now: later that number may be a descriptor of coldplug's own. Programs it starts have no use for it. */
+	/* The check is made now, because later the number may be one of coldplug's own descriptors. Programs that
+	 * coldplug starts must not inherit it. */
 	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;
 	s->cli->notify_fd = (int)fd;
@@ -193,66 +194,73 @@ static int set_quiet(struct setup *s, const char *value)
 
 static const struct option_row {
 	const char *name;
-	char letter; /* 0: none */
+	char letter; /* 0 if there is none */
 	int commands;
 	int (*set)(struct setup *s, const char *value);
-	const char *value; /* what it takes, NULL: nothing */
+	const char *value; /* the name of its argument, or NULL */
 	const char *help;
-	const char *wants; /* what is told when the value is none of it */
+	const char *wants;   /* the message for a value that is invalid (-EINVAL) */
+	const char *at_most; /* the message for an option that was given too often (-E2BIG) */
 } rows[] = {
-	{ "root", 0, ALL & ~COMMAND_REPLAY, set_root, "DIR",
-	  "look for sys/, proc/, lib/modules/ and etc/ in DIR; implies -n" },
-	{ "release", 'S', ALL & ~COMMAND_LIST, set_release, "KVER",
-	  "the kernel's release, if not the running one", "is not a kernel release" },
+	{ "root", 0, ALL & ~(COMMAND_REPLAY | COMMAND_MONITOR), set_root, "DIR",
+	  "use sys/, proc/, lib/modules/ and etc/ of DIR; load nothing" },
+	{ "root", 0, COMMAND_MONITOR, set_root, "DIR", NULL }, /* command_monitor() refuses it and says why */
+	{ "release", 'S', ALL & ~COMMAND_LIST, set_release, "KVER", "use the modules of this kernel release",
+	  "it is not a kernel release" },
 	{ "set-version", 0, ALL & ~COMMAND_LIST, set_release, "KVER", NULL },
 	{ "config", 'C', ALL & ~COMMAND_LIST, set_config, "PATH",
-	  "read this instead of the modprobe.d directories; repeatable" },
+	  "read this file or directory instead of modprobe.d; may be repeated", NULL,
+	  "it may be given at most 15 times" },
 	{ "dry-run", 'n', COMMAND_RUN | COMMAND_LOAD, set_dry_run, NULL,
-	  "change nothing; with -v show what would be done" },
-	{ "jobs", 'j', LOADING, set_jobs, "N", "at most N loads in flight", "wants a number from 1 to 4096" },
+	  "load nothing; with -v print what would be loaded" },
+	{ "jobs", 'j', LOADING, set_jobs, "N", "load at most N modules at the same time",
+	  "it must be a number from 1 to 4096" },
 	{ "wait-for", 0, COMMAND_RUN, set_wait_for, "SPEC",
-	  "end once /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL= is there",
-	  "wants /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
+	  "end when /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL= appears",
+	  "it must be /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=",
+	  "it may be given at most 16 times" },
 	{ "prepare-mount", 0, COMMAND_RUN | COMMAND_MONITOR, set_prepare_mount, "SPEC",
-	  "once that is there load the module of its file system; not waited for",
-	  "wants /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
-	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS", "how long to wait for it",
-	  "wants seconds, from 0.001 on" },
-	{ "timeout", 0, COMMAND_MONITOR, set_timeout, "SECONDS", "be ready after that in any case (60)",
-	  "wants seconds, from 0.001 on" },
-	{ "report", 0, LOADING, set_report, "FILE", "write everything as JSON, see coldplug-report(5)" },
+	  "when this device appears, load the module of its file system too",
+	  "it must be /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
+	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS",
+	  "wait at most so long for the devices of --wait-for",
+	  "it must be a number of seconds from 0.001 to 4000000.999" },
+	{ "timeout", 0, COMMAND_MONITOR, set_timeout, "SECONDS",
+	  "report readiness after so long in any case (60)",
+	  "it must be a number of seconds from 0.001 to 4000000.999" },
+	{ "report", 0, LOADING, set_report, "FILE", "write a report to FILE, see coldplug-report(5)" },
 	{ "record", 0, COMMAND_RUN, set_record, "FILE",
-	  "save what the machine shows and the events of the run" },
+	  "record the machine and the events of this run in FILE" },
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL,
-	  "let modules without drivers wait for others' probes too" },
+	  "do not add async_probe to modules without drivers" },
 	{ "devicetree", 0,
 	  COMMAND_RUN | COMMAND_MONITOR | COMMAND_PLAN | COMMAND_WHY | COMMAND_REPLAY | COMMAND_CLOSURE,
-	  set_devicetree, NULL, "take device-tree compatibles as aliases too (kmod and udev do not)" },
+	  set_devicetree, NULL, "use OF_NAME, OF_TYPE and OF_COMPATIBLE_n of uevents as aliases too" },
 	{ "udev", 0, COMMAND_RUN | COMMAND_MONITOR, set_udev, NULL,
 	  "take events from udevd, after its rules, not from the kernel" },
 	{ "use-blacklist", 'b', LOADING | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
-	  "blacklists count for module names too" },
+	  "apply blacklists to module names too, not only to aliases" },
 	{ "receive-buffer", 0, COMMAND_RUN | COMMAND_MONITOR, set_receive_buffer, "BYTES",
-	  "how much the kernel keeps of its events meanwhile (16777216)",
-	  "wants a number from 1 to 1073741823" },
+	  "size of the socket buffer for events (16777216)", "it must be a number from 1 to 1073741823" },
 	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN, set_ignore_install, NULL,
 	  "ignore install commands and softdeps of the modules named" },
-	{ "machine", 'm', COMMAND_CLOSURE, set_machine, NULL, "with names: what this machine wants too" },
+	{ "machine", 'm', COMMAND_CLOSURE, set_machine, NULL,
+	  "list the files for this machine too when names are given" },
 	{ "files", 0, COMMAND_CLOSURE, set_files, "DIR",
 	  "take modules and firmware from DIR, not from the root" },
-	{ "no-firmware", 0, COMMAND_CLOSURE, set_no_firmware, NULL, "modules only" },
+	{ "no-firmware", 0, COMMAND_CLOSURE, set_no_firmware, NULL, "list no firmware" },
 	{ "no-companions", 0, COMMAND_CLOSURE, set_no_companions, NULL,
-	  "only what indexes, modules and configuration name" },
+	  "leave out modules that only the table of companions names" },
 	{ "json", 0, COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR | COMMAND_REPLAY, set_json, NULL,
 	  "print JSON" },
 	{ "notify-fd", 0, COMMAND_MONITOR, set_notify_fd, "FD", "write a newline to FD when ready (s6)",
-	  "wants a descriptor from 3 on" },
-	{ "verbose", 'v', ALL, set_verbose, NULL, "say more: a line for each module; twice: say everything" },
-	{ "quiet", 'q', ALL, set_quiet, NULL, "no warnings, no summary" },
+	  "it must be a descriptor from 3 to 65535" },
+	{ "verbose", 'v', ALL, set_verbose, NULL, "print more; given twice, print debugging messages too" },
+	{ "quiet", 'q', ALL, set_quiet, NULL, "print errors only" },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))
-#define LONG_ONLY 256 /* getopt's answer for row i without a letter: LONG_ONLY + i */
+#define LONG_ONLY 256 /* getopt_long() returns LONG_ONLY + i for row i */
 
 void cli_help(const struct command *command)
 {
@@ -266,9 +274,9 @@ void cli_help(const struct command *command)
 		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", rows[i].letter ? '-' : ' ',
 			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", rows[i].name,
 			 rows[i].value ? " " : "", rows[i].value ? rows[i].value : "");
-		printf("  %-26s %s\n", left, rows[i].help);
+		printf("  %-28s %s\n", left, rows[i].help);
 	}
-	printf("  %-26s %s\n", "-h, --help", "this text");
+	printf("  %-28s %s\n", "-h, --help", "print this help");
 }
 
 static void print_log(void *userdata, int level, const char *message)
@@ -285,7 +293,7 @@ static void print_log(void *userdata, int level, const char *message)
 
 int cli_fail(struct cli *cli, int error, const char *what)
 {
-	/* What the library has told need not be told twice; want of memory it does not tell. */
+	/* The library has logged every error but -ENOMEM. */
 	if (!cli->n_errors || error == -ENOMEM)
 		fprintf(stderr, "coldplug %s: %s: %s\n", cli->command->name, what, strerror(-error));
 	return EXIT_SYSTEM;
@@ -325,7 +333,18 @@ static int usage(const struct command *command)
 	return EXIT_USAGE + 1;
 }
 
-/* What the other options make the library say is said or not by these, wherever they stand. */
+/* The level of syslog(3) up to which messages are printed. */
+static int log_level(int verbosity)
+{
+	if (verbosity < 0)
+		return 3;
+	if (verbosity > 1)
+		return 7;
+	return 4 + 2 * verbosity;
+}
+
+/* -v and -q are applied first, because they decide which messages the other options may cause, wherever they
+ * stand. */
 static void set_log(struct setup *s, int argc, char **argv, const char *letters, const struct option *longs)
 {
 	struct cli *cli = s->cli;
@@ -338,13 +357,19 @@ static void set_log(struct setup *s, int argc, char **argv, const char *letters,
 		if (row >= 0 && (rows[row].set == set_verbose || rows[row].set == set_quiet))
 			rows[row].set(s, NULL);
 	}
-	coldplug_set_log(cli->c, print_log, cli,
-			 cli->verbosity < 0	      ? 3
-				 : cli->verbosity > 1 ? 7
-						      : 4 + 2 * cli->verbosity);
+	coldplug_set_log(cli->c, print_log, cli, log_level(cli->verbosity));
 	cli->verbosity = 0;
 	opterr = 1;
-	optind = 0; /* from the beginning */
+	optind = 0; /* the next getopt_long() starts again */
+}
+
+static const char *why_not(const struct option_row *row, int error)
+{
+	if (error == -EINVAL && row->wants)
+		return row->wants;
+	if (error == -E2BIG && row->at_most)
+		return row->at_most;
+	return strerror(-error);
 }
 
 int cli_setup(struct cli *cli, const struct command *command, int argc, char **argv)
@@ -375,8 +400,7 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 		r = rows[row].set(&s, optarg);
 		if (r < 0) {
 			fprintf(stderr, "coldplug %s: --%s '%s' cannot be used: %s\n", command->name,
-				rows[row].name, optarg ? optarg : "",
-				r == -EINVAL && rows[row].wants ? rows[row].wants : strerror(-r));
+				rows[row].name, optarg ? optarg : "", why_not(&rows[row], r));
 			return usage(command);
 		}
 	}

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of PID 1 share. Nothing of an init is in the library: mounts, the console and
+/* What the files of PID 1 share. The library has nothing of an init: mounts, the console and
  * switch_root live here. */
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include <coldplug.h>
 
 #define NEW_ROOT "/sysroot"
-/* As others wait: initramfs-tools has 30 s too. */
+/* As long as initramfs-tools waits. */
 #define WAIT_SECONDS 30
 #define SCRIPTS "/etc/coldplug/init.d"
 #define REPORT_DIR "/run/coldplug"
 
-/* ---- options.c: what the kernel's command line says ---- */
+/* ---- options.c: what the kernel command line says ---- */
 
 enum init_stage { STAGE_NONE, STAGE_START, STAGE_MOUNT, STAGE_SWITCH };
 
@@ -25,26 +26,32 @@ struct init_options {
 	char *root_flags;
 	char *init;
 	char *resume;
-	bool resume_in_file; /* resume_offset=: its device holds a file system with the swap file */
+	bool resume_in_file; /* resume_offset=: its device has a file system with the swap file */
 	bool read_write;
 	bool no_resume;
 	bool usr; /* there is a mount.usr= or the like */
 	bool debug;
 	enum init_stage stop_at; /* coldplug.break */
 	unsigned int jobs;	 /* 0: chosen */
-	unsigned int wait_s;	 /* how long for the root; 0: for ever */
+	unsigned int wait_s;	 /* how long to wait for the root; 0: forever */
 	bool has_panic;
 	int panic;	      /* panic=, seconds */
-	unsigned int unknown; /* coldplug. words that are none */
+	unsigned int unknown; /* parameters that begin with "coldplug." or have a bad value */
 };
 
-/* Reads them by coldplug_parameters(): 0, or -errno (told). What is no option of ours is left to others,
- * what is one and not understood is told and counts as unknown. */
+#define INIT_OPTIONS_DEFAULT           \
+	{                              \
+		.wait_s = WAIT_SECONDS \
+	}
+
+/* Reads them by coldplug_parameters(): 0, or -errno with a message. A parameter of somebody else is
+ * passed over; one of ours that is not understood is warned of and counted in unknown. On failure
+ * *o is fit to be used and freed all the same. */
 int init_options_read(struct init_options *o, struct coldplug *c);
 void init_options_free(struct init_options *o);
 
-/* What has to be waited for, as coldplug_wait_for() takes it, malloc'd; NULL: root= (or resume=) names no
- * block device, and *why is a sentence that says what to do about it. */
+/* What to wait for, as coldplug_wait_for() takes it, malloc'd. NULL: root= (or resume=) does not
+ * name a block device, or there is no memory: then *why says so, and is left alone otherwise. */
 char *init_spec_of(const char *device, const char **why);
 
 /* ---- message.c: /dev/kmsg ---- */
@@ -52,7 +59,7 @@ char *init_spec_of(const char *device, const char **why);
 /* level as in syslog(3). */
 __attribute__((format(printf, 2, 3))) void say(int level, const char *fmt, ...);
 void say_open(void);
-/* The rate limit of /dev/kmsg is lifted while PID 1 is ours; this puts it back. */
+/* The rate limit of /dev/kmsg is lifted while coldplug is PID 1; this restores it. */
 void say_restore_limit(void);
 /* For coldplug_set_log(). */
 void say_log(void *userdata, int level, const char *message);
@@ -66,27 +73,31 @@ struct child {
 };
 
 void process_setup(void);
-/* In a child, before it becomes somebody else. */
+/* In a child: signals are as a new program expects them. */
 void process_reset(void);
-/* Reaps whoever has died; the up to two we care for are known by address. */
+/* Every child that dies is reaped; a watched one (four at most) is also marked as ended. */
 void process_watch(struct child *child);
 void process_unwatch(struct child *child);
-/* Waits until fd is readable or timeout_ms has passed (-1: never), reaping meanwhile: 1, 0, or -errno. */
+/* Waits until fd is readable or timeout_ms has passed (-1: never), reaping meanwhile: 1, 0, or
+ * -errno. */
 int process_wait_fd(int fd, int timeout_ms);
-/* That long, whoever dies meanwhile. */
+/* Sleeps that long, whatever dies meanwhile. */
 void process_sleep(int ms);
-/* Waits until a child just forked has ended. */
-void process_await(struct child *child);
-/* The console becomes standard input, output and error, opened anew: whoever had it before may have hung it
- * up. */
+/* Waits until a child has ended, at most timeout_ms (-1: forever); whether it has. */
+bool process_await(struct child *child, int timeout_ms);
+/* Makes the console standard input, output and error; it is opened anew, since whoever had it
+ * before may have hung it up. */
 void process_open_console(void);
-/* Runs a program on the console and waits for its end; its status as waitpid() gives it, or -errno. */
+/* Starts a program on the console: 0 or -errno. Wait for it by process_await(), before anything
+ * else waits. */
+int process_start(struct child *child, char *const argv[], bool own_terminal);
+/* Starts it and waits for its end; its status as waitpid() gives it, or -errno. */
 int process_run(char *const argv[], bool own_terminal);
 /* "exit status 3", "killed by signal 11". */
 const char *process_status_text(int status, char buf[64]);
-/* For ever. */
+/* Reaps forever. */
 _Noreturn void process_stay(void);
-/* Restarts or stays, as panic= says. */
+/* Restarts the machine or stays, as panic= says. */
 _Noreturn void process_give_up(const struct init_options *o);
 uint64_t process_now_ms(void);
 
@@ -94,20 +105,60 @@ uint64_t process_now_ms(void);
 
 void mount_api_file_systems(void);
 bool mount_is_point(const char *dir);
-/* Tries the types in turn; 0 or -errno, told. type: what libblkid says, or NULL. */
+/* Tries the types in turn; 0, or -errno with a message. type: what libblkid says, or NULL. */
 int mount_root(const struct init_options *o, const char *node, const char *type);
-/* rootflags= has words for mount(2) itself and words for the file system: *flags gets the former, data
+/* rootflags= has options of mount(2) and options of the file system: *flags gets the former, data
  * (as large as options) the latter. */
 void mount_split_flags(const char *options, unsigned long *flags, char *data);
+/* The file system types that can mount one of the signatures; all are lists with commas, ret is ""
+ * when there is none. */
+void mount_choose_types(const char *types, const char *signatures, char *ret, size_t size);
 
-/* ---- engine.c: the engine in a process of its own ---- */
+/* ---- signature.c ---- */
+
+struct signatures {
+	char types[256]; /* as libblkid calls them, with commas; "": none */
+	bool ambivalent; /* there is more than one */
+};
+
+/* Reads the signatures on a device: 0, -EOPNOTSUPP without libblkid, -ETIMEDOUT when the device
+ * does not answer, or another -errno. */
+int signatures_read(const char *node, struct signatures *ret);
+
+/* ---- scripts.c: init.d ---- */
+
+struct script_environment {
+	const char *root; /* its device, "" while it is not there */
+	const char *type; /* what is on it, "" when that is not known */
+	const char *
+		resume; /* resume=, "" once that has been tried: until then a script must not write to a disk */
+};
+
+/* Runs them one after the other; false when there are none. */
+bool scripts_run(const struct script_environment *env);
+
+/* ---- shell.c ---- */
+
+/* A shell on the console; returns whether it was usable. */
+bool shell_run(const char *why);
+/* For coldplug.break. */
+void shell_stop_at(const struct init_options *o, enum init_stage stage);
+/* No root could be mounted. Returns when it is worth another try. */
+void shell_rescue(const struct init_options *o);
+
+/* ---- boot.c ---- */
+
+/* Boots: finds the root, mounts it and becomes its init. */
+_Noreturn void boot_run(const struct init_options *o, char **argv);
+
+/* ---- front.c: the engine, a process of its own ---- */
 
 enum engine_what { WAIT_ROOT, WAIT_RESUME };
 
 enum engine_kind {
 	ENGINE_FOUND,	      /* what, node, type */
-	ENGINE_READY,	      /* the root's file system has its module */
-	ENGINE_SETTLED,	      /* nothing is in flight, and nothing more comes */
+	ENGINE_READY,	      /* the module of the root's file system has been tried */
+	ENGINE_SETTLED,	      /* nothing is in flight, and nothing more is to be expected */
 	ENGINE_COMMANDS_LEFT, /* n */
 	ENGINE_EXPLAINED,
 };
@@ -115,9 +166,9 @@ enum engine_kind {
 struct engine_message {
 	uint32_t kind;
 	uint32_t what;
-	int32_t n;	/* SETTLED: how many times it was told AGAIN by then */
+	int32_t n;	/* SETTLED: how often AGAIN had been asked by then */
 	char node[256]; /* "/dev/..." */
-	char type[32];	/* "" when not known */
+	char type[32];	/* "" when it is not known */
 };
 
 struct engine {
@@ -126,24 +177,27 @@ struct engine {
 };
 
 int engine_start(struct engine *e, const struct init_options *o, const char *root, const char *resume);
-/* 1: *m is a message; 0: none for timeout_ms; -EPIPE: the engine has died. */
+/* A process that only knows ENGINE_LEAVE: for a PID 1 without an engine. */
+int engine_start_emptier(struct engine *e);
+/* 1: *m is a message; 0: there was none for timeout_ms; -EPIPE: the engine has died. */
 int engine_receive(struct engine *e, struct engine_message *m, int timeout_ms);
 enum engine_request { ENGINE_EXPLAIN = 'e', ENGINE_AGAIN = 'a', ENGINE_COMMANDS = 'c', ENGINE_LEAVE = 'l' };
-/* EXPLAIN: says what is missing, answered by EXPLAINED. AGAIN: looks at all devices again and settles anew.
- * COMMANDS: how many install commands have not ended, answered by COMMANDS_LEFT. LEAVE: PID 1 goes on to the
- * new root; the engine goes on until everything has settled, and empties the initramfs. */
+/* EXPLAIN: says what is missing, and answers EXPLAINED. AGAIN: looks at all devices again and
+ * settles again. COMMANDS: answers COMMANDS_LEFT, how many install commands are still running.
+ * LEAVE: PID 1 goes on to the new root; the engine goes on until everything has settled, and then
+ * empties the initramfs. */
 void engine_ask(struct engine *e, enum engine_request request);
-/* The engine ends, unless it was told to LEAVE; what it has begun to load goes on. */
+/* The engine ends, unless it was asked to LEAVE; what it has begun to load goes on. */
 void engine_stop(struct engine *e);
 
 /* ---- switch-root.c ---- */
 
-/* Whether the new root has this program (or, without one, the first of the usual), answered by looking from
- * inside it: its path, or NULL. */
+/* The program of the new root to run: init=, or else the first of the usual ones that is there;
+ * NULL: none. */
 const char *switch_root_find_init(const struct init_options *o);
 /* Moves the mounts and makes the new root "/". -errno: nothing was moved. */
 int switch_root_enter(void);
-/* Becomes init; returns if nobody can be. */
+/* Becomes init; returns if none can be run. */
 void switch_root_exec(const char *init, char **argv);
 /* The file system of an initramfs, when "/" is one: a descriptor, else -1. */
 int initramfs_open(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Everything PID 1 says goes to the kernel's log, with a level: so it stands among the kernel's own
- * messages, on the console unless "quiet" or loglevel= keeps it away, and in the journal later. */
+/* Everything PID 1 says goes to the kernel's log, with a level. So it appears among the kernel's
+ * own messages, on the console unless "quiet" or loglevel= keeps it away, and later in the journal.
+ * */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,15 +11,16 @@
 
 #include "programs/init/init.h"
 
-/* syslog(3)'s LOG_DAEMON: the kernel lets nobody speak in its own name. */
+/* LOG_DAEMON of syslog(3): the kernel accepts no message in its own name (LOG_KERN). */
 #define FACILITY (3 << 3)
 #define LIMIT_FILE "/proc/sys/kernel/printk_devkmsg"
 
 static int kmsg = -1;
-static bool speaks_to_kernel; /* PID 1 and its children, not who shows what it would do */
+static bool uses_kmsg; /* PID 1 and its children do; a dry run does not */
 static char limit_before[32];
 
-/* /dev/kmsg drops all but ten lines in five seconds unless this is "on", with a newline (kernel/printk/printk.c). */
+/* Unless this is "on", with a newline, /dev/kmsg drops all but ten lines in five seconds
+ * (kernel/printk/printk.c). */
 static void set_limit(const char *value)
 {
 	int fd = open(LIMIT_FILE, O_WRONLY | O_CLOEXEC);
@@ -41,7 +43,7 @@ static void remember_limit(void)
 
 void say_open(void)
 {
-	speaks_to_kernel = true;
+	uses_kmsg = true;
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (kmsg < 0)
 		return;
@@ -57,7 +59,7 @@ void say_restore_limit(void)
 
 void say(int level, const char *fmt, ...)
 {
-	char line[1000]; /* the kernel takes 1,024 less its own prefix (LOG_LINE_MAX) */
+	char line[1000]; /* the kernel takes 1,024 bytes, less its own prefix (LOG_LINE_MAX) */
 	va_list ap;
 	int n = snprintf(line, sizeof(line), "<%d>coldplug: ", FACILITY | level), m;
 
@@ -67,7 +69,7 @@ void say(int level, const char *fmt, ...)
 	n = (int)strlen(line);
 	if (m < 0)
 		return;
-	if (speaks_to_kernel && kmsg < 0) /* /dev may have come since */
+	if (uses_kmsg && kmsg < 0) /* /dev may have been mounted since */
 		kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	line[n++] = '\n';
 	if (kmsg >= 0 && write(kmsg, line, (size_t)n) == n)

@@ -28,7 +28,7 @@ bool mount_is_point(const char *dir)
 	return !stat(dir, &here) && !stat("/", &above) && here.st_dev != above.st_dev;
 }
 
-/* The log is not there before /dev is, so what fails is told at the end. */
+/* There is no log before /dev is mounted, so failures are reported at the end. */
 void mount_api_file_systems(void)
 {
 	int errors[sizeof(api) / sizeof(api[0])] = {};
@@ -46,12 +46,12 @@ void mount_api_file_systems(void)
 			say(3,
 			    "this kernel has no devtmpfs (CONFIG_DEVTMPFS): there will be no device nodes");
 		else if (errors[i])
-			say(3, "%s cannot be mounted on %s: %s", api[i].type, api[i].where,
-			    strerror(errors[i]));
+			say(3, "cannot mount %s on %s: %s", api[i].type, api[i].where, strerror(errors[i]));
 	}
 }
 
-/* mount(8)'s words for the flags of mount(2). The last of two that contradict each other counts. */
+/* The options of mount(8) that are flags of mount(2). Of two that contradict each other the last
+ * one counts. */
 static const struct {
 	const char *word;
 	unsigned long set, clear;
@@ -80,7 +80,7 @@ static const struct {
 	{ "nolazytime", 0, MS_LAZYTIME },
 };
 
-/* A word for mount(2), or one that mount(8) keeps for itself (x-systemd.growfs). */
+/* True for an option of mount(2), and for one that mount(8) keeps for itself (x-systemd.growfs). */
 static bool take_flag(const char *word, size_t n, unsigned long *flags)
 {
 	for (size_t i = 0; i < sizeof(flag_words) / sizeof(flag_words[0]); i++) {
@@ -110,7 +110,8 @@ void mount_split_flags(const char *options, unsigned long *flags, char *data)
 	*out = '\0';
 }
 
-/* All that the kernel knows and that need a device, as the kernel itself tries them without rootfstype=. */
+/* All that the kernel has and that need a device: without rootfstype= the kernel itself tries
+ * these. */
 static void known_types(char *list, size_t size)
 {
 	char line[128], *name;
@@ -131,7 +132,7 @@ static void known_types(char *list, size_t size)
 		fclose(f);
 }
 
-/* What is on a device whose content is no file system, in words. */
+/* Says what a device holds that is not a file system, or NULL. */
 static const char *container_of(const char *type)
 {
 	static const char *const containers[][2] = {
@@ -155,7 +156,7 @@ struct root_mount {
 	const char *data;
 };
 
-/* 0, or -errno. A disk whose write protection is on is mounted read-only, as mount(8) does. */
+/* 0 or -errno. A write-protected disk is mounted read-only, as mount(8) does. */
 static int try_type(struct root_mount *m, const char *type)
 {
 	if (!mount(m->node, NEW_ROOT, type, m->flags, m->data))
@@ -169,7 +170,8 @@ static int try_type(struct root_mount *m, const char *type)
 	return -errno;
 }
 
-/* ENODEV says that nobody has the type, EINVAL that it is none: the others may do. */
+/* ENODEV means that no driver has this type, EINVAL that the device is not of this type: another
+ * one may fit. */
 static int try_types(struct root_mount *m, const char *types, const char **which, char buf[64])
 {
 	int worst = -ENODEV;
@@ -194,33 +196,123 @@ static int try_types(struct root_mount *m, const char *types, const char **which
 	return worst;
 }
 
-/* types: what was tried; given: what libblkid says; named: whether the command line has them. */
+/* types: what was tried; given: what libblkid says; named: whether rootfstype= is set. */
 static void explain(const char *node, const char *types, const char *given, bool named, int error)
 {
 	if (!given && !named && (error == -ENODEV || error == -EINVAL))
-		say(3, "%s: its file system is not known: give rootfstype=", node);
+		say(3, "%s: the type of its file system is not known: set rootfstype=", node);
 	else if (container_of(given))
-		say(3, "%s %s and holds no file system itself: an executable in " SCRIPTS " has to open it",
+		say(3, "%s %s and has no file system of its own: an executable in " SCRIPTS " has to open it",
 		    node, container_of(given));
 	else if (error == -ENODEV)
-		say(3, "%s has the file system %s, which this kernel and its modules do not know", node,
+		say(3, "%s has the file system %s, for which this kernel has no driver and no module", node,
 		    types);
 	else if (error == -EBUSY)
 		say(3,
-		    "%s is in use, perhaps as a part of a map (multipath) or of a RAID: then root= has to name "
-		    "what was made of it",
+		    "%s is in use, perhaps by multipath or a RAID: then root= has to name the device that was "
+		    "assembled from it",
 		    node);
 	else if (error == -EINVAL && given && !strcmp(given, "btrfs"))
 		say(3,
-		    "%s cannot be mounted as btrfs: if it spans several devices, an executable in " SCRIPTS
-		    " has to run 'btrfs device scan'; else rootflags= are wrong",
+		    "cannot mount %s as btrfs: if it spans several devices, an executable in " SCRIPTS
+		    " has to run 'btrfs device scan'; otherwise rootflags= is wrong",
 		    node);
 	else if (error == -EINVAL)
-		say(3,
-		    "%s cannot be mounted as %s: there is no such file system on it, or rootflags= are wrong",
-		    node, types);
+		say(3, "cannot mount %s as %s: it has no such file system, or rootflags= is wrong", node,
+		    types);
 	else
-		say(3, "%s cannot be mounted as %s: %s", node, types, strerror(-error));
+		say(3, "cannot mount %s as %s: %s", node, types, strerror(-error));
+}
+
+/* Whether a driver of this name mounts what libblkid calls that. */
+static bool fits(const char *type, size_t n, const char *signature, size_t m)
+{
+	static const char *const drivers[][2] = {
+		{ "ntfs3", "ntfs" },
+		{ "ext4", "ext3" },
+		{ "ext4", "ext2" },
+		{ "ext3", "ext2" },
+	};
+
+	if (n == m && !strncmp(type, signature, n))
+		return true;
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(drivers[0]); i++)
+		if (strlen(drivers[i][0]) == n && !strncmp(drivers[i][0], type, n) &&
+		    strlen(drivers[i][1]) == m && !strncmp(drivers[i][1], signature, m))
+			return true;
+	return false;
+}
+
+/* Whether it fits one of a list. */
+static bool fits_one(const char *type, size_t n, const char *signatures)
+{
+	for (const char *p = signatures; *p; p += *p == ',') {
+		size_t m = strcspn(p, ",");
+
+		if (fits(type, n, p, m))
+			return true;
+		p += m;
+	}
+	return false;
+}
+
+void mount_choose_types(const char *types, const char *signatures, char *ret, size_t size)
+{
+	char *out = ret;
+
+	for (const char *p = types; *p; p += *p == ',') {
+		size_t n = strcspn(p, ",");
+
+		if (n && fits_one(p, n, signatures) && (size_t)(out - ret) + n + 2 <= size) {
+			if (out != ret)
+				*out++ = ',';
+			memcpy(out, p, n);
+			out += n;
+		}
+		p += n;
+	}
+	*out = '\0';
+}
+
+/* More than one signature: only what rootfstype= names of them, or the wrong file system destroys
+ * the right one. */
+static int settle_ambivalence(const struct init_options *o, const char *node, const char *signatures,
+			      char *ret)
+{
+	mount_choose_types(o->root_fs_types ? o->root_fs_types : "", signatures, ret, TYPES_MAX);
+	if (!*ret) {
+		say(3,
+		    "%s has more than one signature (%s) and is not mounted: name the right one by rootfstype=, or "
+		    "remove the stale one with wipefs(8)",
+		    node, signatures);
+		return -EUCLEAN;
+	}
+	say(4, "%s has more than one signature (%s): using %s, as rootfstype= says", node, signatures, ret);
+	return 0;
+}
+
+/* What is to be tried, in buf or as given: 0 or -errno. The engine could not tell, or there is
+ * none. */
+static int find_types(const struct init_options *o, const char *node, const char **type, const char **types,
+		      char buf[TYPES_MAX])
+{
+	static struct signatures found;
+	int r = signatures_read(node, &found);
+
+	if (r < 0 && r != -EOPNOTSUPP)
+		say(4, "%s: cannot read what is on it: %s", node, strerror(-r));
+	if (!r && found.ambivalent) {
+		*types = buf;
+		return settle_ambivalence(o, node, found.types, buf);
+	}
+	if (!r && found.types[0])
+		*type = found.types;
+	if (o->root_fs_types)
+		return 0;
+	if (!*type)
+		known_types(buf, TYPES_MAX);
+	*types = *type ? *type : buf;
+	return 0;
 }
 
 int mount_root(const struct init_options *o, const char *node, const char *type)
@@ -233,17 +325,17 @@ int mount_root(const struct init_options *o, const char *node, const char *type)
 
 	if (!data)
 		return -ENOMEM;
-	if (!types || !*types) {
-		known_types(known, sizeof(known));
-		types = known;
-	}
 	mkdir(NEW_ROOT, 0755);
 	mount_split_flags(options, &m.flags, data);
-	r = try_types(&m, types, &which, buf);
-	if (r < 0)
-		explain(node, *types ? types : "(none known)", type, o->root_fs_types, r);
-	else
-		say(6, "%s mounted as %s, %s", node, which, m.flags & MS_RDONLY ? "read-only" : "writable");
+	r = type ? 0 : find_types(o, node, &type, &types, known);
+	if (!r) {
+		r = try_types(&m, types, &which, buf);
+		if (r < 0)
+			explain(node, *types ? types : "(none known)", type, o->root_fs_types, r);
+		else
+			say(6, "%s mounted as %s, %s", node, which,
+			    m.flags & MS_RDONLY ? "read-only" : "writable");
+	}
 	free(data);
 	return r;
 }

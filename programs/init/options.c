@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The words of the kernel's command line that an init of an initramfs goes by. They are those of the
- * kernel's own (Documentation/admin-guide/kernel-parameters.txt) and of other initramfs's. */
+/* The parameters on the kernel command line that the init of an initramfs obeys: the kernel's own
+ * (Documentation/admin-guide/kernel-parameters.txt) and those that other initramfs have
+ * established. */
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -21,7 +22,7 @@ static int set_string(char **place, const char *value)
 	return 0;
 }
 
-/* Empty, as boot loaders leave a word whose variable is not set, it is as if it were not there. */
+/* A boot loader whose variable is not set leaves an empty value: that is no value. */
 static int set_unless_empty(char **place, const char *value)
 {
 	if (*value)
@@ -31,14 +32,14 @@ static int set_unless_empty(char **place, const char *value)
 	return 0;
 }
 
-/* 0 also when it is none, which is told: then *place is as it was. */
+/* 0 also when the value is not a number: then a warning says so, and *place is left alone. */
 static int set_number(struct init_options *o, const char *name, const char *value, unsigned int *place)
 {
 	char *end;
 	unsigned long n = value ? strtoul(value, &end, 10) : 0;
 
 	if (!value || !isdigit((unsigned char)*value) || *end || n > 1000000) {
-		say(4, "%s=%s on the kernel command line: wants a number, ignored", name, value ? value : "");
+		say(4, "%s=%s on the kernel command line is not a number: ignored", name, value ? value : "");
 		o->unknown++;
 		return 0;
 	}
@@ -51,7 +52,7 @@ static int set_root(struct init_options *o, const char *name, const char *value)
 	return set_string(&o->root, value);
 }
 
-/* "auto" is what mount(8) and initramfs-tools have for "look yourself". */
+/* mount(8) and initramfs-tools take "auto" for "find out". */
 static int set_types(struct init_options *o, const char *name, const char *value)
 {
 	return set_unless_empty(&o->root_fs_types, strcmp(value, "auto") ? value : "");
@@ -72,7 +73,7 @@ static int set_resume(struct init_options *o, const char *name, const char *valu
 	return set_string(&o->resume, value);
 }
 
-/* Into the swap space's device, where a swap file begins; 0 is no file. */
+/* Where on its device a swap file begins; 0: there is no file. */
 static int set_resume_offset(struct init_options *o, const char *name, const char *value)
 {
 	o->resume_in_file = strtoull(value, NULL, 0) > 0;
@@ -103,7 +104,8 @@ static int set_usr(struct init_options *o, const char *name, const char *value)
 	return 0;
 }
 
-/* rootwait is for ever; rootwait=N (6.6 and later) and coldplug.wait=N are seconds. */
+/* rootwait waits forever; rootwait=N (Linux 6.6 and later) and coldplug.wait=N wait so many
+ * seconds. */
 static int set_wait(struct init_options *o, const char *name, const char *value)
 {
 	if (value)
@@ -112,7 +114,7 @@ static int set_wait(struct init_options *o, const char *name, const char *value)
 	return 0;
 }
 
-/* The kernel sleeps so long; nobody has to here, but who gives it has a slow disk. */
+/* The kernel sleeps that long. There is no need to, but whoever sets it has a slow disk. */
 static int set_delay(struct init_options *o, const char *name, const char *value)
 {
 	unsigned int n = 0;
@@ -163,7 +165,7 @@ static int set_break(struct init_options *o, const char *name, const char *value
 			return 0;
 		}
 	}
-	say(4, "coldplug.break=%s on the kernel command line: is start, mount or switch, ignored", value);
+	say(4, "coldplug.break=%s on the kernel command line must be start, mount or switch: ignored", value);
 	o->unknown++;
 	return 0;
 }
@@ -204,7 +206,7 @@ static int take_parameter(void *userdata, const char *name, const char *value)
 		if (!strcmp(name, words[i].name) && (value || !words[i].wants_value))
 			return words[i].set(o, name, value);
 	if (!strncmp(name, "coldplug.", 9)) {
-		say(4, "%s on the kernel command line: no option of coldplug's, ignored", name);
+		say(4, "%s on the kernel command line is not an option of coldplug: ignored", name);
 		o->unknown++;
 	}
 	return 0;
@@ -214,10 +216,10 @@ int init_options_read(struct init_options *o, struct coldplug *c)
 {
 	int r;
 
-	*o = (struct init_options){ .wait_s = WAIT_SECONDS };
+	*o = (struct init_options)INIT_OPTIONS_DEFAULT;
 	r = coldplug_parameters(c, take_parameter, o);
 	if (r < 0)
-		say(3, "/proc/cmdline cannot be read: %s", strerror(-r));
+		say(3, "cannot read the kernel command line: %s", strerror(-r));
 	return r;
 }
 
@@ -236,54 +238,70 @@ static bool begins(const char *s, const char *prefix)
 	return !strncmp(s, prefix, strlen(prefix));
 }
 
-/* LILO and old kernels: the device's number as four or more hexadecimal digits (init/do_mounts.c;
- * new_decode_dev() of include/linux/kdev_t.h). */
-static char *spec_of_number(const char *s)
+/* A copy, or NULL when there is no memory. */
+static char *copy_spec(const char *device, const char **why)
 {
-	unsigned long n;
-	char *end, *spec;
+	char *copy = strdup(device);
 
-	n = strtoul(s, &end, 16);
-	if (strlen(s) < 3 || strlen(s) > 8 || *end || !isxdigit((unsigned char)*s))
+	if (!copy)
+		*why = "there is no memory";
+	return copy;
+}
+
+/* LILO and old kernels give the device's number as three or more hexadecimal digits
+ * (init/do_mounts.c; new_decode_dev() of include/linux/kdev_t.h). */
+static char *spec_of_number(const char *device, const char **why)
+{
+	char text[32], *end;
+	unsigned long n = strtoul(device, &end, 16);
+
+	if (strlen(device) < 3 || strlen(device) > 8 || *end || !isxdigit((unsigned char)*device)) {
+		*why = "it is not one of /dev/..., UUID=, LABEL=, PARTUUID=, PARTLABEL=, MAJOR:MINOR";
 		return NULL;
-	if (asprintf(&spec, "%lu:%lu", (n & 0xfff00) >> 8, (n & 0xff) | ((n >> 12) & 0xfff00)) < 0)
-		return NULL;
-	return spec;
+	}
+	snprintf(text, sizeof(text), "%lu:%lu", (n & 0xfff00) >> 8, (n & 0xff) | ((n >> 12) & 0xfff00));
+	return copy_spec(text, why);
+}
+
+/* Why this cannot be waited for, or NULL. */
+static const char *why_not(const char *device)
+{
+	static const struct {
+		const char *begin, *why;
+	} others[] = {
+		{ "/dev/nfs", "coldplug does not set up a network" },
+		{ "nfs", "coldplug does not set up a network" },
+		{ "/dev/cifs", "coldplug does not set up a network" },
+		{ "ubi", "the UBI device has to be attached first" },
+		{ "mtd", "an MTD is not a block device" },
+		{ "/dev/ubi", "the UBI device has to be attached first" },
+		{ "/dev/ram", "the old initial RAM disk (initrd) is not supported" },
+		{ "ZFS=", "the ZFS pool has to be imported first" },
+		{ "zfs:", "the ZFS pool has to be imported first" },
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		/* A UBI volume has a block device too (ubi.block=). */
+		if (begins(device, others[i].begin) && !begins(device, "/dev/ubiblock"))
+			return others[i].why;
+	return NULL;
 }
 
 char *init_spec_of(const char *device, const char **why)
 {
 	static const char *const blocks[] = { "/dev/", "UUID=", "LABEL=", "PARTUUID=", "PARTLABEL=" };
-	static const struct {
-		const char *begin, *why;
-	} others[] = {
-		{ "/dev/nfs", "the network is not ours to set up" },
-		{ "nfs", "the network is not ours to set up" },
-		{ "/dev/cifs", "the network is not ours to set up" },
-		{ "ubi", "UBI has to be attached first" },
-		{ "mtd", "flash is no block device" },
-		{ "/dev/ubi", "UBI has to be attached first" },
-		{ "/dev/ram", "the initial ram disk of old is not used any more" },
-		{ "ZFS=", "a ZFS pool has to be imported first" },
-		{ "zfs:", "a ZFS pool has to be imported first" },
-	};
 	size_t major = strspn(device, "0123456789");
-	char *spec;
+	const char *reason = why_not(device);
 
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		/* A UBI volume has a block device too (ubi.block=). */
-		if (begins(device, others[i].begin) && !begins(device, "/dev/ubiblock")) {
-			*why = others[i].why;
-			return NULL;
-		}
+	if (reason) {
+		*why = reason;
+		return NULL;
 	}
 	for (size_t i = 0; i < sizeof(blocks) / sizeof(blocks[0]); i++)
 		if (begins(device, blocks[i]) && device[strlen(blocks[i])])
-			return strdup(device);
+			return copy_spec(device, why);
 	if (major && device[major] == ':' && device[major + 1] &&
 	    !device[major + 1 + strspn(device + major + 1, "0123456789")])
-		return strdup(device);
-	spec = spec_of_number(device);
-	*why = "it is none of /dev/..., UUID=, LABEL=, PARTUUID=, PARTLABEL= and MAJOR:MINOR";
-	return spec;
+		return copy_spec(device, why);
+	return spec_of_number(device, why);
 }

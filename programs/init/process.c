@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * PID 1 must not exit, whatever happens: the kernel panics when it does. So it does little itself; the
- * engine runs in a child, and a fault there costs modules, not the machine. Everybody's orphans are its
- * children: they are reaped wherever it waits, and it waits only here.
+ * PID 1 must not exit: the kernel panics when it does. So it does little itself; the engine runs in a child,
+ * and a crash there costs modules, not the machine. Every orphan becomes a child of PID 1: they are reaped
+ * wherever PID 1 waits, and it waits in this file only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,16 +19,20 @@
 
 #include "programs/init/init.h"
 
+/* What the kernel's signal frame and open(2), write(2) need, with room to spare (AVX-512 alone
+ * takes 3 KiB). */
+#define FAULT_STACK (64 * 1024)
+
 static struct child *watched[4];
 
 static void wake_up(int signal)
 {
 }
 
-/* Only async-signal-safe calls. A handler that returned would come here again at once. */
+/* Only async-signal-safe calls. A handler that returned would fault again at once. */
 static void on_fault(int signal)
 {
-	static const char text[] = "<24>coldplug: PID 1 has a fault of its own and stops here\n";
+	static const char text[] = "<24>coldplug: PID 1 has crashed and stops here\n";
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
 	(void)!write(fd >= 0 ? fd : STDERR_FILENO, text, sizeof(text) - 1);
@@ -36,20 +40,31 @@ static void on_fault(int signal)
 		pause();
 }
 
-/* The kernel spares PID 1 all signals it has no handler for, but not its own faults. SIGCHLD is blocked
- * but where we wait. */
-void process_setup(void)
+/* A stack of its own: the fault may be that the usual one has overflowed. */
+static void handle_faults(void)
 {
 	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
-	struct sigaction wake = { .sa_handler = wake_up }, fault = { .sa_handler = on_fault };
+	static char stack[FAULT_STACK];
+	stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
+	struct sigaction fault = { .sa_handler = on_fault, .sa_flags = SA_ONSTACK };
+
+	sigaltstack(&alternate, NULL);
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		sigaction(faults[i], &fault, NULL);
+}
+
+/* The kernel keeps from PID 1 every signal it has no handler for, but not its own faults. SIGCHLD
+ * is blocked except while PID 1 waits. */
+void process_setup(void)
+{
+	struct sigaction wake = { .sa_handler = wake_up };
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	sigaction(SIGCHLD, &wake, NULL);
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		sigaction(faults[i], &fault, NULL);
+	handle_faults();
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -122,7 +137,7 @@ int process_wait_fd(int fd, int timeout_ms)
 		if (errno != EINTR)
 			return -errno;
 		if (fd < 0)
-			return 0; /* somebody has died, which is what is waited for */
+			return 0; /* a child has died, which is what the caller waits for */
 	}
 }
 
@@ -146,21 +161,23 @@ void process_open_console(void)
 		close(fd);
 }
 
-void process_await(struct child *child)
+bool process_await(struct child *child, int timeout_ms)
 {
+	uint64_t end = process_now_ms() + (timeout_ms > 0 ? (uint64_t)timeout_ms : 0);
+
 	process_watch(child);
-	while (!child->ended)
-		process_wait_fd(-1, 1000);
+	for (uint64_t now; !child->ended && (timeout_ms < 0 || (now = process_now_ms()) < end);)
+		process_wait_fd(-1, timeout_ms < 0 ? 1000 : (int)(end - now));
 	process_unwatch(child);
+	return child->ended;
 }
 
-int process_run(char *const argv[], bool own_terminal)
+int process_start(struct child *child, char *const argv[], bool own_terminal)
 {
-	struct child child = { .pid = fork() };
-
-	if (child.pid < 0)
+	*child = (struct child){ .pid = fork() };
+	if (child->pid < 0)
 		return -errno;
-	if (child.pid == 0) {
+	if (child->pid == 0) {
 		process_reset();
 		if (own_terminal)
 			setsid();
@@ -170,7 +187,17 @@ int process_run(char *const argv[], bool own_terminal)
 		execv(argv[0], argv);
 		_exit(errno == ENOENT ? 127 : 126);
 	}
-	process_await(&child);
+	return 0;
+}
+
+int process_run(char *const argv[], bool own_terminal)
+{
+	struct child child;
+	int r = process_start(&child, argv, own_terminal);
+
+	if (r < 0)
+		return r;
+	process_await(&child, -1);
 	return child.status;
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * From the initramfs to the real root: the new root is moved over "/", which is all that can be done
- * with a rootfs (it can be neither unmounted nor pivoted away, Documentation/filesystems/
- * ramfs-rootfs-initramfs.rst). What the initramfs holds in memory is freed by deleting it, which the engine
- * does when it needs it no longer: so nobody waits for it.
+ * From the initramfs to the real root. The new root is moved over "/", which is all that can be done with a
+ * rootfs: it can be neither unmounted nor pivoted away (Documentation/filesystems/ramfs-rootfs-initramfs.rst).
+ * What the initramfs holds in memory is freed by deleting it. The engine does so when it no longer needs it, so
+ * nobody waits for that.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -22,22 +23,33 @@
 #define RAMFS_MAGIC 0x858458f6
 #define TMPFS_MAGIC 0x01021994
 
-/* init/main.c kernel_init(), in its order. */
+/* Those of the kernel (init/main.c kernel_init()), in its order. */
 static const char *const inits[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
 
-/* Links of the new root lead where they lead from inside it. */
-static bool is_there(const char *program)
+/* Runs fn inside the new root, where its links lead as they will for its init. fn returns what the
+ * child exits with; it may write to fd. True: it exited with 0. */
+static bool run_inside(int (*fn)(const char *path, int fd), const char *path, int fd)
 {
 	struct child child = { .pid = fork() };
-	struct stat st;
 
 	if (child.pid == 0)
-		_exit(chroot(NEW_ROOT) < 0 || access(program, X_OK) < 0 || stat(program, &st) < 0 ||
-		      !S_ISREG(st.st_mode));
+		_exit(chroot(NEW_ROOT) < 0 || chdir("/") < 0 || fn(path, fd));
 	if (child.pid < 0)
 		return false;
-	process_await(&child);
+	process_await(&child, -1);
 	return WIFEXITED(child.status) && !WEXITSTATUS(child.status);
+}
+
+static int is_no_program(const char *path, int fd)
+{
+	struct stat st;
+
+	return access(path, X_OK) < 0 || stat(path, &st) < 0 || !S_ISREG(st.st_mode);
+}
+
+static bool is_there(const char *program)
+{
+	return run_inside(is_no_program, program, -1);
 }
 
 const char *switch_root_find_init(const struct init_options *o)
@@ -51,34 +63,67 @@ const char *switch_root_find_init(const struct init_options *o)
 }
 
 static const char *const dirs[] = { "/dev", "/proc", "/sys", "/run" };
+#define N_DIRS (sizeof(dirs) / sizeof(dirs[0]))
 
-static void move_back(void)
+/* Where they were moved to; "": they were not. */
+static char targets[N_DIRS][sizeof(NEW_ROOT) + PATH_MAX];
+
+static int write_real_path(const char *path, int fd)
 {
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		char from[32] = NEW_ROOT;
+	char real[PATH_MAX];
+	size_t n = realpath(path, real) ? strlen(real) : 0;
 
-		strcat(from, dirs[i]);
-		(void)mount(from, dirs[i], NULL, MS_MOVE, NULL);
-	}
+	return !n || write(fd, real, n) != (ssize_t)n;
+}
+
+/* Where a directory of the new root is: one that is a link would else lead to a directory of the
+ * initramfs. */
+static bool find_target(const char *dir, char *target)
+{
+	size_t prefix = strlen(NEW_ROOT);
+	ssize_t n = -1;
+	int fds[2];
+
+	memcpy(target, NEW_ROOT, prefix);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return false;
+	if (run_inside(write_real_path, dir, fds[1]))
+		n = read(fds[0], target + prefix, PATH_MAX);
+	close(fds[0]);
+	close(fds[1]);
+	target[n > 0 ? (ssize_t)prefix + n : 0] = '\0';
+	return n > 0;
+}
+
+static void move_dir(const char *dir, char *target)
+{
+	bool there = find_target(dir, target);
+
+	if (there && !mount(dir, target, NULL, MS_MOVE, NULL))
+		return;
+	say(4, "cannot move %s to the new root (%s): unmounting it", dir,
+	    there ? strerror(errno) : "there is no such directory");
+	target[0] = '\0';
+	umount2(dir, MNT_DETACH);
 }
 
 static void move_mounts(void)
 {
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		char to[32] = NEW_ROOT;
-
-		strcat(to, dirs[i]);
-		if (!mount_is_point(dirs[i]))
-			continue;
-		if (mount(dirs[i], to, NULL, MS_MOVE, NULL) < 0) {
-			say(4, "%s cannot be moved to the new root (%s): unmounted", dirs[i],
-			    strerror(errno));
-			umount2(dirs[i], MNT_DETACH);
-		}
+	for (size_t i = 0; i < N_DIRS; i++) {
+		targets[i][0] = '\0';
+		if (mount_is_point(dirs[i]))
+			move_dir(dirs[i], targets[i]);
 	}
 }
 
-/* Nothing but the file system of an initramfs is ever emptied. */
+static void move_back(void)
+{
+	for (size_t i = 0; i < N_DIRS; i++)
+		if (targets[i][0])
+			(void)mount(targets[i], dirs[i], NULL, MS_MOVE, NULL);
+}
+
+/* Only a file system that an initramfs can be on is ever emptied. */
 int initramfs_open(void)
 {
 	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -143,10 +188,10 @@ static void become(const char *init, char **argv)
 {
 	argv[0] = (char *)(uintptr_t)init;
 	execv(init, argv);
-	say(2, "%s cannot be run: %s", init, strerror(errno));
+	say(2, "cannot run %s: %s", init, strerror(errno));
 }
 
-/* As the kernel does, what was found is tried first, then the usual. */
+/* As the kernel does: the one that was found, then the usual ones. */
 void switch_root_exec(const char *init, char **argv)
 {
 	process_open_console();

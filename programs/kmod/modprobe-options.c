@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* modprobe's options, as kmod 34 has them; also those of 30 that are called otherwise by now. */
+/* The options of modprobe(8): those of kmod 34, and those of kmod 30 that have another name since. */
 #include "programs/kmod/modprobe.h"
 
 #include <errno.h>
@@ -60,35 +60,36 @@ static void help(void)
 	      "       modprobe [OPTION...] -a [-i] [-b] MODULE...\n"
 	      "       modprobe [OPTION...] -r [-a] [-i] MODULE...\n"
 	      "       modprobe [OPTION...] -c\n\n"
-	      "  -a, --all             each word names a module\n"
-	      "  -r, --remove          remove modules instead\n"
-	      "      --remove-holders  and what uses them (with -r)\n"
-	      "  -w, --wait MSEC       wait so long for a module that is in use (with -r)\n"
-	      "      --first-time      fail when it is loaded, or not loaded, already\n"
+	      "  -a, --all             load each MODULE, instead of taking the words after the first as parameters\n"
+	      "  -r, --remove          remove modules\n"
+	      "      --remove-holders  with -r, remove the modules that use them too\n"
+	      "  -w, --wait MSEC       with -r, wait at most so long for a module that is in use\n"
+	      "      --first-time      fail if the module is already loaded, or with -r if it is not loaded\n"
 	      "  -i, --ignore-install, --ignore-remove\n"
-	      "                        no install or remove commands, no softdeps, for the modules named\n"
-	      "  -b, --use-blacklist   blacklists count for names too\n"
-	      "  -f, --force           both of:\n"
+	      "                        ignore install and remove commands and softdeps of the modules named\n"
+	      "  -b, --use-blacklist   apply blacklists to module names too, not only to aliases\n"
+	      "  -f, --force           the same as --force-modversion --force-vermagic;\n"
+	      "                        with -r, remove a module that is in use\n"
 	      "      --force-modversion, --force-vermagic\n"
-	      "                        do not look at the versions a module was built for\n"
-	      "  -R, --show-alias      print the modules that a name means\n"
-	      "  -D, --show-depends    print what would be loaded if nothing were\n"
+	      "                        ignore the symbol versions, or the version magic, of the module\n"
+	      "  -R, --show-alias      print the modules that match a name or alias\n"
+	      "  -D, --show-depends    print what would be loaded if no module were loaded\n"
 	      "  -c, --show-config     print the configuration and the indexes of aliases\n"
-	      "  -n, --dry-run         do nothing; with -v print it\n"
-	      "  -C, --config FILE     instead of the modprobe.d directories; repeatable\n"
-	      "  -d, --dirname DIR     look for lib/modules in DIR\n"
+	      "  -n, --dry-run         load or remove nothing; with -v print what would be done\n"
+	      "  -C, --config FILE     read this file or directory instead of modprobe.d; may be repeated\n"
+	      "  -d, --dirname DIR     use lib/modules of DIR\n"
 	      "  -S, --set-version KVER\n"
-	      "                        instead of the running kernel's release\n"
-	      "  -s, --syslog          messages go to syslog\n"
-	      "  -q, --quiet           no messages\n"
-	      "  -v, --verbose         tell what is done\n"
-	      "  -V, --version\n"
-	      "  -h, --help\n\n"
-	      "This is coldplug; coldplug-modprobe(8) tells where it differs from kmod's.\n",
+	      "                        use the modules of this kernel release\n"
+	      "  -s, --syslog          send messages to syslog\n"
+	      "  -q, --quiet           print no messages\n"
+	      "  -v, --verbose         print what is done\n"
+	      "  -V, --version         print the version\n"
+	      "  -h, --help            print this help\n\n"
+	      "This modprobe is coldplug. coldplug-modprobe(8) lists its differences from kmod's.\n",
 	      stdout);
 }
 
-/* What install and remove commands start is to see these too. */
+/* A modprobe that an install or remove command starts must see these options too. */
 static void pass_on(const char *word)
 {
 	const char *old = getenv("MODPROBE_OPTIONS");
@@ -136,7 +137,7 @@ static void add_flag(struct modprobe *m, enum coldplug_flag flag)
 	m->flags |= 1u << flag;
 }
 
-/* What options without a value mean: false when it is none of them. */
+/* Applies an option that has no argument. Returns false if it is not one of them. */
 static bool take_flag(struct modprobe *m, int option)
 {
 	switch (option) {
@@ -199,7 +200,7 @@ static bool take_flag(struct modprobe *m, int option)
 	return true;
 }
 
-/* 0, or the exit code + 1. */
+/* Returns 0, or 1 + the exit code. */
 static int take_option(struct modprobe *m, int option, const char *word)
 {
 	if (take_flag(m, option))
@@ -222,14 +223,14 @@ static int take_option(struct modprobe *m, int option, const char *word)
 		help();
 		return 1;
 	case '?':
-		return 2; /* getopt has told */
+		return 2; /* getopt_long() has printed a message */
 	default:
-		tell(LOG_ERR, "%s: coldplug's modprobe does not know this option of kmod's.", word);
+		tell(LOG_ERR, "%s: coldplug does not support this option of kmod's modprobe.", word);
 		return 2;
 	}
 }
 
-/* Cuts at blanks; a quote encloses what has some, and is itself left out. */
+/* Splits the text at blanks. Quotes enclose a word with blanks, and are removed. */
 static int split(char *text, char **words)
 {
 	int n = 0;
@@ -256,7 +257,7 @@ static int split(char *text, char **words)
 	return n;
 }
 
-/* MODPROBE_OPTIONS in front of the arguments; how many words, or -ENOMEM. */
+/* Puts the words of MODPROBE_OPTIONS before the arguments. Returns how many words there are, or -ENOMEM. */
 static int join_environment(struct modprobe *m, int argc, char **argv)
 {
 	const char *env = getenv("MODPROBE_OPTIONS");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* modprobe(8): what the kernel's request_module() and the scripts of initramfs-tools and dracut call. The
- * words are kmod 34's; the deeds are coldplug_insert()'s and coldplug_remove()'s. */
+/* modprobe(8), as the kernel's request_module() and the scripts of initramfs-tools and dracut call it. The messages
+ * are those of kmod 34; coldplug_insert() and coldplug_remove() do the work. */
 #include "programs/kmod/modprobe.h"
 
 #include <errno.h>
@@ -15,14 +15,14 @@
 #include "programs/applets.h"
 #include "programs/kmod/tell.h"
 
-/* The program while it runs. */
+/* The state of one call of modprobe. */
 struct run {
 	const struct modprobe *m;
 	struct coldplug *c;
-	bool told; /* why the name at hand failed */
+	bool told; /* a message has said why the current name failed */
 };
 
-/* What ends the program, unless with -a, or when nobody is to hear of it. Whether to stop. */
+/* Prints an error that ends the program, unless -a was given or the message is suppressed. Returns whether to stop. */
 static int tell_fatal(const struct run *run, const char *fmt, const char *name)
 {
 #pragma GCC diagnostic push
@@ -64,7 +64,7 @@ static void show_act(const struct modprobe *m, const struct coldplug_act *a)
 	default:
 		break;
 	}
-	/* A command may write there next. */
+	/* A command may write to the same file next. */
 	fflush(stdout);
 }
 
@@ -148,12 +148,13 @@ static int one_name(struct run *run, const char *name, const char *params)
 		r = coldplug_insert(run->c, name, params);
 	if (r == -ENOENT && !run->told)
 		tell_not_found(run, name);
-	else if (r == -ENOMEM) /* the library tells all others but this */
+	else if (r == -ENOMEM) /* the library has logged every other error */
 		tell(LOG_ERR, "%s: %s", name, strerror(-r));
 	return r;
 }
 
-/* Each word a name; -a goes on behind what failed, and so does who was told nothing. */
+/* Takes each word as a name. After a failure it goes on with the next name if -a was given, or if -q suppressed the
+ * message, as kmod does. */
 static int all_names(struct run *run)
 {
 	int r = 0, worst = 0;
@@ -190,7 +191,7 @@ static int show_config(struct run *run)
 	return 0;
 }
 
-/* A file that is not there is no error to kmod: those that are there count. */
+/* For kmod a missing file is not an error, so only the existing ones are handed on. */
 static int set_config_paths(struct coldplug *c, const char **paths)
 {
 	size_t n = 0;
@@ -222,10 +223,19 @@ static int setup(struct run *run)
 	}
 	r = m->release ? coldplug_set_release(run->c, m->release) : 0;
 	if (r < 0)
-		tell(LOG_ERR, "'%s' is no kernel's release", m->release);
+		tell(LOG_ERR, "'%s' is not a kernel release", m->release);
 	coldplug_set_log(run->c, take_message, NULL, m->verbosity);
 	coldplug_set_act(run->c, take_act, run);
 	return r;
+}
+
+static int do_what_is_asked(struct run *run)
+{
+	if (run->m->show_config)
+		return show_config(run);
+	if (run->m->all || run->m->remove)
+		return all_names(run);
+	return first_name(run);
 }
 
 static int run_modprobe(const struct modprobe *m)
@@ -240,9 +250,7 @@ static int run_modprobe(const struct modprobe *m)
 	r = setup(&run);
 	tell_level(m->verbosity);
 	if (!r)
-		r = m->show_config	      ? show_config(&run)
-			: m->all || m->remove ? all_names(&run)
-					      : first_name(&run);
+		r = do_what_is_asked(&run);
 	coldplug_free(run.c);
 	return r < 0;
 }

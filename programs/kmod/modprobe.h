@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What modprobe(8) was asked to do. */
+/* What the options and arguments ask for. */
 struct modprobe {
 	int verbosity; /* a level of syslog(3) */
 	bool all;
@@ -17,16 +17,17 @@ struct modprobe {
 	unsigned int wait_ms;
 	const char *module_root;   /* -d */
 	const char *release;	   /* -S */
-	const char **config_paths; /* -C, NULL-terminated; NULL: none was given */
+	const char **config_paths; /* -C, NULL-terminated, or NULL */
 	char **args;
 	int n_args;
-	char **words; /* argv with MODPROBE_OPTIONS in front, and their text */
+	char **words; /* argv with the words of MODPROBE_OPTIONS before it, and their memory */
 	char *environment;
 };
 
-/* Reads the environment and argv: 0, or the exit code + 1 to end with. */
+/* Parses MODPROBE_OPTIONS and argv. Returns 0, or 1 + the exit code if the program must end. */
 int modprobe_options(struct modprobe *m, int argc, char **argv);
 void modprobe_options_free(struct modprobe *m);
 
-/* "A=1 B=2" of the words: a value with a blank is quoted. NULL when out of memory; for the caller to free(). */
+/* Joins words to "A=1 B=2", and quotes a value that has a blank. Returns NULL when memory runs out; the caller
+ * frees the text. */
 char *modprobe_params(char **words, int n);

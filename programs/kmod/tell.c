@@ -18,7 +18,8 @@ void tell_open(bool to_syslog)
 	use_syslog = to_syslog;
 }
 
-/* By hand: syslog(3) of a static glibc is 40 KB, most of it for time zones. Who logs knows the time. */
+/* syslog(3) is not used, because it adds 40 KB to a static glibc program, most of it for time zones. The log daemon
+ * adds the time itself. */
 static int open_syslog(int *facility)
 {
 	static const struct sockaddr_un address = { AF_UNIX, "/dev/log" };
@@ -29,12 +30,12 @@ static int open_syslog(int *facility)
 		return fd;
 	if (fd >= 0)
 		close(fd);
-	/* In an initramfs nobody listens there; the kernel's log has it then. */
+	/* In an initramfs nobody listens there, so the kernel's log takes the message. */
 	*facility = LOG_USER;
 	return open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
 }
 
-/* In one write, since each is a message. */
+/* The text is written by one write(2), because each write is a message. */
 static void tell_syslog(int level, const char *word, const char *text)
 {
 	int facility, fd = open_syslog(&facility);
@@ -45,7 +46,7 @@ static void tell_syslog(int level, const char *word, const char *text)
 		return;
 	n = asprintf(&line, "<%d>%s: %s: %s\n", facility | level, program_invocation_short_name, word, text);
 	if (n >= 0) {
-		/* There is nobody left to be told that it failed. */
+		/* There is nowhere to report a failure. */
 		(void)!write(fd, line, (size_t)n);
 		free(line);
 	}

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <syslog.h>
 
-/* What is above level is not told: LOG_WARNING until it is set. */
+/* Messages above this level are dropped. It is LOG_WARNING until tell_level() is called. */
 void tell_open(bool to_syslog);
 void tell_level(int level);
 
-/* Whether it was told. The text has no newline. */
+/* Prints a message, which must have no newline. Returns whether it was printed. */
 __attribute__((format(printf, 2, 3))) bool tell(int level, const char *fmt, ...);

@@ -114,9 +114,9 @@ static void start(struct fake_machine *m)
 /* Lets it do what it does for so long, or until a module is there. */
 static bool is_loaded_within(struct fake_machine *m, int module, unsigned int ms)
 {
-	uint64_t end = context_now_us() + ms * UINT64_C(1000);
+	uint64_t end = clock_now_us() + ms * UINT64_C(1000);
 
-	while (!m->w->loaded[module] && context_now_us() < end) {
+	while (!m->w->loaded[module] && clock_now_us() < end) {
 		struct pollfd pfd = { .fd = coldplug_fd(m->c), .events = POLLIN };
 
 		assert_true(coldplug_dispatch(m->c) >= 0);
@@ -303,7 +303,8 @@ static void without_events_it_walks(void **state)
 
 	m->c->listener.netlink.ops = &no_netlink;
 	start(m);
-	assert_non_null(strstr(m->messages, "the kernel's uevents cannot be had (Operation not permitted)"));
+	assert_non_null(
+		strstr(m->messages, "the kernel's uevents cannot be received (Operation not permitted)"));
 	put_device(m, 1, "card");
 	put_device(m, 2, "broken");
 	/* By itself: the timer is its own. */
@@ -373,7 +374,7 @@ static ssize_t lose_all(void *data, int fd, struct msghdr *msg)
 
 	if (++n_looks % 2)
 		return hear_nothing(m->w, fd, msg);
-	if (m->c->settle.settled && m->c->settle.losses >= 3)
+	if (m->c->settle.phase >= SETTLE_CONFIRMED && m->c->settle.source == SETTLE_OVERRUN)
 		put_device(m, 1, "card");
 	return -ENOBUFS;
 }

@@ -415,15 +415,15 @@ static size_t in_flight(const struct model *m)
 
 static bool is_quiet(const struct model *m)
 {
-	return !socket_has_more(m->w) && !in_flight(m) && !m->c->settle.rescan && !m->c->settle.walk &&
+	return !socket_has_more(m->w) && !in_flight(m) && m->c->settle.look == SETTLE_LOOK_NOT &&
 		!m->c->monitor.reload && !asker_busy(&m->c->wanted.devices_asker);
 }
 
 static void leave_alone(struct model *m)
 {
-	uint64_t end = context_now_us() + 60 * UINT64_C(1000000);
+	uint64_t end = clock_now_us() + 60 * UINT64_C(1000000);
 
-	for (int i = 0; context_now_us() < end; i++) {
+	for (int i = 0; clock_now_us() < end; i++) {
 		struct pollfd pfd = { .fd = coldplug_fd(m->c), .events = POLLIN };
 
 		assert_true(coldplug_dispatch(m->c) >= 0);
@@ -433,8 +433,8 @@ static void leave_alone(struct model *m)
 			poll(&pfd, 1, 1000);
 	}
 	fail_msg(
-		"coldplug does not come to rest: %zu in flight, asking: %d, to be walked: %d %d, to be read: %d",
-		in_flight(m), asker_busy(&m->c->wanted.devices_asker), m->c->settle.rescan, m->c->settle.walk,
+		"coldplug does not come to rest: %zu in flight, asking: %d, to be walked: %d, to be read: %d",
+		in_flight(m), asker_busy(&m->c->wanted.devices_asker), m->c->settle.look,
 		socket_has_more(m->w));
 }
 

@@ -66,11 +66,43 @@ static void commas_stand_between_values_only(void **state)
 			    "\"list\":[\"a\",{},\"b\"],\"k\\\"\":null}");
 }
 
+static void an_object_can_begin_with_text_and_be_written_in_pieces(void **state)
+{
+	static const struct {
+		const char *head, *text;
+	} rows[] = {
+		{ "", "{\"a\":1,\n\"b\":2}" },
+		{ "{", "{\"a\":1,\n\"b\":2}" },
+		{ "{ \n", "{\"a\":1,\n\"b\":2}" },
+		{ "{\"x\":0", "{\"x\":0,\"a\":1,\n\"b\":2}" },
+		{ "{\"x\":{} \t", "{\"x\":{},\"a\":1,\n\"b\":2}" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_free_ char *text = NULL;
+		struct json j = {};
+		size_t size;
+		FILE *f = open_memstream(&text, &size);
+
+		json_begin_with(&j, rows[i].head, strlen(rows[i].head));
+		json_number(&j, "a", 1);
+		assert_int_equal(json_write(&j, f), 0);
+		json_new_line(&j);
+		json_number(&j, "b", 2);
+		json_close(&j, '}');
+		assert_int_equal(json_write(&j, f), 0);
+		array_free(&j.text);
+		fclose(f);
+		assert_row_string(i, text, rows[i].text);
+	}
+}
+
 static void after_a_failure_there_is_no_text(void **state)
 {
 	struct json j = { .failed = true };
 
 	json_string(&j, NULL, "x");
+	assert_int_equal(json_write(&j, stderr), -ENOMEM);
 	assert_null(json_steal(&j));
 }
 
@@ -79,6 +111,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_string_is_written_as_json_has_it),
 		cmocka_unit_test(commas_stand_between_values_only),
+		cmocka_unit_test(an_object_can_begin_with_text_and_be_written_in_pieces),
 		cmocka_unit_test(after_a_failure_there_is_no_text),
 	};
 

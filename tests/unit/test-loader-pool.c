@@ -70,7 +70,7 @@ static void no_result_for(struct world *w, unsigned int ms)
 
 static void wait_until(atomic_uint *count, unsigned int n)
 {
-	for (int i = 0; i < 10000 && atomic_load(count) < n; i++)
+	for (int i = 0; i < 60000 && atomic_load(count) < n; i++)
 		fake_really_sleep(1);
 	assert_int_equal(*count, n);
 }
@@ -96,7 +96,7 @@ static void random_graphs_are_carried_out_as_the_model_says(void **state)
 			results[r.step] = r;
 		}
 		no_result_for(&w, 1);
-		assert_true(pool_drained(w.pool));
+		assert_true(pool_look(w.pool).drained);
 		check_results(&w.b, results);
 		assert_true(!runs[i].jobs || w.fake->most_running <= runs[i].jobs);
 		free(results);
@@ -169,11 +169,11 @@ static void loads_that_never_return_hold_up_only_their_dependents(void **state)
 	for (int i = 1; i < 10; i++)
 		assert_true(start_us[i - 1] <= start_us[i]);
 	no_result_for(&w, 100);
-	assert_false(pool_drained(w.pool));
+	assert_false(pool_look(w.pool).drained);
 	atomic_store(&w.fake->release, true);
 	for (int i = 0; i < STUCK + 2; i++)
 		assert_int_equal(next(&w).outcome, LOAD_DONE);
-	assert_true(pool_drained(w.pool));
+	assert_true(pool_look(w.pool).drained);
 	teardown(&w);
 }
 
@@ -382,8 +382,8 @@ static void a_bad_plan_is_refused_as_a_whole(void **state)
 
 		assert_int_equal(pool_submit(w.pool, &plan), -EINVAL);
 	}
-	assert_int_equal(pool_n_steps(w.pool), 0);
-	assert_true(pool_drained(w.pool));
+	assert_int_equal(pool_look(w.pool).n_steps, 0);
+	assert_true(pool_look(w.pool).drained);
 	build_step(&w.b, (struct step){});
 	submit(&w);
 	assert_int_equal(next(&w).outcome, LOAD_DONE);
@@ -405,7 +405,7 @@ static void loads_that_sleep_give_up_their_place(void **state)
 	atomic_store(&w.fake->release, true);
 	for (int i = 0; i < N; i++)
 		assert_int_equal(next(&w).outcome, LOAD_DONE);
-	assert_true(pool_drained(w.pool));
+	assert_true(pool_look(w.pool).drained);
 	teardown(&w);
 }
 
@@ -466,7 +466,7 @@ static void with_jobs_given_loads_that_sleep_keep_their_place(void **state)
 	assert_int_equal(w.fake->running, 2);
 	assert_int_equal(w.fake->n_loads, N + 2);
 	assert_int_equal(w.fake->most_running, 2);
-	assert_false(pool_stalled(w.pool));
+	assert_false(pool_look(w.pool).stalled);
 	teardown(&w);
 }
 
@@ -503,7 +503,7 @@ static void a_load_may_sleep_while_nobody_wants_its_place(void **state)
 	wait_until(&w.fake->running, 1);
 	no_result_for(&w, 10 * POOL_NAP_MS);
 	assert_int_equal(w.fake->running, 1);
-	assert_false(pool_stalled(w.pool));
+	assert_false(pool_look(w.pool).stalled);
 	teardown(&w);
 }
 
@@ -536,7 +536,7 @@ static void places_given_up_are_counted_once(void **state)
 /* Only root may raise its weight again. */
 static void what_is_not_urgent_weighs_less_until_what_is_has_ended(void **state)
 {
-	int niceness = getpriority(PRIO_PROCESS, 0);
+	int niceness = getpriority(PRIO_PROCESS, 0), lower = niceness + 10 < 19 ? niceness + 10 : 19;
 	struct world w;
 
 	if (geteuid() != 0)
@@ -556,7 +556,7 @@ static void what_is_not_urgent_weighs_less_until_what_is_has_ended(void **state)
 	submit(&w);
 	assert_int_equal(next(&w).outcome, LOAD_DONE);
 	assert_int_equal(w.fake->loads[0].nice, niceness);
-	assert_int_equal(w.fake->loads[1].nice, niceness + 10);
+	assert_int_equal(w.fake->loads[1].nice, lower);
 	assert_int_equal(w.fake->loads[2].nice, niceness);
 	teardown(&w);
 }

@@ -5,10 +5,48 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "loader/child.h"
 #include "loader/wire.h"
+
+/* In place of the C library's: a message can be cut short, and memory be missing. */
+
+static size_t send_at_most = SIZE_MAX; /* bytes; then ENOBUFS */
+static atomic_uint n_to_refuse;	       /* allocations of an array */
+
+ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	struct msghdr part = *msg;
+	struct iovec iov = msg->msg_iov[msg->msg_iov[0].iov_len ? 0 : 1];
+	ssize_t n;
+
+	if (send_at_most == SIZE_MAX)
+		return syscall(SYS_sendmsg, fd, msg, flags);
+	if (!send_at_most) {
+		errno = ENOBUFS;
+		return -1;
+	}
+	if (iov.iov_len > send_at_most)
+		iov.iov_len = send_at_most;
+	part.msg_iov = &iov;
+	part.msg_iovlen = 1;
+	n = syscall(SYS_sendmsg, fd, &part, flags);
+	if (n > 0)
+		send_at_most -= (size_t)n;
+	return n;
+}
+
+void *reallocarray(void *p, size_t n, size_t size)
+{
+	if (atomic_load(&n_to_refuse)) {
+		atomic_fetch_sub(&n_to_refuse, 1);
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(p, n * size);
+}
 
 struct world {
 	char dir[64];
@@ -352,6 +390,7 @@ static void the_report_has_the_head_every_load_and_a_summary(void **state)
 {
 	static const char head[] = "{\"old\":1", head2[] = "{\"version\":1,\"devices\":[1,2]";
 	_cleanup_free_ char *path = NULL, *text = NULL;
+	struct stat st;
 	struct world w;
 
 	setup(&w);
@@ -383,6 +422,8 @@ static void the_report_has_the_head_every_load_and_a_summary(void **state)
 		text, "\"summary\":{\"loaded\":1,\"already\":0,\"declined\":0,\"failed\":2,\"skipped\":1,"));
 	/* m.ko and the report: no temporary file is left. */
 	assert_int_equal(count_files(&w), 2);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
 	teardown(&w);
 }
 
@@ -668,6 +709,96 @@ static void a_loader_that_died_is_an_error_and_no_hang(void **state)
 	teardown(&w);
 }
 
+/* Each call, cut short after the header, in its middle or after a byte of the rest. */
+static int cut_submit(struct world *w)
+{
+	struct plan plan;
+
+	build_next(&w->b);
+	build_step(&w->b, (struct step){ .params = params("id=%d", 2) });
+	plan = built(&w->b);
+	return loader_submit(w->loader, &plan);
+}
+
+static int cut_annotate(struct world *w)
+{
+	return loader_annotate(w->loader, 0, "text");
+}
+
+static int cut_head(struct world *w)
+{
+	return loader_report_head(w->loader, "{\"cut\":1", 8);
+}
+
+static int cut_path(struct world *w)
+{
+	_cleanup_free_ char *path = params("%s/other.json", w->dir);
+
+	return loader_report_open(w->loader, path);
+}
+
+static int cut_leave(struct world *w)
+{
+	return loader_leave(w->loader);
+}
+
+static int cut_cancel(struct world *w)
+{
+	return loader_cancel(w->loader);
+}
+
+static void a_message_cut_short_is_the_last_and_nobody_hangs(void **state)
+{
+	int (*const calls[])(struct world * w) = { cut_submit, cut_annotate, cut_head,
+						   cut_path,   cut_leave,    cut_cancel };
+	static const size_t places[] = { 1, 4, 8, 9 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(calls) * ARRAY_SIZE(places); i++) {
+		_cleanup_free_ char *path = NULL, *text = NULL;
+		bool whole = i >= 16 && places[i % 4] >= 8; /* leave and cancel are a header */
+		struct world w;
+
+		setup(&w);
+		path = report_path(&w);
+		assert_int_equal(loader_report_open(w.loader, path), 0);
+		assert_int_equal(loader_report_head(w.loader, "{\"good\":1", 9), 0);
+		build_step(&w.b, (struct step){ .params = params("id=%d", 1) });
+		submit(&w);
+		send_at_most = places[i % 4];
+		assert_int_equal(calls[i / 4](&w), whole ? 0 : -ENOBUFS);
+		send_at_most = SIZE_MAX;
+		assert_int_equal(loader_report_head(w.loader, "{\"late\":1", 9), whole ? 0 : -EPIPE);
+		assert_int_equal(loader_finish(w.loader), 0);
+		assert_int_equal(loader_pending(w.loader), 1);
+		assert_int_equal(next(&w).step, 0);
+		text = wait_for_file(path);
+		assert_true(looks_like_json(text));
+		assert_int_equal(count(text, "\"module\""), 1);
+		assert_non_null(strstr(text, whole ? "{\"late\":1," : "{\"good\":1,"));
+		teardown(&w);
+	}
+}
+
+static void a_message_of_which_nothing_was_sent_can_be_sent_again(void **state)
+{
+	struct world w;
+
+	setup(&w);
+	build_step(&w.b, (struct step){ .params = params("id=%d", 1) });
+	struct plan plan = built(&w.b);
+
+	send_at_most = 0;
+	assert_int_equal(loader_submit(w.loader, &plan), -ENOBUFS);
+	assert_int_equal(loader_pending(w.loader), 0);
+	assert_int_equal(loader_leave(w.loader), -ENOBUFS);
+	assert_int_equal(loader_finish(w.loader), -ENOBUFS);
+	send_at_most = SIZE_MAX;
+	submit(&w);
+	assert_int_equal(loader_finish(w.loader), 0);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	teardown(&w);
+}
+
 /* Broken fronts. The loader's side runs in a forked process, so that a crash is seen. */
 
 static pid_t serve(struct world *w, int ends[2])
@@ -799,6 +930,98 @@ static void what_was_handed_in_before_a_bad_message_is_loaded(void **state)
 	teardown(&w);
 }
 
+/* Results that cannot be sent say nothing about plans that are still to be read. */
+static void a_front_that_reads_no_results_is_read_to_its_end(void **state)
+{
+	enum { PLANS = 20, EACH = 10 };
+	struct world w;
+	int ends[2];
+	pid_t pid;
+
+	prepare(&w);
+	pid = serve(&w, ends);
+	assert_int_equal(shutdown(ends[0], SHUT_RD), 0);
+	for (int i = 0; i < PLANS; i++) {
+		_cleanup_free_ void *message = NULL;
+		struct plan plan;
+		size_t size;
+
+		for (int k = 0; k < EACH; k++)
+			build_step(&w.b, (struct step){ .params = params("id=%d", i * EACH + k) });
+		plan = built(&w.b);
+		assert_int_equal(wire_encode_plan(&plan, &message, &size), 0);
+		assert_int_equal(send(ends[0], message, size, MSG_NOSIGNAL), size);
+		build_next(&w.b);
+		/* The results of the first are tried to be sent before the next comes. */
+		for (int k = 0; k < 1000 && atomic_load(&w.fake->n_loads) < (unsigned int)((i + 1) * EACH);
+		     k++)
+			fake_really_sleep(1);
+	}
+	shutdown(ends[0], SHUT_WR);
+	ends_well(pid, ends[0]);
+	assert_int_equal(w.fake->n_loads, PLANS * EACH);
+	teardown(&w);
+}
+
+static void a_front_that_ends_its_messages_gets_all_results(void **state)
+{
+	struct wire_answer answer;
+	unsigned int n = 0;
+	struct world w;
+	void *message;
+	int ends[2];
+	size_t size;
+	pid_t pid;
+
+	prepare(&w);
+	for (int i = 0; i < 10; i++)
+		build_step(&w.b, (struct step){ .params = params("id=%d ms=20", i) });
+	struct plan plan = built(&w.b);
+
+	assert_int_equal(wire_encode_plan(&plan, &message, &size), 0);
+	pid = serve(&w, ends);
+	send_bytes(ends[0], message, size);
+	shutdown(ends[0], SHUT_WR);
+	size = sizeof(answer.header) + sizeof(answer.result);
+	while (recv(ends[0], &answer, size, MSG_WAITALL) == (ssize_t)size &&
+	       answer.header.type == WIRE_RESULT)
+		n++;
+	assert_int_equal(n, 10);
+	assert_int_equal(answer.header.type, WIRE_REPORT_DONE);
+	ends_well(pid, ends[0]);
+	free(message);
+	teardown(&w);
+}
+
+static void a_plan_that_finds_no_memory_is_tried_again(void **state)
+{
+	struct world w;
+	void *message;
+	int ends[2];
+	size_t size;
+	pid_t pid;
+
+	prepare(&w);
+	for (int i = 0; i < 50; i++)
+		build_step(&w.b, (struct step){ .params = params("id=%d", i) });
+	struct plan plan = built(&w.b);
+
+	assert_int_equal(wire_encode_plan(&plan, &message, &size), 0);
+	/* The buffer, then the pool's arrays. */
+	for (unsigned int n = 1; n < 6; n++) {
+		atomic_store(&w.fake->n_loads, 0);
+		atomic_store(&n_to_refuse, n);
+		pid = serve(&w, ends);
+		atomic_store(&n_to_refuse, 0);
+		send_bytes(ends[0], message, size);
+		shutdown(ends[0], SHUT_WR);
+		ends_well(pid, ends[0]);
+		assert_int_equal(w.fake->n_loads, 50);
+	}
+	free(message);
+	teardown(&w);
+}
+
 static void a_message_may_come_in_any_pieces(void **state)
 {
 	struct wire_header finish = { WIRE_FINISH, 0 };
@@ -919,6 +1142,11 @@ int main(void)
 		cmocka_unit_test(messages_that_are_none_end_the_conversation),
 		cmocka_unit_test(an_annotation_need_not_be_text_that_ends),
 		cmocka_unit_test(what_was_handed_in_before_a_bad_message_is_loaded),
+		cmocka_unit_test(a_message_cut_short_is_the_last_and_nobody_hangs),
+		cmocka_unit_test(a_message_of_which_nothing_was_sent_can_be_sent_again),
+		cmocka_unit_test(a_front_that_reads_no_results_is_read_to_its_end),
+		cmocka_unit_test(a_front_that_ends_its_messages_gets_all_results),
+		cmocka_unit_test(a_plan_that_finds_no_memory_is_tried_again),
 		cmocka_unit_test(a_message_may_come_in_any_pieces),
 	};
 

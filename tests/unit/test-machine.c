@@ -56,7 +56,7 @@ static void the_only_release_is_taken_and_two_are_a_question(void **state)
 	tree_mkdir(&w->t, "lib/modules/2/");
 	assert_int_equal(machine_open(m, NULL), 0);
 	assert_null(m->release);
-	assert_contains(messages_text(&w->m), "say which with --release");
+	assert_contains(messages_text(&w->m), "choose one with --release");
 	machine_close(m);
 
 	w->paths.release = (char *)"2";
@@ -142,7 +142,7 @@ static void a_root_and_a_place_for_the_modules_exclude_each_other(void **state)
 	w->paths.module_root = (char *)"elsewhere";
 	w->paths.release = (char *)"1";
 	assert_int_equal(machine_open(&w->machine, NULL), -EINVAL);
-	assert_contains(messages_text(&w->m), "cannot be combined");
+	assert_contains(messages_text(&w->m), "cannot be set together");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -301,7 +301,7 @@ static void a_release_is_found_in_lib_or_usr_lib(void **state)
 			assert_row_string(i, d.path, rows[i].path);
 		} else {
 			assert_contains(messages_text(&m),
-					"/lib/modules/1.0: no modules for this kernel here");
+					"/lib/modules/1.0: there are no modules for this kernel");
 			assert_row(i, m.log.lost == 1);
 			assert_row(i, moddir_find(&d, MODDIR_DEP, "x", &value) == 0);
 		}

@@ -278,14 +278,14 @@ static void what_is_too_large_is_told_and_the_rest_recorded(void **state)
 	assert_int_equal(faccessat(r->unpacked.root.fd, "sys/devices/d/modalias", F_OK, 0), 0);
 }
 
-/* Somebody else's archive. */
-static void nothing_is_unpacked_through_a_link_that_leads_out(void **state)
+/* Somebody else's archive, with the kernel's help and without. */
+static void nothing_is_unpacked_or_read_through_a_link_that_leads_out(void **state)
 {
 	struct recording *r = *state;
 	char outside[128];
 	FILE *f;
 
-	tree_mkdir(&r->t, "outside/");
+	tree_write(&r->t, "outside/secret", "s");
 	snprintf(outside, sizeof(outside), "%s", tree_path(&r->t, "outside"));
 	f = fopen(tree_path(&r->t, "evil.tar"), "we");
 	assert_non_null(f);
@@ -294,8 +294,25 @@ static void nothing_is_unpacked_through_a_link_that_leads_out(void **state)
 	assert_int_equal(tar_write(f, &(struct tar_entry){ .name = "sys/a/b/c", .data = "x", .size = 1 }), 0);
 	assert_int_equal(tar_finish(f), 0);
 	fclose(f);
-	assert_true(record_unpack(tree_path(&r->t, "evil.tar"), r->unpacked.root.fd, &r->m.log) < 0);
-	assert_int_equal(faccessat(r->t.root.fd, "outside/a", F_OK, 0), -1);
+	for (int without = 0; without < 2; without++) {
+		rootfs_without_openat2 = without;
+		assert_true(record_unpack(tree_path(&r->t, "evil.tar"), r->unpacked.root.fd, &r->m.log) < 0);
+		assert_null(unpacked_text(r, "sys/secret"));
+		rootfs_without_openat2 = false;
+		assert_int_equal(faccessat(r->t.root.fd, "outside/a", F_OK, 0), -1);
+	}
+}
+
+static void nobody_else_can_read_a_recording(void **state)
+{
+	struct recording *r = *state;
+	mode_t mask = umask(0);
+	struct stat st;
+
+	assert_int_equal(coldplug_record(r->c, tree_path(&r->t, "m.tar")), 0);
+	umask(mask);
+	assert_int_equal(stat(tree_path(&r->t, "m.tar"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
 }
 
 static void what_is_not_ended_leaves_no_file(void **state)
@@ -324,7 +341,8 @@ int main(void)
 		t(a_mask_is_recorded),
 		t(addresses_are_not_recorded),
 		t(what_is_too_large_is_told_and_the_rest_recorded),
-		t(nothing_is_unpacked_through_a_link_that_leads_out),
+		t(nothing_is_unpacked_or_read_through_a_link_that_leads_out),
+		t(nobody_else_can_read_a_recording),
 		t(what_is_not_ended_leaves_no_file),
 		t(a_broken_event_is_told_and_the_next_one_read),
 	};

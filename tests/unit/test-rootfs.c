@@ -201,6 +201,148 @@ static void a_root_that_is_none_is_an_error(void **state)
 	assert_int_equal(rootfs_open(&root, tree_path(&t, "file")), -ENOTDIR);
 }
 
+/* What the rest of the file tests with openat2, when there is none. */
+static void the_root_is_kept_without_openat2_too(void **state)
+{
+	rootfs_without_openat2 = true;
+	a_link_stays_inside_the_root(state);
+	a_path_upwards_stops_at_the_root(state);
+	a_leading_slash_is_the_roots(state);
+	more_than_the_maximum_is_EFBIG(state);
+	a_file_whose_size_lies_is_read_to_its_end(state);
+	what_is_no_file_is_an_error_and_never_waits(state);
+	descriptors_are_not_inherited(state);
+	rootfs_without_openat2 = false;
+}
+
+static uint32_t random_below(uint32_t n)
+{
+	static uint64_t x = 88172645463325252ULL;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return (uint32_t)(x >> 33) % n;
+}
+
+/* One to five names, of which few exist, with slashes where they may be. */
+static const char *random_path(char buf[64])
+{
+	static const char *const names[] = { "a", "b", "c", "..", ".", "a", "b", "outside" };
+	char *p = buf;
+
+	*p = '\0';
+	if (!random_below(4))
+		p = stpcpy(p, "/");
+	for (uint32_t i = 0, n = 1 + random_below(5); i < n; i++)
+		p = stpcpy(stpcpy(p, i ? (random_below(8) ? "/" : "//") : ""),
+			   names[random_below(ARRAY_SIZE(names))]);
+	if (!random_below(6))
+		strcpy(p, "/");
+	return buf;
+}
+
+/* Directories, files and links, each where chance has it, also on the way out of the root. */
+static void fill(const struct rootfs *root)
+{
+	for (int i = 0; i < 30; i++) {
+		char path[64], target[64];
+		_cleanup_close_ int dir = -1;
+		char *last;
+
+		random_path(path);
+		last = strrchr(path, '/');
+		if (last)
+			*last++ = '\0';
+		dir = rootfs_openat(root, last ? path : ".", O_RDONLY | O_DIRECTORY);
+		last = last ? last : path;
+		if (dir < 0 || !*last || last[0] == '.')
+			continue;
+		switch (random_below(4)) {
+		case 0:
+			mkdirat(dir, last, 0755);
+			break;
+		case 1:
+			close(openat(dir, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644));
+			break;
+		default:
+			if (symlinkat(random_path(target), dir, last) < 0)
+				assert_int_equal(errno, EEXIST);
+		}
+	}
+}
+
+/* The file that was opened, or the error. */
+static int64_t answer(const struct rootfs *root, const char *path, int flags, bool without)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+
+	rootfs_without_openat2 = without;
+	fd = rootfs_openat(root, path, flags);
+	rootfs_without_openat2 = false;
+	if (fd < 0)
+		return fd;
+	assert_int_equal(fstat(fd, &st), 0);
+	return (int64_t)st.st_ino;
+}
+
+static void a_walk_by_name_answers_as_openat2_does(void **state)
+{
+	static const int flags[] = { O_RDONLY,
+				     O_PATH,
+				     O_PATH | O_NOFOLLOW,
+				     O_RDONLY | O_NOFOLLOW,
+				     O_PATH | O_DIRECTORY,
+				     O_PATH | O_DIRECTORY | O_NOFOLLOW,
+				     O_RDONLY | O_NONBLOCK,
+				     O_RDONLY | O_DIRECTORY };
+	unsigned int found = 0;
+
+	for (int i = 0; i < 60; i++) {
+		_cleanup_tree_ struct tree t = tree_new();
+		struct rootfs root;
+
+		tree_mkdir(&t, "root/a/");
+		tree_mkdir(&t, "root/b/");
+		tree_write(&t, "outside", "");
+		tree_write(&t, "a", "");
+		assert_int_equal(rootfs_open(&root, tree_path(&t, "root")), 0);
+		fill(&root);
+		for (int j = 0; j < 400; j++) {
+			int f = flags[random_below(ARRAY_SIZE(flags))];
+			char path[64];
+			int64_t r;
+
+			random_path(path);
+			r = answer(&root, path, f, false);
+			found += r >= 0;
+			if (answer(&root, path, f, true) != r)
+				fail_msg("%s, flags %x: %lld by name, %lld by openat2", path, (unsigned int)f,
+					 (long long)answer(&root, path, f, true), (long long)r);
+		}
+		rootfs_close(&root);
+	}
+	assert_true(found > 1000);
+}
+
+static void forty_links_are_followed_and_no_more(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	char name[32], target[32];
+
+	tree_write(&t, "l0", "x");
+	for (int i = 1; i <= 41; i++) {
+		snprintf(name, sizeof(name), "l%d", i);
+		snprintf(target, sizeof(target), "l%d", i - 1);
+		tree_link(&t, name, target);
+	}
+	for (int without = 0; without < 2; without++) {
+		assert_true(answer(&t.root, "l40", O_RDONLY, without) > 0);
+		assert_int_equal(answer(&t.root, "l41", O_RDONLY, without), -ELOOP);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +356,9 @@ int main(void)
 		cmocka_unit_test(an_attribute_loses_its_newlines_and_must_fit),
 		cmocka_unit_test(an_attribute_that_is_a_link_is_not_followed),
 		cmocka_unit_test(a_root_that_is_none_is_an_error),
+		cmocka_unit_test(the_root_is_kept_without_openat2_too),
+		cmocka_unit_test(a_walk_by_name_answers_as_openat2_does),
+		cmocka_unit_test(forty_links_are_followed_and_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

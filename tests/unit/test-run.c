@@ -464,7 +464,7 @@ static int run_without_netlink(struct machine *m)
 			_exit(99);
 		coldplug_get_summary(m->c, &summary);
 		if (!strstr(m->messages,
-			    "the kernel's uevents cannot be had (Permission denied): devices that "
+			    "the kernel's uevents cannot be received (Permission denied): devices that "
 			    "appear late are found by walking /sys only"))
 			_exit(98);
 		_exit(summary.aliases == 3 ? coldplug_exit_code(m->c) : 97);

@@ -255,7 +255,7 @@ static void who_gets_no_events_walks(void **state)
 
 	s->refuses = true;
 	assert_int_equal(coldplug_run(s->c), 0);
-	assert_contains(messages_text(&s->m), "the kernel's uevents cannot be had (Protocol not supported)");
+	assert_contains(messages_text(&s->m), "the kernel's uevents cannot be received (Protocol not supported)");
 	assert_int_equal(coldplug_exit_code(s->c), 2);
 }
 

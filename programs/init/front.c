@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The engine runs in a child of PID 1, which it tells what it finds; PID 1 decides. They share a socket of
- * whole messages. The child is the library's front: when it ends, or is told to, the loading process goes
- * on by itself.
+ * The engine is a child of PID 1. It is a front of the library, as every other caller is: the loading process
+ * behind it goes on by itself when it ends. It reports what it finds to PID 1, which decides; the two share a
+ * socket of whole messages.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,35 +17,36 @@
 #include "programs/explain.h"
 #include "programs/init/init.h"
 
-/* How long after PID 1 has gone on the initramfs is kept at most. */
+/* How long the initramfs is kept at most after PID 1 has gone on. */
 #define LEAVE_MS 30000
-/* Nothing tells that a USB hub has not yet looked at all its ports: one takes some 0.2 s. Nobody waits for us by then. */
+/* Nothing tells whether a USB hub has still ports to look at, each some 0.2 s. By then nobody waits
+ * for the engine. */
 #define LINGER_MS 1000
 
 struct server {
 	struct coldplug *c;
 	const struct init_options *o;
 	int fd;
-	const char *specs[2]; /* by what we wait for: NULL, not waited for */
-	int places[2];	      /* and its number among the library's */
-	bool told[2];
-	bool settled_told;
-	bool ready_told;
-	int n_again;	   /* how many times PID 1 has asked for everything anew */
+	const char *specs[2]; /* by enum engine_what; NULL: not waited for */
+	int places[2];	      /* its number among those that the library waits for */
+	bool reported[2];
+	bool settled_reported;
+	bool ready_reported;
+	int n_again;	   /* how often PID 1 has asked to look at all devices again */
 	char types[256];   /* the root's, with commas; "": not known yet */
-	int initramfs;	   /* PID 1 has gone on: to be emptied at the end; -1 */
-	uint64_t leave_by; /* the end, whatever is still to come; 0: PID 1 has not gone on */
-	uint64_t quiet_ms; /* since when nothing has come after that; 0 */
+	int initramfs;	   /* to be emptied at the end; -1: PID 1 has not gone on */
+	uint64_t leave_by; /* when to end at the latest; 0: PID 1 has not gone on */
+	uint64_t quiet_ms; /* since when nothing has happened after that; 0 */
 };
 
-static void tell(struct server *s, const struct engine_message *m)
+static void report(struct server *s, const struct engine_message *m)
 {
-	/* PID 1 may have gone on: what it asked for last is still there to be read. */
+	/* PID 1 may have closed its end: its last request is still to be read. */
 	(void)!send(s->fd, m, sizeof(*m), MSG_NOSIGNAL);
 }
 
-/* The names a file system's module is asked for by mount(2) (fs/filesystems.c): the next of the root's types, or
- * false. */
+/* The next of a list of types as mount(2) asks for its module (fs/filesystems.c); false at the end.
+ * */
 static bool next_type(const char **p, char alias[64])
 {
 	size_t n;
@@ -57,7 +58,7 @@ static bool next_type(const char **p, char alias[64])
 	return n;
 }
 
-/* Asks for their modules without waiting for them. */
+/* Has their modules loaded, without waiting for that. */
 static void want_types(struct server *s, const char *types)
 {
 	const char *const *names, *p = s->types;
@@ -102,32 +103,32 @@ static void found(struct server *s, enum engine_what what, const char *node)
 
 	snprintf(m.node, sizeof(m.node), "%s", node);
 	snprintf(m.type, sizeof(m.type), "%s", type ? type : "");
-	s->told[what] = true;
+	s->reported[what] = true;
 	if (what == WAIT_ROOT && m.type[0] && !s->o->root_fs_types) {
 		want_types(s, m.type);
 		coldplug_plan(s->c);
 		coldplug_load(s->c);
 	}
-	tell(s, &m);
+	report(s, &m);
 }
 
-static void tell_what_is_new(struct server *s)
+static void report_news(struct server *s)
 {
 	bool settled = coldplug_is_settled(s->c);
 
 	for (int what = WAIT_ROOT; what <= WAIT_RESUME; what++) {
 		const char *node = s->specs[what] ? coldplug_found(s->c, (size_t)s->places[what]) : NULL;
 
-		if (node && !s->told[what])
+		if (node && !s->reported[what])
 			found(s, (enum engine_what)what, node);
 	}
-	if (s->told[WAIT_ROOT] && !s->ready_told && has_types(s)) {
-		s->ready_told = true;
-		tell(s, &(struct engine_message){ .kind = ENGINE_READY });
+	if (s->reported[WAIT_ROOT] && !s->ready_reported && has_types(s)) {
+		s->ready_reported = true;
+		report(s, &(struct engine_message){ .kind = ENGINE_READY });
 	}
-	if (settled && !s->settled_told)
-		tell(s, &(struct engine_message){ .kind = ENGINE_SETTLED, .n = s->n_again });
-	s->settled_told = settled;
+	if (settled && !s->settled_reported)
+		report(s, &(struct engine_message){ .kind = ENGINE_SETTLED, .n = s->n_again });
+	s->settled_reported = settled;
 }
 
 static void say_line(void *userdata, const char *line)
@@ -135,14 +136,14 @@ static void say_line(void *userdata, const char *line)
 	say(3, "  %s", line);
 }
 
-/* What is waited for comes last: the rest may be longer than the screen. */
+/* What is waited for comes last: the rest may be longer than a screen. */
 static void explain(struct server *s)
 {
 	explain_missing(s->c, say_line, NULL);
 	for (int what = WAIT_ROOT; what <= WAIT_RESUME; what++)
-		if (s->specs[what] && !s->told[what])
+		if (s->specs[what] && !s->reported[what])
 			say(3, "  not there: %s%s", what == WAIT_ROOT ? "root=" : "resume=", s->specs[what]);
-	tell(s, &(struct engine_message){ .kind = ENGINE_EXPLAINED });
+	report(s, &(struct engine_message){ .kind = ENGINE_EXPLAINED });
 }
 
 static void answer_request(struct server *s, char request)
@@ -156,11 +157,11 @@ static void answer_request(struct server *s, char request)
 	case ENGINE_AGAIN:
 		s->n_again++;
 		coldplug_begin(s->c);
-		s->settled_told = false;
+		s->settled_reported = false;
 		break;
 	case ENGINE_COMMANDS:
 		n = coldplug_leave(s->c);
-		tell(s, &(struct engine_message){ .kind = ENGINE_COMMANDS_LEFT, .n = n });
+		report(s, &(struct engine_message){ .kind = ENGINE_COMMANDS_LEFT, .n = n });
 		break;
 	case ENGINE_LEAVE:
 		s->initramfs = initramfs_open();
@@ -179,7 +180,7 @@ static void note_quiet(struct server *s)
 		s->quiet_ms = process_now_ms();
 }
 
-/* When to be gone. */
+/* When to end; 0: not yet known. */
 static uint64_t end_of_stay(const struct server *s)
 {
 	uint64_t quiet_until = s->quiet_ms + LINGER_MS;
@@ -187,8 +188,9 @@ static uint64_t end_of_stay(const struct server *s)
 	return s->quiet_ms && quiet_until < s->leave_by ? quiet_until : s->leave_by;
 }
 
-/* PID 1 is somebody else now. What appears until everything has settled is still ours: the real root need
- * not find it again. Then the initramfs is emptied; what has not ended by then has its file open. */
+/* PID 1 runs the real init now. What appears until everything has settled is still loaded from
+ * here, so that the real root need not find it again. Then the initramfs is emptied; a load that
+ * has not ended by then has its file open. */
 static bool has_left(struct server *s)
 {
 	note_quiet(s);
@@ -199,7 +201,7 @@ static bool has_left(struct server *s)
 	return true;
 }
 
-/* False: PID 1 wants nothing more. */
+/* False: PID 1 has closed its end. */
 static bool wait_for_something(struct server *s, int timeout)
 {
 	struct pollfd fds[2] = {
@@ -232,11 +234,11 @@ static void serve(struct server *s)
 		if (r < 0)
 			return;
 		if (!s->leave_by)
-			tell_what_is_new(s);
+			report_news(s);
 	} while (!has_left(s) && wait_for_something(s, timeout));
 }
 
-/* What goes well is in the report. */
+/* Successes are in the report. */
 static void say_failure(void *userdata, size_t i)
 {
 	struct server *s = userdata;
@@ -246,8 +248,8 @@ static void say_failure(void *userdata, size_t i)
 		say(4, "%s", step->message[0] ? step->message : step->module);
 }
 
-/* A device that brings no load is a sign that more may come all the same: a hub has still ports to look at. Not "change",
- * which an empty drive sends for ever. */
+/* A new device means that more may come, also when it needs no module: a hub looks at its ports one
+ * by one. "change" does not count, an empty drive sends it without end. */
 static void note_event(void *userdata, const struct coldplug_event *event)
 {
 	struct server *s = userdata;
@@ -261,9 +263,9 @@ static int wait_for(struct server *s, enum engine_what what, const char *spec, i
 	int r = spec ? coldplug_wait_for(s->c, spec) : 0;
 
 	if (r == -EOPNOTSUPP)
-		say(3, "%s: this coldplug is built without libblkid, which it takes to find it", spec);
+		say(3, "%s cannot be found: this coldplug is built without libblkid", spec);
 	else if (r < 0)
-		say(3, "%s: cannot be waited for: %s", spec, strerror(-r));
+		say(3, "cannot wait for %s: %s", spec, strerror(-r));
 	if (!spec || r < 0)
 		return r;
 	s->specs[what] = spec;
@@ -286,7 +288,7 @@ static int begin(struct server *s, const char *root, const char *resume)
 		r = coldplug_set_report(s->c, REPORT_DIR "/report.json");
 	if (r < 0)
 		return r;
-	/* What cannot be waited for is told; an executable of init.d may know better. */
+	/* A failure here is not the end: an executable of init.d may bring the device. */
 	(void)wait_for(s, WAIT_ROOT, root, &n);
 	(void)wait_for(s, WAIT_RESUME, resume, &n);
 	if (s->o->root_fs_types)
@@ -294,23 +296,28 @@ static int begin(struct server *s, const char *root, const char *resume)
 	return coldplug_begin(s->c);
 }
 
-static _Noreturn void engine_main(int fd, const struct init_options *o, const char *root, const char *resume)
-{
-	struct server s = { .o = o, .fd = fd, .initramfs = -1 };
-	int r;
+struct task {
+	const struct init_options *o;
+	const char *root, *resume;
+};
 
-	process_reset();
-	prctl(PR_SET_NAME, "coldplug-engine");
-	r = begin(&s, root, resume);
+static void run_engine(int fd, void *userdata)
+{
+	const struct task *t = userdata;
+	struct server s = { .o = t->o, .fd = fd, .initramfs = -1 };
+	int r = begin(&s, t->root, t->resume);
+
 	if (r < 0)
 		say(3, "the engine cannot start: %s", strerror(-r));
 	else
 		serve(&s);
 	coldplug_free(s.c);
-	_exit(r < 0);
+	if (r < 0)
+		_exit(1);
 }
 
-int engine_start(struct engine *e, const struct init_options *o, const char *root, const char *resume)
+/* fn runs in the child, at the other end of the socket. */
+static int fork_engine(struct engine *e, void (*fn)(int fd, void *userdata), void *userdata)
 {
 	int ends[2];
 
@@ -320,7 +327,10 @@ int engine_start(struct engine *e, const struct init_options *o, const char *roo
 	e->child.pid = fork();
 	if (e->child.pid == 0) {
 		close(ends[0]);
-		engine_main(ends[1], o, root, resume);
+		process_reset();
+		prctl(PR_SET_NAME, "coldplug-engine");
+		fn(ends[1], userdata);
+		_exit(0);
 	}
 	close(ends[1]);
 	if (e->child.pid < 0) {
@@ -330,6 +340,29 @@ int engine_start(struct engine *e, const struct init_options *o, const char *roo
 	e->fd = ends[0];
 	process_watch(&e->child);
 	return 0;
+}
+
+int engine_start(struct engine *e, const struct init_options *o, const char *root, const char *resume)
+{
+	return fork_engine(e, run_engine, &(struct task){ o, root, resume });
+}
+
+/* Whether loads are still in flight that need the initramfs nobody knows. */
+static void empty_when_told(int fd, void *userdata)
+{
+	int initramfs;
+	char request;
+
+	if (recv(fd, &request, 1, 0) != 1 || request != ENGINE_LEAVE)
+		return;
+	initramfs = initramfs_open();
+	poll(NULL, 0, LEAVE_MS);
+	initramfs_empty(initramfs);
+}
+
+int engine_start_emptier(struct engine *e)
+{
+	return fork_engine(e, empty_when_told, NULL);
 }
 
 int engine_receive(struct engine *e, struct engine_message *m, int timeout_ms)
