@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One descriptor that polls readable when any of several does, when a timer expires, or when a signal handler
- * asks for it: an epoll instance with a timerfd and, on request, an eventfd inside. A loop around several pollers
- * watches their epoll_fd. */
+/* One descriptor that polls readable when any of several does, when a timer expires, or when a signal
+ * handler asks for it: an epoll instance with a timerfd and, on request, an eventfd inside. A loop
+ * around several pollers watches their epoll_fd. */
 #pragma once
 
 #include <stdbool.h>
@@ -34,8 +34,8 @@ void poller_set_timer(struct poller *p, uint64_t at_us);
 /* The same, again and again; 0: never. */
 void poller_set_period(struct poller *p, uint64_t period_us);
 
-/* Takes what poller_wake() and the timer have left, so that the descriptor is no longer readable for their sake.
- * True when the timer has expired. */
+/* Takes what poller_wake() and the timer have left, so that the descriptor is no longer readable for
+ * their sake. True when the timer has expired. */
 bool poller_drain(struct poller *p);
 
 /* Waits for at most so long, -1: without a limit. 0 (also when a signal has come), or -errno. */

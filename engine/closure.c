@@ -66,7 +66,7 @@ static int add_name(struct closure *x, const char *name, uint32_t by, const char
 	while (!r && x->by.n < (size_t)id + 1 - x->first_request)
 		r = array_push(&x->by, by);
 	if (!r && x->m->expander.requests.items[id].result == REQUEST_NOTHING)
-		log_debug(x->m->log, "%s: %s of %s, but there is no such module", name, why, name_of(x, by));
+		log_debug(x->m->log, "%s: %s of %s, but no module has this name", name, why, name_of(x, by));
 	return r;
 }
 

@@ -140,7 +140,8 @@ static int open_elsewhere(struct machine *m)
 	_cleanup_free_ char *parent = NULL;
 
 	if (m->root.path[0]) {
-		log_error(m->log, "a root and a directory of modules cannot be set together");
+		log_error(m->log,
+			  "a root directory and a separate directory for the modules cannot be combined");
 		return -EINVAL;
 	}
 	if (asprintf(&parent, "%s/lib/modules", m->paths->module_root) < 0)

@@ -223,7 +223,7 @@ static int use_text(struct moddir *d, enum moddir_index which, struct moddir_sou
 		return r;
 	s->state = r ? SOURCE_OPEN : SOURCE_ABSENT;
 	if (state == BIN_EMPTY && !n_keys)
-		log_debug(d->log, "%s, and there are no entries for it", why);
+		log_debug(d->log, "%s, but there is no key for it", why);
 	else if (r)
 		log_warning(d->log, "%s; using %s", why, files[which].text);
 	else if (files[which].needed || state == BIN_BROKEN)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A monitor runs for days. Events come in bursts, and when one is over everything that was read, planned and done
- * for it is forgotten, so that nothing grows; what the next one needs is read at once, while there is time. When
- * it begins, a fingerprint of the files says whether any has changed since.
+ * A monitor runs for days. Events come in bursts, and when one is over everything that was read, planned
+ * and done for it is forgotten, so that nothing grows; what the next one needs is read at once, while there
+ * is time. When it begins, a fingerprint of the files says whether any has changed since.
  *
- * A burst is over when nothing was handed over and no result has come for quiet_us; for stuck_us if loads are in
- * flight, which may never return. These are set aside (libcoldplug/orphans.c).
+ * A burst is over when nothing was handed over and no result has come for quiet_us; for stuck_us if loads
+ * are in flight, which may never return. These are set aside (libcoldplug/orphans.c).
  */
 #include "libcoldplug/afresh.h"
 
@@ -15,8 +15,8 @@
 /* A monitor that has more requests or aliases than this does not wait for the end of the burst. */
 #define REQUESTS_AT_MOST 4096
 
-/* Opens the indexes and has a loading process wait. One that cannot be started is tried again, and the failure
- * logged, when it is needed. */
+/* Opens the indexes and has a loading process wait. One that cannot be started is tried again, and the
+ * failure logged, when it is needed. */
 static void prepare_burst(struct coldplug *c)
 {
 	const char *value;
@@ -77,7 +77,7 @@ int context_end_burst(struct coldplug *c)
 
 	if (!c->monitor.monitoring || (!has_new_files && !grown && !is_burst_over(c)))
 		return 0;
-	/* Without events nobody says that a device has gone, so the aliases seen are kept. */
+	/* Without events a removal goes unnoticed, so the aliases seen are kept. */
 	return context_start_afresh(c, !settle_events_reliable(&c->settle) && !grown);
 }
 

@@ -63,7 +63,7 @@ struct loading {
 struct listener {
 	bool listening;
 	bool record_failed;
-	char barrier[37]; /* the UUID of the one that was sent last */
+	char barrier[37]; /* the UUID of the last one that was sent */
 	struct netlink netlink;
 	struct udev_source *udev; /* instead of netlink */
 	uint64_t n_events;
@@ -71,12 +71,12 @@ struct listener {
 	struct record *record;		    /* of the run that is under way */
 };
 
-/* What is waited for. */
+/* Devices that the caller waits for. */
 struct waiting {
 	struct wait_list waits;
-	struct wait_list mounts;  /* nobody waits for these: only their file systems are of interest */
-	struct asker disks_asker; /* what is on them */
-	bool look_for_waits;	  /* at all devices there are */
+	struct wait_list mounts;  /* not waited for: only their file systems are of interest */
+	struct asker disks_asker; /* looks at their contents */
+	bool look_for_waits;	  /* a walk was made: any block device may be one of them */
 	bool was_cancelled;	  /* by coldplug_cancel() */
 	volatile sig_atomic_t cancelled;
 	uint64_t deadline_us; /* 0: none */
@@ -86,9 +86,9 @@ struct waiting {
 struct monitor {
 	bool monitoring;      /* after the first settling, with COLDPLUG_MONITOR */
 	uint64_t fingerprint; /* of what context_open() reads; 0 but when monitoring */
-	uint64_t active_us;   /* when something was handed over or a result came */
-	uint64_t quiet_us;    /* so long after that a burst is over */
-	uint64_t stuck_us;    /* and so long when loads are in flight */
+	uint64_t active_us;   /* when steps were last handed over or a result came */
+	uint64_t quiet_us;    /* so long after that a burst is over, */
+	uint64_t stuck_us;    /* or so long if loads are in flight */
 	volatile sig_atomic_t reload;
 };
 

@@ -31,10 +31,10 @@ static bool listens_to_udevd(struct coldplug *c)
 	if (!has_flag(c, COLDPLUG_UDEV))
 		return false;
 	if (!udev_source_available())
-		log_lost(&c->log, "built without libudev: the kernel's events are taken, not udevd's");
+		log_lost(&c->log, "built without libudev: listening to the kernel's events, not to udevd's");
 	else if (!udev_source_has_daemon(&c->machine.root))
 		log_warning(&c->log,
-			    "udevd does not run (no /" UDEV_CONTROL "): the kernel's events are taken");
+			    "udevd does not run (no /" UDEV_CONTROL "): listening to the kernel's events");
 	else
 		return true;
 	return false;
@@ -71,10 +71,10 @@ int context_listen(struct coldplug *c)
 	udev = listens_to_udevd(c);
 	r = open_source(&c->listener, udev, c->settings.receive_buffer);
 	if (r < 0) {
-		log_lost(
-			&c->log,
-			"%s uevents cannot be received (%s): devices that appear late are found by walking /sys only",
-			udev ? "udevd's" : "the kernel's", strerror(-r));
+		log_lost(&c->log,
+			 "%s uevents cannot be received (%s): "
+			 "devices that appear late are found by walking /sys only",
+			 udev ? "udevd's" : "the kernel's", strerror(-r));
 		return 0;
 	}
 	settle_note_now(&c->settle, udev ? SETTLE_UDEVD_OPENS : SETTLE_SOURCE_OPENS);

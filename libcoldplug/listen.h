@@ -4,8 +4,8 @@
 
 #include "libcoldplug/context.h"
 
-/* Opens the kernel's uevents, or udevd's, and has the poller watch all there is. Must come before the first walk.
- * 0 also when there are no events to be had (logged as input lost); -errno. */
+/* Opens the kernel's uevents, or udevd's, and has the poller watch all there is. Must come before the
+ * first walk. 0 also when there are no events to be had (logged as input lost); -errno. */
 int context_listen(struct coldplug *c);
 
 /* Takes the events that are there, but no more than EVENTS_AT_ONCE. 1: there may be more; 0; -errno. */

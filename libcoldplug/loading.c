@@ -47,7 +47,7 @@ API int coldplug_start(struct coldplug *c)
 	options.async_probe = context_async_probe(c);
 	r = loader_start(&c->loading.loader, &options);
 	if (r < 0) {
-		log_error(&c->log, "the loading process cannot be started: %s", strerror(-r));
+		log_error(&c->log, "cannot start the loading process: %s", strerror(-r));
 		return r;
 	}
 	report_open(c);

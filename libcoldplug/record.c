@@ -499,7 +499,7 @@ int record_each_event(const struct rootfs *root, struct log *log,
 		struct uevent e;
 
 		if (text[0] != '@' || uevent_parse(text + head, size - head, &e, &why) < 0)
-			log_lost(log, "/" EVENTS_FILE ": an entry is not an event: %s", why);
+			log_lost(log, "/" EVENTS_FILE ": invalid event, ignored: %s", why);
 		else
 			r = fn(userdata, &e, strtoull(text + 1, NULL, 10));
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One turn: take the results, the signals, the answers and the events that are there; walk if that is due; load
- * what is wanted by then; have what may block probed. Nothing here waits.
+ * One turn: take the results, the signals, the answers and the events that are there; walk if that is due;
+ * load what is wanted by then; have what may block probed. Nothing here waits.
  */
 #include "libcoldplug/round.h"
 
@@ -109,12 +109,12 @@ static void count_loss(struct coldplug *c)
 	settle_note_now(&c->settle, SETTLE_LOSS_COUNTED);
 	if (c->settle.source == SETTLE_OVERRUN)
 		log_lost(&c->log,
-			 "events come faster than they can be taken and are lost again and again: "
-			 "devices that appear late are found by walking only");
+			 "events arrive faster than they can be received and are lost again and again: "
+			 "devices that appear late are found by walking /sys only");
 }
 
-/* The removal of a module can be among what was lost. A monitor that knew it as loaded must forget that, or it
- * would not load it for a device that had it before. */
+/* The removal of a module can be among what was lost. A monitor that knew it as loaded must forget that,
+ * or it would not load it for a device that had it before. */
 static int rescan(struct coldplug *c, bool emptied)
 {
 	int r = 0;

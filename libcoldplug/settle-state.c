@@ -1,41 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * When has a machine settled? When everything the kernel had to say has been received and acted upon, no load is
- * in flight, and nothing new was wanted.
+ * When has a machine settled? When everything the kernel had to say has been received and acted upon, no
+ * load is in flight, and nothing new was wanted.
  *
- * The idea: a barrier. When nothing is in flight the kernel is asked for a synthetic event of our own. It queues
- * events in order, so when that one is received, all that were sent before it have been. If nothing new was
- * wanted meanwhile (SETTLE_LOADS_PLANNED), that was all; if something was, it is loaded and another barrier
- * decides. Events that want nothing new do not count, however many they are. A last turn then takes what had
- * been sent by the time the last load or probe ended.
+ * The idea: a barrier. When nothing is in flight the kernel is asked for a synthetic event of our own. It
+ * queues events in order, so when that one is received, all that were sent before it have been. If nothing
+ * new was wanted meanwhile (SETTLE_LOADS_PLANNED), that was all; if something was, it is loaded and another
+ * barrier decides. Events that want nothing new do not count, however many they are. A last turn then takes
+ * what had been sent by the time the last load or probe ended.
  *
  * Losses. When the kernel says that it dropped events (ENOBUFS, a message that did not fit) sysfs is walked
- * again, once the queue is empty: until then it drops all others too and does not say so again. A queue that is
- * never empty puts this off for RESCAN_LATE_US only. A run that loses events LOSSES_AT_MOST times without having
- * wanted anything new in between will lose them for as long as the storm lasts: it goes on as if it had none
- * (SETTLE_OVERRUN). A monitor does not end, so it makes up for each loss.
+ * again, once the queue is empty: until then it drops all others too and does not say so again. A queue
+ * that is never empty puts this off for RESCAN_LATE_US only. A run that loses events LOSSES_AT_MOST times
+ * without having wanted anything new in between will lose them for as long as the storm lasts: it goes on
+ * as if it had none (SETTLE_OVERRUN). A monitor does not end, so it makes up for each loss.
  *
- * A gap in the numbers is no proof of a loss, because other network namespaces take numbers too. It is worth one
- * walk per settling.
+ * A gap in the numbers is no proof of a loss, because other network namespaces take numbers too. It is
+ * worth one walk per settling.
  *
- * Without events (a container, another root) a walk takes the barrier's place: one that is made while nothing is
- * in flight and finds nothing new is the end.
+ * Without events (a container, another root) a walk takes the barrier's place: one that is made while
+ * nothing is in flight and finds nothing new is the end.
  *
- * A barrier that does not come back means that events cannot be relied upon. But under load it may be queued
- * behind thousands of others, so it is given up only when the queue has been seen empty after its time was up.
+ * A barrier that does not come back means that events cannot be relied upon. But under load it may be
+ * queued behind thousands of others, so it is given up only when the queue has been seen empty after its
+ * time was up.
  *
- * udevd handles events side by side. A barrier that comes back through it means that all before it have been
- * received and begun, not that they are done. They are when udevd's queue is empty; a device that reports
- * something all the time keeps it from ever being so, and then it is the end when no event from before the barrier
- * has come for UDEVD_OLDER_US. Where none at all has come, UDEVD_STUCK_US is the limit.
+ * udevd handles events side by side. A barrier that comes back through it means that all before it have
+ * been received and begun, not that they are done. They are when udevd's queue is empty; a device that
+ * reports something all the time keeps it from ever being so, and then it is the end when no event from
+ * before the barrier has come for UDEVD_OLDER_US. Where none at all has come, UDEVD_STUCK_US is the limit.
  *
- * Refused: an idle timer (a drive that polls its tray keeps it alive, a break that the kernel takes ends it); a
- * barrier after each load (only the one with nothing in flight says anything); counting a run's losses from its
- * start (a storm of new devices is not the same as a storm that brings nothing); a table of phase times event
- * (most events do not look at the phase).
+ * Refused: an idle timer (a drive that polls its tray keeps it alive, a break that the kernel takes ends
+ * it); a barrier after each load (only the one with nothing in flight says anything); counting a run's
+ * losses from its start (a storm of new devices is not the same as a storm that brings nothing); a table of
+ * phase times event (most events do not look at the phase).
  *
- * Invariant: the phase is SETTLE_CONFIRMED or SETTLE_DRAINED only if since the last plan a barrier has come back
- * without an unexcused gap, or a walk has found nothing new. And SETTLE_FENCED only with SETTLE_EVENTS.
+ * Invariant: the phase is SETTLE_CONFIRMED or SETTLE_DRAINED only if since the last plan a barrier has come
+ * back without an unexcused gap, or a walk has found nothing new. And SETTLE_FENCED only with
+ * SETTLE_EVENTS.
  */
 #include "libcoldplug/settle-state.h"
 
@@ -138,8 +140,8 @@ static void excuse_gap(struct settle *s, const struct settle_event *e)
 	s->gap = SETTLE_GAP_EXCUSED;
 }
 
-/* After an overrun a walk is made when nothing is in flight, not for each loss: with all that is probed on the
- * way there would be no end. The barrier may be among what is lost. */
+/* After an overrun a walk is made when nothing is in flight, not for each loss: with all that is probed
+ * on the way there would be no end. The barrier may be among what is lost. */
 static void lose_events(struct settle *s, const struct settle_event *e)
 {
 	if (s->source != SETTLE_OVERRUN)

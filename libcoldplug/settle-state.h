@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Settling as a state machine: what has happened (settle_note()) and how things stand (struct settle_facts) go
- * in, what to do next comes out. It has no clock, no descriptor and no context; times are microseconds of any clock that
- * does not go back. libcoldplug/settle.c feeds it and does what it says.
+ * Settling as a state machine: what has happened (settle_note()) and how things stand (struct settle_facts)
+ * go in, what to do next comes out. It has no clock, no descriptor and no context; times are microseconds
+ * of any clock that does not go back. libcoldplug/settle.c feeds it and does what it says.
  */
 #pragma once
 
@@ -122,7 +122,7 @@ void settle_note(struct settle *s, struct settle_event e);
 
 /* What can be done without waiting; again until it says SETTLE_DO_WAIT. */
 enum settle_action settle_next(const struct settle *s, const struct settle_facts *f);
-/* What the caller is told. */
+/* What to answer the caller. */
 enum settle_verdict settle_verdict(const struct settle *s, const struct settle_facts *f);
 /* Whether nothing is in flight and the kernel has said all. */
 bool settle_is_settled(const struct settle *s, const struct settle_facts *f);
@@ -132,7 +132,8 @@ uint64_t settle_wait_until(const struct settle *s, const struct settle_facts *f)
 /* Whether a turn is to walk. emptied: it has taken all events that were there. */
 enum settle_look settle_look(const struct settle *s, bool emptied, uint64_t now_us);
 
-/* Whether events are to be relied upon at all. In a monitor, where they are not, a walk is made now and then. */
+/* Whether events are to be relied upon at all. In a monitor, where they are not, a walk is made now and
+ * then. */
 bool settle_events_reliable(const struct settle *s);
 bool settle_idle_walk_due(const struct settle *s, uint64_t now_us);
 /* When a monitor has to look by itself again; 0: never. */

@@ -2,10 +2,10 @@
 /*
  * A run from its beginning until all has settled, or what is waited for is there.
  *
- * This only joins: libcoldplug/settle-state.c says what to do next, libcoldplug/round.c is one turn. Events are
- * opened before the first walk, so that no device falls between the two. Nothing waits for a device: what may
- * block is probed by a process of its own (uevent/ask.c), once all that is known by then has been handed over to
- * be loaded; it has settled only when all answers are there or were given up.
+ * This only joins: libcoldplug/settle-state.c says what to do next, libcoldplug/round.c is one turn. Events
+ * are opened before the first walk, so that no device falls between the two. Nothing waits for a device:
+ * what may block is probed by a process of its own (uevent/ask.c), once all that is known by then has been
+ * handed over to be loaded; it has settled only when all answers are there or were given up.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,7 +23,7 @@
 
 /* ---- the recording of a run ---- */
 
-/* The run goes on without it, and its exit code tells. */
+/* The run goes on without it; the exit code shows that. */
 static int give_up_record(struct coldplug *c, int error)
 {
 	log_error(&c->log, "%s: cannot be recorded: %s", c->settings.record_path, strerror(-error));
@@ -104,7 +104,8 @@ API bool coldplug_is_settled(struct coldplug *c)
 
 static void give_up_barriers(struct coldplug *c, const char *why)
 {
-	log_lost(&c->log, "/sys/module/printk/uevent: %s: devices that appear late are found by walking only",
+	log_lost(&c->log,
+		 "/sys/module/printk/uevent: %s: devices that appear late are found by walking /sys only",
 		 why);
 	settle_note_now(&c->settle, SETTLE_BARRIER_FAILS);
 }

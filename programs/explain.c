@@ -10,7 +10,7 @@ struct listener {
 	void *userdata;
 };
 
-__attribute__((format(printf, 2, 3))) static void tell(const struct listener *l, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void report(const struct listener *l, const char *fmt, ...)
 {
 	char line[4096];
 	va_list ap;
@@ -23,7 +23,7 @@ __attribute__((format(printf, 2, 3))) static void tell(const struct listener *l,
 
 /* Processors, virtual devices, and the ACPI nodes of devices that are on another bus too have an alias and hardly
  * ever a driver. On most machines they would be more lines than all others together. */
-static bool is_worth_telling(const char *devpath)
+static bool is_worth_reporting(const char *devpath)
 {
 	static const char *const none[] = { "/devices/LNXSYSTM:", "/devices/system/", "/devices/virtual/" };
 
@@ -33,14 +33,14 @@ static bool is_worth_telling(const char *devpath)
 	return true;
 }
 
-static void tell_undriven(struct coldplug *c, const struct listener *l)
+static void report_undriven(struct coldplug *c, const struct listener *l)
 {
 	const char *const *devices;
 	int64_t n = coldplug_undriven(c, &devices);
 
 	for (int64_t i = 0; i < n; i++)
-		if (is_worth_telling(devices[i]))
-			tell(l, "no driver: %s", devices[i]);
+		if (is_worth_reporting(devices[i]))
+			report(l, "no driver: %s", devices[i]);
 }
 
 static const char *words_for(const struct coldplug_reason *r)
@@ -58,7 +58,7 @@ static const char *words_for(const struct coldplug_reason *r)
 }
 
 /* Reports a module that is withheld, with the first rule that withholds it. */
-static void tell_withheld_one(struct coldplug *c, const struct listener *l, const char *name)
+static void report_withheld_one(struct coldplug *c, const struct listener *l, const char *name)
 {
 	const struct coldplug_reason *list;
 	int64_t n = coldplug_why(c, name, &list);
@@ -74,24 +74,24 @@ static void tell_withheld_one(struct coldplug *c, const struct listener *l, cons
 			snprintf(place, sizeof(place), " (%s:%u)", r->file, r->line);
 		else if (r->file)
 			snprintf(place, sizeof(place), " (%s)", r->file);
-		tell(l, "withheld: %s, %s%s%s", name, words, r->why == COLDPLUG_WHY_FORBIDDEN ? r->by : "",
-		     place);
+		report(l, "withheld: %s, %s%s%s", name, words, r->why == COLDPLUG_WHY_FORBIDDEN ? r->by : "",
+		       place);
 		return;
 	}
-	tell(l, "withheld: %s", name);
+	report(l, "withheld: %s", name);
 }
 
-static void tell_withheld(struct coldplug *c, const struct listener *l)
+static void report_withheld(struct coldplug *c, const struct listener *l)
 {
 	const char *const *names;
 	int64_t n = coldplug_withheld(c, &names);
 
 	for (int64_t i = 0; i < n; i++)
-		tell_withheld_one(c, l, names[i]);
+		report_withheld_one(c, l, names[i]);
 }
 
 /* Reports what is wanted but has no file, or no module of its name. */
-static void tell_absent(struct coldplug *c, const struct listener *l)
+static void report_absent(struct coldplug *c, const struct listener *l)
 {
 	const struct coldplug_step *s;
 	const char *const *names;
@@ -99,29 +99,29 @@ static void tell_absent(struct coldplug *c, const struct listener *l)
 
 	for (size_t i = 0; (s = coldplug_step(c, i)); i++)
 		if (s->kind == COLDPLUG_ABSENT)
-			tell(l, "no file for module: %s", s->module);
+			report(l, "no file for module: %s", s->module);
 	for (int64_t i = 0; i < n; i++)
-		tell(l, "no module of this name: %s", names[i]);
+		report(l, "no module of this name: %s", names[i]);
 }
 
-static void tell_state(struct coldplug *c, const struct listener *l, enum coldplug_state state,
-		       const char *words)
+static void report_state(struct coldplug *c, const struct listener *l, enum coldplug_state state,
+			 const char *words)
 {
 	const struct coldplug_step *s;
 
 	for (size_t i = 0; (s = coldplug_step(c, i)); i++)
 		if (s->state == state && s->kind != COLDPLUG_ABSENT)
-			tell(l, "%s: %s%s%s", words, s->module, s->message[0] ? ": " : "", s->message);
+			report(l, "%s: %s%s%s", words, s->module, s->message[0] ? ": " : "", s->message);
 }
 
 void explain_missing(struct coldplug *c, void (*say)(void *userdata, const char *line), void *userdata)
 {
 	const struct listener l = { say, userdata };
 
-	tell_undriven(c, &l);
-	tell_withheld(c, &l);
-	tell_absent(c, &l);
-	tell_state(c, &l, COLDPLUG_FAILED, "failed");
-	tell_state(c, &l, COLDPLUG_SKIPPED, "skipped");
-	tell_state(c, &l, COLDPLUG_PLANNED, "still loading or waiting to be loaded");
+	report_undriven(c, &l);
+	report_withheld(c, &l);
+	report_absent(c, &l);
+	report_state(c, &l, COLDPLUG_FAILED, "failed");
+	report_state(c, &l, COLDPLUG_SKIPPED, "skipped");
+	report_state(c, &l, COLDPLUG_PLANNED, "still loading or waiting to be loaded");
 }

@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Some reads can take for ever. Since 2024 (uevent_show() in drivers/base/core.c, "Synchronize with
- * really_probe()", also in stable kernels such as 6.1.98; taking it back was proposed in 2025) reading a device's
- * "uevent" takes its lock, which is held for as long as its probe takes, or for a hub all that its port is
- * busy with; a disk that does not answer holds up who looks for a file system on it until the command's time
- * is up, half a minute and more. Such a read cannot be interrupted, not even by SIGKILL. So whoever must not
- * wait does not read: it asks.
+ * really_probe()", also in stable kernels such as 6.1.98; a revert was proposed in 2025) reading a device's
+ * "uevent" takes the device's lock, which is held for as long as a probe takes, or, for a hub, for as long
+ * as its port is busy. A disk that does not answer blocks a process that looks for a file system on it
+ * until the command times out, half a minute or more. Such a read cannot be interrupted, not even by
+ * SIGKILL. A process that must not block leaves it to another one.
  *
- * An asker has a list of questions. A child, forked with it, answers one after the other and writes what
- * there is to tell to its socket; how far it is stands in a page that both see. Most questions have no
- * answer worth a word, so this costs a fork and a store for each. When a timer finds the child at the same
- * question twice, it is stuck: the rest of the list goes to another child, and the stuck one ends once it has
- * its answer, which still counts. After ASK_GIVE_UP_MS nobody waits for it any more, and that is told.
+ * An asker has a list of questions. A child, forked with the list, answers one after the other and writes
+ * each answer to its socket; a page that both processes share says how far it has come. Most questions have
+ * no answer that is worth sending, so this costs a fork, and a store for each question. When a timer finds
+ * the child at the same question twice, the child is stuck: the rest of the list goes to another child, and
+ * the stuck one ends as soon as it has its answer, which still counts. After ASK_GIVE_UP_MS the question is
+ * logged and no longer waited for.
  *
- * Both sides move the number in the page by compare-and-swap: the child from its question to the next, the
- * parent from it to STOPPED. One of them wins, so no question is answered twice or by nobody.
+ * Both sides change the number in the page by compare-and-swap: the child from its question to the next,
+ * the parent from it to STOPPED. One of them wins, so no question is answered twice and none is skipped.
  *
- * A child ends when its list does: its end of the socket is then closed, and the parent makes another one for
- * what was asked meanwhile. One that ends in the middle of its list has crashed; that question is lost.
+ * A child ends with its list and closes its end of the socket; the parent forks another one for the
+ * questions that were added meanwhile. A child that ends in the middle of its list has crashed, and the
+ * question it was at is lost.
  *
- * Refused: threads (a process with a thread in such a read cannot exit); one process for each question
- * (thousands of them); a process that is sent its questions (a system call for each on both sides, and a
- * second protocol to take them back); asking the loading process (it is not to know of devices).
+ * Refused: threads (a process with a thread in such a read cannot exit); a process for each question (there
+ * are thousands); a process that is sent its questions (a system call for each on both sides, and a second
+ * protocol to take them back); the loading process (it is not to know of devices).
  */
 #include "uevent/ask.h"
 
@@ -40,24 +42,24 @@
 #define STOPPED UINT32_MAX
 #define NONE UINT32_MAX
 
-/* The page. */
+/* The page that both processes see. */
 struct shared {
-	_Atomic uint32_t at; /* the question under way; the list's length: none is */
+	_Atomic uint32_t at; /* the question under way; the list's length: none; STOPPED */
 };
 
 struct ask_child {
-	int fd; /* -1: it has ended */
+	int fd; /* -1: the child has ended */
 	struct intern list;
 	struct shared *shared;
 	uint32_t seen;	   /* at, when the timer last looked */
 	uint32_t stuck;	   /* the question it cannot get past, or NONE */
 	uint64_t stuck_ms; /* since when */
 	bool given_up;
-	bool answered; /* what it was stuck at */
-	bool again;    /* that was asked again meanwhile */
+	bool answered; /* the question it was stuck at */
+	bool again;    /* that question was added again meanwhile */
 };
 
-/* What is sent: a datagram for each answer. */
+/* An answer on the wire: one datagram each. */
 struct message {
 	uint32_t question;
 	int32_t error;
@@ -75,8 +77,8 @@ struct task {
 	int sock;
 };
 
-/* False: nobody listens any more. */
-static bool tell(const struct task *t, struct message *m, ssize_t n)
+/* False: the parent has closed its end. */
+static bool send_answer(const struct task *t, struct message *m, ssize_t n)
 {
 	size_t size = HEAD + (n > 0 ? (size_t)n : 0);
 	ssize_t sent;
@@ -104,7 +106,7 @@ static int answer_all(void *userdata)
 		uint32_t at = i;
 
 		m.question = i;
-		if (n && !tell(t, &m, n))
+		if (n && !send_answer(t, &m, n))
 			break;
 		if (!atomic_compare_exchange_strong(&t->shared->at, &at, i + 1))
 			break;
@@ -158,7 +160,7 @@ int asker_fd(struct asker *a)
 	return r < 0 ? r : a->poller.epoll_fd;
 }
 
-/* The timer need only run while somebody is waited for. */
+/* The timer only runs while answers are expected. */
 static void set_timer(struct asker *a)
 {
 	poller_set_period(&a->poller, asker_busy(a) ? a->slow_ms * UINT64_C(1000) : 0);
@@ -173,7 +175,7 @@ static struct ask_child *working(const struct asker *a)
 
 bool asker_busy(const struct asker *a)
 {
-	if (a->waiting.n || a->n_lost_told < a->lost.n)
+	if (a->waiting.n || a->n_lost_reported < a->lost.n)
 		return true;
 	for (size_t i = 0; i < a->children.n; i++)
 		if (!a->children.items[i]->given_up)
@@ -181,8 +183,8 @@ bool asker_busy(const struct asker *a)
 	return false;
 }
 
-/* Who is stuck with it, or NULL. */
-static struct ask_child *stuck_with(const struct asker *a, const char *question)
+/* The child that is stuck at a question, or NULL. */
+static struct ask_child *stuck_at(const struct asker *a, const char *question)
 {
 	for (size_t i = 0; i < a->children.n; i++) {
 		struct ask_child *c = a->children.items[i];
@@ -197,7 +199,7 @@ static struct ask_child *stuck_with(const struct asker *a, const char *question)
 int asker_add(struct asker *a, const char *question)
 {
 	size_t n = strlen(question);
-	struct ask_child *c = stuck_with(a, question);
+	struct ask_child *c = stuck_at(a, question);
 	uint32_t id;
 
 	if (c) {
@@ -206,7 +208,7 @@ int asker_add(struct asker *a, const char *question)
 	}
 	c = working(a);
 	id = c ? intern_find(&c->list, question, n) : INTERN_NONE;
-	/* What is not yet begun will find things as they are now. */
+	/* A question that is not begun yet will see things as they are now. */
 	if (id != INTERN_NONE && id > atomic_load(&c->shared->at))
 		return 0;
 	return intern_add(&a->waiting, question, n) == INTERN_NONE ? -ENOMEM : 0;
@@ -241,14 +243,14 @@ static size_t n_stuck(const struct asker *a)
 	return n;
 }
 
-/* Nobody can be asked: each question has an error for its answer. */
+/* No child can be had: each question is answered with an error. */
 static void lose_waiting(struct asker *a, const char *why)
 {
-	log_lost(a->log, "%s and %u more: cannot be asked: %s", ask_name(intern_string(&a->waiting, 0)),
+	log_lost(a->log, "%s and %u more: cannot be probed: %s", ask_name(intern_string(&a->waiting, 0)),
 		 a->waiting.n - 1, why);
 	intern_free(&a->lost);
 	a->lost = a->waiting;
-	a->n_lost_told = 0;
+	a->n_lost_reported = 0;
 	a->waiting = (struct intern){};
 }
 
@@ -257,7 +259,7 @@ int asker_go(struct asker *a)
 	struct ask_child *c;
 	int r;
 
-	if (!a->waiting.n || working(a) || a->n_lost_told < a->lost.n)
+	if (!a->waiting.n || working(a) || a->n_lost_reported < a->lost.n)
 		return 0;
 	if (n_stuck(a) >= a->max_children) {
 		lose_waiting(a, "too many devices do not answer");
@@ -284,8 +286,8 @@ int asker_go(struct asker *a)
 	return 0;
 }
 
-/* Those of a child's list from a place on, in front of what is waiting; but none that somebody is stuck
- * with. */
+/* Puts a child's questions from a place on in front of those that wait, except those that a child is stuck
+ * at. */
 static int take_back(struct asker *a, const struct ask_child *c, uint32_t from)
 {
 	struct intern waiting = a->waiting;
@@ -301,7 +303,7 @@ static int take_back(struct asker *a, const struct ask_child *c, uint32_t from)
 }
 
 /* At each tick of the timer. */
-static int look_for_stuck(struct asker *a)
+static int check_progress(struct asker *a)
 {
 	struct ask_child *c = working(a);
 	uint32_t at = c ? atomic_load(&c->shared->at) : 0;
@@ -332,7 +334,7 @@ static int end_child(struct asker *a, struct ask_child *c, struct ask_answer *re
 	close(c->fd);
 	c->fd = -1;
 	if (lost) {
-		log_lost(a->log, "%s: the process that asked it has died", ask_name(question));
+		log_lost(a->log, "%s: the process that probed it has died", ask_name(question));
 		r = take_back(a, c, at + 1);
 	} else if (c->again) {
 		r = asker_add(a, question);
@@ -374,7 +376,7 @@ static bool give_up(struct asker *a, struct ask_child *c, struct ask_answer *ret
 		return false;
 	c->given_up = true;
 	*ret = (struct ask_answer){ .question = intern_string(&c->list, c->stuck), .error = -ETIMEDOUT };
-	log_lost(a->log, "%s: no answer for %u.%03u s, not waited for any longer", ask_name(ret->question),
+	log_lost(a->log, "%s: no answer for %u.%03u s, no longer waited for", ask_name(ret->question),
 		 a->give_up_ms / 1000, a->give_up_ms % 1000);
 	return true;
 }
@@ -392,32 +394,33 @@ static void sweep(struct asker *a)
 	a->children.n = n;
 }
 
-static int next_answer(struct asker *a, struct ask_answer *ret)
+static int find_answer(struct asker *a, struct ask_answer *ret)
 {
 	int r = 0;
 
-	if (a->n_lost_told < a->lost.n) {
-		*ret = (struct ask_answer){ .question = intern_string(&a->lost, a->n_lost_told++),
+	if (a->n_lost_reported < a->lost.n) {
+		*ret = (struct ask_answer){ .question = intern_string(&a->lost, a->n_lost_reported++),
 					    .error = -EIO };
 		return 1;
 	}
 	for (size_t i = 0; !r && i < a->children.n; i++)
 		r = receive(a, a->children.items[i], ret);
 	if (!r && a->poller.period_us && poller_drain(&a->poller))
-		r = look_for_stuck(a);
+		r = check_progress(a);
 	for (size_t i = 0; !r && i < a->children.n; i++)
 		r = give_up(a, a->children.items[i], ret);
 	return r;
 }
 
-int asker_next(struct asker *a, struct ask_answer *ret)
+/* Takes one answer without blocking: 1, 0 none is there, or -errno. It is valid until the next call. */
+static int take_one(struct asker *a, struct ask_answer *ret)
 {
 	int r;
 
 	if (!a->children.n && !asker_busy(a))
 		return 0;
 	sweep(a);
-	r = next_answer(a, ret);
+	r = find_answer(a, ret);
 	if (!r) {
 		sweep(a);
 		r = asker_go(a);
@@ -431,7 +434,7 @@ int asker_take(struct asker *a, int (*take)(void *userdata, const struct ask_ans
 	struct ask_answer answer;
 	int r;
 
-	while ((r = asker_next(a, &answer)) > 0) {
+	while ((r = take_one(a, &answer)) > 0) {
 		r = take(userdata, &answer);
 		if (r < 0)
 			return r;
@@ -445,7 +448,7 @@ int asker_wait(struct asker *a, int (*take)(void *userdata, const struct ask_ans
 	int r = asker_go(a);
 
 	while (!r && asker_busy(a)) {
-		r = asker_next(a, &answer);
+		r = take_one(a, &answer);
 		if (r > 0)
 			r = take(userdata, &answer);
 		else if (!r && asker_busy(a))

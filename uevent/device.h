@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What uevent/ hands on: which devices are there and which aliases they have. Data only. */
+/* The output of uevent/: which devices there are and which aliases they have. Data only. */
 #pragma once
 
 #include <stddef.h>
@@ -18,7 +18,7 @@ struct device_claim {
 };
 
 struct device_set {
-	struct intern devpaths; /* "/devices/pci0000:00/...", as DEVPATH= says it */
+	struct intern devpaths; /* "/devices/pci0000:00/...", as in DEVPATH= */
 	struct intern aliases;	/* each distinct alias once, as the kernel wrote it */
 	ARRAY(uint32_t) first;	/* by device: its first claim */
 	ARRAY(struct device_claim) claims;

@@ -33,18 +33,15 @@ static int refuse(const char **why, const char *reason)
 	return -EBADMSG;
 }
 
-/* The keys that are wanted, each looked at once. */
+/* The keys that coldplug uses. */
 static void take_variable(struct uevent *e, const char *p)
 {
 	const struct {
 		const char *key;
 		const char **place;
 	} keys[] = {
-		{ "ACTION=", &e->action },	   { "DEVPATH=", &e->devpath },
-		{ "SUBSYSTEM=", &e->subsystem },   { "MODALIAS=", &e->modalias },
-		{ "DEVNAME=", &e->devname },	   { "DEVTYPE=", &e->devtype },
-		{ "PARTNAME=", &e->partname },	   { "PARTUUID=", &e->partuuid },
-		{ "SYNTH_UUID=", &e->synth_uuid },
+		{ "ACTION=", &e->action },     { "DEVPATH=", &e->devpath }, { "SUBSYSTEM=", &e->subsystem },
+		{ "MODALIAS=", &e->modalias }, { "DEVNAME=", &e->devname }, { "SYNTH_UUID=", &e->synth_uuid },
 	};
 
 	if (!strncmp(p, "SEQNUM=", 7)) {
@@ -79,7 +76,7 @@ int uevent_parse(const char *text, size_t size, struct uevent *ret, const char *
 		return refuse(why, "no ACTION or DEVPATH");
 	if (strlen(e.action) != (size_t)(at - text) || strncmp(text, e.action, (size_t)(at - text)) != 0 ||
 	    strcmp(at + 1, e.devpath) != 0)
-		return refuse(why, "its header names something else than its variables");
+		return refuse(why, "its header and its variables disagree");
 	if (e.modalias && !is_text(e.modalias))
 		return refuse(why, "a MODALIAS that is not text");
 	*ret = e;

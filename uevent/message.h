@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the kernel can send is at most 2048 bytes of variables and a header with a path. */
+/* The kernel sends at most 2048 bytes of variables, and a header with a path. */
 #define UEVENT_MESSAGE_MAX 8192
 
 struct uevent {
@@ -16,9 +16,6 @@ struct uevent {
 	const char *subsystem;
 	const char *modalias; /* perhaps with a newline at its end */
 	const char *devname;  /* without "/dev/" */
-	const char *devtype;
-	const char *partname;
-	const char *partuuid;
 	const char *synth_uuid;
 	uint64_t seqnum;       /* 0 when it has none */
 	const char *variables; /* all of them, each NUL-terminated */

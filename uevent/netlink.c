@@ -139,7 +139,7 @@ static int make_uuid(char uuid[37])
 	unsigned char b[16];
 
 	if (getrandom(b, sizeof(b), GRND_NONBLOCK) != sizeof(b)) {
-		/* Early in a boot there is no randomness yet; that it is ours is all that matters. */
+		/* Early in a boot there may be no randomness yet; it only has to be unique. */
 		struct timespec ts;
 
 		clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -159,8 +159,8 @@ static int make_uuid(char uuid[37])
 
 int netlink_send_barrier(const struct rootfs *root, char uuid[37])
 {
-	/* A module's directory is no device: nobody's rules or drivers mind the event. Every kernel with
-	 * printk has this one. */
+	/* A module is no device, so no rule or driver reacts to the event. Every kernel with printk has this
+	 * directory. */
 	_cleanup_close_ int fd = rootfs_openat(root, "sys/module/printk/uevent", O_WRONLY);
 	char line[64];
 	int n;

@@ -11,7 +11,7 @@
 
 struct msghdr;
 
-/* The two calls that listening is made of, in one table: a test hands in its own. */
+/* The two calls that receiving events needs; a test passes its own. */
 struct netlink_ops {
 	/* A descriptor that polls readable when there is a message, or -errno. */
 	int (*open)(void *data, int rcvbuf);
@@ -24,29 +24,29 @@ struct netlink {
 	void *ops_data;
 	int fd;
 	uint64_t last_seqnum;
-	bool gap; /* a number was skipped: perhaps an event was lost, see "When is it done" in docs/ARCHITECTURE.md */
-	uint64_t ignored; /* messages not from the kernel, or broken */
+	bool gap;	  /* a number was skipped: an event may be lost, see libcoldplug/settle-state.c */
+	uint64_t ignored; /* messages that are not the kernel's, or malformed */
 	char buf[UEVENT_MESSAGE_MAX];
 };
 
 enum netlink_answer {
 	NETLINK_NOTHING = 0,
 	NETLINK_EVENT = 1,
-	NETLINK_LOST = 2, /* the kernel dropped messages, or one did not fit: look at /sys again */
+	NETLINK_LOST = 2, /* the kernel dropped messages, or one did not fit: walk /sys again */
 };
 
 /* Opens the socket with a receive buffer of rcvbuf bytes (SO_RCVBUFFORCE, or what is allowed); 0
- * leaves it as it is. *n is all zero but for ops. -errno: netlink is refused here (containers). */
+ * leaves it as it is. *n is all zero except for ops. -errno: netlink is not available (containers). */
 int netlink_open(struct netlink *n, int rcvbuf);
 void netlink_close(struct netlink *n);
 
 /* Takes one message without blocking: enum netlink_answer or -errno. *ret points into n->buf. What the
- * kernel has not sent (another process's unicast, another uid) is dropped without a word. */
+ * kernel has not sent (another process's unicast, another uid) is dropped silently. */
 int netlink_receive(struct netlink *n, struct uevent *ret);
 
 /*
  * A barrier: asks the kernel for a synthetic event of our own (Documentation/ABI/testing/sysfs-uevent,
  * 4.13). When it comes back, everything that was sent before has been received. uuid: 37 bytes, filled
- * in. 0; -ENOENT, -EACCES and such when it cannot be had.
+ * in. 0; -ENOENT, -EACCES and the like when the file cannot be written.
  */
 int netlink_send_barrier(const struct rootfs *root, char uuid[37]);

@@ -86,8 +86,8 @@ static int append_variable(struct udev_source *u, const char *key, const char *v
 	return append(u, key, strlen(key)) ?: append(u, "=", 1) ?: append(u, value, strlen(value) + 1);
 }
 
-/* One parser for both sources: what udev says is put into the kernel's form. */
-static int spell(struct udev_source *u, struct udev_device *d)
+/* Writes a device as the kernel's message would be, so that both sources have one parser. */
+static int write_message(struct udev_source *u, struct udev_device *d)
 {
 	const char *action = udev_device_get_action(d), *devpath = udev_device_get_devpath(d);
 	struct udev_list_entry *entry;
@@ -110,7 +110,8 @@ static int spell(struct udev_source *u, struct udev_device *d)
 	return r;
 }
 
-/* No device is also libudev's answer to a message that it drops (not root's, not udevd's): not the end. */
+/* libudev also returns no device for a message that it drops (not from root, not from udevd): that is not the
+ * end. */
 static bool has_more(const struct udev_source *u)
 {
 	struct pollfd pfd = { .fd = udev_source_fd(u), .events = POLLIN };
@@ -133,7 +134,7 @@ int udev_source_receive(struct udev_source *u, struct uevent *ret)
 			return NETLINK_NOTHING;
 		if (!d)
 			continue;
-		r = spell(u, d);
+		r = write_message(u, d);
 		udev_device_unref(d);
 		if (r == -ENOMEM)
 			return r;

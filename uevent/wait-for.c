@@ -31,7 +31,7 @@ static const struct {
 	{ "/dev/", WAIT_PATH },
 };
 
-/* udev writes what it does not like in a link's name as \xNN. In place. */
+/* udev escapes characters of a link's name as \xNN. Decodes in place. */
 static void decode_link(char *s)
 {
 	char *out = s;
@@ -69,7 +69,7 @@ static bool is_number(const char *text)
 	return major && major < 10 && minor && minor < 10 && !text[major + 1 + minor];
 }
 
-/* The kernel's "PARTUUID=.../PARTNROFF=N" (init/do_mounts.c): cuts it off. False: it is no number. */
+/* Cuts off the kernel's "/PARTNROFF=N" behind a PARTUUID (init/do_mounts.c). False: N is not a number. */
 static bool take_offset(struct wait_spec *spec)
 {
 	static const char word[] = "/PARTNROFF=";
@@ -96,7 +96,7 @@ static int fill_spec(struct wait_spec *spec, const char *text, const char *value
 		decode_link(spec->value);
 	if (spec->kind == WAIT_PARTUUID && !take_offset(spec))
 		return -EINVAL;
-	/* An empty label is that of all that have none. */
+	/* An empty label would match every device that has none. */
 	return *spec->value ? 0 : -EINVAL;
 }
 
@@ -146,7 +146,7 @@ static int set_found(struct wait_list *l, struct wait_spec *spec, const char *no
 	return spec->node && (spec->type || !*type) ? 0 : -ENOMEM;
 }
 
-/* The node is there: what is on it? */
+/* The node is there: now its contents are probed. */
 static int set_named(struct wait_list *l, struct wait_spec *spec, struct asker *disks, const char *node)
 {
 	char question[4096];
@@ -184,7 +184,7 @@ int wait_list_check_paths(struct wait_list *l, const struct rootfs *root, struct
 	return r;
 }
 
-/* Where a link of /sys leads, without the "../" in front. False: there is none. */
+/* The target of a link in /sys, without the leading "../". False: there is no link. */
 static bool read_link(const struct rootfs *root, const char *path, char target[PATH_MAX])
 {
 	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH | O_NOFOLLOW);
@@ -200,7 +200,7 @@ static bool read_link(const struct rootfs *root, const char *path, char target[P
 	return strchr(target, '/') != NULL;
 }
 
-/* sysfs writes '!' for the '/' of a node in a directory. */
+/* sysfs writes '!' for a '/' in a node's name. */
 static void exchange(char *s, char from, char to)
 {
 	for (; *s; s++)
@@ -228,7 +228,7 @@ static int check_number(struct wait_list *l, struct wait_spec *spec, const struc
 	return set_named_by_sysfs(l, spec, disks, strrchr(target, '/') + 1);
 }
 
-/* The number of a partition; 0: it is none. */
+/* The number of a partition; 0: not a partition. */
 static long partition_number(const struct rootfs *root, const char *device)
 {
 	_cleanup_file_ struct file_bytes file = {};
@@ -262,7 +262,7 @@ static bool find_partition(const struct rootfs *root, const char *disk, long num
 	return false;
 }
 
-/* The partition the base is so many in front of, on the same disk. */
+/* The partition that is offset partitions behind the base, on the same disk. */
 static int check_offset(struct wait_list *l, struct wait_spec *spec, const struct rootfs *root,
 			struct asker *disks)
 {
@@ -281,7 +281,7 @@ static int check_offset(struct wait_list *l, struct wait_spec *spec, const struc
 	return set_named_by_sysfs(l, spec, disks, name);
 }
 
-/* What is found by sysfs alone. */
+/* Looks for the devices that sysfs alone identifies. */
 static int check_names(struct wait_list *l, const struct rootfs *root, struct asker *disks)
 {
 	int r = 0;
@@ -315,7 +315,7 @@ static bool is_meant(const struct wait_spec *spec, const struct blockdev *dev)
 	}
 }
 
-/* Whether something is meant that only the disks know. Also when it is found: a second disk of that name
+/* Whether disks have to be probed to identify one. Also when it was found: a second disk with that name
  * is worth a warning. */
 static bool needs_probe(const struct wait_list *l)
 {
@@ -325,7 +325,7 @@ static bool needs_probe(const struct wait_list *l)
 	return false;
 }
 
-/* A drive without a medium says so only after seconds of trying; sysfs knows it at once. */
+/* Opening a drive without a medium takes seconds to fail; sysfs shows it at once. */
 static bool is_empty(const struct rootfs *root, const char *name)
 {
 	_cleanup_file_ struct file_bytes file = {};
@@ -354,7 +354,7 @@ ssize_t wait_list_answer(const struct rootfs *root, const char *question, char *
 	return sizeof(dev);
 }
 
-/* What spans several devices has one UUID on all of them. */
+/* File systems and volumes that span several devices have the same UUID on each. */
 static bool spans_devices(const char *type)
 {
 	static const char *const types[] = { "btrfs", "LVM2_member", "linux_raid_member", "zfs_member",
@@ -383,7 +383,7 @@ static bool is_holder(const struct rootfs *root, const char *name, const char *h
 	return fd >= 0;
 }
 
-/* Both are parts of one: of a map of device mapper, of an array. */
+/* Both are parts of the same device mapper map, or of the same array. */
 static bool share_holder(const struct rootfs *root, const char *a, const char *b)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -399,7 +399,7 @@ static bool share_holder(const struct rootfs *root, const char *a, const char *b
 	return false;
 }
 
-/* What the disk itself says it is, SCSI's or NVMe's name for the whole world. False: it does not say. */
+/* The world-wide identifier of a SCSI or NVMe disk. False: it has none. */
 static bool read_wwid(const struct rootfs *root, const char *disk, struct file_bytes *wwid)
 {
 	static const char *const places[] = { "wwid", "device/wwid" };
@@ -416,7 +416,7 @@ static bool read_wwid(const struct rootfs *root, const char *disk, struct file_b
 	return false;
 }
 
-/* The disk of a device, and the number of the partition on it that it is (0: all of it). */
+/* The disk of a device, and the partition's number on it (0: the whole disk). */
 static bool find_disk(const struct rootfs *root, const char *name, char disk[PATH_MAX], long *number)
 {
 	char path[300];
@@ -430,7 +430,7 @@ static bool find_disk(const struct rootfs *root, const char *name, char disk[PAT
 	return true;
 }
 
-/* Two paths to one disk. */
+/* Whether both are paths to the same disk. */
 static bool have_one_wwid(const struct rootfs *root, const char *a, const char *b)
 {
 	_cleanup_file_ struct file_bytes ours = {}, theirs = {};
@@ -452,11 +452,11 @@ static bool are_same(const struct rootfs *root, const char *node, const char *ot
 		have_one_wwid(root, a, b);
 }
 
-/* A copied disk has its original's UUID: then it is chance which of them is found. */
+/* A copied disk has its original's UUID, and it is chance which of them is found. */
 static void warn_of_twin(struct wait_spec *spec, struct log *log, const char *node)
 {
 	if (!spec->twin_told && !spec->offset)
-		log_warning(log, "%s is on more than one device: %s is taken, %s is not", spec->text,
+		log_warning(log, "%s is on more than one device: %s is used, %s is not", spec->text,
 			    spec->node, node);
 	spec->twin_told = true;
 }
@@ -474,7 +474,7 @@ static int take_for_spec(struct wait_list *l, struct wait_spec *spec, const stru
 		if (strcmp(spec->named, node) != 0)
 			return 0;
 		free(steal_ptr(spec->named));
-		/* Gone again. */
+		/* It has gone again. */
 		return error == -ENOENT ? 0 : set_found(l, spec, node, dev->type);
 	}
 	if (error || !is_meant(spec, dev))
@@ -494,8 +494,8 @@ int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct
 	int r = 0;
 
 	if (answer->error)
-		/* No medium, gone again, or a root without device nodes. */
-		log_debug(log, "%s: cannot be looked at: %s", node, strerror(-answer->error));
+		/* There is no medium, it has gone again, or the root has no device nodes. */
+		log_debug(log, "%s: cannot be probed: %s", node, strerror(-answer->error));
 	else if (answer->size == sizeof(dev))
 		memcpy(&dev, answer->data, sizeof(dev));
 	for (size_t i = 0; !r && i < l->specs.n; i++)

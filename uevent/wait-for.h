@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Waiting for a device: what is meant, and whether it is there. What is on a disk is asked (uevent/ask.h):
- * it may not answer. */
+/* Waiting for a device: which one is meant, and whether it is there. Disks are probed by an asker
+ * (uevent/ask.h), because they may not answer. */
 #pragma once
 
 #include <stdbool.h>
@@ -23,25 +23,26 @@ struct wait_spec {
 	enum wait_kind kind;
 	char *text;	/* as given */
 	char *value;	/* the path, the numbers, the UUID, the label */
-	long offset;	/* WAIT_PARTUUID: the partition so many behind that one */
-	char *base;	/* with an offset: the name of that one, once it is known */
-	char *named;	/* the node, while it is asked what is on it */
+	long offset;	/* WAIT_PARTUUID: the partition so many behind the one named */
+	char *base;	/* with an offset: the name of the one named, once it is known */
+	char *named;	/* the node, while its contents are probed */
 	char *node;	/* "/dev/..." once it is there */
 	char *type;	/* of its file system; NULL: not known */
-	bool put_off;	/* its user's: the type is not made use of yet */
-	bool twin_told; /* that another device has the same name */
+	bool put_off;	/* for the caller: the type has not been used yet */
+	bool twin_told; /* it was logged that another device has the same name */
 };
 
 struct wait_list {
 	ARRAY(struct wait_spec) specs;
 	size_t n_found;
-	bool types;	  /* a path or a number is there only when it is known what is on it */
-	bool one_will_do; /* nobody is told of a second device of the same name */
+	bool types;	  /* a path or a number only counts as there when its contents are known */
+	bool one_will_do; /* a second device of the same name is not logged */
 };
 
-/* "/dev/...", "MAJOR:MINOR", "UUID=", "LABEL=", "PARTUUID=", also with "/PARTNROFF=N" behind, "PARTLABEL=", or
- * the link udev would make, "/dev/disk/by-{uuid,label,partuuid,partlabel}/...". 0; 1: a path that only udev
- * makes (by-id, by-path); -EINVAL: none of these; -EOPNOTSUPP: needs libblkid, which is not built in; -ENOMEM. */
+/* "/dev/...", "MAJOR:MINOR", "UUID=", "LABEL=", "PARTUUID=", also with "/PARTNROFF=N" behind,
+ * "PARTLABEL=", or the link udev would make, "/dev/disk/by-{uuid,label,partuuid,partlabel}/...". 0; 1: a
+ * path that only udev makes (by-id, by-path); -EINVAL: none of these; -EOPNOTSUPP: needs libblkid, which
+ * is not built in; -ENOMEM. */
 int wait_list_add(struct wait_list *l, const char *text);
 
 static inline bool wait_list_pending(const struct wait_list *l)
@@ -49,10 +50,10 @@ static inline bool wait_list_pending(const struct wait_list *l)
 	return l->n_found < l->specs.n;
 }
 
-/* Whether a path is among what is missing: it may appear without an event. */
+/* Whether a missing device is given by its path: that may appear without an event. */
 bool wait_list_needs_polling(const struct wait_list *l);
 
-/* Answers what the others ask: an ask_fn, which may block. */
+/* An ask_fn: looks at a disk, and may block. */
 ssize_t wait_list_answer(const struct rootfs *root, const char *question, char *buf, size_t size);
 
 /* A block device has come or changed; name as in DEVNAME. 0 or -ENOMEM, as the next three. */
@@ -62,12 +63,12 @@ int wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct
 int wait_list_check_paths(struct wait_list *l, const struct rootfs *root, struct asker *disks);
 /* Looks at all block devices there are. */
 int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct asker *disks);
-/* Takes what a disk has answered. */
+/* Takes an answer of the asker. */
 int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct asker *disks,
 			  struct log *log, const struct ask_answer *answer);
 
-/* Whether one is there, and it is asked what is on it. */
+/* Whether a device is there, but its contents are still being probed. */
 bool wait_list_is_asking(const struct wait_list *l);
-/* Those that are there but have not answered are found all the same, of no known type. */
+/* Devices that are there but have not answered count as found, of unknown type. */
 void wait_list_take_named(struct wait_list *l);
 void wait_list_free(struct wait_list *l);

@@ -2,17 +2,17 @@
 /*
  * A descent of all of /sys/devices: every device lives there, so it is complete by construction.
  *
- * A device is a directory with a "uevent" file. Its aliases stand in "modalias" (one a line: an ACPI
- * device can have two) or, where there is no such file, in MODALIAS= of "uevent" (CPUs, MMC cards); and
- * "modalias" can stand alone (/sys/devices/system/cpu). Only one of the two is read, and which is known
- * from the directory's listing, so no file is opened in vain.
+ * A device is a directory with a "uevent" file. Its aliases stand in "modalias" (one a line: an ACPI device
+ * can have two) or, where there is no such file, in MODALIAS= of "uevent" (CPUs, MMC cards); and "modalias"
+ * can stand alone (/sys/devices/system/cpu). Only one of the two is read, and which is known from the
+ * directory's listing, so no file is opened for nothing.
  *
  * Reading "modalias" takes no lock in the kernel, reading "uevent" does and may not return (uevent/ask.c).
- * So the walk reads only the first. Where the second is wanted it hands out a question, which walk_answer()
- * answers wherever blocking hurts nobody, and walk_take_answer() makes claims of what comes back.
+ * So the walk only reads the first. Where the second is needed it hands out a question. walk_answer()
+ * answers it in a process that may block, and walk_take_answer() finds the aliases in the answer.
  *
- * What is skipped is only "power": the attribute group that the power management core puts under every
- * device (drivers/base/power/sysfs.c), so no device can have that name.
+ * Only "power" is skipped: the attribute group that the power management core puts under every device
+ * (drivers/base/power/sysfs.c), so no device can have that name.
  *
  * Refused: listing /sys/bus/.../devices and /sys/class (fewer directories, but a device on neither is
  * missed, and each link must be resolved to name the device); several threads (see tests/bench/walk.c).
@@ -33,7 +33,7 @@
 #include "base/limits.h"
 #include "uevent/devicetree.h"
 
-/* Who is told. */
+/* Where the results go. */
 struct sink {
 	int (*found)(void *userdata, const char *devpath, const char *alias);
 	int (*ask)(void *userdata, const char *question);
@@ -50,7 +50,7 @@ struct walker {
 	char attribute[LIMIT_ATTRIBUTE];
 };
 
-/* What a directory's listing says of it. */
+/* What a directory's listing shows. */
 struct listing {
 	bool modalias, uevent;
 	size_t names; /* where its subdirectories begin on the stack */
@@ -79,7 +79,7 @@ static int push_name(struct walker *w, const char *name)
 	return array_append(&w->names, name, strlen(name) + 1);
 }
 
-/* A device has dozens of files, and few begin like these. */
+/* A device has dozens of files, and few of them begin with the same letter as these. */
 static inline bool is_called(const char *name, const char *what)
 {
 	return *name == *what && !strcmp(name, what);
@@ -124,7 +124,8 @@ static int add_alias(const struct sink *sink, const char *devpath, const char *t
 	if (!len)
 		return 0;
 	if (len > LIMIT_ALIAS) {
-		log_warning(sink->log, "/sys%s: alias of %zu bytes is cut at %u", devpath, len, LIMIT_ALIAS);
+		log_warning(sink->log, "/sys%s: alias of %zu bytes is truncated to %u", devpath, len,
+			    LIMIT_ALIAS);
 		len = LIMIT_ALIAS;
 	}
 	memcpy(alias, text, len);
@@ -176,19 +177,19 @@ static int add_modalias_lines(struct walker *w)
 	return r;
 }
 
-/* Text of a file, without the newline at its end; its length or -errno, -EBADMSG when it is none. */
+/* The length of a file's text, or -errno; -EBADMSG when it is not text. */
 static ssize_t check_text(const char *text, ssize_t n)
 {
 	return n > 0 && memchr(text, '\0', (size_t)n) ? -EBADMSG : n;
 }
 
-/* The device has vanished meanwhile: there is nothing to say of it. */
+/* The device has vanished meanwhile, which is not worth a message. */
 static bool is_gone(int error)
 {
 	return error == -ENOENT || error == -ENODEV || error == -ENXIO || error == -EISDIR || error == -ELOOP;
 }
 
-static void tell_unreadable(struct log *log, const char *path, int error)
+static void log_unreadable(struct log *log, const char *path, int error)
 {
 	if (error == -EBADMSG)
 		log_lost(log, "%s: not text, ignored", path);
@@ -207,7 +208,7 @@ static int read_modalias(struct walker *w, int fd)
 		return add_modalias_lines(w);
 	snprintf(path, sizeof(path), "/sys%s/modalias", w->path);
 	if (!is_gone((int)n))
-		tell_unreadable(w->sink.log, path, (int)n);
+		log_unreadable(w->sink.log, path, (int)n);
 	return 0;
 }
 
@@ -215,7 +216,7 @@ static int ask_uevent(struct walker *w, unsigned int wanted)
 {
 	char question[sizeof(w->path) + 16];
 
-	/* Most directories have one, so this is not left to snprintf(). */
+	/* Nearly every directory has one, and snprintf() is slow. */
 	question[0] = (char)('0' + wanted);
 	memcpy(question + 1, "/sys", 4);
 	memcpy(question + 5, w->path, w->path_len);
@@ -305,8 +306,8 @@ static unsigned int wanted_of(const char *question)
 	return (unsigned int)(question[0] - '0');
 }
 
-/* Without O_NONBLOCK, unlike read_attribute(): whoever is here may wait. */
-static ssize_t read_slowly(const struct rootfs *root, const char *path, char *buf, size_t size)
+/* Without O_NONBLOCK, unlike read_attribute(). */
+static ssize_t read_blocking(const struct rootfs *root, const char *path, char *buf, size_t size)
 {
 	_cleanup_close_ int fd = rootfs_openat(root, path, O_RDONLY | O_NOFOLLOW);
 	ssize_t n;
@@ -320,7 +321,7 @@ static ssize_t read_slowly(const struct rootfs *root, const char *path, char *bu
 ssize_t walk_answer(const struct rootfs *root, const char *question, char *buf, size_t size)
 {
 	unsigned int wanted = wanted_of(question);
-	ssize_t n = read_slowly(root, question + 1, buf, size);
+	ssize_t n = read_blocking(root, question + 1, buf, size);
 	size_t len;
 
 	if (n < 0)
@@ -349,11 +350,11 @@ int walk_take_answer(const char *question, int error, const char *text, struct l
 	struct sink sink = { .found = found, .userdata = userdata, .log = log };
 	char devpath[4096];
 
-	/* Who did not answer, or died of it, has been named by the asker. */
+	/* The asker has logged these. */
 	if (error == -ETIMEDOUT || error == -EIO)
 		return 0;
 	if (error)
-		tell_unreadable(log, question + 1, error);
+		log_unreadable(log, question + 1, error);
 	if (error || walk_devpath(question, devpath, sizeof(devpath)) < 0)
 		return 0;
 	return add_uevent_aliases(&sink, devpath, text, wanted_of(question));

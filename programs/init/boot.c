@@ -37,7 +37,7 @@ struct boot {
 	char node[256], type[32];
 	char resume_node[256], resume_type[32];
 	uint64_t deadline;
-	bool mounted_by_us;
+	dev_t mounted; /* what PID 1 has mounted at NEW_ROOT; 0: nothing */
 };
 
 /* ---- the engine ---- */
@@ -292,6 +292,7 @@ static void run_scripts(struct boot *b)
 static int mount_it(struct boot *b)
 {
 	const char *why = "it is missing from the kernel command line";
+	struct stat st;
 	int r;
 
 	if (b->state.root_mounted) {
@@ -307,7 +308,8 @@ static int mount_it(struct boot *b)
 		return -ENODEV;
 	}
 	r = mount_root(b->o, b->node, b->type[0] ? b->type : NULL);
-	b->mounted_by_us = !r;
+	if (!r && !stat(NEW_ROOT, &st))
+		b->mounted = st.st_dev;
 	return r;
 }
 
@@ -431,13 +433,16 @@ static void boot_once(struct boot *b)
 	}
 }
 
-/* For the next try: what was found may be gone. */
+/* For the next try: what was found may be gone. What somebody has mounted in the rescue shell
+ * stays. */
 static void forget(struct boot *b)
 {
+	struct stat st;
+
 	engine_stop(&b->engine);
-	if (b->mounted_by_us)
+	if (b->mounted && !stat(NEW_ROOT, &st) && st.st_dev == b->mounted)
 		umount2(NEW_ROOT, MNT_DETACH);
-	b->mounted_by_us = false;
+	b->mounted = 0;
 	b->node[0] = b->type[0] = b->resume_node[0] = b->resume_type[0] = '\0';
 }
 

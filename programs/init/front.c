@@ -201,6 +201,19 @@ static bool has_left(struct server *s)
 	return true;
 }
 
+/* False: PID 1 has closed its end, and nothing is left to be read. When it did so with messages
+ * unread, which is usual once it has asked to LEAVE, the first recv(2) fails and the request comes
+ * after that. */
+static bool receive_request(int fd, char *request)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, request, 1, 0);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	return n == 1;
+}
+
 /* False: PID 1 has closed its end. */
 static bool wait_for_something(struct server *s, int timeout)
 {
@@ -217,7 +230,7 @@ static bool wait_for_something(struct server *s, int timeout)
 		return false;
 	if (!fds[0].revents)
 		return true;
-	if (recv(s->fd, &request, 1, 0) != 1)
+	if (!receive_request(s->fd, &request))
 		return false;
 	answer_request(s, request);
 	return true;
@@ -353,7 +366,7 @@ static void empty_when_told(int fd, void *userdata)
 	int initramfs;
 	char request;
 
-	if (recv(fd, &request, 1, 0) != 1 || request != ENGINE_LEAVE)
+	if (!receive_request(fd, &request) || request != ENGINE_LEAVE)
 		return;
 	initramfs = initramfs_open();
 	poll(NULL, 0, LEAVE_MS);

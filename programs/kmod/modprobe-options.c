@@ -11,7 +11,7 @@
 
 #include <coldplug.h>
 
-#include "programs/kmod/tell.h"
+#include "programs/kmod/log.h"
 
 #define ALL_FORCE \
 	(1u << COLDPLUG_FORCE_MODVERSION | 1u << COLDPLUG_FORCE_VERMAGIC | 1u << COLDPLUG_FORCE_REMOVE)
@@ -125,7 +125,7 @@ static int set_wait(struct modprobe *m, const char *text)
 	unsigned long n = strtoul(text, &end, 0);
 
 	if (!*text || *end) {
-		tell(LOG_ERR, "unexpected wait value '%s'.", text);
+		kmod_log(LOG_ERR, "unexpected wait value '%s'.", text);
 		return -EINVAL;
 	}
 	m->wait_ms = n > UINT_MAX ? UINT_MAX : (unsigned int)n;
@@ -225,7 +225,7 @@ static int take_option(struct modprobe *m, int option, const char *word)
 	case '?':
 		return 2; /* getopt_long() has printed a message */
 	default:
-		tell(LOG_ERR, "%s: coldplug does not support this option of kmod's modprobe.", word);
+		kmod_log(LOG_ERR, "%s: coldplug does not support this option of kmod's modprobe.", word);
 		return 2;
 	}
 }
@@ -283,7 +283,7 @@ int modprobe_options(struct modprobe *m, int argc, char **argv)
 	m->verbosity = LOG_WARNING;
 	argc = join_environment(m, argc, argv);
 	if (argc < 0) {
-		tell(LOG_ERR, "out of memory");
+		kmod_log(LOG_ERR, "out of memory");
 		return 2;
 	}
 	for (at = 1; !r && (option = getopt_long(argc, m->words, short_options, long_options, NULL)) != -1;

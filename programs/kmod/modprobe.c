@@ -13,29 +13,29 @@
 
 #include "programs/descriptors.h"
 #include "programs/applets.h"
-#include "programs/kmod/tell.h"
+#include "programs/kmod/log.h"
 
 /* The state of one call of modprobe. */
 struct run {
 	const struct modprobe *m;
 	struct coldplug *c;
-	bool told; /* a message has said why the current name failed */
+	bool reported; /* a message has said why the current name failed */
 };
 
 /* Prints an error that ends the program, unless -a was given or the message is suppressed. Returns whether to stop. */
-static int tell_fatal(const struct run *run, const char *fmt, const char *name)
+static int log_fatal(const struct run *run, const char *fmt, const char *name)
 {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	bool told = tell(run->m->all ? LOG_WARNING : LOG_CRIT, fmt, name);
+	bool reported = kmod_log(run->m->all ? LOG_WARNING : LOG_CRIT, fmt, name);
 #pragma GCC diagnostic pop
 
-	return told && !run->m->all;
+	return reported && !run->m->all;
 }
 
 static void take_message(void *userdata, int level, const char *message)
 {
-	tell(level, "%s", message);
+	kmod_log(level, "%s", message);
 }
 
 static void show_act(const struct modprobe *m, const struct coldplug_act *a)
@@ -68,26 +68,26 @@ static void show_act(const struct modprobe *m, const struct coldplug_act *a)
 	fflush(stdout);
 }
 
-static void tell_not_inserted(const struct coldplug_act *a)
+static void log_not_inserted(const struct coldplug_act *a)
 {
 	if (a->kind == COLDPLUG_ACT_THERE)
-		tell(LOG_ERR, "could not insert '%s': Module already in kernel", a->module);
+		kmod_log(LOG_ERR, "could not insert '%s': Module already in kernel", a->module);
 	else if (a->error == ENOENT)
-		tell(LOG_ERR,
-		     "could not insert '%s': Unknown symbol in module, or unknown parameter (see dmesg)",
-		     a->module);
+		kmod_log(LOG_ERR,
+			 "could not insert '%s': Unknown symbol in module, or unknown parameter (see dmesg)",
+			 a->module);
 	else
-		tell(LOG_ERR, "could not insert '%s': %s", a->module, strerror(a->error));
+		kmod_log(LOG_ERR, "could not insert '%s': %s", a->module, strerror(a->error));
 	if (a->message)
-		tell(LOG_NOTICE, "%s", a->message);
+		kmod_log(LOG_NOTICE, "%s", a->message);
 }
 
-static int tell_command_failed(const struct run *run, const struct coldplug_act *a)
+static int log_command_failed(const struct run *run, const struct coldplug_act *a)
 {
 	if (run->m->remove)
-		return tell_fatal(run, "Error running remove command for %s", a->module);
-	tell(LOG_ERR, "Error running install command '%s' for module %s: retcode %d", a->command, a->module,
-	     a->error);
+		return log_fatal(run, "Error running remove command for %s", a->module);
+	kmod_log(LOG_ERR, "Error running install command '%s' for module %s: retcode %d", a->command,
+		 a->module, a->error);
 	return 0;
 }
 
@@ -99,57 +99,58 @@ static int take_act(void *userdata, const struct coldplug_act *a)
 		show_act(run->m, a);
 		return 0;
 	}
-	run->told = true;
+	run->reported = true;
 	switch (a->kind) {
 	case COLDPLUG_ACT_COMMAND_FAILED:
-		return tell_command_failed(run, a);
+		return log_command_failed(run, a);
 	case COLDPLUG_ACT_NOT_THERE:
-		return tell_fatal(run, "Module %s is not in kernel.", a->module);
+		return log_fatal(run, "Module %s is not in kernel.", a->module);
 	case COLDPLUG_ACT_NOT_REMOVABLE:
-		return tell_fatal(run, "Module %s is builtin.", a->module);
+		return log_fatal(run, "Module %s is builtin.", a->module);
 	case COLDPLUG_ACT_IN_USE:
-		return tell_fatal(run, "Module %s is in use.", a->module);
+		return log_fatal(run, "Module %s is in use.", a->module);
 	case COLDPLUG_ACT_NO_FILE:
-		tell(LOG_ERR, "could not find module by name='%s'", a->module);
+		kmod_log(LOG_ERR, "could not find module by name='%s'", a->module);
 		break;
 	case COLDPLUG_ACT_KEPT:
-		tell(LOG_ERR, "could not remove '%s': %s", a->module, strerror(a->error));
+		kmod_log(LOG_ERR, "could not remove '%s': %s", a->module, strerror(a->error));
 		break;
 	default:
-		tell_not_inserted(a);
+		log_not_inserted(a);
 		break;
 	}
 	return 0;
 }
 
-static void tell_not_found(const struct run *run, const char *name)
+static void log_not_found(const struct run *run, const char *name)
 {
 	int level = run->m->all ? LOG_WARNING : LOG_CRIT;
 
 	if (run->m->remove)
-		tell(level, "Module %s not found.", name);
+		kmod_log(level, "Module %s not found.", name);
 	else if (name[0] == '/' || !strncmp(name, "./", 2))
-		tell(level, "Failed to get module from path %s: %s", name,
-		     strerror(access(name, F_OK) < 0 ? errno : ENOENT));
+		kmod_log(level, "Failed to get module from path %s: %s", name,
+			 strerror(access(name, F_OK) < 0 ? errno : ENOENT));
 	else
-		tell(level, "Module %s not found in directory %s", name, coldplug_module_directory(run->c));
+		kmod_log(level, "Module %s not found in directory %s", name,
+			 coldplug_module_directory(run->c));
 }
 
 static int one_name(struct run *run, const char *name, const char *params)
 {
 	int r;
 
-	run->told = false;
+	run->reported = false;
 	if (run->m->remove)
 		r = coldplug_remove(run->c, name, run->m->wait_ms);
 	else if (run->m->match_only)
 		r = coldplug_match(run->c, name);
 	else
 		r = coldplug_insert(run->c, name, params);
-	if (r == -ENOENT && !run->told)
-		tell_not_found(run, name);
+	if (r == -ENOENT && !run->reported)
+		log_not_found(run, name);
 	else if (r == -ENOMEM) /* the library has logged every other error */
-		tell(LOG_ERR, "%s: %s", name, strerror(-r));
+		kmod_log(LOG_ERR, "%s: %s", name, strerror(-r));
 	return r;
 }
 
@@ -183,7 +184,7 @@ static int show_config(struct run *run)
 	int r = coldplug_config_text(run->c, &text);
 
 	if (r < 0) {
-		tell(LOG_ERR, "%s", strerror(-r));
+		kmod_log(LOG_ERR, "%s", strerror(-r));
 		return r;
 	}
 	fputs(text, stdout);
@@ -218,12 +219,12 @@ static int setup(struct run *run)
 	if (!r)
 		r = set_config_paths(run->c, m->config_paths);
 	if (r < 0) {
-		tell(LOG_ERR, "%s", strerror(-r));
+		kmod_log(LOG_ERR, "%s", strerror(-r));
 		return r;
 	}
 	r = m->release ? coldplug_set_release(run->c, m->release) : 0;
 	if (r < 0)
-		tell(LOG_ERR, "'%s' is not a kernel release", m->release);
+		kmod_log(LOG_ERR, "'%s' is not a kernel release", m->release);
 	coldplug_set_log(run->c, take_message, NULL, m->verbosity);
 	coldplug_set_act(run->c, take_act, run);
 	return r;
@@ -244,11 +245,11 @@ static int run_modprobe(const struct modprobe *m)
 	int r;
 
 	if (!m->n_args && !m->show_config) {
-		tell(LOG_ERR, "missing parameters. See -h.");
+		kmod_log(LOG_ERR, "missing parameters. See -h.");
 		return 1;
 	}
 	r = setup(&run);
-	tell_level(m->verbosity);
+	kmod_log_level(m->verbosity);
 	if (!r)
 		r = do_what_is_asked(&run);
 	coldplug_free(run.c);
@@ -264,7 +265,7 @@ int modprobe_main(int argc, char **argv)
 	if (r) {
 		r--;
 	} else {
-		tell_open(m.to_syslog || !had_stderr);
+		kmod_log_open(m.to_syslog || !had_stderr);
 		r = run_modprobe(&m);
 	}
 	if (fflush(stdout) == EOF)

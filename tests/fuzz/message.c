@@ -26,7 +26,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_inside(e.subsystem, data, size);
 	check_inside(e.modalias, data, size);
 	check_inside(e.devname, data, size);
-	check_inside(e.partuuid, data, size);
 	check_inside(e.synth_uuid, data, size);
 	MUST(e.action && e.devpath);
 	check_inside(uevent_find(&e, "MODALIAS"), data, size);

@@ -111,7 +111,7 @@ static void start(struct fake_machine *m)
 	assert_int_equal(coldplug_finish(m->c), 0);
 }
 
-/* Lets it do what it does for so long, or until a module is there. */
+/* Gives coldplug its turns for so long, or until a module is there. */
 static bool is_loaded_within(struct fake_machine *m, int module, unsigned int ms)
 {
 	uint64_t end = clock_now_us() + ms * UINT64_C(1000);
@@ -151,7 +151,7 @@ static void what_failed_is_tried_again_while_another_load_hangs(void **state)
 	machine_free(m);
 }
 
-static void a_hangup_is_heeded_while_a_load_hangs(void **state)
+static void a_hangup_takes_effect_while_a_load_hangs(void **state)
 {
 	struct fake_machine *m = machine_new();
 
@@ -242,7 +242,7 @@ static void a_new_line_of_configuration_counts_too(void **state)
 	struct fake_machine *m = machine_new();
 
 	start(m);
-	/* After a burst it is ready for the next one, and must not stay with what it has read for it. */
+	/* After a burst it has read the files for the next one, and must not rely on that. */
 	plug(m, 1, "card");
 	assert_true(is_loaded_within(m, CARD, 20000));
 	assert_false(is_loaded_within(m, OTHER, 400));
@@ -314,7 +314,7 @@ static void without_events_it_walks(void **state)
 	for (int i = 0; i < 3; i++)
 		a_walk_is_due(m);
 	assert_false(is_loaded_within(m, BROKEN, 300));
-	/* It goes, which two walks see, and comes again. */
+	/* The device goes, which takes two walks, and comes again. */
 	assert_int_equal(unlink(tree_path(&m->t, "sys/devices/dev2/modalias")), 0);
 	a_walk_is_due(m);
 	a_walk_is_due(m);
@@ -324,7 +324,7 @@ static void without_events_it_walks(void **state)
 	machine_free(m);
 }
 
-static ssize_t hear_nothing(void *data, int fd, struct msghdr *msg)
+static ssize_t receive_nothing(void *data, int fd, struct msghdr *msg)
 {
 	struct world *w = data;
 
@@ -335,14 +335,14 @@ static ssize_t hear_nothing(void *data, int fd, struct msghdr *msg)
 	return -EAGAIN;
 }
 
-static const struct netlink_ops deaf_netlink = { .open = socket_open, .receive = hear_nothing };
+static const struct netlink_ops silent_netlink = { .open = socket_open, .receive = receive_nothing };
 
-/* As in a network namespace that gets none. */
-static void who_does_not_hear_its_own_barrier_walks(void **state)
+/* As in a network namespace that receives no events. */
+static void without_its_own_barrier_it_walks(void **state)
 {
 	struct fake_machine *m = machine_new();
 
-	m->c->listener.netlink.ops = &deaf_netlink;
+	m->c->listener.netlink.ops = &silent_netlink;
 	start(m);
 	assert_non_null(strstr(m->messages, "its event does not come back"));
 	put_device(m, 1, "card");
@@ -366,14 +366,14 @@ static void a_sys_that_is_mounted_later_is_walked(void **state)
 
 /* ---- a storm ---- */
 
-/* Each second look says that something was lost; the card's event is among what is lost last, after the last walk. */
+/* Every second read reports a loss. The card's event is lost last, after the last walk. */
 static ssize_t lose_all(void *data, int fd, struct msghdr *msg)
 {
 	struct fake_machine *m = data;
 	static unsigned int n_looks;
 
 	if (++n_looks % 2)
-		return hear_nothing(m->w, fd, msg);
+		return receive_nothing(m->w, fd, msg);
 	if (m->c->settle.phase >= SETTLE_CONFIRMED && m->c->settle.source == SETTLE_OVERRUN)
 		put_device(m, 1, "card");
 	return -ENOBUFS;
@@ -388,7 +388,7 @@ static int open_of_machine(void *data, int rcvbuf)
 
 static const struct netlink_ops lossy_netlink = { .open = open_of_machine, .receive = lose_all };
 
-static void who_becomes_ready_in_a_storm_makes_up_for_it(void **state)
+static void what_a_storm_hid_is_found_when_monitoring_begins(void **state)
 {
 	struct fake_machine *m = machine_new();
 
@@ -397,7 +397,7 @@ static void who_becomes_ready_in_a_storm_makes_up_for_it(void **state)
 	start(m);
 	assert_non_null(strstr(m->messages, "lost again and again"));
 	assert_false(m->w->loaded[CARD]);
-	m->c->listener.netlink.ops = &deaf_netlink;
+	m->c->listener.netlink.ops = &silent_netlink;
 	m->c->listener.netlink.ops_data = m->w;
 	assert_true(is_loaded_within(m, CARD, 20000));
 	machine_free(m);
@@ -407,7 +407,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_failed_is_tried_again_while_another_load_hangs),
-		cmocka_unit_test(a_hangup_is_heeded_while_a_load_hangs),
+		cmocka_unit_test(a_hangup_takes_effect_while_a_load_hangs),
 		cmocka_unit_test(lost_events_are_made_up_for_while_a_load_hangs),
 		cmocka_unit_test(what_waits_for_a_load_that_hangs_comes_when_it_returns),
 		cmocka_unit_test(readiness_has_a_limit_and_all_goes_on_after_it),
@@ -416,9 +416,9 @@ int main(void)
 		cmocka_unit_test(a_directory_of_modules_that_comes_late_counts),
 		cmocka_unit_test(a_hangup_reads_modules_load_d_too),
 		cmocka_unit_test(without_events_it_walks),
-		cmocka_unit_test(who_does_not_hear_its_own_barrier_walks),
+		cmocka_unit_test(without_its_own_barrier_it_walks),
 		cmocka_unit_test(a_sys_that_is_mounted_later_is_walked),
-		cmocka_unit_test(who_becomes_ready_in_a_storm_makes_up_for_it),
+		cmocka_unit_test(what_a_storm_hid_is_found_when_monitoring_begins),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

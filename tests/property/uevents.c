@@ -3,7 +3,7 @@
  * A million random uevents, with losses, against a model.
  *
  * A few thousand devices come, change and go, in a real directory tree under --root; what happens to them
- * is told by messages that may be lost (the receive buffer overflows whenever coldplug is kept from
+ * is announced by messages that may be lost (the receive buffer overflows whenever coldplug is kept from
  * reading for long; a message does not fit), and among which there are forgeries and junk. Modules are
  * removed by hand and loaded by others. coldplug monitors, through its own code from recvmsg(2) to
  * finit_module(2): only these two are the test's (world.h).
@@ -19,7 +19,7 @@
  *			not a forger's, nothing blacklisted
  *     memory		does not grow
  *
- * At the end it is told to walk once more (SIGHUP): what a full rescan wants is there, and it loads
+ * At the end SIGHUP makes it walk once more. What a full rescan wants is there by then, and it loads
  * nothing but what was removed by hand.
  *
  *	uevents [EVENTS]	COLDPLUG_SEED chooses other ones
@@ -40,8 +40,8 @@ size_t __sanitizer_get_current_allocated_bytes(void);
 #define BUSES 60
 /* Events between two of these, on average: a check, a time in which coldplug cannot read, a message cut. */
 #define CHECK_EVERY 700
-/* A short test, which has seen little when its first tenth is over; coldplug is kept from reading more often in it, so
- * that much is lost all the same. */
+/* A short test, which has seen little when its first tenth is over; coldplug is kept from reading more
+ * often in it, so that much is lost all the same. */
 #define SHORT (total < 100000)
 #define SILENCE_EVERY (SHORT ? 1000 : 4000)
 #define TRUNCATED_EVERY 20000
@@ -308,7 +308,7 @@ static void load_module(struct model *m)
 	pthread_mutex_unlock(&m->w->lock);
 }
 
-/* A message that would be one, from somebody who is not the kernel. */
+/* A message of the right form that was not sent by the kernel. */
 static void forge(struct model *m)
 {
 	char text[256];
@@ -343,7 +343,7 @@ static void forge(struct model *m)
 	pthread_mutex_unlock(&m->w->lock);
 }
 
-/* The kernel's, but no event: no NUL, no '@', a device nobody has an alias for, bytes. */
+/* From the kernel, but not an event: no NUL, no '@', random bytes. */
 static void junk(struct model *m)
 {
 	static char text[UEVENT_MESSAGE_MAX];

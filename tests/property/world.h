@@ -51,7 +51,7 @@ struct world {
 	/* the socket */
 	char bytes[RECEIVE_BUFFER];
 	uint64_t head, tail; /* ever written and read */
-	bool overrun;	     /* an ENOBUFS is to be told */
+	bool overrun;	     /* an ENOBUFS is due */
 	bool congested;	     /* and nothing is taken until all is read */
 	uint64_t seqnum, sent, lost, truncated, synthetic, forged;
 };

@@ -84,12 +84,7 @@ static void wait_for_all(struct world *w)
 
 static void take_what_is_there(struct world *w)
 {
-	struct ask_answer x;
-	int r;
-
-	while ((r = asker_next(&w->a, &x)) > 0)
-		say(w, &x);
-	assert_int_equal(r, 0);
+	assert_int_equal(asker_take(&w->a, say, w), 0);
 	usleep(10000);
 }
 
@@ -243,7 +238,7 @@ static void who_never_answers_is_given_up_with_a_word_and_may_answer_yet(void **
 	ask(&w, "ea");
 	wait_for_all(&w);
 	assert_string_equal(w.said, "ea=a f/hub=(ETIMEDOUT) ");
-	assert_string_equal(messages_text(&w.m), "/hub: no answer for 1.500 s, not waited for any longer\n");
+	assert_string_equal(messages_text(&w.m), "/hub: no answer for 1.500 s, no longer waited for\n");
 	assert_int_equal(w.m.log.lost, 1);
 	assert_false(asker_busy(&w.a));
 	/* Nobody is stuck with it twice. */
@@ -291,8 +286,8 @@ static void who_dies_takes_only_its_question_along(void **state)
 	wait_for_all(&w);
 	assert_string_equal(w.said, "ea=a k/usb1=(EIO) eb=b k/usb2=(EIO) ");
 	assert_string_equal(messages_text(&w.m),
-			    "/usb1: the process that asked it has died\n"
-			    "/usb2: the process that asked it has died\n");
+			    "/usb1: the process that probed it has died\n"
+			    "/usb2: the process that probed it has died\n");
 }
 
 static void not_all_processes_of_a_machine_get_stuck(void **state)
@@ -314,7 +309,7 @@ static void not_all_processes_of_a_machine_get_stuck(void **state)
 	wait_for_all(&w);
 	assert_string_equal(w.said, "f/2=(EIO) ea=(EIO) f/0=(ETIMEDOUT) f/1=(ETIMEDOUT) ");
 	assert_contains(messages_text(&w.m),
-			"/2 and 1 more: cannot be asked: too many devices do not answer\n");
+			"/2 and 1 more: cannot be probed: too many devices do not answer\n");
 	/* One comes free. */
 	write_fifo(&w, "0", "zero");
 	wait_until_said(&w, "f/0=zero");
@@ -340,7 +335,7 @@ static void without_descriptors_it_is_said_that_nobody_can_be_asked(void **state
 	setrlimit(RLIMIT_NOFILE, &limit);
 	wait_for_all(&w);
 	assert_string_equal(w.said, "ea=(EIO) eb=(EIO) ");
-	assert_contains(messages_text(&w.m), "a and 1 more: cannot be asked: Too many open files\n");
+	assert_contains(messages_text(&w.m), "a and 1 more: cannot be probed: Too many open files\n");
 	ask(&w, "ec");
 	wait_for_all(&w);
 	assert_contains(w.said, " ec=c ");

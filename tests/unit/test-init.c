@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What PID 1 makes of a command line. What it does with it is tests/vm/pid1's. */
+/* What PID 1 makes of a command line, of what is on a disk, of its own crash. Whole boots are in tests/init and
+ * tests/vm/pid1. */
 #include "programs/init/init.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -267,6 +273,139 @@ static void options_are_for_mount_or_for_the_file_system(void **state)
 	}
 }
 
+static void only_what_is_named_of_two_signatures_is_mounted(void **state)
+{
+	static const struct {
+		const char *types, *signatures, *chosen;
+	} rows[] = {
+		{ "ext4", "ext4,reiserfs", "ext4" },
+		{ "xfs,reiserfs,ext4", "ext4,reiserfs", "reiserfs,ext4" },
+		{ "xfs", "ext4,reiserfs", "" },
+		{ "", "ext4,reiserfs", "" },
+		{ "ext", "ext4,reiserfs", "" },
+		{ "ext44", "ext4,reiserfs", "" },
+		{ ",,ext4,,", "ext4", "ext4" },
+		{ "ext4", "", "" },
+		{ "ntfs3", "ntfs,ext4", "ntfs3" },
+		{ "ext4,ext3", "ext3,xfs", "ext4,ext3" },
+		{ "ext3", "ext4,xfs", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char chosen[64];
+
+		mount_choose_types(rows[i].types, rows[i].signatures, chosen, sizeof(chosen));
+		assert_string_equal(chosen, rows[i].chosen);
+	}
+}
+
+static void what_does_not_fit_is_not_chosen(void **state)
+{
+	char chosen[8];
+
+	mount_choose_types("ext4,xfs,btrfs", "btrfs,xfs,ext4", chosen, sizeof(chosen));
+	assert_string_equal(chosen, "ext4");
+}
+
+/* What is written in two places of an image. */
+static const char *write_image(const char *name, off_t at, const void *data, size_t n)
+{
+	static char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	assert_true(fd >= 0 && !ftruncate(fd, 4 << 20));
+	assert_int_equal(pwrite(fd, data, n, at), (ssize_t)n);
+	close(fd);
+	return path;
+}
+
+/* The last 10 bytes of the first page; and a superblock with 4,096 blocks of 4 KiB and its journal in block 18. */
+static const char swap_space[] = { 1, 0, 0, 0, (char)0xff, 3 };
+static const char reiserfs[] =
+	"\0\x10\0\0\0\0\0\0\0\0\0\0\x12\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	"\0\0\0\0\0\0\0\x10\0\0\0\0\0\0ReIsEr2Fs";
+
+static void the_signatures_of_a_device_are_named(void **state)
+{
+	struct signatures s = {};
+	int r = signatures_read(write_image("image", 65536, reiserfs, sizeof(reiserfs) - 1), &s);
+
+	if (r == -EOPNOTSUPP)
+		skip();
+	assert_int_equal(r, 0);
+	assert_string_equal(s.types, "reiserfs");
+	assert_false(s.ambivalent);
+	write_image("image", 1024, swap_space, sizeof(swap_space));
+	assert_int_equal(signatures_read(write_image("image", 4086, "SWAPSPACE2", 10), &s), 0);
+	assert_true(s.ambivalent);
+	assert_non_null(strstr(s.types, "reiserfs"));
+	assert_non_null(strstr(s.types, "swap"));
+	assert_int_equal(signatures_read(write_image("blank", 0, "", 1), &s), 0);
+	assert_string_equal(s.types, "");
+	assert_false(s.ambivalent);
+	assert_int_equal(signatures_read("/nonexistent", &s), -EIO);
+}
+
+static int overflow(int depth)
+{
+	volatile char page[4096];
+
+	page[0] = (char)depth;
+	return depth < 0 ? 0 : overflow(depth + 1) + page[0];
+}
+
+/* It cannot open /dev/kmsg, so it speaks to standard error. */
+static _Noreturn void crash(int fd)
+{
+	struct rlimit none = {};
+
+	process_setup();
+	dup2(fd, STDERR_FILENO);
+	setrlimit(RLIMIT_NOFILE, &none);
+	_exit(overflow(0));
+}
+
+static void a_crash_is_told_although_the_stack_has_overflowed(void **state)
+{
+	char text[128] = "";
+	int fds[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	if (pid == 0)
+		crash(fds[1]);
+	close(fds[1]);
+	assert_true(read(fds[0], text, sizeof(text) - 1) > 0);
+	assert_non_null(strstr(text, "PID 1 has crashed"));
+	close(fds[0]);
+	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+/* A child that has ended, one that has not, and a program that is not there. */
+static void a_child_is_waited_for_as_long_as_asked(void **state)
+{
+	char sleep_[] = "/bin/sleep", ten[] = "10", none[] = "/nonexistent", text[64];
+	char *argv[] = { sleep_, ten, NULL }, *no_argv[] = { none, NULL };
+	struct child child;
+	sigset_t mask;
+
+	sigprocmask(SIG_SETMASK, NULL, &mask);
+	process_setup();
+	assert_int_equal(process_start(&child, argv, false), 0);
+	assert_false(process_await(&child, 50));
+	kill(child.pid, SIGTERM);
+	assert_true(process_await(&child, -1));
+	assert_string_equal(process_status_text(child.status, text), "killed by signal 15");
+	assert_string_equal(process_status_text(process_run(no_argv, false), text), "exit status 127");
+	process_reset();
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -279,6 +418,11 @@ int main(void)
 		cmocka_unit_test(a_line_of_a_megabyte_is_read_and_a_longer_one_is_an_error),
 		cmocka_unit_test(what_names_a_block_device_can_be_waited_for),
 		cmocka_unit_test(options_are_for_mount_or_for_the_file_system),
+		cmocka_unit_test(only_what_is_named_of_two_signatures_is_mounted),
+		cmocka_unit_test(what_does_not_fit_is_not_chosen),
+		cmocka_unit_test(the_signatures_of_a_device_are_named),
+		cmocka_unit_test(a_crash_is_told_although_the_stack_has_overflowed),
+		cmocka_unit_test(a_child_is_waited_for_as_long_as_asked),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -142,7 +142,7 @@ static void a_root_and_a_place_for_the_modules_exclude_each_other(void **state)
 	w->paths.module_root = (char *)"elsewhere";
 	w->paths.release = (char *)"1";
 	assert_int_equal(machine_open(&w->machine, NULL), -EINVAL);
-	assert_contains(messages_text(&w->m), "cannot be set together");
+	assert_contains(messages_text(&w->m), "cannot be combined");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -862,8 +862,8 @@ static void take_turn(struct walker *w, bool emptied)
 		note_plain(w, SETTLE_RESCAN_WANTED);
 }
 
-/* As libcoldplug/settle.c does it. new_ones: a walk finds something; fails: a barrier cannot be sent; lost: the
- * kernel drops events whenever it is read from. */
+/* As libcoldplug/settle.c does it. new_ones: a walk finds something; fails: a barrier cannot be sent;
+ * lost: the kernel drops events whenever it is read from. */
 static enum settle_action obey(struct walker *w, bool new_ones, bool fails, bool lost)
 {
 	enum settle_action action = settle_next(&w->s, &w->f);
@@ -987,8 +987,8 @@ static void something_happens(struct walker *w)
 		     dice_roll(&w->dice, 8) == 0);
 }
 
-/* With nothing new and nothing in flight any more it comes to its end, whether events are lost for ever or not.
- * A barrier comes back; in a storm it is among what is lost. */
+/* With nothing new and nothing in flight any more it comes to its end, whether events are lost for ever
+ * or not. A barrier comes back; in a storm it is among what is lost. */
 static void check_that_it_ends(const struct walker *now, bool storm)
 {
 	struct walker w = *now;

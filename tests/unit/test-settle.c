@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When a run ends, as far as events decide it: what comes from the kernel is the test's (struct netlink_ops),
+/* When a run ends, as far as events decide it. What the kernel sends is the test's (struct netlink_ops),
  * all else is coldplug's, on a machine that is a tree of files and has nothing to load. */
 #include "tests/unit/test.h"
 
@@ -17,12 +17,12 @@ struct source {
 	struct tree t;
 	struct messages m;
 	struct coldplug *c;
-	unsigned int overruns; /* so many barriers' are lost with ENOBUFS, and others with them */
+	unsigned int overruns; /* so many barriers' events are lost with ENOBUFS, and others with them */
 	unsigned int in_front; /* events in the queue before a barrier's */
 	bool loses;	       /* the barrier's does not come */
 	bool refuses;
-	bool storms;   /* there is always one more event, and now and then ENOBUFS */
-	bool trickles; /* ENOBUFS, and nothing more for now, whenever it is looked at */
+	bool storms;   /* there is always one more event, and sometimes ENOBUFS */
+	bool trickles; /* each time the queue is read there is an ENOBUFS, and nothing else */
 	bool deaf;     /* coldplug is not woken by events */
 	int rcvbuf;
 	char uuid[64]; /* the last barrier seen */
@@ -31,7 +31,7 @@ struct source {
 	bool overrun;
 	unsigned int n_looks;
 	unsigned int skips;  /* the next barrier's event comes so many numbers later than it should */
-	const char *appears; /* and with it this device does, which no event told */
+	const char *appears; /* and with it this device, which no event announces */
 	uint64_t seqnum;
 };
 
@@ -154,8 +154,7 @@ static void a_barrier_that_comes_back_is_the_end(void **state)
 	assert_int_equal(s->rcvbuf, 16 * 1024 * 1024);
 }
 
-/* Who is kept from the events until the time is up finds more of them than are taken at once, and the barrier's
- * behind them. */
+/* More events than one turn takes have arrived by the time the barrier is overdue, and it is behind them. */
 static void a_barrier_behind_many_events_is_not_given_up(void **state)
 {
 	struct source *s = *state;
@@ -186,7 +185,7 @@ static void assert_gives_up(struct source *s)
 	assert_int_equal(coldplug_exit_code(s->c), 2);
 }
 
-/* Each loss is made up for, and loses the next barrier. */
+/* A rescan follows each loss, and the next barrier is lost again. */
 static void a_settling_ends_while_events_are_lost_again_and_again(void **state)
 {
 	struct source *s = *state;
@@ -195,7 +194,7 @@ static void a_settling_ends_while_events_are_lost_again_and_again(void **state)
 	assert_gives_up(s);
 }
 
-/* The numbers that are missing then are no further loss. */
+/* The numbers that are missing then do not count as another loss. */
 static void two_losses_are_made_up_for(void **state)
 {
 	struct source *s = *state;
@@ -249,17 +248,18 @@ static void a_settling_ends_while_each_look_finds_a_loss_and_devices_are_asked(v
 	assert_gives_up(s);
 }
 
-static void who_gets_no_events_walks(void **state)
+static void without_events_it_walks(void **state)
 {
 	struct source *s = *state;
 
 	s->refuses = true;
 	assert_int_equal(coldplug_run(s->c), 0);
-	assert_contains(messages_text(&s->m), "the kernel's uevents cannot be received (Protocol not supported)");
+	assert_contains(messages_text(&s->m),
+			"the kernel's uevents cannot be received (Protocol not supported)");
 	assert_int_equal(coldplug_exit_code(s->c), 2);
 }
 
-/* At once, and not after the minute that udevd is given. */
+/* At once, not after the minute that udevd has to return a barrier. */
 static void where_udevd_does_not_run_the_kernels_events_are_taken(void **state)
 {
 	struct source *s = *state;
@@ -311,7 +311,7 @@ int main(void)
 		t(a_settling_ends_while_the_queue_is_never_empty),
 		t(a_settling_ends_while_each_look_finds_a_loss),
 		t(a_settling_ends_while_each_look_finds_a_loss_and_devices_are_asked),
-		t(who_gets_no_events_walks),
+		t(without_events_it_walks),
 		t(where_udevd_does_not_run_the_kernels_events_are_taken),
 		t(a_recording_that_cannot_be_made_keeps_nothing_from_being_done),
 		t(the_receive_buffer_is_the_callers_choice),

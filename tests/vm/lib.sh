@@ -14,6 +14,29 @@ die() {
 	exit 111
 }
 
+# need_program FILE BUILD [FEATURE]...: a program of build-test/BUILD is built as tests/build says; any other is there
+# as whoever named it made it. Both must have the features, which --version lists.
+need_program() {
+	local program=$1 build=$2 feature has
+	shift 2
+	if [ "$program" = "$repo/build-test/$build/coldplug" ]; then
+		"$repo/tests/build" "$build" program >"$cache/build.$$" 2>&1 || {
+			cat "$cache/build.$$" >&2
+			die "tests/build $build could not build coldplug"
+		}
+		rm -f "$cache/build.$$"
+	fi
+	[ -x "$program" ] || die "there is no program $program"
+	[ $# -gt 0 ] || return 0
+	has=$("$program" --version) || die "$program does not run"
+	for feature; do
+		case " $has " in
+		*" +$feature "*) ;;
+		*) die "$program is built without $feature, which is needed here ($has)" ;;
+		esac
+	done
+}
+
 # boot ARG...: nothing of ours runs in it, so what is the matter with the first try is the emulator's affair.
 boot_twice() { "$vm/boot" "$@" || "$vm/boot" "$@"; }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "programs/kmod/tell.h"
+#include "programs/kmod/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 static bool use_syslog;
 static int most = LOG_WARNING;
 
-void tell_open(bool to_syslog)
+void kmod_log_open(bool to_syslog)
 {
 	use_syslog = to_syslog;
 }
@@ -36,7 +36,7 @@ static int open_syslog(int *facility)
 }
 
 /* The text is written by one write(2), because each write is a message. */
-static void tell_syslog(int level, const char *word, const char *text)
+static void write_syslog(int level, const char *word, const char *text)
 {
 	int facility, fd = open_syslog(&facility);
 	char *line;
@@ -53,12 +53,12 @@ static void tell_syslog(int level, const char *word, const char *text)
 	close(fd);
 }
 
-void tell_level(int level)
+void kmod_log_level(int level)
 {
 	most = level;
 }
 
-bool tell(int level, const char *fmt, ...)
+bool kmod_log(int level, const char *fmt, ...)
 {
 	static const char *const words[] = { "EMERG",	"ALERT",  "FATAL", "ERROR",
 					     "WARNING", "NOTICE", "INFO",  "DEBUG" };
@@ -75,7 +75,7 @@ bool tell(int level, const char *fmt, ...)
 		return false;
 	fflush(stdout);
 	if (use_syslog)
-		tell_syslog(level, words[level], text);
+		write_syslog(level, words[level], text);
 	else
 		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, words[level], text);
 	free(text);
