@@ -572,7 +572,7 @@ static void watch_round(struct world *w, pid_t front)
 			syscall(SYS_futex, &w->s->released, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 		}
 		require(w, now_ms() < watch.deadline);
-		usleep(200);
+		usleep(500);
 	}
 }
 
