@@ -15,7 +15,7 @@
 #include "libcoldplug/wanted.h"
 #include "libcoldplug/settle-state.h"
 #include "loader/loader.h"
-#include "uevent/ask.h"
+#include "uevent/prober.h"
 #include "uevent/device.h"
 #include "uevent/netlink.h"
 #include "uevent/udev.h"
@@ -74,10 +74,10 @@ struct listener {
 /* Devices that the caller waits for. */
 struct waiting {
 	struct wait_list waits;
-	struct wait_list mounts;  /* not waited for: only their file systems are of interest */
-	struct asker disks_asker; /* looks at their contents */
-	bool look_for_waits;	  /* a walk was made: any block device may be one of them */
-	bool was_cancelled;	  /* by coldplug_cancel() */
+	struct wait_list mounts;    /* not waited for: only their file systems are of interest */
+	struct prober disks_prober; /* looks at their contents */
+	bool look_for_waits;	    /* a walk was made: any block device may be one of them */
+	bool was_cancelled;	    /* by coldplug_cancel() */
 	volatile sig_atomic_t cancelled;
 	uint64_t deadline_us; /* 0: none */
 };
@@ -114,7 +114,7 @@ struct coldplug {
 	struct machine machine;
 	struct wanted wanted;
 	struct loading loading;
-	struct poller poller; /* the loading processes, the askers and the source of events */
+	struct poller poller; /* the loading processes, the probers and the source of events */
 	struct listener listener;
 	struct settle settle;
 	struct waiting waiting;
@@ -151,4 +151,3 @@ static inline void settle_note_now(struct settle *s, enum settle_event_kind kind
 int context_watch_loader(struct coldplug *c);
 
 void context_stop_listening(struct coldplug *c);
-

@@ -32,8 +32,8 @@ API int coldplug_new(struct coldplug **ret)
 	c->settings.receive_buffer = DEFAULT_RECEIVE_BUFFER;
 	c->monitor.quiet_us = QUIET_US;
 	c->monitor.stuck_us = STUCK_US;
-	asker_init(&c->wanted.devices_asker, walk_answer, &c->machine.root, &c->log);
-	asker_init(&c->waiting.disks_asker, wait_list_answer, &c->machine.root, &c->log);
+	prober_init(&c->wanted.devices_prober, walk_answer, &c->machine.root, &c->log);
+	prober_init(&c->waiting.disks_prober, wait_list_answer, &c->machine.root, &c->log);
 	c->settings.flags = 1u << COLDPLUG_ASYNC_PROBE | 1u << COLDPLUG_FOUND_TYPE | 1u << COLDPLUG_FIRMWARE |
 		1u << COLDPLUG_COMPANIONS;
 	c->loading.start_us = clock_now_us();
@@ -101,8 +101,8 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 		return NULL;
 	context_stop_listening(c);
 	record_abort(c->listener.record);
-	asker_free(&c->wanted.devices_asker);
-	asker_free(&c->waiting.disks_asker);
+	prober_free(&c->wanted.devices_prober);
+	prober_free(&c->waiting.disks_prober);
 	loader_free(c->loading.loader);
 	orphans_free(&c->loading.orphans);
 	free_contents(c);

@@ -18,9 +18,9 @@ int context_watch_loader(struct coldplug *c)
 	return r;
 }
 
-static int watch_asker(struct poller *p, struct asker *a)
+static int watch_prober(struct poller *p, struct prober *a)
 {
-	int fd = asker_fd(a);
+	int fd = prober_fd(a);
 
 	return fd < 0 ? fd : poller_watch(p, fd);
 }
@@ -63,9 +63,9 @@ int context_listen(struct coldplug *c)
 	bool udev;
 
 	if (!r)
-		r = watch_asker(&c->poller, &c->wanted.devices_asker);
+		r = watch_prober(&c->poller, &c->wanted.devices_prober);
 	if (!r)
-		r = watch_asker(&c->poller, &c->waiting.disks_asker);
+		r = watch_prober(&c->poller, &c->waiting.disks_prober);
 	if (r < 0 || c->listener.listening)
 		return r;
 	udev = listens_to_udevd(c);
@@ -138,8 +138,8 @@ static int check_block(struct waiting *w, const struct rootfs *root, const struc
 
 	if (!e->devname || !e->subsystem || strcmp(e->subsystem, "block") != 0)
 		return 0;
-	r = wait_list_check_block(&w->waits, root, &w->disks_asker, e->devname);
-	return r ?: wait_list_check_block(&w->mounts, root, &w->disks_asker, e->devname);
+	r = wait_list_check_block(&w->waits, root, &w->disks_prober, e->devname);
+	return r ?: wait_list_check_block(&w->mounts, root, &w->disks_prober, e->devname);
 }
 
 static int take_device_event(struct coldplug *c, const struct uevent *e)

@@ -14,7 +14,7 @@
 #include "base/limits.h"
 #include "base/tar.h"
 #include "engine/conf-files.h"
-#include "uevent/ask.h"
+#include "uevent/prober.h"
 #include "uevent/walk.h"
 
 #define EVENTS_FILE "coldplug/events"
@@ -24,7 +24,7 @@ struct record {
 	struct atomic_file file;
 	struct intern devices; /* with an alias */
 	struct intern seen;    /* devices written */
-	struct asker asker;    /* for their "uevent" files */
+	struct prober prober;  /* for their "uevent" files */
 	unsigned int n_named;  /* files of --config written */
 	ARRAY(char) events;    /* "@TIME\nACTION@DEVPATH\nKEY=VALUE\n...\n\n", see append_line() */
 };
@@ -34,7 +34,7 @@ void record_abort(struct record *r)
 	if (!r)
 		return;
 	atomic_file_abort(&r->file);
-	asker_free(&r->asker);
+	prober_free(&r->prober);
 	intern_free(&r->devices);
 	intern_free(&r->seen);
 	array_free(&r->events);
@@ -181,10 +181,10 @@ static int ask_device(void *userdata, const char *question)
 	char whole[PATH_MAX + 16];
 
 	snprintf(whole, sizeof(whole), "%c%s", question[0] | WALK_TEXT, question + 1);
-	return asker_add(&r->asker, whole);
+	return prober_add(&r->prober, whole);
 }
 
-static int take_uevent(void *userdata, const struct ask_answer *answer)
+static int take_uevent(void *userdata, const struct probe_answer *answer)
 {
 	struct record *r = userdata;
 	char devpath[PATH_MAX];
@@ -199,16 +199,17 @@ static int take_uevent(void *userdata, const struct ask_answer *answer)
 /* Starts to read the "uevent" files; see record_take(). */
 static int begin_devices(struct record *r)
 {
-	return walk_devices(&r->m->root, true, r->m->log, note_device, ask_device, r) ?: asker_go(&r->asker);
+	return walk_devices(&r->m->root, true, r->m->log, note_device, ask_device, r)
+		?: prober_go(&r->prober);
 }
 
 static int end_devices(struct record *r, unsigned int patience_ms)
 {
 	int k;
 
-	r->asker.give_up_ms = patience_ms;
-	k = asker_wait(&r->asker, take_uevent, r);
-	asker_free(&r->asker);
+	r->prober.give_up_ms = patience_ms;
+	k = prober_wait(&r->prober, take_uevent, r);
+	prober_free(&r->prober);
 	/* Devices without a "uevent" file, or with one that cannot be read. */
 	for (uint32_t i = 0; !k && i < r->devices.n; i++)
 		k = add_device(r, intern_string(&r->devices, i), NULL);
@@ -297,7 +298,7 @@ int record_begin(struct record **ret, struct machine *m, const char *path)
 	if (!r)
 		return -ENOMEM;
 	r->m = m;
-	asker_init(&r->asker, walk_answer, &m->root, m->log);
+	prober_init(&r->prober, walk_answer, &m->root, m->log);
 	k = atomic_file_open(&r->file, AT_FDCWD, path) ?: add_machine(r);
 	if (k < 0)
 		record_abort(r);
@@ -308,12 +309,12 @@ int record_begin(struct record **ret, struct machine *m, const char *path)
 
 int record_fd(struct record *r)
 {
-	return asker_fd(&r->asker);
+	return prober_fd(&r->prober);
 }
 
 int record_take(struct record *r)
 {
-	return asker_take(&r->asker, take_uevent, r);
+	return prober_take(&r->prober, take_uevent, r);
 }
 
 static int append(struct record *r, const char *s, size_t n)

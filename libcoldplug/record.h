@@ -9,7 +9,7 @@
 struct record;
 
 /* Begins the file (a temporary one beside it) with the present state of the machine. The "uevent" files
- * are read by another process (uevent/ask.h); record_take() takes the answers that are there, when
+ * are read by another process (uevent/prober.h); record_take() takes the answers that are there, when
  * record_fd() is readable. */
 int record_begin(struct record **ret, struct machine *m, const char *path);
 int record_fd(struct record *r);

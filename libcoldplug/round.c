@@ -56,16 +56,16 @@ int context_look_again(struct coldplug *c)
 	return n == -ENOMEM ? -ENOMEM : 0;
 }
 
-static int take_disk(void *userdata, const struct ask_answer *answer)
+static int take_disk(void *userdata, const struct probe_answer *answer)
 {
 	struct coldplug *c = userdata;
 	struct waiting *w = &c->waiting;
 	int r;
 
-	r = wait_list_take_answer(&w->waits, &c->machine.root, &w->disks_asker, &c->log, answer);
+	r = wait_list_take_answer(&w->waits, &c->machine.root, &w->disks_prober, &c->log, answer);
 	if (r < 0)
 		return r;
-	return wait_list_take_answer(&w->mounts, &c->machine.root, &w->disks_asker, &c->log, answer);
+	return wait_list_take_answer(&w->mounts, &c->machine.root, &w->disks_prober, &c->log, answer);
 }
 
 /* After a walk all block devices may be what somebody waits for. */
@@ -76,9 +76,9 @@ static int look_for_waits(struct waiting *w, const struct rootfs *root)
 
 	w->look_for_waits = false;
 	if (look && wait_list_pending(&w->waits))
-		r = wait_list_check_all(&w->waits, root, &w->disks_asker);
+		r = wait_list_check_all(&w->waits, root, &w->disks_prober);
 	if (!r && look && wait_list_pending(&w->mounts))
-		r = wait_list_check_all(&w->mounts, root, &w->disks_asker);
+		r = wait_list_check_all(&w->mounts, root, &w->disks_prober);
 	return r;
 }
 
@@ -86,7 +86,7 @@ int context_probe(struct coldplug *c)
 {
 	int r = look_for_waits(&c->waiting, &c->machine.root);
 
-	return r ?: asker_go(&c->waiting.disks_asker) ?: asker_go(&c->wanted.devices_asker);
+	return r ?: prober_go(&c->waiting.disks_prober) ?: prober_go(&c->wanted.devices_prober);
 }
 
 static void take_signals(struct coldplug *c)
@@ -170,7 +170,7 @@ static int take_turn(struct coldplug *c)
 	if (!r)
 		r = context_take_devices(c);
 	if (!r)
-		r = asker_take(&c->waiting.disks_asker, take_disk, c);
+		r = prober_take(&c->waiting.disks_prober, take_disk, c);
 	if (!r)
 		r = context_take_events(c);
 	if (r >= 0)

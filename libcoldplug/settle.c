@@ -4,7 +4,7 @@
  *
  * This only joins: libcoldplug/settle-state.c says what to do next, libcoldplug/round.c is one turn. Events
  * are opened before the first walk, so that no device falls between the two. Nothing waits for a device:
- * what may block is probed by a process of its own (uevent/ask.c), once all that is known by then has been
+ * what may block is probed by a process of its own (uevent/prober.c), once all that is known by then has been
  * handed over to be loaded; it has settled only when all answers are there or were given up.
  */
 #include <errno.h>
@@ -71,7 +71,7 @@ static int end_record(struct coldplug *c, int answer)
 /* What is to be mounted is there, and its file system will be known in a moment, or given up. */
 static bool is_mount_unprepared(const struct waiting *w)
 {
-	return wait_list_is_asking(&w->mounts) && asker_busy(&w->disks_asker);
+	return wait_list_is_probing(&w->mounts) && prober_busy(&w->disks_prober);
 }
 
 static struct settle_facts collect_facts(struct coldplug *c)
@@ -82,7 +82,7 @@ static struct settle_facts collect_facts(struct coldplug *c)
 		.now_us = clock_now_us(),
 		.deadline_us = w->deadline_us,
 		.in_flight = is_in_flight(&c->loading),
-		.probing = asker_busy(&c->wanted.devices_asker) || asker_busy(&w->disks_asker),
+		.probing = prober_busy(&c->wanted.devices_prober) || prober_busy(&w->disks_prober),
 		/* A system call, so only when it counts. */
 		.udevd_busy = c->listener.udev && c->settle.phase >= SETTLE_CONFIRMED &&
 			!udev_source_idle(c->listener.udev),
@@ -173,9 +173,9 @@ static int act(struct coldplug *c, enum settle_action action)
 /* No event announces a link that udev makes. */
 static int check_paths(struct waiting *w, const struct rootfs *root)
 {
-	int r = wait_list_check_paths(&w->waits, root, &w->disks_asker);
+	int r = wait_list_check_paths(&w->waits, root, &w->disks_prober);
 
-	return r ?: wait_list_check_paths(&w->mounts, root, &w->disks_asker);
+	return r ?: wait_list_check_paths(&w->mounts, root, &w->disks_prober);
 }
 
 static int take_news(struct coldplug *c)
@@ -298,7 +298,7 @@ API int coldplug_record(struct coldplug *c, const char *path)
 	int r = context_open(c);
 
 	if (!r)
-		r = record_begin(&record, &c->machine, path) ?: record_end(record, ASK_GIVE_UP_MS);
+		r = record_begin(&record, &c->machine, path) ?: record_end(record, PROBE_GIVE_UP_MS);
 	if (r < 0)
 		log_error(&c->log, "%s: cannot be recorded: %s", path, strerror(-r));
 	return r;

@@ -76,7 +76,7 @@ static int ask_device(void *userdata, const char *question)
 {
 	struct coldplug *c = userdata;
 
-	return asker_add(&c->wanted.devices_asker, question);
+	return prober_add(&c->wanted.devices_prober, question);
 }
 
 int context_walk(struct coldplug *c)
@@ -94,7 +94,7 @@ int context_walk(struct coldplug *c)
 	return r;
 }
 
-static int take_device(void *userdata, const struct ask_answer *answer)
+static int take_device(void *userdata, const struct probe_answer *answer)
 {
 	struct coldplug *c = userdata;
 
@@ -103,7 +103,7 @@ static int take_device(void *userdata, const struct ask_answer *answer)
 
 int context_take_devices(struct coldplug *c)
 {
-	return asker_take(&c->wanted.devices_asker, take_device, c);
+	return prober_take(&c->wanted.devices_prober, take_device, c);
 }
 
 API int64_t coldplug_walk(struct coldplug *c)
@@ -111,7 +111,7 @@ API int64_t coldplug_walk(struct coldplug *c)
 	int r = context_walk(c);
 
 	if (!r)
-		r = asker_wait(&c->wanted.devices_asker, take_device, c);
+		r = prober_wait(&c->wanted.devices_prober, take_device, c);
 	return r < 0 ? r : context_request_devices(c);
 }
 

@@ -4,7 +4,7 @@
 
 #include "base/array.h"
 #include "engine/planner.h"
-#include "uevent/ask.h"
+#include "uevent/prober.h"
 #include "uevent/device.h"
 
 enum alias_seen {
@@ -15,14 +15,14 @@ enum alias_seen {
 
 struct wanted {
 	struct device_set devices;
-	ARRAY(uint8_t) alias_seen;   /* by alias of devices, enum alias_seen: it is, or will be, a request */
-	ARRAY(uint32_t) new_aliases; /* not yet requests */
-	size_t n_aliases;	     /* that became requests, ever */
-	size_t not_found;	     /* names that nothing has */
-	bool configure;		     /* modules-load.d counts again */
-	bool put_off;		     /* the module of a name is an orphan's (orphans.h) */
-	bool walk_failed;	     /* logged: it is not said again each time */
-	struct asker devices_asker;  /* for the "uevent" files of devices */
+	ARRAY(uint8_t) alias_seen;    /* by alias of devices, enum alias_seen: it is, or will be, a request */
+	ARRAY(uint32_t) new_aliases;  /* not yet requests */
+	size_t n_aliases;	      /* that became requests, ever */
+	size_t not_found;	      /* names that nothing has */
+	bool configure;		      /* modules-load.d counts again */
+	bool put_off;		      /* the module of a name is an orphan's (orphans.h) */
+	bool walk_failed;	      /* logged: it is not said again each time */
+	struct prober devices_prober; /* for the "uevent" files of devices */
 };
 
 /* A device with one of its aliases, which becomes a request when it is first seen, and again when a

@@ -147,7 +147,7 @@ static int set_found(struct wait_list *l, struct wait_spec *spec, const char *no
 }
 
 /* The node is there: now its contents are probed. */
-static int set_named(struct wait_list *l, struct wait_spec *spec, struct asker *disks, const char *node)
+static int set_named(struct wait_list *l, struct wait_spec *spec, struct prober *disks, const char *node)
 {
 	char question[4096];
 
@@ -155,11 +155,11 @@ static int set_named(struct wait_list *l, struct wait_spec *spec, struct asker *
 		return set_found(l, spec, node, "");
 	snprintf(question, sizeof(question), "b%.4000s", node);
 	spec->named = strdup(node);
-	return spec->named ? asker_add(disks, question) : -ENOMEM;
+	return spec->named ? prober_add(disks, question) : -ENOMEM;
 }
 
 static int check_path(struct wait_list *l, struct wait_spec *spec, const struct rootfs *root,
-		      struct asker *disks)
+		      struct prober *disks)
 {
 	_cleanup_close_ int fd = rootfs_openat(root, spec->value, O_PATH);
 	struct stat st;
@@ -171,7 +171,7 @@ static int check_path(struct wait_list *l, struct wait_spec *spec, const struct 
 	return S_ISBLK(st.st_mode) ? set_named(l, spec, disks, spec->value) : 0;
 }
 
-int wait_list_check_paths(struct wait_list *l, const struct rootfs *root, struct asker *disks)
+int wait_list_check_paths(struct wait_list *l, const struct rootfs *root, struct prober *disks)
 {
 	int r = 0;
 
@@ -208,7 +208,7 @@ static void exchange(char *s, char from, char to)
 			*s = to;
 }
 
-static int set_named_by_sysfs(struct wait_list *l, struct wait_spec *spec, struct asker *disks, char *name)
+static int set_named_by_sysfs(struct wait_list *l, struct wait_spec *spec, struct prober *disks, char *name)
 {
 	char node[300];
 
@@ -218,7 +218,7 @@ static int set_named_by_sysfs(struct wait_list *l, struct wait_spec *spec, struc
 }
 
 static int check_number(struct wait_list *l, struct wait_spec *spec, const struct rootfs *root,
-			struct asker *disks)
+			struct prober *disks)
 {
 	char path[64], target[PATH_MAX];
 
@@ -264,7 +264,7 @@ static bool find_partition(const struct rootfs *root, const char *disk, long num
 
 /* The partition that is offset partitions behind the base, on the same disk. */
 static int check_offset(struct wait_list *l, struct wait_spec *spec, const struct rootfs *root,
-			struct asker *disks)
+			struct prober *disks)
 {
 	char path[300], target[PATH_MAX], name[256];
 	long number;
@@ -282,7 +282,7 @@ static int check_offset(struct wait_list *l, struct wait_spec *spec, const struc
 }
 
 /* Looks for the devices that sysfs alone identifies. */
-static int check_names(struct wait_list *l, const struct rootfs *root, struct asker *disks)
+static int check_names(struct wait_list *l, const struct rootfs *root, struct prober *disks)
 {
 	int r = 0;
 
@@ -462,7 +462,7 @@ static void warn_of_twin(struct wait_spec *spec, struct log *log, const char *no
 }
 
 static int take_for_spec(struct wait_list *l, struct wait_spec *spec, const struct rootfs *root,
-			 struct asker *disks, struct log *log, const char *node, int error,
+			 struct prober *disks, struct log *log, const char *node, int error,
 			 const struct blockdev *dev)
 {
 	if (spec->node && !error && is_meant(spec, dev) && strcmp(spec->node, node) != 0 &&
@@ -486,10 +486,10 @@ static int take_for_spec(struct wait_list *l, struct wait_spec *spec, const stru
 	return spec->base ? check_offset(l, spec, root, disks) : -ENOMEM;
 }
 
-int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct asker *disks,
-			  struct log *log, const struct ask_answer *answer)
+int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct prober *disks,
+			  struct log *log, const struct probe_answer *answer)
 {
-	const char *node = ask_name(answer->question);
+	const char *node = probe_name(answer->question);
 	struct blockdev dev = {};
 	int r = 0;
 
@@ -503,25 +503,25 @@ int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct
 	return r;
 }
 
-static int ask_block(struct wait_list *l, struct asker *disks, const char *name)
+static int probe_block(struct wait_list *l, struct prober *disks, const char *name)
 {
 	char question[300];
 
 	if (!needs_probe(l))
 		return 0;
 	snprintf(question, sizeof(question), "b/dev/%.255s", name);
-	return asker_add(disks, question);
+	return prober_add(disks, question);
 }
 
-int wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct asker *disks,
+int wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct prober *disks,
 			  const char *name)
 {
 	return wait_list_check_paths(l, root, disks) ?:
 		       check_names(l, root, disks)   ?:
-						       ask_block(l, disks, name);
+						       probe_block(l, disks, name);
 }
 
-int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct asker *disks)
+int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct prober *disks)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
 	struct dirent *de;
@@ -533,12 +533,12 @@ int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct a
 		if (de->d_name[0] == '.')
 			continue;
 		exchange(de->d_name, '!', '/');
-		r = ask_block(l, disks, de->d_name);
+		r = probe_block(l, disks, de->d_name);
 	}
 	return r;
 }
 
-bool wait_list_is_asking(const struct wait_list *l)
+bool wait_list_is_probing(const struct wait_list *l)
 {
 	for (size_t i = 0; i < l->specs.n; i++)
 		if (l->specs.items[i].named)

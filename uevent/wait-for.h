@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Waiting for a device: which one is meant, and whether it is there. Disks are probed by an asker
- * (uevent/ask.h), because they may not answer. */
+/* Waiting for a device: which one is meant, and whether it is there. Disks are probed by a prober
+ * (uevent/prober.h), because they may not answer. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 #include "base/array.h"
 #include "base/log.h"
 #include "base/rootfs.h"
-#include "uevent/ask.h"
+#include "uevent/prober.h"
 
 enum wait_kind {
 	WAIT_PATH,   /* a node below /dev */
@@ -53,22 +53,22 @@ static inline bool wait_list_pending(const struct wait_list *l)
 /* Whether a missing device is given by its path: that may appear without an event. */
 bool wait_list_needs_polling(const struct wait_list *l);
 
-/* An ask_fn: looks at a disk, and may block. */
+/* A probe_fn: looks at a disk, and may block. */
 ssize_t wait_list_answer(const struct rootfs *root, const char *question, char *buf, size_t size);
 
 /* A block device has come or changed; name as in DEVNAME. 0 or -ENOMEM, as the next three. */
-int wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct asker *disks,
+int wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct prober *disks,
 			  const char *name);
 /* Looks for the paths. */
-int wait_list_check_paths(struct wait_list *l, const struct rootfs *root, struct asker *disks);
+int wait_list_check_paths(struct wait_list *l, const struct rootfs *root, struct prober *disks);
 /* Looks at all block devices there are. */
-int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct asker *disks);
-/* Takes an answer of the asker. */
-int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct asker *disks,
-			  struct log *log, const struct ask_answer *answer);
+int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct prober *disks);
+/* Takes an answer of the prober. */
+int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct prober *disks,
+			  struct log *log, const struct probe_answer *answer);
 
 /* Whether a device is there, but its contents are still being probed. */
-bool wait_list_is_asking(const struct wait_list *l);
+bool wait_list_is_probing(const struct wait_list *l);
 /* Devices that are there but have not answered count as found, of unknown type. */
 void wait_list_take_named(struct wait_list *l);
 void wait_list_free(struct wait_list *l);

@@ -7,7 +7,7 @@
  * can stand alone (/sys/devices/system/cpu). Only one of the two is read, and which is known from the
  * directory's listing, so no file is opened for nothing.
  *
- * Reading "modalias" takes no lock in the kernel, reading "uevent" does and may not return (uevent/ask.c).
+ * Reading "modalias" takes no lock in the kernel, reading "uevent" does and may not return (uevent/prober.c).
  * So the walk only reads the first. Where the second is needed it hands out a question. walk_answer()
  * answers it in a process that may block, and walk_take_answer() finds the aliases in the answer.
  *
@@ -350,7 +350,7 @@ int walk_take_answer(const char *question, int error, const char *text, struct l
 	struct sink sink = { .found = found, .userdata = userdata, .log = log };
 	char devpath[4096];
 
-	/* The asker has logged these. */
+	/* The prober has logged these. */
 	if (error == -ETIMEDOUT || error == -EIO)
 		return 0;
 	if (error)

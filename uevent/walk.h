@@ -26,8 +26,8 @@ int walk_devices(const struct rootfs *root, bool devicetree, struct log *log,
 		 int (*found)(void *userdata, const char *devpath, const char *alias),
 		 int (*ask)(void *userdata, const char *question), void *userdata);
 
-/* Answers a question: an ask_fn (uevent/ask.h), which may block. The file's text with a NUL; 0 when it does
- * not hold what is wanted, or is gone; -errno, -EBADMSG: it is not text. */
+/* Answers a question: a probe_fn (uevent/prober.h), which may block. The file's text with a NUL; 0 when
+ * it does not hold what is wanted, or is gone; -errno, -EBADMSG: it is not text. */
 ssize_t walk_answer(const struct rootfs *root, const char *question, char *buf, size_t size);
 
 /* Calls found for the aliases in an answer: an error, or a text that walk_answer() has written. */

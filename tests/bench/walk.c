@@ -18,7 +18,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "tests/bench/bench.h"
-#include "uevent/ask.h"
+#include "uevent/prober.h"
 #include "uevent/walk.h"
 
 #define MAX_ROUNDS 1001
@@ -145,7 +145,7 @@ static void in_one_process(struct claims *s)
 
 /* ---- ours: what may block is another process's. take() gets the claims either way ---- */
 
-static struct asker asker;
+static struct prober prober;
 static struct claims *asked_claims;
 
 static int take_here(void *userdata, const char *devpath, const char *alias)
@@ -155,10 +155,10 @@ static int take_here(void *userdata, const char *devpath, const char *alias)
 
 static int add_question(void *userdata, const char *question)
 {
-	return asker_add(&asker, question);
+	return prober_add(&prober, question);
 }
 
-static int take_answer(void *userdata, const struct ask_answer *answer)
+static int take_answer(void *userdata, const struct probe_answer *answer)
 {
 	return walk_take_answer(answer->question, answer->error, answer->data, &quiet, take_here, NULL);
 }
@@ -171,12 +171,12 @@ static void product(struct claims *s)
 	double start = now_us();
 
 	asked_claims = s;
-	asker_init(&asker, walk_answer, &fs, &quiet);
+	prober_init(&prober, walk_answer, &fs, &quiet);
 	walk_fs(add_question, s);
 	first_half_ms = (now_us() - start) / 1e3;
-	if (asker_wait(&asker, take_answer, NULL) < 0)
+	if (prober_wait(&prober, take_answer, NULL) < 0)
 		abort();
-	asker_free(&asker);
+	prober_free(&prober);
 	rootfs_close(&fs);
 }
 

@@ -416,7 +416,7 @@ static size_t in_flight(const struct model *m)
 static bool is_quiet(const struct model *m)
 {
 	return !socket_has_more(m->w) && !in_flight(m) && m->c->settle.look == SETTLE_LOOK_NOT &&
-		!m->c->monitor.reload && !asker_busy(&m->c->wanted.devices_asker);
+		!m->c->monitor.reload && !prober_busy(&m->c->wanted.devices_prober);
 }
 
 static void leave_alone(struct model *m)
@@ -429,12 +429,12 @@ static void leave_alone(struct model *m)
 		assert_true(coldplug_dispatch(m->c) >= 0);
 		if (is_quiet(m) && i > 1)
 			return;
-		if (in_flight(m) || asker_busy(&m->c->wanted.devices_asker))
+		if (in_flight(m) || prober_busy(&m->c->wanted.devices_prober))
 			poll(&pfd, 1, 1000);
 	}
 	fail_msg(
 		"coldplug does not come to rest: %zu in flight, asking: %d, to be walked: %d, to be read: %d",
-		in_flight(m), asker_busy(&m->c->wanted.devices_asker), m->c->settle.look,
+		in_flight(m), prober_busy(&m->c->wanted.devices_prober), m->c->settle.look,
 		socket_has_more(m->w));
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "tests/reference/aliases.h"
-#include "uevent/ask.h"
+#include "uevent/prober.h"
 #include "uevent/walk.h"
 
 #define SKIP 77
@@ -94,7 +94,7 @@ static int take(void *userdata, const char *devpath, const char *alias)
 
 struct ours {
 	struct strings *strings;
-	struct asker asker;
+	struct prober prober;
 	struct log log;
 };
 
@@ -109,10 +109,10 @@ static int ask(void *userdata, const char *question)
 {
 	struct ours *o = userdata;
 
-	return asker_add(&o->asker, question);
+	return prober_add(&o->prober, question);
 }
 
-static int take_answer(void *userdata, const struct ask_answer *answer)
+static int take_answer(void *userdata, const struct probe_answer *answer)
 {
 	struct ours *o = userdata;
 
@@ -127,11 +127,11 @@ static int walk(const char *root, struct strings *ret)
 
 	if (r < 0)
 		return r;
-	asker_init(&o.asker, walk_answer, &fs, &o.log);
+	prober_init(&o.prober, walk_answer, &fs, &o.log);
 	r = walk_devices(&fs, false, &o.log, take_ours, ask, &o);
 	if (!r)
-		r = asker_wait(&o.asker, take_answer, &o);
-	asker_free(&o.asker);
+		r = prober_wait(&o.prober, take_answer, &o);
+	prober_free(&o.prober);
 	sort(ret);
 	rootfs_close(&fs);
 	return r;

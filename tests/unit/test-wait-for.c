@@ -132,12 +132,12 @@ static void what_names_nothing_is_refused(void **state)
 	wait_list_free(&l);
 }
 
-/* ---- a machine with its asker ---- */
+/* ---- a machine with its prober ---- */
 
 struct machine {
 	struct tree t;
 	struct messages m;
-	struct asker disks;
+	struct prober disks;
 	struct wait_list l;
 };
 
@@ -145,13 +145,13 @@ static void machine_init(struct machine *m)
 {
 	*m = (struct machine){ .t = tree_new() };
 	messages_init(&m->m);
-	asker_init(&m->disks, wait_list_answer, &m->t.root, &m->m.log);
+	prober_init(&m->disks, wait_list_answer, &m->t.root, &m->m.log);
 	m->l.types = true;
 }
 
 static void machine_free(struct machine *m)
 {
-	asker_free(&m->disks);
+	prober_free(&m->disks);
 	wait_list_free(&m->l);
 	messages_free(&m->m);
 	tree_free(&m->t);
@@ -159,7 +159,7 @@ static void machine_free(struct machine *m)
 
 #define _cleanup_machine_ __attribute__((cleanup(machine_free)))
 
-static int take(void *userdata, const struct ask_answer *answer)
+static int take(void *userdata, const struct probe_answer *answer)
 {
 	struct machine *m = userdata;
 
@@ -168,7 +168,7 @@ static int take(void *userdata, const struct ask_answer *answer)
 
 static void all_answer(struct machine *m)
 {
-	assert_int_equal(asker_wait(&m->disks, take, m), 0);
+	assert_int_equal(prober_wait(&m->disks, take, m), 0);
 }
 
 static void want(struct machine *m, const char *spec)
@@ -288,7 +288,7 @@ static void who_wants_no_type_asks_no_disk(void **state)
 	assert_int_equal(wait_list_check_all(&m.l, &m.t.root, &m.disks), 0);
 	assert_string_equal(node_of(&m, 0), "/dev/x");
 	assert_string_equal(node_of(&m, 1), "/dev/sda1");
-	assert_false(asker_busy(&m.disks));
+	assert_false(prober_busy(&m.disks));
 }
 
 static void a_number_is_found_by_sysfs(void **state)
@@ -400,7 +400,7 @@ static void all_that_is_waited_for_must_come(void **state)
 /* sda does not answer. libblkid opens a FIFO without waiting, so it is waited for here. */
 static ssize_t slow_answer(const struct rootfs *root, const char *question, char *buf, size_t size)
 {
-	if (!strcmp(ask_name(question), "/dev/sda"))
+	if (!strcmp(probe_name(question), "/dev/sda"))
 		close(rootfs_openat(root, "dev/sda", O_RDONLY));
 	return wait_list_answer(root, question, buf, size);
 }
@@ -419,14 +419,14 @@ static void a_disk_that_does_not_answer_holds_up_no_other(void **state)
 	want(&m, "LABEL=my disk");
 	assert_int_equal(wait_list_check_block(&m.l, &m.t.root, &m.disks, "sda"), 0);
 	assert_int_equal(wait_list_check_block(&m.l, &m.t.root, &m.disks, "sdb"), 0);
-	assert_int_equal(asker_go(&m.disks), 0);
+	assert_int_equal(prober_go(&m.disks), 0);
 	for (int i = 0; wait_list_pending(&m.l) && i < 1000; i++) {
-		assert_int_equal(asker_take(&m.disks, take, &m), 0);
+		assert_int_equal(prober_take(&m.disks, take, &m), 0);
 		usleep(10000);
 	}
 	assert_string_equal(node_of(&m, 0), "/dev/sdb");
 	assert_string_equal(m.l.specs.items[0].type, "ext4");
-	assert_true(asker_busy(&m.disks));
+	assert_true(prober_busy(&m.disks));
 	fd = open(tree_path(&m.t, "dev/sda"), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 	assert_true(fd >= 0);
 	close(fd);
@@ -470,7 +470,7 @@ static void a_partition_is_found_by_another_one_of_its_disk(void **state)
 		tree_link(&m.t, "sys/class/block/sda", "../../devices/x/block/sda");
 		want(&m, rows[i].spec);
 		snprintf(question, sizeof(question), "b%s", rows[i].answers);
-		assert_row(i, !take(&m, &(struct ask_answer){ question, 0, (char *)&dev, sizeof(dev) }));
+		assert_row(i, !take(&m, &(struct probe_answer){ question, 0, (char *)&dev, sizeof(dev) }));
 		all_answer(&m);
 		/* The one behind may come later. */
 		check_block(&m, "sda9");
@@ -533,8 +533,9 @@ static void only_a_copy_is_a_twin(void **state)
 		want(&m, "UUID=u");
 		for (int k = 0; k < 2; k++) {
 			snprintf(question, sizeof(question), "b/dev/%s", k ? rows[i].second : rows[i].first);
-			assert_row(i,
-				   !take(&m, &(struct ask_answer){ question, 0, (char *)&dev, sizeof(dev) }));
+			assert_row(
+				i,
+				!take(&m, &(struct probe_answer){ question, 0, (char *)&dev, sizeof(dev) }));
 		}
 		assert_row(i, !strcmp(node_of(&m, 0) + strlen("/dev/"), rows[i].first));
 		assert_row(i, (strstr(messages_text(&m.m), "more than one device") != NULL) == rows[i].told);

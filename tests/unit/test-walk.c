@@ -153,7 +153,8 @@ static void what_cannot_be_read_is_named_and_the_walk_goes_on(void **state)
 		  "/sys/devices/bad/modalias: cannot be read: larger than 65535 bytes" },
 		{ "sys/devices/bad/uevent=100000",
 		  "/sys/devices/bad/uevent: cannot be read: larger than 65535 bytes" },
-		{ "sys/devices/bad/modalias=5000", "/sys/devices/bad: alias of 5000 bytes is truncated to 4095" },
+		{ "sys/devices/bad/modalias=5000",
+		  "/sys/devices/bad: alias of 5000 bytes is truncated to 4095" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

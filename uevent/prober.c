@@ -7,11 +7,11 @@
  * until the command times out, half a minute or more. Such a read cannot be interrupted, not even by
  * SIGKILL. A process that must not block leaves it to another one.
  *
- * An asker has a list of questions. A child, forked with the list, answers one after the other and writes
+ * A prober has a list of questions. A child, forked with the list, answers one after the other and writes
  * each answer to its socket; a page that both processes share says how far it has come. Most questions have
  * no answer that is worth sending, so this costs a fork, and a store for each question. When a timer finds
  * the child at the same question twice, the child is stuck: the rest of the list goes to another child, and
- * the stuck one ends as soon as it has its answer, which still counts. After ASK_GIVE_UP_MS the question is
+ * the stuck one ends as soon as it has its answer, which still counts. After PROBE_GIVE_UP_MS the question is
  * logged and no longer waited for.
  *
  * Both sides change the number in the page by compare-and-swap: the child from its question to the next,
@@ -25,7 +25,7 @@
  * are thousands); a process that is sent its questions (a system call for each on both sides, and a second
  * protocol to take them back); the loading process (it is not to know of devices).
  */
-#include "uevent/ask.h"
+#include "uevent/prober.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -47,7 +47,7 @@ struct shared {
 	_Atomic uint32_t at; /* the question under way; the list's length: none; STOPPED */
 };
 
-struct ask_child {
+struct probe_child {
 	int fd; /* -1: the child has ended */
 	struct intern list;
 	struct shared *shared;
@@ -63,7 +63,7 @@ struct ask_child {
 struct message {
 	uint32_t question;
 	int32_t error;
-	char data[ASK_MAX_ANSWER];
+	char data[PROBE_MAX_ANSWER];
 };
 
 #define HEAD offsetof(struct message, data)
@@ -71,7 +71,7 @@ struct message {
 /* ---- the child's side ---- */
 
 struct task {
-	const struct asker *asker;
+	const struct prober *prober;
 	const struct intern *list;
 	struct shared *shared;
 	int sock;
@@ -93,16 +93,16 @@ static bool send_answer(const struct task *t, struct message *m, ssize_t n)
 static int answer_all(void *userdata)
 {
 	struct task *t = userdata;
-	struct rootfs root = *t->asker->root;
+	struct rootfs root = *t->prober->root;
 	int *fds[2 + ROOTFS_PINS] = { &t->sock, &root.fd };
 	static struct message m;
 
 	for (unsigned int i = 0; i < root.n_pins; i++)
 		fds[2 + i] = &root.pins[i].fd;
-	if (detach_settle("coldplug-asker", fds, 2 + root.n_pins) < 0)
+	if (detach_settle("coldplug-prober", fds, 2 + root.n_pins) < 0)
 		return 1;
 	for (uint32_t i = 0; i < t->list->n; i++) {
-		ssize_t n = t->asker->fn(&root, intern_string(t->list, i), m.data, sizeof(m.data));
+		ssize_t n = t->prober->fn(&root, intern_string(t->list, i), m.data, sizeof(m.data));
 		uint32_t at = i;
 
 		m.question = i;
@@ -116,15 +116,15 @@ static int answer_all(void *userdata)
 
 /* ---- the parent's ---- */
 
-void asker_init(struct asker *a, ask_fn *fn, const struct rootfs *root, struct log *log)
+void prober_init(struct prober *p, probe_fn *fn, const struct rootfs *root, struct log *log)
 {
-	*a = (struct asker){ .fn = fn, .root = root, .log = log, .poller = POLLER_NONE };
-	a->slow_ms = ASK_SLOW_MS;
-	a->give_up_ms = ASK_GIVE_UP_MS;
-	a->max_children = ASK_MAX_CHILDREN;
+	*p = (struct prober){ .fn = fn, .root = root, .log = log, .poller = POLLER_NONE };
+	p->slow_ms = PROBE_SLOW_MS;
+	p->give_up_ms = PROBE_GIVE_UP_MS;
+	p->max_children = PROBE_MAX_CHILDREN;
 }
 
-static struct ask_child *free_child(struct ask_child *c)
+static struct probe_child *free_child(struct probe_child *c)
 {
 	if (c->shared) {
 		atomic_store(&c->shared->at, STOPPED);
@@ -137,57 +137,57 @@ static struct ask_child *free_child(struct ask_child *c)
 	return NULL;
 }
 
-void asker_free(struct asker *a)
+void prober_free(struct prober *p)
 {
-	for (size_t i = 0; i < a->children.n; i++)
-		free_child(a->children.items[i]);
-	array_free(&a->children);
-	intern_free(&a->waiting);
-	intern_free(&a->lost);
-	poller_close(&a->poller);
-	free(a->buf);
-	asker_init(a, a->fn, a->root, a->log);
+	for (size_t i = 0; i < p->children.n; i++)
+		free_child(p->children.items[i]);
+	array_free(&p->children);
+	intern_free(&p->waiting);
+	intern_free(&p->lost);
+	poller_close(&p->poller);
+	free(p->buf);
+	prober_init(p, p->fn, p->root, p->log);
 }
 
-int asker_fd(struct asker *a)
+int prober_fd(struct prober *p)
 {
 	int r;
 
-	a->buf = a->buf ? a->buf : malloc(sizeof(struct message));
-	if (!a->buf)
+	p->buf = p->buf ? p->buf : malloc(sizeof(struct message));
+	if (!p->buf)
 		return -ENOMEM;
-	r = poller_open(&a->poller);
-	return r < 0 ? r : a->poller.epoll_fd;
+	r = poller_open(&p->poller);
+	return r < 0 ? r : p->poller.epoll_fd;
 }
 
 /* The timer only runs while answers are expected. */
-static void set_timer(struct asker *a)
+static void set_timer(struct prober *p)
 {
-	poller_set_period(&a->poller, asker_busy(a) ? a->slow_ms * UINT64_C(1000) : 0);
+	poller_set_period(&p->poller, prober_busy(p) ? p->slow_ms * UINT64_C(1000) : 0);
 }
 
-static struct ask_child *working(const struct asker *a)
+static struct probe_child *working(const struct prober *p)
 {
-	struct ask_child *last = a->children.n ? a->children.items[a->children.n - 1] : NULL;
+	struct probe_child *last = p->children.n ? p->children.items[p->children.n - 1] : NULL;
 
 	return last && last->fd >= 0 && last->stuck == NONE ? last : NULL;
 }
 
-bool asker_busy(const struct asker *a)
+bool prober_busy(const struct prober *p)
 {
-	if (a->waiting.n || a->n_lost_reported < a->lost.n)
+	if (p->waiting.n || p->n_lost_reported < p->lost.n)
 		return true;
-	for (size_t i = 0; i < a->children.n; i++)
-		if (!a->children.items[i]->given_up)
+	for (size_t i = 0; i < p->children.n; i++)
+		if (!p->children.items[i]->given_up)
 			return true;
 	return false;
 }
 
 /* The child that is stuck at a question, or NULL. */
-static struct ask_child *stuck_at(const struct asker *a, const char *question)
+static struct probe_child *stuck_at(const struct prober *p, const char *question)
 {
-	for (size_t i = 0; i < a->children.n; i++) {
-		struct ask_child *c = a->children.items[i];
+	for (size_t i = 0; i < p->children.n; i++) {
+		struct probe_child *c = p->children.items[i];
 
 		if (c->fd >= 0 && c->stuck != NONE && !c->answered &&
 		    !strcmp(intern_string(&c->list, c->stuck), question))
@@ -196,25 +196,25 @@ static struct ask_child *stuck_at(const struct asker *a, const char *question)
 	return NULL;
 }
 
-int asker_add(struct asker *a, const char *question)
+int prober_add(struct prober *p, const char *question)
 {
 	size_t n = strlen(question);
-	struct ask_child *c = stuck_at(a, question);
+	struct probe_child *c = stuck_at(p, question);
 	uint32_t id;
 
 	if (c) {
 		c->again = true;
 		return 0;
 	}
-	c = working(a);
+	c = working(p);
 	id = c ? intern_find(&c->list, question, n) : INTERN_NONE;
 	/* A question that is not begun yet will see things as they are now. */
 	if (id != INTERN_NONE && id > atomic_load(&c->shared->at))
 		return 0;
-	return intern_add(&a->waiting, question, n) == INTERN_NONE ? -ENOMEM : 0;
+	return intern_add(&p->waiting, question, n) == INTERN_NONE ? -ENOMEM : 0;
 }
 
-static int fork_child(struct asker *a, struct ask_child *c)
+static int fork_child(struct prober *p, struct probe_child *c)
 {
 	_cleanup_close_ int theirs = -1;
 	int ends[2], r;
@@ -230,82 +230,82 @@ static int fork_child(struct asker *a, struct ask_child *c)
 	theirs = ends[1];
 	r = detach_lift(&c->fd);
 	if (!r)
-		r = detach_fork(answer_all, &(struct task){ a, &a->waiting, c->shared, theirs });
-	return r ?: poller_watch(&a->poller, c->fd);
+		r = detach_fork(answer_all, &(struct task){ p, &p->waiting, c->shared, theirs });
+	return r ?: poller_watch(&p->poller, c->fd);
 }
 
-static size_t n_stuck(const struct asker *a)
+static size_t n_stuck(const struct prober *p)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < a->children.n; i++)
-		n += a->children.items[i]->stuck != NONE;
+	for (size_t i = 0; i < p->children.n; i++)
+		n += p->children.items[i]->stuck != NONE;
 	return n;
 }
 
 /* No child can be had: each question is answered with an error. */
-static void lose_waiting(struct asker *a, const char *why)
+static void lose_waiting(struct prober *p, const char *why)
 {
-	log_lost(a->log, "%s and %u more: cannot be probed: %s", ask_name(intern_string(&a->waiting, 0)),
-		 a->waiting.n - 1, why);
-	intern_free(&a->lost);
-	a->lost = a->waiting;
-	a->n_lost_reported = 0;
-	a->waiting = (struct intern){};
+	log_lost(p->log, "%s and %u more: cannot be probed: %s", probe_name(intern_string(&p->waiting, 0)),
+		 p->waiting.n - 1, why);
+	intern_free(&p->lost);
+	p->lost = p->waiting;
+	p->n_lost_reported = 0;
+	p->waiting = (struct intern){};
 }
 
-int asker_go(struct asker *a)
+int prober_go(struct prober *p)
 {
-	struct ask_child *c;
+	struct probe_child *c;
 	int r;
 
-	if (!a->waiting.n || working(a) || a->n_lost_reported < a->lost.n)
+	if (!p->waiting.n || working(p) || p->n_lost_reported < p->lost.n)
 		return 0;
-	if (n_stuck(a) >= a->max_children) {
-		lose_waiting(a, "too many devices do not answer");
+	if (n_stuck(p) >= p->max_children) {
+		lose_waiting(p, "too many devices do not answer");
 		return 0;
 	}
-	r = asker_fd(a);
+	r = prober_fd(p);
 	c = r < 0 ? NULL : calloc(1, sizeof(*c));
-	if (!c || array_push(&a->children, c) < 0) {
+	if (!c || array_push(&p->children, c) < 0) {
 		free(c);
 		return r < 0 ? r : -ENOMEM;
 	}
 	c->fd = -1;
 	c->seen = c->stuck = NONE;
-	r = fork_child(a, c);
+	r = fork_child(p, c);
 	if (r < 0) {
-		a->children.n--;
+		p->children.n--;
 		free_child(c);
-		lose_waiting(a, strerror(-r));
+		lose_waiting(p, strerror(-r));
 		return 0;
 	}
-	c->list = a->waiting;
-	a->waiting = (struct intern){};
-	set_timer(a);
+	c->list = p->waiting;
+	p->waiting = (struct intern){};
+	set_timer(p);
 	return 0;
 }
 
 /* Puts a child's questions from a place on in front of those that wait, except those that a child is stuck
  * at. */
-static int take_back(struct asker *a, const struct ask_child *c, uint32_t from)
+static int take_back(struct prober *p, const struct probe_child *c, uint32_t from)
 {
-	struct intern waiting = a->waiting;
+	struct intern waiting = p->waiting;
 	int r = 0;
 
-	a->waiting = (struct intern){};
+	p->waiting = (struct intern){};
 	for (uint32_t i = from; !r && i < c->list.n; i++)
-		r = asker_add(a, intern_string(&c->list, i));
+		r = prober_add(p, intern_string(&c->list, i));
 	for (uint32_t i = 0; !r && i < waiting.n; i++)
-		r = asker_add(a, intern_string(&waiting, i));
+		r = prober_add(p, intern_string(&waiting, i));
 	intern_free(&waiting);
 	return r;
 }
 
 /* At each tick of the timer. */
-static int check_progress(struct asker *a)
+static int check_progress(struct prober *p)
 {
-	struct ask_child *c = working(a);
+	struct probe_child *c = working(p);
 	uint32_t at = c ? atomic_load(&c->shared->at) : 0;
 	uint32_t stuck = at;
 
@@ -318,13 +318,13 @@ static int check_progress(struct asker *a)
 	if (!atomic_compare_exchange_strong(&c->shared->at, &at, STOPPED))
 		return 0;
 	c->stuck = stuck;
-	c->stuck_ms = clock_now_ms() - a->slow_ms;
-	return take_back(a, c, stuck + 1) ?: asker_go(a);
+	c->stuck_ms = clock_now_ms() - p->slow_ms;
+	return take_back(p, c, stuck + 1) ?: prober_go(p);
 }
 
 /* A child has closed its end. Its list is kept until the next call: the answer may point into it. 1 when
  * there is one to give: its question is lost. */
-static int end_child(struct asker *a, struct ask_child *c, struct ask_answer *ret)
+static int end_child(struct prober *p, struct probe_child *c, struct probe_answer *ret)
 {
 	uint32_t at = c->stuck != NONE ? c->stuck : atomic_load(&c->shared->at);
 	bool lost = at < c->list.n && !(c->stuck != NONE);
@@ -334,23 +334,23 @@ static int end_child(struct asker *a, struct ask_child *c, struct ask_answer *re
 	close(c->fd);
 	c->fd = -1;
 	if (lost) {
-		log_lost(a->log, "%s: the process that probed it has died", ask_name(question));
-		r = take_back(a, c, at + 1);
+		log_lost(p->log, "%s: the process that probed it has died", probe_name(question));
+		r = take_back(p, c, at + 1);
 	} else if (c->again) {
-		r = asker_add(a, question);
+		r = prober_add(p, question);
 	}
 	if (r < 0)
 		return r;
 	if (!lost && (c->stuck == NONE || c->answered))
 		return 0;
-	*ret = (struct ask_answer){ .question = question, .error = -EIO };
+	*ret = (struct probe_answer){ .question = question, .error = -EIO };
 	return 1;
 }
 
 /* One message of a child: 1 and *ret, 0 none, or -errno. */
-static int receive(struct asker *a, struct ask_child *c, struct ask_answer *ret)
+static int receive(struct prober *p, struct probe_child *c, struct probe_answer *ret)
 {
-	struct message *m = (struct message *)a->buf;
+	struct message *m = (struct message *)p->buf;
 	ssize_t n;
 
 	if (c->fd < 0)
@@ -361,80 +361,81 @@ static int receive(struct asker *a, struct ask_child *c, struct ask_answer *ret)
 	if (n < 0 && errno == EAGAIN)
 		return 0;
 	if (n < (ssize_t)HEAD || m->question >= c->list.n)
-		return end_child(a, c, ret);
+		return end_child(p, c, ret);
 	c->answered |= m->question == c->stuck;
-	*ret = (struct ask_answer){ .question = intern_string(&c->list, m->question),
-				    .error = m->error,
-				    .data = m->data,
-				    .size = (size_t)n - HEAD };
+	*ret = (struct probe_answer){ .question = intern_string(&c->list, m->question),
+				      .error = m->error,
+				      .data = m->data,
+				      .size = (size_t)n - HEAD };
 	return 1;
 }
 
-static bool give_up(struct asker *a, struct ask_child *c, struct ask_answer *ret)
+static bool give_up(struct prober *p, struct probe_child *c, struct probe_answer *ret)
 {
-	if (c->fd < 0 || c->stuck == NONE || c->given_up || clock_now_ms() < c->stuck_ms + a->give_up_ms)
+	if (c->fd < 0 || c->stuck == NONE || c->given_up || clock_now_ms() < c->stuck_ms + p->give_up_ms)
 		return false;
 	c->given_up = true;
-	*ret = (struct ask_answer){ .question = intern_string(&c->list, c->stuck), .error = -ETIMEDOUT };
-	log_lost(a->log, "%s: no answer for %u.%03u s, no longer waited for", ask_name(ret->question),
-		 a->give_up_ms / 1000, a->give_up_ms % 1000);
+	*ret = (struct probe_answer){ .question = intern_string(&c->list, c->stuck), .error = -ETIMEDOUT };
+	log_lost(p->log, "%s: no answer for %u.%03u s, no longer waited for", probe_name(ret->question),
+		 p->give_up_ms / 1000, p->give_up_ms % 1000);
 	return true;
 }
 
-static void sweep(struct asker *a)
+static void sweep(struct prober *p)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < a->children.n; i++) {
-		if (a->children.items[i]->fd < 0)
-			free_child(a->children.items[i]);
+	for (size_t i = 0; i < p->children.n; i++) {
+		if (p->children.items[i]->fd < 0)
+			free_child(p->children.items[i]);
 		else
-			a->children.items[n++] = a->children.items[i];
+			p->children.items[n++] = p->children.items[i];
 	}
-	a->children.n = n;
+	p->children.n = n;
 }
 
-static int find_answer(struct asker *a, struct ask_answer *ret)
+static int find_answer(struct prober *p, struct probe_answer *ret)
 {
 	int r = 0;
 
-	if (a->n_lost_reported < a->lost.n) {
-		*ret = (struct ask_answer){ .question = intern_string(&a->lost, a->n_lost_reported++),
-					    .error = -EIO };
+	if (p->n_lost_reported < p->lost.n) {
+		*ret = (struct probe_answer){ .question = intern_string(&p->lost, p->n_lost_reported++),
+					      .error = -EIO };
 		return 1;
 	}
-	for (size_t i = 0; !r && i < a->children.n; i++)
-		r = receive(a, a->children.items[i], ret);
-	if (!r && a->poller.period_us && poller_drain(&a->poller))
-		r = check_progress(a);
-	for (size_t i = 0; !r && i < a->children.n; i++)
-		r = give_up(a, a->children.items[i], ret);
+	for (size_t i = 0; !r && i < p->children.n; i++)
+		r = receive(p, p->children.items[i], ret);
+	if (!r && p->poller.period_us && poller_drain(&p->poller))
+		r = check_progress(p);
+	for (size_t i = 0; !r && i < p->children.n; i++)
+		r = give_up(p, p->children.items[i], ret);
 	return r;
 }
 
 /* Takes one answer without blocking: 1, 0 none is there, or -errno. It is valid until the next call. */
-static int take_one(struct asker *a, struct ask_answer *ret)
+static int take_one(struct prober *p, struct probe_answer *ret)
 {
 	int r;
 
-	if (!a->children.n && !asker_busy(a))
+	if (!p->children.n && !prober_busy(p))
 		return 0;
-	sweep(a);
-	r = find_answer(a, ret);
+	sweep(p);
+	r = find_answer(p, ret);
 	if (!r) {
-		sweep(a);
-		r = asker_go(a);
-		set_timer(a);
+		sweep(p);
+		r = prober_go(p);
+		set_timer(p);
 	}
 	return r;
 }
 
-int asker_take(struct asker *a, int (*take)(void *userdata, const struct ask_answer *answer), void *userdata)
+int prober_take(struct prober *p, int (*take)(void *userdata, const struct probe_answer *answer),
+		void *userdata)
 {
-	struct ask_answer answer;
+	struct probe_answer answer;
 	int r;
 
-	while ((r = take_one(a, &answer)) > 0) {
+	while ((r = take_one(p, &answer)) > 0) {
 		r = take(userdata, &answer);
 		if (r < 0)
 			return r;
@@ -442,17 +443,18 @@ int asker_take(struct asker *a, int (*take)(void *userdata, const struct ask_ans
 	return r;
 }
 
-int asker_wait(struct asker *a, int (*take)(void *userdata, const struct ask_answer *answer), void *userdata)
+int prober_wait(struct prober *p, int (*take)(void *userdata, const struct probe_answer *answer),
+		void *userdata)
 {
-	struct ask_answer answer;
-	int r = asker_go(a);
+	struct probe_answer answer;
+	int r = prober_go(p);
 
-	while (!r && asker_busy(a)) {
-		r = take_one(a, &answer);
+	while (!r && prober_busy(p)) {
+		r = take_one(p, &answer);
 		if (r > 0)
 			r = take(userdata, &answer);
-		else if (!r && asker_busy(a))
-			r = poller_wait(&a->poller, -1);
+		else if (!r && prober_busy(p))
+			r = poller_wait(&p->poller, -1);
 	}
 	return r < 0 ? r : 0;
 }

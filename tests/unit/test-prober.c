@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Questions that may not be answered. A FIFO that nobody writes to stands for a lock that is never released:
+/* Questions that may not be answered. A FIFO without a writer stands for a lock that is never released:
  * opening it blocks. */
 #include "tests/unit/test.h"
 
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "uevent/ask.h"
+#include "uevent/prober.h"
 
 struct world {
 	struct tree t;
 	struct messages m;
-	struct asker a;
+	struct prober a;
 	char said[4096]; /* "QUESTION=ANSWER " of each */
 };
 
-/* "e...": an echo; "n...": nothing to tell; "x...": an error; "k...": dies; "p...": the process's id;
+/* "e...": an echo; "n...": no answer; "x...": an error; "k...": dies; "p...": the process's id;
  * "f/NAME": what is written to that FIFO. */
 static ssize_t answer(const struct rootfs *root, const char *question, char *buf, size_t size)
 {
@@ -23,7 +23,7 @@ static ssize_t answer(const struct rootfs *root, const char *question, char *buf
 
 	switch (question[0]) {
 	case 'e':
-		return snprintf(buf, size, "%s", ask_name(question));
+		return snprintf(buf, size, "%s", probe_name(question));
 	case 'x':
 		return -EXDEV;
 	case 'k':
@@ -34,7 +34,7 @@ static ssize_t answer(const struct rootfs *root, const char *question, char *buf
 	case 'p':
 		return snprintf(buf, size, "%d", (int)getpid());
 	case 'f':
-		fd = rootfs_openat(root, ask_name(question), O_RDONLY);
+		fd = rootfs_openat(root, probe_name(question), O_RDONLY);
 		return fd < 0 ? fd : read(fd, buf, size);
 	default:
 		return 0;
@@ -45,21 +45,21 @@ static void world_init(struct world *w)
 {
 	*w = (struct world){ .t = tree_new() };
 	messages_init(&w->m);
-	asker_init(&w->a, answer, &w->t.root, &w->m.log);
+	prober_init(&w->a, answer, &w->t.root, &w->m.log);
 	/* However slow this machine is. */
 	w->a.slow_ms = 100000;
 }
 
 static void world_free(struct world *w)
 {
-	asker_free(&w->a);
+	prober_free(&w->a);
 	messages_free(&w->m);
 	tree_free(&w->t);
 }
 
 #define _cleanup_world_ __attribute__((cleanup(world_free)))
 
-static int say(void *userdata, const struct ask_answer *x)
+static int say(void *userdata, const struct probe_answer *x)
 {
 	struct world *w = userdata;
 	size_t n = strlen(w->said);
@@ -74,24 +74,24 @@ static int say(void *userdata, const struct ask_answer *x)
 
 static void ask(struct world *w, const char *question)
 {
-	assert_int_equal(asker_add(&w->a, question), 0);
+	assert_int_equal(prober_add(&w->a, question), 0);
 }
 
 static void wait_for_all(struct world *w)
 {
-	assert_int_equal(asker_wait(&w->a, say, w), 0);
+	assert_int_equal(prober_wait(&w->a, say, w), 0);
 }
 
 static void take_what_is_there(struct world *w)
 {
-	assert_int_equal(asker_take(&w->a, say, w), 0);
+	assert_int_equal(prober_take(&w->a, say, w), 0);
 	usleep(10000);
 }
 
 /* Takes what comes until it was said, 20 seconds at most. */
 static void wait_until_said(struct world *w, const char *text)
 {
-	assert_int_equal(asker_go(&w->a), 0);
+	assert_int_equal(prober_go(&w->a), 0);
 	for (int i = 0; !strstr(w->said, text) && i < 2000; i++)
 		take_what_is_there(w);
 	assert_contains(w->said, text);
@@ -117,22 +117,22 @@ static void write_fifo(struct world *w, const char *name, const char *text)
 	close(fd);
 }
 
-static void what_there_is_to_tell_comes_in_order(void **state)
+static void answers_come_in_order(void **state)
 {
 	_cleanup_world_ struct world w;
 
 	world_init(&w);
-	assert_false(asker_busy(&w.a));
+	assert_false(prober_busy(&w.a));
 	wait_for_all(&w); /* for nothing */
 	ask(&w, "ea");
 	ask(&w, "nothing");
 	ask(&w, "x");
 	ask(&w, "e");
 	ask(&w, "eb");
-	assert_true(asker_busy(&w.a));
+	assert_true(prober_busy(&w.a));
 	wait_for_all(&w);
 	assert_string_equal(w.said, "ea=a x=(EXDEV) eb=b ");
-	assert_false(asker_busy(&w.a));
+	assert_false(prober_busy(&w.a));
 	/* And once more, with a new process. */
 	ask(&w, "ea");
 	wait_for_all(&w);
@@ -140,7 +140,7 @@ static void what_there_is_to_tell_comes_in_order(void **state)
 	assert_string_equal(messages_text(&w.m), "");
 }
 
-static void thousands_cost_nothing(void **state)
+static void thousands_of_questions_need_one_process(void **state)
 {
 	_cleanup_world_ struct world w;
 	char question[32];
@@ -155,16 +155,16 @@ static void thousands_cost_nothing(void **state)
 	assert_contains(w.said, "e18000=18000 e19000=19000 ");
 }
 
-static int check_big(void *userdata, const struct ask_answer *x)
+static int check_big(void *userdata, const struct probe_answer *x)
 {
 	size_t *n = userdata;
 
-	assert_int_equal(x->size, ASK_MAX_ANSWER);
+	assert_int_equal(x->size, PROBE_MAX_ANSWER);
 	assert_int_equal(x->data[x->size - 1], 'b');
 	return (int)++*n > 50 ? -E2BIG : 0;
 }
 
-/* Who reads slowly is waited for: nothing is dropped. */
+/* A parent that reads slowly blocks the child: nothing is dropped. */
 static void long_answers_arrive_whole(void **state)
 {
 	_cleanup_world_ struct world w;
@@ -176,17 +176,17 @@ static void long_answers_arrive_whole(void **state)
 		snprintf(question, sizeof(question), "b%d", i);
 		ask(&w, question);
 	}
-	assert_int_equal(asker_wait(&w.a, check_big, &n), 0);
+	assert_int_equal(prober_wait(&w.a, check_big, &n), 0);
 	assert_int_equal(n, 50);
 	/* A taker's answer ends it. */
 	for (int i = 0; i < 50; i++) {
 		snprintf(question, sizeof(question), "b%d", i);
 		ask(&w, question);
 	}
-	assert_int_equal(asker_wait(&w.a, check_big, &n), -E2BIG);
+	assert_int_equal(prober_wait(&w.a, check_big, &n), -E2BIG);
 }
 
-static void what_is_asked_twice_is_asked_once(void **state)
+static void a_question_that_waits_is_not_added_twice(void **state)
 {
 	_cleanup_world_ struct world w;
 
@@ -198,7 +198,7 @@ static void what_is_asked_twice_is_asked_once(void **state)
 	assert_string_equal(w.said, "ea=a eb=b ");
 }
 
-static void who_is_stuck_holds_up_nobody(void **state)
+static void a_stuck_child_holds_up_no_other_question(void **state)
 {
 	_cleanup_world_ struct world w;
 
@@ -213,11 +213,11 @@ static void who_is_stuck_holds_up_nobody(void **state)
 	ask(&w, "ec");
 	wait_until_said(&w, "ec=c");
 	assert_string_equal(w.said, "ea=a eb=b ec=c ");
-	assert_true(asker_busy(&w.a));
+	assert_true(prober_busy(&w.a));
 	/* What is asked now is too. */
 	ask(&w, "ed");
 	wait_until_said(&w, "ed=d");
-	assert_true(asker_busy(&w.a));
+	assert_true(prober_busy(&w.a));
 	write_fifo(&w, "two", "TWO");
 	wait_until_said(&w, "f/two=TWO");
 	write_fifo(&w, "one", "ONE");
@@ -226,7 +226,7 @@ static void who_is_stuck_holds_up_nobody(void **state)
 	assert_string_equal(messages_text(&w.m), "");
 }
 
-static void who_never_answers_is_given_up_with_a_word_and_may_answer_yet(void **state)
+static void a_device_that_never_answers_is_given_up_and_logged_but_may_still_answer(void **state)
 {
 	_cleanup_world_ struct world w;
 
@@ -240,8 +240,8 @@ static void who_never_answers_is_given_up_with_a_word_and_may_answer_yet(void **
 	assert_string_equal(w.said, "ea=a f/hub=(ETIMEDOUT) ");
 	assert_string_equal(messages_text(&w.m), "/hub: no answer for 1.500 s, no longer waited for\n");
 	assert_int_equal(w.m.log.lost, 1);
-	assert_false(asker_busy(&w.a));
-	/* Nobody is stuck with it twice. */
+	assert_false(prober_busy(&w.a));
+	/* No second child gets stuck at it. */
 	ask(&w, "f/hub");
 	ask(&w, "eb");
 	wait_for_all(&w);
@@ -255,7 +255,7 @@ static void who_never_answers_is_given_up_with_a_word_and_may_answer_yet(void **
 	assert_int_equal(w.m.log.lost, 1);
 }
 
-static void what_changes_before_it_is_known_is_asked_again(void **state)
+static void a_question_under_way_is_added_again(void **state)
 {
 	_cleanup_world_ struct world w;
 
@@ -263,7 +263,7 @@ static void what_changes_before_it_is_known_is_asked_again(void **state)
 	make_fifo(&w, "disk");
 	ask(&w, "f/disk");
 	ask(&w, "ea");
-	assert_int_equal(asker_go(&w.a), 0);
+	assert_int_equal(prober_go(&w.a), 0);
 	usleep(50000);
 	ask(&w, "f/disk"); /* it is being read: this may be too late for what has changed */
 	ask(&w, "ea");	   /* its turn is still to come */
@@ -274,7 +274,7 @@ static void what_changes_before_it_is_known_is_asked_again(void **state)
 	assert_string_equal(w.said, "f/disk=old ea=a f/disk=new ");
 }
 
-static void who_dies_takes_only_its_question_along(void **state)
+static void a_child_that_dies_loses_only_its_question(void **state)
 {
 	_cleanup_world_ struct world w;
 
@@ -290,7 +290,7 @@ static void who_dies_takes_only_its_question_along(void **state)
 			    "/usb2: the process that probed it has died\n");
 }
 
-static void not_all_processes_of_a_machine_get_stuck(void **state)
+static void the_number_of_stuck_children_is_limited(void **state)
 {
 	_cleanup_world_ struct world w;
 	char name[32];
@@ -318,20 +318,20 @@ static void not_all_processes_of_a_machine_get_stuck(void **state)
 	assert_contains(w.said, " eb=b ");
 }
 
-static void without_descriptors_it_is_said_that_nobody_can_be_asked(void **state)
+static void without_descriptors_each_question_gets_an_error(void **state)
 {
 	_cleanup_world_ struct world w;
 	struct rlimit limit, none;
 
 	world_init(&w);
-	assert_true(asker_fd(&w.a) >= 0);
+	assert_true(prober_fd(&w.a) >= 0);
 	ask(&w, "ea");
 	ask(&w, "eb");
 	getrlimit(RLIMIT_NOFILE, &limit);
 	none = limit;
 	none.rlim_cur = 0;
 	setrlimit(RLIMIT_NOFILE, &none);
-	assert_int_equal(asker_go(&w.a), 0);
+	assert_int_equal(prober_go(&w.a), 0);
 	setrlimit(RLIMIT_NOFILE, &limit);
 	wait_for_all(&w);
 	assert_string_equal(w.said, "ea=(EIO) eb=(EIO) ");
@@ -373,7 +373,7 @@ static int pid_said(const struct world *w, const char *question)
 	return atoi(p + strlen(question) + 1);
 }
 
-static void nobody_is_left_when_it_is_over(void **state)
+static void no_process_is_left_behind(void **state)
 {
 	_cleanup_world_ struct world w;
 	int done, stuck, working;
@@ -395,7 +395,7 @@ static void nobody_is_left_when_it_is_over(void **state)
 	working = pid_said(&w, "pworking");
 	assert_true(done != stuck && stuck != working && done != working);
 	assert_false(is_gone(stuck) || is_gone(working));
-	asker_free(&w.a);
+	prober_free(&w.a);
 	assert_false(is_gone(stuck)); /* it cannot know */
 	write_fifo(&w, "hub", "x");
 	write_fifo(&w, "disk", "x");
@@ -404,7 +404,7 @@ static void nobody_is_left_when_it_is_over(void **state)
 }
 
 /* The caller's pipe is read to its end by somebody. */
-static void nothing_of_the_callers_is_kept_open(void **state)
+static void no_descriptor_of_the_caller_stays_open(void **state)
 {
 	_cleanup_world_ struct world w;
 	int ends[2];
@@ -427,18 +427,18 @@ static void nothing_of_the_callers_is_kept_open(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(what_there_is_to_tell_comes_in_order),
-		cmocka_unit_test(thousands_cost_nothing),
+		cmocka_unit_test(answers_come_in_order),
+		cmocka_unit_test(thousands_of_questions_need_one_process),
 		cmocka_unit_test(long_answers_arrive_whole),
-		cmocka_unit_test(what_is_asked_twice_is_asked_once),
-		cmocka_unit_test(who_is_stuck_holds_up_nobody),
-		cmocka_unit_test(who_never_answers_is_given_up_with_a_word_and_may_answer_yet),
-		cmocka_unit_test(what_changes_before_it_is_known_is_asked_again),
-		cmocka_unit_test(who_dies_takes_only_its_question_along),
-		cmocka_unit_test(not_all_processes_of_a_machine_get_stuck),
-		cmocka_unit_test(without_descriptors_it_is_said_that_nobody_can_be_asked),
-		cmocka_unit_test(nobody_is_left_when_it_is_over),
-		cmocka_unit_test(nothing_of_the_callers_is_kept_open),
+		cmocka_unit_test(a_question_that_waits_is_not_added_twice),
+		cmocka_unit_test(a_stuck_child_holds_up_no_other_question),
+		cmocka_unit_test(a_device_that_never_answers_is_given_up_and_logged_but_may_still_answer),
+		cmocka_unit_test(a_question_under_way_is_added_again),
+		cmocka_unit_test(a_child_that_dies_loses_only_its_question),
+		cmocka_unit_test(the_number_of_stuck_children_is_limited),
+		cmocka_unit_test(without_descriptors_each_question_gets_an_error),
+		cmocka_unit_test(no_process_is_left_behind),
+		cmocka_unit_test(no_descriptor_of_the_caller_stays_open),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
