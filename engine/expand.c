@@ -316,39 +316,39 @@ int expander_add_reason(struct expander *x, const struct reason *reason)
 	return array_push(&x->reasons, *reason);
 }
 
+/* 1, with *result saying so, or -ENOMEM. */
+static int withhold(struct expander *x, enum request_result *result, struct withheld w)
+{
+	*result = REQUEST_WITHHELD;
+	return add_withheld(x, &w) < 0 ? -ENOMEM : 1;
+}
+
 /* Decides about one match before it is expanded, as kmod_module_probe_insert_module() does: 1 when
  * *result says why it is not, 0 when it is to be expanded. */
 static int judge_match(struct expander *x, uint32_t request, const struct lookup_match *match,
 		       uint32_t object, enum request_result *result)
 {
-	uint32_t flags = x->requests.items[request].flags;
-	const char *name = modules_name(x->modules, match->module);
+	uint32_t flags = x->requests.items[request].flags, module = match->module;
+	const char *name = modules_name(x->modules, module);
 	const struct rule *rule;
 	int r;
 
-	if (match->source == LOOKUP_CONFIG && !strcmp(name, "off")) {
-		*result = REQUEST_WITHHELD;
-		return add_withheld(x,
-				    &(struct withheld){ MODULE_NONE, WITHHELD_OFF, request, MODULE_NONE,
-							match->rule })
-			?: 1;
-	}
-	r = modules_is_builtin(x->modules, match->module);
+	if (match->source == LOOKUP_CONFIG && !strcmp(name, "off"))
+		return withhold(
+			x, result,
+			(struct withheld){ MODULE_NONE, WITHHELD_OFF, request, MODULE_NONE, match->rule });
+	r = modules_is_builtin(x->modules, module);
 	if (r < 0)
 		return r;
 	*result = REQUEST_PRESENT;
-	if (!(flags & REQUEST_IGNORE_LOADED) && expander_is_loaded(x, match->module))
+	if (!(flags & REQUEST_IGNORE_LOADED) && expander_is_loaded(x, module))
 		return 1;
 	if (!(flags & REQUEST_SHOW) && (r || x->objects.items[object].builtin))
 		return 1;
 	rule = config_find(x->config, RULE_BLACKLIST, name);
-	if (rule && (match->via || flags & REQUEST_BLACKLIST)) {
-		*result = REQUEST_WITHHELD;
-		return add_withheld(x,
-				    &(struct withheld){ match->module, WITHHELD_BLACKLIST, request,
-							match->module, rule })
-			?: 1;
-	}
+	if (rule && (match->via || flags & REQUEST_BLACKLIST))
+		return withhold(x, result,
+				(struct withheld){ module, WITHHELD_BLACKLIST, request, module, rule });
 	return 0;
 }
 
@@ -472,15 +472,18 @@ static int join_params(struct expander *x, const struct action *a, struct params
 				"%s:%u: options of %s are longer than %u bytes in all, the rest is ignored",
 				rule->origin.file, rule->origin.line, name, LIMIT_PARAMS);
 	}
-	return r == -ENOMEM ? r : add_params(t, given, strlen(given)) == -ENOMEM ? -ENOMEM : 0;
+	if (r != -ENOMEM)
+		r = add_params(t, given, strlen(given));
+	return r == -ENOMEM ? r : 0;
 }
 
 const char *expander_params(struct expander *x, const struct action *a)
 {
 	struct params t = {};
-	int r = join_params(x, a, &t);
-	const char *params = r < 0 ? NULL : t.text.n ? arena_strndup(&x->arena, t.text.items, t.text.n) : "";
+	const char *params = NULL;
 
+	if (!join_params(x, a, &t))
+		params = t.text.n ? arena_strndup(&x->arena, t.text.items, t.text.n) : "";
 	array_free(&t.text);
 	return params;
 }

@@ -499,5 +499,9 @@ API int coldplug_exit_code(struct coldplug *c)
 	struct coldplug_summary s;
 
 	coldplug_get_summary(c, &s);
-	return c->listener.record_failed ? 111 : s.lost ? 2 : s.failed || c->loading.n_cancelled ? 1 : 0;
+	if (c->listener.record_failed)
+		return 111;
+	if (s.lost)
+		return 2;
+	return s.failed || c->loading.n_cancelled;
 }

@@ -215,9 +215,11 @@ static int look_up(struct insertion *in, const char *name, const char *params)
 		r = machine_name_of_path(in->m, name, of_path);
 		name = of_path;
 	}
-	id = r > 0 ? expander_look_up(&in->m->expander, name, params, flags) : 0;
-	if (r <= 0 || id < 0)
-		return id < 0 ? (int)id : r == -ENOMEM ? r : -ENOENT;
+	if (r <= 0)
+		return r == -ENOMEM ? r : -ENOENT;
+	id = expander_look_up(&in->m->expander, name, params, flags);
+	if (id < 0)
+		return (int)id;
 	in->request = (uint32_t)id;
 	return in->m->expander.matches.items.n ? 1 : -ENOENT;
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include "engine/modinfo.h"
 #include "libcoldplug/report.h"
@@ -244,7 +243,7 @@ API int coldplug_leave(struct coldplug *c)
 	int n = c->loading.loader ? loader_leave(c->loading.loader) : 0;
 	int r = context_take_results(c);
 
-	return n < 0 ? n : r < 0 ? r : n;
+	return n < 0 || r >= 0 ? n : r;
 }
 
 API void coldplug_reload(struct coldplug *c)

@@ -102,7 +102,9 @@ static int run_command(struct removal *rm, uint32_t module, const struct rule *r
 	if (!r && !output.status)
 		return 0;
 	act.kind = COLDPLUG_ACT_COMMAND_FAILED;
-	act.error = r == -ENOENT ? 127 : r < 0 ? 126 : output.status;
+	act.error = output.status;
+	if (r < 0)
+		act.error = r == -ENOENT ? 127 : 126; /* as a shell has it */
 	return context_report(rm->c, &act) ?: -ECHILD;
 }
 
@@ -181,8 +183,10 @@ static int check_presence(struct removal *rm, uint32_t module, bool asked)
 	enum initstate state;
 	int r = modules_is_builtin(&rm->m->modules, module);
 
-	if (r != 0)
-		return r < 0 ? r : asked ? report(rm, COLDPLUG_ACT_NOT_REMOVABLE, module, 0) ?: -ENOENT : 0;
+	if (r < 0 || (r > 0 && !asked))
+		return r < 0 ? r : 0;
+	if (r > 0)
+		return report(rm, COLDPLUG_ACT_NOT_REMOVABLE, module, 0) ?: -ENOENT;
 	state = state_of(rm, module);
 	if (state != INITSTATE_ABSENT && state != INITSTATE_UNKNOWN)
 		return 1;
