@@ -234,7 +234,7 @@ int mkimage_root_mount(struct mkimage *im, char **source, char **type)
 {
 	_cleanup_file_ struct file_bytes file = {};
 	char *rest, *save = NULL;
-	int r = rootfs_read(&im->machine, "proc/self/mounts", LIMIT_ATTRIBUTE * 16, &file);
+	int r = rootfs_read(&im->machine, "proc/self/mounts", LIMIT_CONFIG_FILE, &file);
 
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
