@@ -5,6 +5,12 @@
 #include <string.h>
 
 #define ET_RELOCATABLE 1
+#define ET_EXECUTABLE 2
+#define ET_SHARED 3
+#define SEGMENT_DYNAMIC 2
+#define SEGMENT_INTERPRETER 3
+#define DYNAMIC_END 0
+#define DYNAMIC_NEEDED 1
 #define SECTION_UNDEFINED 0
 #define TYPE_SYMTAB 2
 #define TYPE_NOBITS 8
@@ -165,13 +171,14 @@ static int find_section(const struct elf *elf, const char *name, struct section 
 	return 0;
 }
 
-int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string)
+/* The next string of a section of strings. */
+static int next_string(const struct elf *elf, const char *section, size_t *cursor, const char **string)
 {
 	struct section s;
 	const char *p;
 	int r;
 
-	r = find_section(elf, ".modinfo", &s);
+	r = find_section(elf, section, &s);
 	if (r <= 0)
 		return r;
 	/* Strings are padded with NULs. */
@@ -185,6 +192,16 @@ int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string)
 	*cursor += strlen(p) + 1;
 	*string = p;
 	return 1;
+}
+
+int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string)
+{
+	return next_string(elf, ".modinfo", cursor, string);
+}
+
+int elf_ksymtab_next(const struct elf *elf, size_t *cursor, const char **name)
+{
+	return next_string(elf, "__ksymtab_strings", cursor, name);
 }
 
 /* 1: the symbol table and its strings, as the kernel finds them: by type; 0: there is none; -EBADMSG. */
@@ -204,7 +221,9 @@ static int find_symbols(const struct elf *elf, struct section *symbols, struct s
 	return 0;
 }
 
-int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name)
+/* The next symbol that wanted() takes: *name is what it has made of the name. */
+static int next_symbol(const struct elf *elf, size_t *cursor,
+		       bool (*wanted)(unsigned int section, const char **name), const char **name)
 {
 	unsigned int entry = elf->is64 ? 24 : 16;
 	struct section s, strings;
@@ -216,19 +235,44 @@ int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name)
 		return r;
 	/* Symbol 0 is no symbol. */
 	for (size_t i = *cursor + 1; i < s.size / entry; i++) {
+		unsigned int section;
 		const char *p;
 
 		at = s.offset + (uint64_t)i * entry;
-		if (get(elf, at + (elf->is64 ? 6 : 14), 2) != SECTION_UNDEFINED)
-			continue;
+		section = (unsigned int)get(elf, at + (elf->is64 ? 6 : 14), 2);
 		p = get_string(elf, &strings, get(elf, at, 4));
-		if (!p)
+		if (!p && section == SECTION_UNDEFINED)
 			return -EBADMSG;
+		if (!p || !wanted(section, &p))
+			continue;
 		*name = p;
 		*cursor = i;
 		return 1;
 	}
 	return 0;
+}
+
+static bool is_undefined(unsigned int section, const char **name)
+{
+	return section == SECTION_UNDEFINED;
+}
+
+int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name)
+{
+	return next_symbol(elf, cursor, is_undefined, name);
+}
+
+static bool is_crc(unsigned int section, const char **name)
+{
+	if (strncmp(*name, "__crc_", 6) != 0)
+		return false;
+	*name += 6;
+	return true;
+}
+
+int elf_crc_next(const struct elf *elf, size_t *cursor, const char **name)
+{
+	return next_symbol(elf, cursor, is_crc, name);
 }
 
 int elf_sections_range(const void *head, size_t n_head, uint64_t size, struct elf_range *ret)
@@ -258,4 +302,82 @@ int elf_symbol_ranges(const struct elf *elf, struct elf_range *symbols, struct e
 	*symbols = (struct elf_range){ s.offset, s.size };
 	*strings = (struct elf_range){ t.offset, t.size };
 	return 0;
+}
+
+int elf_kind(const void *data, size_t size, struct elf_kind *ret)
+{
+	struct elf elf = { .data = data, .size = size };
+	int r = read_ident(&elf, data, size);
+
+	if (r < 0)
+		return r;
+	*ret = (struct elf_kind){ .type = (unsigned int)get(&elf, 16, 2),
+				  .machine = (unsigned int)get(&elf, 18, 2),
+				  .is64 = elf.is64,
+				  .big_endian = elf.big_endian };
+	return 0;
+}
+
+const char *elf_machine_name(unsigned int machine)
+{
+	static const struct {
+		unsigned int machine;
+		const char *name;
+	} names[] = {
+		{ 3, "i386" },	    { 8, "MIPS" },     { 20, "PowerPC" },    { 21, "PowerPC64" },
+		{ 22, "S/390" },    { 40, "ARM" },     { 43, "SPARC" },	     { 62, "x86-64" },
+		{ 183, "AArch64" }, { 243, "RISC-V" }, { 258, "LoongArch" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].machine == machine)
+			return names[i].name;
+	return NULL;
+}
+
+/* Whether the dynamic section in these bytes names a library: 1, 0, -EBADMSG. */
+static int needs_library(const struct elf *elf, uint64_t offset, uint64_t size)
+{
+	unsigned int word = elf->is64 ? 8 : 4;
+
+	if (!inside(elf, offset, size))
+		return -EBADMSG;
+	for (uint64_t at = 0; size - at >= 2 * word; at += 2 * word) {
+		uint64_t tag = get(elf, offset + at, word);
+
+		if (tag == DYNAMIC_END)
+			return 0;
+		if (tag == DYNAMIC_NEEDED)
+			return 1;
+	}
+	return 0;
+}
+
+int elf_is_static(const void *data, size_t size)
+{
+	struct elf elf = { .data = data, .size = size };
+	uint64_t at, n;
+	unsigned int entry, type;
+	int r = read_ident(&elf, data, size);
+
+	if (r < 0)
+		return r;
+	type = (unsigned int)get(&elf, 16, 2);
+	if (type != ET_EXECUTABLE && type != ET_SHARED)
+		return -ENOEXEC;
+	at = elf.is64 ? get(&elf, 32, 8) : get(&elf, 28, 4);
+	entry = (unsigned int)get(&elf, elf.is64 ? 54 : 42, 2);
+	n = get(&elf, elf.is64 ? 56 : 44, 2);
+	if (entry != (elf.is64 ? 56 : 32) || !inside(&elf, at, n * entry))
+		return -EBADMSG;
+	for (; n; n--, at += entry) {
+		type = (unsigned int)get(&elf, at, 4);
+		r = type == SEGMENT_INTERPRETER ? 1 : 0;
+		if (type == SEGMENT_DYNAMIC)
+			r = elf.is64 ? needs_library(&elf, get(&elf, at + 8, 8), get(&elf, at + 32, 8))
+				     : needs_library(&elf, get(&elf, at + 4, 4), get(&elf, at + 16, 4));
+		if (r)
+			return r < 0 ? r : 0;
+	}
+	return 1;
 }

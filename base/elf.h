@@ -32,6 +32,28 @@ int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string)
 /* The next undefined symbol's name of the symbol table after *cursor (0 to begin). 1, 0, -EBADMSG as above. */
 int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name);
 
+/* The next symbol that a module exports, as depmod finds them: those with a "__crc_NAME" among its symbols; where
+ * there are none (a kernel without symbol versions) the strings of __ksymtab_strings. Two functions, since only
+ * the caller knows whether the first has found any. 1, 0, -EBADMSG as above. */
+int elf_crc_next(const struct elf *elf, size_t *cursor, const char **name);
+int elf_ksymtab_next(const struct elf *elf, size_t *cursor, const char **name);
+
+/* For whom a file is. */
+struct elf_kind {
+	unsigned int type;    /* ET_REL and so on */
+	unsigned int machine; /* EM_X86_64 and so on */
+	bool is64;
+	bool big_endian;
+};
+
+/* 0; -ENOEXEC: not ELF; -EBADMSG: it ends inside its header. */
+int elf_kind(const void *data, size_t size, struct elf_kind *ret);
+/* "x86-64"; NULL for one that has no name here. */
+const char *elf_machine_name(unsigned int machine);
+/* Whether a program runs without other files: 1: it has neither an interpreter nor a needed library, as static
+ * programs and static-pie ones; 0: it has; -ENOEXEC: no program; -EBADMSG: an offset leads out of the file. */
+int elf_is_static(const void *data, size_t size);
+
 /* A piece of the file. */
 struct elf_range {
 	uint64_t offset;

@@ -112,19 +112,21 @@ static int add_words(struct closure *x, const char *words, uint32_t module, cons
 /* Where the kernel looks, and in which order (drivers/base/firmware_loader/main.c): every directory for the
  * name itself, then every one for the compressed names. */
 static const char *const firmware_dirs[] = { "lib/firmware/updates/%s", "lib/firmware/updates",
-					     "lib/firmware/%s", "lib/firmware" };
+					     "lib/firmware/%s", "lib/firmware",
+					     /* a root being built may not have the link from lib yet */
+					     "usr/lib/firmware/updates/%s", "usr/lib/firmware/updates",
+					     "usr/lib/firmware/%s", "usr/lib/firmware" };
 static const char *const firmware_suffixes[] = { "", ".zst", ".xz" };
 
 static int firmware_dir(struct closure *x, size_t i, char *path, size_t size)
 {
-	bool has_release = strchr(firmware_dirs[i], '%');
+	const char *percent = strchr(firmware_dirs[i], '%');
 	const char *release = x->m->release;
+	size_t n = percent ? (size_t)(percent - firmware_dirs[i]) : strlen(firmware_dirs[i]);
 
-	if (has_release && !release)
+	if (percent && !release)
 		return 0;
-	return has_release
-		? snprintf(path, size, "lib/firmware/%s%s", i ? "" : "updates/", release) < (int)size
-		: snprintf(path, size, "%s", firmware_dirs[i]) < (int)size;
+	return snprintf(path, size, "%.*s%s", (int)n, firmware_dirs[i], percent ? release : "") < (int)size;
 }
 
 static bool is_file(const struct rootfs *root, const char *path)

@@ -128,13 +128,36 @@ static int read_text(struct text_reader *t, enum moddir_index which, const struc
 	return r;
 }
 
+/* As moddir_build(), and says of how many keys. */
+static int build(enum moddir_index which, struct file_bytes *text, const char *path, struct log *log,
+		 uint8_t **data, size_t *n_data, size_t *n_keys)
+{
+	struct moddir d = { .log = log };
+	struct index_builder builder = {};
+	struct text_reader t = { .dir = &d, .builder = &builder, .path = path };
+	int r = read_text(&t, which, text);
+
+	*n_keys = builder.entries.n;
+	if (!r)
+		r = index_builder_finish(&builder, data, n_data);
+	index_builder_free(&builder);
+	return r;
+}
+
+int moddir_build(enum moddir_index which, char *text, size_t size, const char *path, struct log *log,
+		 uint8_t **data, size_t *n_data)
+{
+	size_t n_keys;
+
+	return build(which, &(struct file_bytes){ .data = text, .size = size }, path, log, data, n_data,
+		     &n_keys);
+}
+
 /* 1: built, *n_keys says of how many; 0: there is no such text; -ENOMEM. */
 static int build_from_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, size_t *n_keys)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_file_ struct file_bytes file = {};
-	struct index_builder builder = {};
-	struct text_reader t = { .dir = d, .builder = &builder };
 	size_t size = 0;
 	int r;
 
@@ -148,12 +171,7 @@ static int build_from_text(struct moddir *d, enum moddir_index which, struct mod
 			log_lost(d->log, "%s: cannot be read: %s", path, strerror(-r));
 		return 0;
 	}
-	t.path = path;
-	r = read_text(&t, which, &file);
-	*n_keys = builder.entries.n;
-	if (!r)
-		r = index_builder_finish(&builder, &s->built, &size);
-	index_builder_free(&builder);
+	r = build(which, &file, path, d->log, &s->built, &size, n_keys);
 	if (r < 0)
 		return r;
 	s->from_text = true;

@@ -343,6 +343,36 @@ struct coldplug_file {
  * reported at level 6. Since 0.1. */
 int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list);
 
+/** What coldplug_image() is to make, and what it has made. Lists are NULL-terminated; NULL is an empty one. Fields are
+ * only ever added at the end. */
+struct coldplug_image {
+	const char *output;  /**< the file to be made; NULL: nothing is written */
+	const char *program; /**< the static coldplug that goes into it; NULL: the one that runs */
+	/** Where modules, firmware and, without a recording, the configuration come from; NULL: the context's root, or
+	 * with a recording "/". */
+	const char *root;
+	bool machine; /**< for the machine of the root or the recording, else only for the names */
+	const char *const *names; /**< modules or aliases in addition */
+	const char *const
+		*types; /**< the root's file systems, "none" if built in; empty: what is mounted at "/" */
+	const char *const *add;		/**< "SRC:DEST": files in addition, DEST in the image */
+	const char *busybox;		/**< a static busybox, or NULL */
+	const char *compression;	/**< "none", "gzip", "xz", "zstd" or "lz4"; NULL: zstd */
+	const char *module_compression; /**< "none", "keep", "gzip", "xz" or "zstd"; NULL: none */
+	/** Called for each entry of the image with the bytes of a file, sorted by name; or NULL. */
+	void (*entry)(void *userdata, const char *name, uint64_t size);
+	void *userdata;
+
+	size_t n_modules, n_firmware; /**< how many are in it */
+	uint64_t unpacked;	      /**< bytes of the archive */
+	uint64_t size;		      /**< bytes of the file */
+};
+/** Makes an initramfs with coldplug as its init, in place of any other use of the context. The file appears whole or
+ * not at all, and only its owner can read it. The variable SOURCE_DATE_EPOCH is the time of all files, else it is 0.
+ * 0, or a negative errno, told: -ENOENT when a name is no module's, -EIO when input was lost. Built without tools
+ * -EOPNOTSUPP. Since 0.1. */
+int coldplug_image(struct coldplug *c, struct coldplug_image *image);
+
 /* ---- loading ----
  *
  *	int r = coldplug_run(c);

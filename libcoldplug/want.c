@@ -129,6 +129,12 @@ static void report_not_found(struct coldplug *c, const struct request *request)
 {
 	const char *where = modules_directory(&c->machine);
 
+	if (c->wanted.lenient && request->origin.line) {
+		log_warning(&c->log, "%s:%u: module '%s': %s %s/%s", request->origin.file,
+			    request->origin.line, request->text, result_words[request->result],
+			    c->machine.root.path, where);
+		return;
+	}
 	c->wanted.not_found++;
 	if (request->origin.line)
 		log_error(&c->log, "%s:%u: module '%s': %s %s/%s", request->origin.file, request->origin.line,

@@ -20,6 +20,7 @@ struct wanted {
 	size_t n_aliases;	      /* that became requests, ever */
 	size_t not_found;	      /* names that nothing has */
 	bool configure;		      /* modules-load.d counts again */
+	bool lenient;		      /* a name of modules-load.d that nothing has is a warning */
 	bool put_off;		      /* the module of a name is an orphan's (orphans.h) */
 	bool walk_failed;	      /* logged: it is not said again each time */
 	struct prober devices_prober; /* for the "uevent" files of devices */

@@ -7,6 +7,9 @@
 static const struct applet applets[] = {
 	{ "init", init_main },
 	{ "modprobe", modprobe_main },
+#ifdef HAVE_TOOLS
+	{ "coldplug-mkimage", mkimage_main },
+#endif
 };
 
 const struct applet *find_applet(const char *argv0)

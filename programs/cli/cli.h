@@ -20,6 +20,21 @@ enum command_id {
 	COMMAND_RECORD = 128,
 	COMMAND_REPLAY = 256,
 	COMMAND_CLOSURE = 512,
+	COMMAND_IMAGE = 1024,
+};
+
+/* What an option that may be repeated was given; NULL-terminated. */
+struct word_list {
+	const char **items;
+	size_t n;
+};
+
+/* image: its options. */
+struct image_options {
+	struct coldplug_image image;
+	struct word_list names, types, add;
+	const char *recording;
+	const char *root; /* of --root */
 };
 
 /* One invocation: the context, set up by the options, and what only the program needs. */
@@ -37,8 +52,9 @@ struct cli {
 	int notify_fd;	       /* -1 without --notify-fd */
 	bool machine;	       /* closure: list what the machine needs too, not only the names */
 	char *files_root;      /* closure: the directory of --files, or NULL */
-	bool progress_shown;   /* the terminal shows a progress line */
-	char **args;	       /* the arguments after the options, NULL-terminated */
+	struct image_options image;
+	bool progress_shown; /* the terminal shows a progress line */
+	char **args;	     /* the arguments after the options, NULL-terminated */
 	int n_args;
 };
 
@@ -53,6 +69,8 @@ struct command {
 /* Parses the options and makes the context. Returns 0, or 1 + the exit code if the program must end (after --help
  * or an error). */
 int cli_setup(struct cli *cli, const struct command *command, int argc, char **argv);
+/* Frees what that has made. */
+void cli_free(struct cli *cli);
 
 /* Prints the help text of one command. */
 void cli_help(const struct command *command);
@@ -87,3 +105,7 @@ int command_monitor(struct cli *cli);
 int command_record(struct cli *cli);
 int command_replay(struct cli *cli);
 int command_closure(struct cli *cli);
+int command_image(struct cli *cli);
+
+/* coldplug's own main(), for who calls it by another name. */
+int cli_main(int argc, char **argv);

@@ -24,6 +24,9 @@ static const struct command commands[] = {
 	  "show what would be loaded on a recorded machine" },
 	{ "closure", COMMAND_CLOSURE, command_closure, "[NAME|ALIAS...]",
 	  "list the module and firmware files that an initramfs needs" },
+#ifdef HAVE_TOOLS
+	{ "image", COMMAND_IMAGE, command_image, "-o FILE", "make an initramfs with coldplug as its init" },
+#endif
 	{ "list", COMMAND_LIST, command_list, "", "show the loaded modules, as lsmod does" },
 };
 
@@ -60,7 +63,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 	int r = cli_setup(&cli, command, argc, argv);
 
 	r = r ? r - 1 : command->fn(&cli);
-	coldplug_free(cli.c);
+	cli_free(&cli);
 	if (fflush(stdout) == EOF || ferror(stdout)) {
 		perror("coldplug: standard output");
 		return EXIT_SYSTEM;
@@ -68,15 +71,10 @@ static int run_command(const struct command *command, int argc, char **argv)
 	return r;
 }
 
-int main(int argc, char **argv)
+int cli_main(int argc, char **argv)
 {
 	const struct command *command;
-	const struct applet *applet = find_applet(argv[0]);
 
-	if (applet)
-		return applet->fn(argc, argv);
-	if (argc > 1 && !strchr(argv[1], '/') && (applet = find_applet(argv[1])))
-		return applet->fn(argc - 1, argv + 1);
 	standard_descriptors();
 	if (argc < 2) {
 		help(stderr);
@@ -105,4 +103,15 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	return run_command(command, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	const struct applet *applet = find_applet(argv[0]);
+
+	if (applet)
+		return applet->fn(argc, argv);
+	if (argc > 1 && !strchr(argv[1], '/') && (applet = find_applet(argv[1])))
+		return applet->fn(argc - 1, argv + 1);
+	return cli_main(argc, argv);
 }

@@ -13,7 +13,9 @@
 
 #define LOADING (COMMAND_RUN | COMMAND_LOAD | COMMAND_MONITOR)
 #define PLANNING (LOADING | COMMAND_PLAN | COMMAND_WHY)
-#define ALL (PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY | COMMAND_CLOSURE)
+#define ALL                                                                                              \
+	(PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY | COMMAND_CLOSURE | \
+	 COMMAND_IMAGE)
 
 struct setup {
 	struct cli *cli;
@@ -23,6 +25,7 @@ struct setup {
 
 static int set_root(struct setup *s, const char *value)
 {
+	s->cli->image.root = value;
 	return coldplug_set_root(s->cli->c, value);
 }
 
@@ -124,6 +127,7 @@ static int set_record(struct setup *s, const char *value)
 
 static int set_dry_run(struct setup *s, const char *value)
 {
+	s->cli->dry_run = true;
 	return coldplug_set_flag(s->cli->c, COLDPLUG_DRY_RUN, true);
 }
 
@@ -174,6 +178,77 @@ static int set_no_companions(struct setup *s, const char *value)
 	return coldplug_set_flag(s->cli->c, COLDPLUG_COMPANIONS, false);
 }
 
+#ifdef HAVE_TOOLS
+static int add_word(struct word_list *list, const char *word)
+{
+	const char **items = reallocarray(list->items, list->n + 2, sizeof(*items));
+
+	if (!items)
+		return -ENOMEM;
+	list->items = items;
+	items[list->n++] = word;
+	items[list->n] = NULL;
+	return 0;
+}
+
+static int add_name(struct setup *s, const char *value)
+{
+	return add_word(&s->cli->image.names, value);
+}
+
+static int add_type(struct setup *s, const char *value)
+{
+	return add_word(&s->cli->image.types, value);
+}
+
+static int add_file(struct setup *s, const char *value)
+{
+	return add_word(&s->cli->image.add, value);
+}
+
+static int set_output(struct setup *s, const char *value)
+{
+	s->cli->image.image.output = value;
+	return 0;
+}
+
+static int set_program(struct setup *s, const char *value)
+{
+	s->cli->image.image.program = value;
+	return 0;
+}
+
+static int set_recording(struct setup *s, const char *value)
+{
+	s->cli->image.recording = value;
+	return 0;
+}
+
+static int set_tree(struct setup *s, const char *value)
+{
+	s->cli->image.image.root = value;
+	return 0;
+}
+
+static int set_busybox(struct setup *s, const char *value)
+{
+	s->cli->image.image.busybox = value;
+	return 0;
+}
+
+static int set_compression(struct setup *s, const char *value)
+{
+	s->cli->image.image.compression = value;
+	return 0;
+}
+
+static int set_module_compression(struct setup *s, const char *value)
+{
+	s->cli->image.image.module_compression = value;
+	return 0;
+}
+#endif
+
 static int set_json(struct setup *s, const char *value)
 {
 	s->cli->json = true;
@@ -208,9 +283,31 @@ static const struct option_row {
 	{ "release", 'S', ALL & ~COMMAND_LIST, set_release, "KVER", "use the modules of this kernel release",
 	  "it is not a kernel release" },
 	{ "set-version", 0, ALL & ~COMMAND_LIST, set_release, "KVER", NULL },
-	{ "config", 'C', ALL & ~COMMAND_LIST, set_config, "PATH",
+	{ "config", 'C', ALL & ~(COMMAND_LIST | COMMAND_IMAGE), set_config, "PATH",
 	  "read this file or directory instead of modprobe.d; may be repeated", NULL,
 	  "it may be given at most 15 times" },
+#ifdef HAVE_TOOLS
+	{ "output", 'o', COMMAND_IMAGE, set_output, "FILE", "write the image to FILE" },
+	{ "program", 'p', COMMAND_IMAGE, set_program, "PROGRAM",
+	  "use this static coldplug as init (default: the one that runs)" },
+	{ "recording", 'R', COMMAND_IMAGE, set_recording, "FILE",
+	  "make it for the machine of this recording" },
+	{ "tree", 'r', COMMAND_IMAGE, set_tree, "DIR",
+	  "take modules, firmware and configuration from DIR; without -R only for -m" },
+	{ "kernel", 'k', COMMAND_IMAGE, set_release, "KVER", "the same as --release",
+	  "it is not a kernel release" },
+	{ "type", 'f', COMMAND_IMAGE, add_type, "TYPE",
+	  "the root's file system, or \"none\" (default: that of /); may be repeated" },
+	{ "module", 'm', COMMAND_IMAGE, add_name, "NAME", "add a module or alias; may be repeated" },
+	{ "no-firmware", 'F', COMMAND_IMAGE, set_no_firmware, NULL, "add no firmware" },
+	{ "module-compression", 'M', COMMAND_IMAGE, set_module_compression, "METHOD",
+	  "compress modules by none (default), keep, gzip, xz, zstd" },
+	{ "compression", 'c', COMMAND_IMAGE, set_compression, "METHOD",
+	  "compress the image by zstd (default), none, gzip, xz, lz4" },
+	{ "busybox", 'b', COMMAND_IMAGE, set_busybox, "BUSYBOX", "add a static busybox" },
+	{ "add", 'a', COMMAND_IMAGE, add_file, "SRC:DEST", "add a file; may be repeated" },
+	{ "dry-run", 'n', COMMAND_IMAGE, set_dry_run, NULL, "write nothing; list the files of the image" },
+#endif
 	{ "dry-run", 'n', COMMAND_RUN | COMMAND_LOAD, set_dry_run, NULL,
 	  "load nothing; with -v print what would be loaded" },
 	{ "jobs", 'j', LOADING, set_jobs, "N", "load at most N modules at the same time",
@@ -407,4 +504,12 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 	cli->args = argv + optind;
 	cli->n_args = argc - optind;
 	return 0;
+}
+
+void cli_free(struct cli *cli)
+{
+	coldplug_free(cli->c);
+	free(cli->image.names.items);
+	free(cli->image.types.items);
+	free(cli->image.add.items);
 }

@@ -24,11 +24,17 @@ static void read_all(const struct elf *elf, int (*next)(const struct elf *, size
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct elf elf;
+	struct elf_kind kind;
+	int r = elf_is_static(data, size);
 
+	MUST(r == 0 || r == 1 || r == -ENOEXEC || r == -EBADMSG);
+	MUST(r < 0 || !elf_kind(data, size, &kind));
 	elf_header_complaint(data, size < ELF_HEADER_MAX ? size : ELF_HEADER_MAX, size);
 	if (elf_open(&elf, data, size) < 0)
 		return 0;
 	read_all(&elf, elf_modinfo_next);
 	read_all(&elf, elf_undefined_next);
+	read_all(&elf, elf_crc_next);
+	read_all(&elf, elf_ksymtab_next);
 	return 0;
 }

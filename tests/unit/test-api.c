@@ -470,6 +470,45 @@ static void an_image_needs_files(void **state)
 	coldplug_free(c);
 }
 
+static void why_there_is_no_image_is_told(void **state)
+{
+#ifdef HAVE_TOOLS
+	static const char *const none[] = { "none", NULL }, *const nosuch[] = { "nosuch", NULL };
+	static const struct {
+		struct coldplug_image image;
+		int r;
+		const char *told;
+	} rows[] = {
+		{ { .types = none, .compression = "bzip2" }, -EINVAL, "-c bzip2: this coldplug can do none" },
+		{ { .types = none, .output = "/" }, -EINVAL, "-o /: is a directory" },
+		{ { .types = none, .output = "/no/where" }, -ENOENT, "there is no directory" },
+		{ { .types = none }, -EINVAL, "say with -m which modules" },
+		{ { .types = none, .names = nosuch }, -ENOENT, "module 'nosuch': not found" },
+		{ { .types = none, .machine = true }, -EIO, "the image would not be complete" },
+	};
+	struct coldplug_image image = {};
+	struct coldplug *c;
+
+	for (size_t i = 0; i < SIZE(rows); i++) {
+		c = open_it();
+		image = rows[i].image;
+		assert_int_equal(coldplug_image(c, &image), rows[i].r);
+		assert_non_null(strstr(messages, rows[i].told));
+		assert_int_equal(image.size, 0);
+		coldplug_free(c);
+	}
+	c = open_it();
+	assert_int_equal(coldplug_want(c, "a", NULL), 1);
+	assert_int_equal(coldplug_image(c, &image), -EBUSY);
+	coldplug_free(c);
+#else
+	struct coldplug *c = open_it();
+
+	assert_int_equal(coldplug_image(c, &(struct coldplug_image){}), -EOPNOTSUPP);
+	coldplug_free(c);
+#endif
+}
+
 static void contexts_are_independent(void **state)
 {
 	struct coldplug *a = open_it(), *b = open_it();
@@ -503,6 +542,7 @@ int main(void)
 		cmocka_unit_test(json_and_reports_are_whole),
 		cmocka_unit_test(one_name_at_a_time),
 		cmocka_unit_test(an_image_needs_files),
+		cmocka_unit_test(why_there_is_no_image_is_told),
 		cmocka_unit_test(contexts_are_independent),
 	};
 

@@ -366,6 +366,68 @@ static void what_is_wrong_is_said_in_words(void **state)
 	}
 }
 
+/* A program with the segments of these types, and a dynamic section with these tags. */
+static void make_program(struct module *m, struct shape shape, unsigned int type,
+			 const unsigned int *segments, const unsigned int *tags)
+{
+	bool w = shape.is64;
+	size_t header = w ? 64 : 52, at = header, dynamic = 600;
+
+	*m = (struct module){ .shape = shape, .size = sizeof(m->bytes) };
+	memcpy(m->bytes, "\177ELF", 4);
+	m->bytes[4] = w ? 2 : 1;
+	m->bytes[5] = shape.big_endian ? 2 : 1;
+	put(m, 16, type, 2);
+	put(m, 18, 62, 2);
+	put(m, w ? 32 : 28, header, w ? 8 : 4);
+	put(m, w ? 54 : 42, w ? 56 : 32, 2);
+	for (unsigned int i = 0; segments[i]; i++, at += w ? 56 : 32) {
+		put(m, w ? 56 : 44, i + 1, 2);
+		put(m, at, segments[i], 4);
+		put(m, at + (w ? 8 : 4), dynamic, w ? 8 : 4);
+		put(m, at + (w ? 32 : 16), 8 * (w ? 16 : 8), w ? 8 : 4);
+	}
+	for (unsigned int i = 0; tags && tags[i]; i++)
+		put(m, dynamic + i * (w ? 16 : 8), tags[i], w ? 8 : 4);
+}
+
+static void a_program_is_static_without_interpreter_and_libraries(void **state)
+{
+	static const struct {
+		unsigned int type, segments[4], tags[4];
+		int r;
+	} rows[] = {
+		{ 2, { 1, 1 }, {}, 1 },		 /* static */
+		{ 3, { 1, 2 }, { 5, 6, 7 }, 1 }, /* static-pie */
+		{ 2, { 1, 3, 2 }, { 1, 5 }, 0 }, /* dynamic */
+		{ 3, { 3, 1 }, {}, 0 },		 /* with an interpreter only */
+		{ 3, { 1, 2 }, { 5, 1 }, 0 },	 /* a library */
+		{ 1, { 1 }, {}, -ENOEXEC },	 /* a module */
+		{ 4, { 1 }, {}, -ENOEXEC },	 /* a core dump */
+	};
+
+	for (size_t i = 0; i < 4 * ARRAY_SIZE(rows); i++) {
+		struct module m;
+		struct elf_kind kind;
+
+		make_program(&m, shapes[i % 4], rows[i / 4].type, rows[i / 4].segments, rows[i / 4].tags);
+		assert_int_equal(elf_is_static(m.bytes, m.size), rows[i / 4].r);
+		assert_int_equal(elf_kind(m.bytes, m.size, &kind), 0);
+		assert_int_equal(kind.machine, 62);
+		assert_int_equal(kind.type, rows[i / 4].type);
+		assert_true(kind.is64 == shapes[i % 4].is64 && kind.big_endian == shapes[i % 4].big_endian);
+		/* Cut anywhere it is none, or the same as far as its segments go. */
+		for (size_t n = 0; n < m.size; n++) {
+			_cleanup_free_ void *exact = malloc(n + 1);
+			int r;
+
+			memcpy(exact, m.bytes, n);
+			r = elf_is_static(exact, n);
+			assert_true(r == rows[i / 4].r || r == -EBADMSG || r == -ENOEXEC);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +442,7 @@ int main(void)
 		cmocka_unit_test(any_bit_may_be_wrong_for_who_reads_in_pieces),
 		cmocka_unit_test(random_bytes_are_harmless_for_who_reads_in_pieces),
 		cmocka_unit_test(what_is_wrong_is_said_in_words),
+		cmocka_unit_test(a_program_is_static_without_interpreter_and_libraries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The modules of an image, compressed as it is wished, with indexes of them alone, and their firmware. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "libcoldplug/image.h"
+
+static const char *const suffixes[COMPRESS_METHODS] = {
+	[COMPRESS_NONE] = "",
+	[COMPRESS_GZIP] = ".gz",
+	[COMPRESS_XZ] = ".xz",
+	[COMPRESS_ZSTD] = ".zst",
+};
+
+/* A module's path below the release's directory, without the suffix of a compressed one. What is elsewhere is put
+ * where depmod would find it. */
+static char *bare_path(const struct mkimage *im, const char *path)
+{
+	size_t n = strlen(im->moddir);
+	bool inside = !strncmp(path, im->moddir, n) && path[n] == '/';
+	const char *last = strrchr(path, '/');
+	char *bare;
+
+	if (asprintf(&bare, "%s%s", inside ? "" : "extra/",
+		     inside	    ? path + n + 1
+			     : last ? last + 1
+				    : path) < 0)
+		return NULL;
+	n = strlen(bare);
+	for (size_t i = 1; i < ARRAY_SIZE(suffixes); i++) {
+		size_t k = suffixes[i] ? strlen(suffixes[i]) : 0;
+
+		if (k && n > k && !strcmp(bare + n - k, suffixes[i]))
+			bare[n - k] = '\0';
+	}
+	return bare;
+}
+
+static int take_rank(void *userdata, const char *key, const char *value, uint32_t priority)
+{
+	struct mkimage *im = userdata;
+	uint32_t known = im->ranked.n, id = intern_add(&im->ranked, key, strlen(key));
+
+	if (id == INTERN_NONE)
+		return -ENOMEM;
+	return id == known ? array_push(&im->ranks, priority) : 0;
+}
+
+/* A module's place in the complete modules.dep: depmod would number those of the image in the same order. */
+static int rank_of(struct mkimage *im, const char *bare, uint32_t *ret)
+{
+	const char *slash = strrchr(bare, '/');
+	char name[LIMIT_NAME + 1];
+	int r = im->ranks.n ? 0 : moddir_each(&im->c->machine.dir, MODDIR_DEP, take_rank, im);
+	uint32_t id =
+		intern_find(&im->ranked, name, normalise_name(slash ? slash + 1 : bare, name, sizeof(name)));
+
+	*ret = id < im->ranks.n ? im->ranks.items[id] : UINT32_MAX;
+	return r;
+}
+
+/* The module's own bytes, without their compression. */
+static int unpack(struct mkimage *im, const char *path, const struct file_bytes *file, struct blob *ret)
+{
+	enum compression how = compression_of(file->data, file->size);
+	int r;
+
+	if (how == COMPRESSION_NONE) {
+		r = blob_reserve(ret, file->size + 1);
+		if (r < 0)
+			return r;
+		memcpy(ret->data, file->data, file->size);
+		ret->size = file->size;
+		return 0;
+	}
+	r = decompress(how, file->data, file->size, LIMIT_IMAGE, ret);
+	if (r < 0)
+		log_error(&im->c->log, "%s/%s: %s", im->files.path, path, decompress_strerror(how, r));
+	return r;
+}
+
+/* Enters the module into the indexes to be made. */
+static int index_module(struct mkimage *im, const char *path, const char *indexed, uint32_t rank,
+			const struct blob *module)
+{
+	struct elf elf;
+	int r = elf_open(&elf, module->data, module->size);
+
+	if (!r)
+		r = depmod_add(&im->depmod, indexed, rank, &elf);
+	if (!r && !im->kind.type)
+		r = elf_kind(module->data, module->size, &im->kind);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		log_error(&im->c->log, "%s/%s: is no kernel module, or a damaged one", im->files.path, path);
+	return r;
+}
+
+/* Puts the module into the tree as it is wished; file and module are taken over. */
+static int put_module(struct mkimage *im, const char *place, struct file_bytes *file, struct blob *module)
+{
+	struct blob packed = {};
+	int r;
+
+	if (im->keep)
+		return image_tree_file(&im->tree, place, 0644, file);
+	if (im->modules_method == COMPRESS_NONE)
+		return image_tree_blob(&im->tree, place, module);
+	r = compress_all(im->modules_method, module->data, module->size, &packed);
+	return r ?: image_tree_blob(&im->tree, place, &packed);
+}
+
+int mkimage_add_module(struct mkimage *im, const char *path)
+{
+	_cleanup_free_ char *bare = bare_path(im, path), *indexed = NULL, *place = NULL;
+	_cleanup_file_ struct file_bytes file = {};
+	_cleanup_blob_ struct blob module = {};
+	const char *suffix;
+	uint32_t rank;
+	int r = bare ? rank_of(im, bare, &rank) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	r = rootfs_read(&im->files, path, LIMIT_IMAGE, &file);
+	if (r < 0)
+		return mkimage_fail(im, path, r);
+	suffix =
+		im->keep ? suffixes[(int)compression_of(file.data, file.size)] : suffixes[im->modules_method];
+	if (asprintf(&indexed, "%s%s", bare, suffix) < 0 ||
+	    asprintf(&place, "lib/modules/%s/%s", im->release, indexed) < 0)
+		return -ENOMEM;
+	r = unpack(im, path, &file, &module);
+	if (!r)
+		r = index_module(im, path, indexed, rank, &module);
+	if (!r)
+		r = put_module(im, place, &file, &module);
+	if (!r)
+		im->wish->n_modules++;
+	return r;
+}
+
+/* The kernel looks in /lib/firmware; in a root without a /lib of its own that is in usr. */
+int mkimage_add_firmware(struct mkimage *im, const char *path)
+{
+	struct file_bytes file = {};
+	int r = rootfs_read(&im->files, path, LIMIT_IMAGE, &file);
+
+	if (!r)
+		r = image_tree_file(&im->tree, path + (strncmp(path, "usr/", 4) ? 0 : 4), 0644, &file);
+	if (r < 0)
+		return mkimage_fail(im, path, r);
+	im->wish->n_firmware++;
+	return 0;
+}
+
+static int put_index(struct mkimage *im, const char *name, void *data, size_t size)
+{
+	_cleanup_free_ char *place = NULL;
+
+	if (asprintf(&place, "lib/modules/%s/%s", im->release, name) < 0) {
+		free(data);
+		return -ENOMEM;
+	}
+	return image_tree_memory(&im->tree, place, data, size);
+}
+
+/* What is built in is the kernel's: as the root says, and nothing where it does not, as depmod has it. */
+static int add_builtin(struct mkimage *im, enum moddir_index which, const char *text, const char *name)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	_cleanup_free_ char *path = NULL;
+	uint8_t *data = NULL;
+	size_t size = 0;
+	int r;
+
+	if (asprintf(&path, "%s/%s", im->moddir, text) < 0)
+		return -ENOMEM;
+	r = rootfs_read(&im->files, path, LIMIT_INDEX, &file);
+	if (!r)
+		r = moddir_build(which, file.data, file.size, path, &im->c->log, &data, &size);
+	if (r < 0 && r != -ENOENT)
+		return mkimage_fail(im, path, r);
+	return put_index(im, name, data, size);
+}
+
+int mkimage_add_indexes(struct mkimage *im)
+{
+	int r = depmod_solve(&im->depmod);
+
+	for (enum depmod_file i = 0; !r && i < DEPMOD_FILES; i++) {
+		uint8_t *data;
+		size_t size;
+
+		r = depmod_make(&im->depmod, i, &data, &size);
+		if (!r)
+			r = put_index(im, depmod_names[i], data, size);
+	}
+	if (!r)
+		r = add_builtin(im, MODDIR_BUILTIN, "modules.builtin", "modules.builtin.bin");
+	return r
+		?: add_builtin(im, MODDIR_BUILTIN_ALIAS, "modules.builtin.modinfo",
+			       "modules.builtin.alias.bin");
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files image*.c share: an image being made. */
+#pragma once
+
+#include "base/atomic-file.h"
+#include "base/compress.h"
+#include "base/elf.h"
+#include "engine/depmod.h"
+#include "libcoldplug/context.h"
+#include "libcoldplug/image-tree.h"
+
+struct mkimage {
+	struct coldplug *c;
+	struct coldplug_image *wish;
+	enum compress_method method, modules_method;
+	bool keep;	       /* the modules' files as they are */
+	uint32_t mtime;	       /* of all files */
+	struct rootfs files;   /* where modules and firmware are */
+	struct rootfs machine; /* where the configuration is */
+	char *release;
+	char *moddir;	       /* the release's directory below files; NULL: the kernel has no modules */
+	struct intern ranked;  /* the modules of the complete modules.dep, */
+	ARRAY(uint32_t) ranks; /* and their places there */
+	struct depmod depmod;
+	struct elf_kind kind; /* of the modules; its type is 0 while that is not known */
+	struct image_tree tree;
+	ARRAY(char) root_conf; /* the modules of the root's file system, a line each */
+	struct atomic_file out;
+	struct compressor *compressor;
+	struct cpio cpio;
+};
+
+/* Where everything is: opens files and machine, finds release and moddir. 0 or -errno, told. */
+int mkimage_open(struct mkimage *im);
+/* The recording's own indexes give way to those of the modules that are taken. */
+int mkimage_take_indexes(struct mkimage *im);
+/* The type and the source of what is mounted at "/": both to be freed. 1; 0: it is not known; -ENOMEM. */
+int mkimage_root_mount(struct mkimage *im, char **source, char **type);
+
+/* What goes into the tree; each 0 or -errno, told. */
+int mkimage_add_module(struct mkimage *im, const char *path);
+int mkimage_add_firmware(struct mkimage *im, const char *path);
+int mkimage_add_indexes(struct mkimage *im);
+int mkimage_add_configuration(struct mkimage *im);
+int mkimage_add_programs(struct mkimage *im);
+int mkimage_add_files(struct mkimage *im);
+
+/* Tells why something cannot be put into the image, and returns r. */
+int mkimage_fail(struct mkimage *im, const char *what, int r);

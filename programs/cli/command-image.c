@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "programs/applets.h"
+#include "programs/cli/cli.h"
+
+static void print_entry(void *userdata, const char *name, uint64_t size)
+{
+	puts(name);
+}
+
+static void print_summary(const struct coldplug_image *image)
+{
+	printf("%s: %zu modules, %zu firmware files, %" PRIu64 " bytes, %s: %" PRIu64 " bytes\n",
+	       image->output, image->n_modules, image->n_firmware, image->unpacked,
+	       image->compression ?: "zstd", image->size);
+}
+
+static int usage(const char *what)
+{
+	fprintf(stderr, "coldplug image: %s\nSee 'coldplug image --help'.\n", what);
+	return EXIT_USAGE;
+}
+
+/* For whom the image is: the recorded machine, that of --root, none with -r alone, else this one. */
+static int choose_machine(struct cli *cli)
+{
+	struct image_options *o = &cli->image;
+
+	o->image.machine = o->recording || !o->image.root;
+	return o->recording ? coldplug_set_recording(cli->c, o->recording) : 0;
+}
+
+static int check(struct cli *cli)
+{
+	const struct image_options *o = &cli->image;
+
+	if (cli->n_args)
+		return usage("takes no arguments: names of modules come with -m");
+	if (!o->image.output && !cli->dry_run)
+		return usage("say with -o which file to write");
+	if (o->root && (o->recording || o->image.root))
+		return usage("--root is the machine and its modules: it goes neither with -R nor with -r");
+	return 0;
+}
+
+int command_image(struct cli *cli)
+{
+	struct coldplug_image *image = &cli->image.image;
+	int r = check(cli);
+
+	if (r)
+		return r;
+	if (cli->dry_run) {
+		image->output = NULL;
+		image->entry = print_entry;
+	}
+	image->names = cli->image.names.items;
+	image->types = cli->image.types.items;
+	image->add = cli->image.add.items;
+	r = choose_machine(cli);
+	if (!r)
+		r = coldplug_image(cli->c, image);
+	if (r < 0) {
+		cli_fail(cli, r, "making the image");
+		return coldplug_exit_code(cli->c) ?: EXIT_SYSTEM;
+	}
+	if (image->output && cli->verbosity >= 0)
+		print_summary(image);
+	return 0;
+}
+
+int mkimage_main(int argc, char **argv)
+{
+	char **words = calloc((size_t)argc + 2, sizeof(*words));
+	int r;
+
+	if (!words) {
+		perror("coldplug-mkimage");
+		return EXIT_SYSTEM;
+	}
+	words[0] = argv[0];
+	words[1] = (char *)"image";
+	for (int i = 1; i < argc; i++)
+		words[i + 1] = argv[i];
+	r = cli_main(argc + 1, words);
+	free(words);
+	return r;
+}
