@@ -11,8 +11,8 @@
  *		by it and made a call, ...; of this name; the first (1) of these, or a later one; with this error
  *
  * The kernel asks this process about each system call of the table below (seccomp's user notification) and carries it
- * out, or answers with the error. Compared to ptrace(2) there are no stops, no signals and no registers to change, it is
- * the same on all architectures, and calls that are not in the table cost nothing. What the dynamic linker and the
+ * out, or answers with the error. Compared to ptrace(2) there are no stops, no signals and no registers to change. It
+ * is the same on all architectures, and calls that are not in the table cost nothing. What the dynamic linker and the
  * sanitizers call is left alone: they end the process.
  *
  * The report's lines:
