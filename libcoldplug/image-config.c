@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/conf-files.h"
-#include "libcoldplug/image.h"
+#include "libcoldplug/mkimage.h"
 
 static const char *const places[] = { "etc", "run", "usr/local/lib", "usr/lib", "lib" };
 

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "libcoldplug/image.h"
+#include "libcoldplug/mkimage.h"
 
 static const char *const suffixes[COMPRESS_METHODS] = {
 	[COMPRESS_NONE] = "",

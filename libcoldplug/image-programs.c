@@ -8,7 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "libcoldplug/image.h"
+#include "libcoldplug/mkimage.h"
 
 static int read_program(struct mkimage *im, const char *path, struct file_bytes *file, mode_t *mode)
 {

@@ -9,7 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
-#include "libcoldplug/image.h"
+#include "libcoldplug/mkimage.h"
 
 static const char *const module_dirs[] = { "lib/modules", "usr/lib/modules" };
 

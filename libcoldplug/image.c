@@ -6,7 +6,7 @@
  * Refused: a directory to put the files into. It needs room and a name that nobody else knows, its links can lead
  * elsewhere, and what of it ends up in the archive (modes, times, order) depends on the host.
  */
-#include "libcoldplug/image.h"
+#include "libcoldplug/mkimage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,12 +21,6 @@
 #define API __attribute__((visibility("default")))
 
 #define ROOT_CONF "etc/modules-load.d/coldplug-root.conf"
-
-int mkimage_fail(struct mkimage *im, const char *what, int r)
-{
-	log_error(&im->c->log, "%s: %s", what, strerror(-r));
-	return r;
-}
 
 /* ---- what is wished ---- */
 

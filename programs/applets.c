@@ -7,9 +7,6 @@
 static const struct applet applets[] = {
 	{ "init", init_main },
 	{ "modprobe", modprobe_main },
-#ifdef HAVE_TOOLS
-	{ "coldplug-mkimage", mkimage_main },
-#endif
 };
 
 const struct applet *find_applet(const char *argv0)

@@ -13,4 +13,3 @@ const struct applet *find_applet(const char *argv0);
 
 int init_main(int argc, char **argv);
 int modprobe_main(int argc, char **argv);
-int mkimage_main(int argc, char **argv);

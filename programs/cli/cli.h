@@ -106,6 +106,3 @@ int command_record(struct cli *cli);
 int command_replay(struct cli *cli);
 int command_closure(struct cli *cli);
 int command_image(struct cli *cli);
-
-/* coldplug's own main(), for who calls it by another name. */
-int cli_main(int argc, char **argv);

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "programs/applets.h"
 #include "programs/cli/cli.h"
 
 static void print_entry(void *userdata, const char *name, uint64_t size)
@@ -71,22 +68,4 @@ int command_image(struct cli *cli)
 	if (image->output && cli->verbosity >= 0)
 		print_summary(image);
 	return 0;
-}
-
-int mkimage_main(int argc, char **argv)
-{
-	char **words = calloc((size_t)argc + 2, sizeof(*words));
-	int r;
-
-	if (!words) {
-		perror("coldplug-mkimage");
-		return EXIT_SYSTEM;
-	}
-	words[0] = argv[0];
-	words[1] = (char *)"image";
-	for (int i = 1; i < argc; i++)
-		words[i + 1] = argv[i];
-	r = cli_main(argc + 1, words);
-	free(words);
-	return r;
 }

@@ -57,6 +57,15 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/* The command that a link to the program is called like, or NULL. */
+static const struct command *find_command_of_link(const char *argv0)
+{
+	const char *slash = argv0 ? strrchr(argv0, '/') : NULL;
+	const char *name = slash ? slash + 1 : argv0;
+
+	return name && !strcmp(name, "coldplug-mkimage") ? find_command("image") : NULL;
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
 	struct cli cli = {};
@@ -71,11 +80,19 @@ static int run_command(const struct command *command, int argc, char **argv)
 	return r;
 }
 
-int cli_main(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	const struct command *command;
+	const struct applet *applet = find_applet(argv[0]);
 
+	if (applet)
+		return applet->fn(argc, argv);
+	if (argc > 1 && !strchr(argv[1], '/') && (applet = find_applet(argv[1])))
+		return applet->fn(argc - 1, argv + 1);
 	standard_descriptors();
+	command = find_command_of_link(argv[0]);
+	if (command)
+		return run_command(command, argc, argv);
 	if (argc < 2) {
 		help(stderr);
 		return EXIT_USAGE;
@@ -103,15 +120,4 @@ int cli_main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	return run_command(command, argc - 1, argv + 1);
-}
-
-int main(int argc, char **argv)
-{
-	const struct applet *applet = find_applet(argv[0]);
-
-	if (applet)
-		return applet->fn(argc, argv);
-	if (argc > 1 && !strchr(argv[1], '/') && (applet = find_applet(argv[1])))
-		return applet->fn(argc - 1, argv + 1);
-	return cli_main(argc, argv);
 }
