@@ -341,28 +341,31 @@ static int bound(const char *seconds, const char *device, const char *driver)
 }
 
 /* Somebody may look at it just now: not for long. */
-static int remove_module(const char *name)
-{
-	double end = now() + 10;
-	int r;
-
-	while ((r = (int)syscall(SYS_delete_module, name, O_NONBLOCK)) < 0 && now() < end &&
-	       (errno == EAGAIN || errno == EBUSY))
-		nap();
-	if (r < 0)
-		printf("rmmod %s: %s\n", name, strerror(errno));
-	return r < 0;
-}
-
-static int remove_list(const char *list)
+static int remove_once(const char *list, bool again)
 {
 	char *copy = strdup(list), *save;
 	int r = 0;
 
-	for (char *m = strtok_r(copy, ",", &save); m; m = strtok_r(NULL, ",", &save))
-		r |= remove_module(m);
+	for (char *m = strtok_r(copy, ",", &save); !r && m; m = strtok_r(NULL, ",", &save))
+		if (syscall(SYS_delete_module, m, O_NONBLOCK) < 0 && !(again && errno == ENOENT))
+			r = errno;
 	free(copy);
 	return r;
+}
+
+/* One after the other. A module in use may have got its user back in this moment: then all over again. */
+static int remove_list(const char *list)
+{
+	double end = now() + 10;
+	int r = remove_once(list, false);
+
+	while ((r == EAGAIN || r == EBUSY) && now() < end) {
+		nap();
+		r = remove_once(list, true);
+	}
+	if (r)
+		printf("rmmod %s: %s\n", list, strerror(r));
+	return r != 0;
 }
 
 static int all_back(const char *list, int round)
@@ -566,7 +569,7 @@ int main(int argc, char **argv)
 	for (int i = 1, r = 0; i <= argc; i++) {
 		if (i == argc)
 			return r;
-		r |= remove_module(argv[i]);
+		r |= remove_list(argv[i]);
 	}
 	return 0;
 }
