@@ -19,16 +19,15 @@ const char *const config_default_paths[] = {
 
 bool normalise_pattern(char *s)
 {
-	for (; *s; s++) {
-		if (*s == '-') {
-			*s = '_';
-		} else if (*s == ']') {
+	while ((s = strpbrk(s, "-[]"))) {
+		if (*s == ']')
 			return false;
-		} else if (*s == '[') {
+		if (*s == '-')
+			*s = '_';
+		else
 			s += strcspn(s, "]");
-			if (!*s)
-				return false;
-		}
+		if (!*s++)
+			return false;
 	}
 	return true;
 }

@@ -190,13 +190,26 @@ static int spend(struct matcher *m, const struct node *n)
 	return 0;
 }
 
+static int too_long(struct matcher *m, const struct node *n)
+{
+	return broken(m->index, n->offset, "a pattern longer than 4095 bytes");
+}
+
 /* The path is what was consumed of the trie so far: the pattern, once values are reached. */
 static int push(struct matcher *m, const struct node *n, const char *s, size_t len)
 {
 	if (len > LIMIT_ALIAS - m->path_len)
-		return broken(m->index, n->offset, "a pattern longer than 4095 bytes");
+		return too_long(m, n);
 	memcpy(m->path + m->path_len, s, len);
 	m->path_len += len;
+	return 0;
+}
+
+static int push_char(struct matcher *m, const struct node *n, char c)
+{
+	if (m->path_len >= LIMIT_ALIAS)
+		return too_long(m, n);
+	m->path[m->path_len++] = c;
 	return 0;
 }
 
@@ -280,13 +293,12 @@ static int match_each(struct matcher *m, const struct node *n, uint32_t at, size
 	for (unsigned int c = n->first; !r && c <= n->last; c++) {
 		uint32_t ref = node_child(n, (unsigned char)c);
 		struct node child;
-		char ch = (char)c;
 
 		if (!ref)
 			continue;
 		r = read_node(m->index, ref, &child);
 		if (!r)
-			r = push(m, n, &ch, 1);
+			r = push_char(m, n, (char)c);
 		if (!r) {
 			r = match_each(m, &child, 0, start, pos);
 			m->path_len--;
@@ -348,14 +360,13 @@ static int match_child(struct matcher *m, const struct node *n, unsigned char c,
 	uint32_t ref = node_child(n, c);
 	size_t mark = m->path_len;
 	struct node child;
-	char ch = (char)c;
 	int r;
 
 	if (!ref)
 		return 0;
 	r = read_node(m->index, ref, &child);
 	if (!r)
-		r = push(m, n, &ch, 1);
+		r = push_char(m, n, (char)c);
 	if (r < 0)
 		return r;
 	if (c == '*')
@@ -397,7 +408,7 @@ static int match_rest(struct matcher *m, const struct node *n, uint32_t at, size
 			r = match_each(m, n, at, m->path_len, pos);
 			goto out;
 		}
-		r = push(m, n, n->prefix + at++, 1);
+		r = push_char(m, n, n->prefix[at++]);
 		if (r < 0)
 			goto out;
 		if (c == '*') {
@@ -447,7 +458,7 @@ static int match_literally(struct matcher *m)
 			}
 			if (c != m->key[pos])
 				return 0;
-			r = push(m, &n, &c, 1);
+			r = push_char(m, &n, c);
 			if (r < 0)
 				return r;
 			pos++;
@@ -463,7 +474,7 @@ static int match_literally(struct matcher *m)
 		ref = node_child(&n, (unsigned char)m->key[pos]);
 		if (!ref)
 			return 0;
-		r = push(m, &n, m->key + pos++, 1) ?: spend(m, &n);
+		r = push_char(m, &n, m->key[pos++]) ?: spend(m, &n);
 		if (r < 0)
 			return r;
 	}
