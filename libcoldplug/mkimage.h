@@ -5,9 +5,9 @@
 #include "base/atomic-file.h"
 #include "base/compress.h"
 #include "base/elf.h"
+#include "base/image-tree.h"
 #include "engine/depmod.h"
 #include "libcoldplug/context.h"
-#include "libcoldplug/image-tree.h"
 
 struct mkimage {
 	struct coldplug *c;
