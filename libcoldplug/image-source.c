@@ -61,7 +61,7 @@ static int take_release(void *userdata, const struct rootfs *root, const char *d
 	if (s->found) {
 		bool swap = strcmp(name, s->found) < 0;
 
-		log_error(&s->im->c->log, "%s/%s: holds %s and %s: say with -k which", root->path, dir,
+		log_error(&s->im->c->log, "%s/%s: contains %s and %s; choose one with -k", root->path, dir,
 			  swap ? name : s->found, swap ? s->found : name);
 		return -EEXIST;
 	}
@@ -79,7 +79,7 @@ static int only_release(struct mkimage *im, const struct rootfs *root, char **re
 		r = each_name(root, module_dirs[i], take_release, &s);
 	if (r < 0) {
 		free(s.found);
-		return r == -EEXIST ? r : mkimage_fail(im, "looking for the kernel's release", r);
+		return r == -EEXIST ? r : mkimage_fail(im, "cannot find the kernel's release", r);
 	}
 	*ret = s.found;
 	return 0;
@@ -137,7 +137,7 @@ int mkimage_open(struct mkimage *im)
 	return r ?: find_moddir(im);
 }
 
-/* What would lead the modules of a recording elsewhere is a link; what was recorded of them is moved away. */
+/* A link would lead the modules of a recording elsewhere, so it is removed; recorded directories are moved aside. */
 static int clear_place(struct mkimage *im, const char *parent, const char *name, const char *aside)
 {
 	_cleanup_close_ int dir = rootfs_openat(&im->machine, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -226,7 +226,7 @@ int mkimage_take_indexes(struct mkimage *im)
 	if (!r)
 		r = make_directories(im, place);
 	if (r < 0)
-		return mkimage_fail(im, "preparing the recording", r);
+		return mkimage_fail(im, "cannot prepare the recording", r);
 	return each_name(&im->files, im->moddir, copy_index, im);
 }
 
