@@ -30,7 +30,7 @@ struct compressor;
 /* Takes output: 0 or -errno, which ends all. */
 typedef int compress_write_fn(void *userdata, const void *data, size_t size);
 
-/* A stream of size bytes, which are told beforehand. -EOPNOTSUPP: this build lacks the library; -ENOMEM. */
+/* A stream of size bytes, which are known in advance. -EOPNOTSUPP: this build lacks the library; -ENOMEM. */
 int compressor_new(struct compressor **ret, enum compress_method m, uint64_t size, compress_write_fn *write,
 		   void *userdata);
 /* The next piece of input. */
