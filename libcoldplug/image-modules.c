@@ -16,8 +16,8 @@ static const char *const suffixes[COMPRESS_METHODS] = {
 	[COMPRESS_ZSTD] = ".zst",
 };
 
-/* A module's path below the release's directory, without the suffix of a compressed one. What is elsewhere is put
- * where depmod would find it. */
+/* A module's path below the release's directory, without the suffix of a compressed one. A module elsewhere is put
+ * where depmod finds it. */
 static char *bare_path(const struct mkimage *im, const char *path)
 {
 	size_t n = strlen(im->moddir);
@@ -127,7 +127,7 @@ int mkimage_add_module(struct mkimage *im, const char *path)
 	return r;
 }
 
-/* The kernel looks in /lib/firmware; in a root without a /lib of its own that is in usr. */
+/* The kernel looks in /lib/firmware. In a root that has only usr/lib, the firmware is there. */
 int mkimage_add_firmware(struct mkimage *im, const char *path)
 {
 	struct file_bytes file = {};
@@ -152,7 +152,7 @@ static int put_index(struct mkimage *im, const char *name, void *data, size_t si
 	return image_tree_memory(&im->tree, place, data, size);
 }
 
-/* What is built in is the kernel's: as the root says, and nothing where it does not, as depmod has it. */
+/* The root says what is built in. Without its file nothing is, as for depmod. */
 static int add_builtin(struct mkimage *im, enum moddir_index which, const char *text, const char *name)
 {
 	_cleanup_file_ struct file_bytes file = {};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What runs in an image. The caller names these files, so they are opened as the caller's own, not below a root. */
+/* What runs in an image. The caller names these files, so they are opened as the caller's own, not below
+ * a root. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -66,7 +67,7 @@ static void compare_kinds(struct mkimage *im, const char *path, const struct elf
 		    im->kind.big_endian ? "big" : "little");
 }
 
-/* A program without libraries: nothing else is in the image. */
+/* Refuses a program that needs an interpreter or a library, because the image has none. */
 static int check_program(struct mkimage *im, const char *path, const struct file_bytes *file,
 			 const char *hint)
 {
@@ -114,8 +115,8 @@ static const char *applet_end(const char *p, const char *end)
 	return q > p && q < end && !*q ? q + 1 : NULL;
 }
 
-/* busybox has the names of its applets in one piece, sorted. They are looked for in its bytes and not asked for, so
- * that another architecture's makes the same image here as it does there. The longest such piece that knows "sh". */
+/* busybox has the names of its applets in one piece, sorted. They are found in its bytes, and it is not run,
+ * so that a busybox for another architecture makes the same image. The longest such piece that has "sh" is taken. */
 static const char *find_applets(const struct cpio_entry *busybox, size_t *n)
 {
 	const char *p = busybox->data, *end = p + busybox->size, *best = NULL;
@@ -175,7 +176,7 @@ int mkimage_add_programs(struct mkimage *im)
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(directories); i++)
 		r = image_tree_directory(&im->tree, directories[i]);
-	/* What init has before it mounts a devtmpfs. */
+	/* The device nodes that init has before it mounts a devtmpfs. */
 	if (!r)
 		r = add_node(im, "dev/console", 0600, 5, 1) ?: add_node(im, "dev/kmsg", 0644, 1, 11);
 	if (!r)
@@ -190,8 +191,8 @@ int mkimage_add_programs(struct mkimage *im)
 	return r ?: im->wish->busybox ? add_busybox(im, im->wish->busybox) : 0;
 }
 
-/* Where a file of the image is to be, without slashes in front and with one between names. 1; 0: it is no such
- * place; -ENOMEM. */
+/* The path of a file in the image, without slashes in front and with one between names. 1; 0: not a valid path;
+ * -ENOMEM. */
 static int destination(const char *dest, char **ret)
 {
 	char *to = malloc(strlen(dest) + 1), *p = to;
@@ -208,7 +209,7 @@ static int destination(const char *dest, char **ret)
 		p = mempcpy(p, dest, n);
 	}
 	*p = '\0';
-	/* A directory's name, and no file's. */
+	/* A path that ends so names a directory, not a file. */
 	if (p == to || dest[-1] == '/')
 		r = 0;
 	if (r > 0)

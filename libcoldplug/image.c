@@ -22,7 +22,7 @@
 
 #define ROOT_CONF "etc/modules-load.d/coldplug-root.conf"
 
-/* ---- what is wished ---- */
+/* ---- the caller's choices ---- */
 
 /* The methods that this build supports, for a message. */
 static void list_methods(char *buf, size_t size, bool modules)
@@ -122,7 +122,7 @@ static void warn_about_root(struct mkimage *im, const char *source)
 				source);
 }
 
-/* Calls fn for each file system's type that is wished, without "none". */
+/* Calls fn for each requested type of file system, but not for "none". */
 static int each_type(struct mkimage *im, int (*fn)(struct mkimage *im, const char *type))
 {
 	_cleanup_free_ char *source = NULL, *type = NULL;
@@ -144,7 +144,8 @@ static int each_type(struct mkimage *im, int (*fn)(struct mkimage *im, const cha
 	return -EINVAL;
 }
 
-/* What a kernel before 5.2 does not say of what is built in: the file systems that are in a module of another name. */
+/* The module that has a file system of another name. Kernels before 5.2 do not list the aliases of
+ * built-in modules. */
 static const char *module_of(const char *type)
 {
 	static const char *const rows[][2] = { { "ext2", "ext4" },
@@ -159,7 +160,7 @@ static const char *module_of(const char *type)
 	return type;
 }
 
-/* What alias means: 1: a module, 0: it is built in, -ENOENT: nothing, -ENOMEM. */
+/* Looks alias up. 1: it is a module, 0: it is built in, -ENOENT: nothing has it, -ENOMEM. */
 static int look_up(struct mkimage *im, const char *alias)
 {
 	struct coldplug *c = im->c;
@@ -209,7 +210,7 @@ static int want_names(struct mkimage *im)
 	return r < 0 ? r : missing ? -ENOENT : 0;
 }
 
-/* Whether input was lost since there were so many. */
+/* -EIO if more input was lost than before. */
 static int check_lost(struct mkimage *im, unsigned int before)
 {
 	if (im->c->log.lost == before)
@@ -224,7 +225,7 @@ static int want_all(struct mkimage *im)
 	unsigned int lost = c->log.lost;
 	int r = 0;
 
-	/* A name of modules-load.d that nothing has is somebody's oversight, and no reason to have no image. */
+	/* An unknown name in modules-load.d is only a mistake there, and does not prevent the image. */
 	c->wanted.lenient = true;
 	if (im->wish->machine)
 		r = coldplug_replay(c);
@@ -293,7 +294,7 @@ static int add_modules(struct mkimage *im)
 	return r ?: mkimage_add_indexes(im);
 }
 
-/* A machine that shows /proc, but no /proc/modules in it. */
+/* Whether the kernel supports modules: a machine with /proc but without /proc/modules does not. */
 static bool has_modules(const struct mkimage *im)
 {
 	_cleanup_close_ int mounts = rootfs_openat(&im->machine, "proc/self/mounts", O_PATH);
@@ -322,7 +323,7 @@ static int check_no_modules(struct mkimage *im)
 	return r;
 }
 
-/* So that the file system is there when its device is, and not loaded only then. */
+/* Init loads these at once, so that the file system is there when its device appears. */
 static int add_root_conf(struct mkimage *im)
 {
 	size_t n = im->root_conf.n;
