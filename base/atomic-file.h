@@ -13,7 +13,7 @@ struct atomic_file {
 	char *tmp;
 };
 
-/* Whether path can be written so, as far as can be told without doing it: 0, -EINVAL: what is there, or what
+/* Whether path can be written so, as far as that can be known in advance: 0, -EINVAL: what is there, or what
  * a link there points to, is no regular file (a device must not be replaced); -EISDIR. */
 int atomic_file_check(int dirfd, const char *path);
 /* path is relative to dirfd, which may be AT_FDCWD and must stay open. 0 or -errno, also that of
@@ -21,5 +21,5 @@ int atomic_file_check(int dirfd, const char *path);
 int atomic_file_open(struct atomic_file *a, int dirfd, const char *path);
 /* Puts it in its place; closes it in any case. */
 int atomic_file_commit(struct atomic_file *a);
-/* Throws it away. Fine when it was committed or never opened. */
+/* Discards it. Does nothing if it was committed or never opened. */
 void atomic_file_abort(struct atomic_file *a);

@@ -2,7 +2,7 @@
 /*
  * A file of which only what is looked at is read. It looks like a mapped file: one range of addresses, which do not
  * change. But a page of a mapping that cannot be filled, since the disk fails or the file was cut meanwhile, is SIGBUS,
- * and no library can live through that; here it is an error. Whoever reads calls blocks_have() before.
+ * and no library can live through that; here it is an error. A reader calls blocks_have() first.
  *
  * Refused: reading all of it (1.3 MB of modules.alias.bin for one lookup take longer than the rest of a modprobe), and
  * a handler for SIGBUS (signals are the program's, and values found are used long after the lookup).

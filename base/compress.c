@@ -41,7 +41,7 @@ struct method {
 };
 
 #if defined(HAVE_ZLIB) || defined(HAVE_ZSTD) || defined(HAVE_LZMA)
-/* What stands in c->out. */
+/* Writes what is in c->out. */
 static int put_out(struct compressor *c, size_t n)
 {
 	return n ? c->write(c->userdata, c->out, n) : 0;

@@ -22,23 +22,23 @@ enum compress_method {
 const char *compress_name(enum compress_method m);
 /* The method of that name, or -EINVAL. */
 int compress_by_name(const char *name);
-/* Whether this build can do it. */
+/* Whether this build supports it. */
 bool compress_built_in(enum compress_method m);
 
 struct compressor;
 
-/* Takes output: 0 or -errno, which ends all. */
+/* Takes output. 0, or -errno, which ends the compression. */
 typedef int compress_write_fn(void *userdata, const void *data, size_t size);
 
-/* A stream of size bytes, which are told beforehand. -EOPNOTSUPP: this build lacks the library; -ENOMEM. */
+/* A stream of size bytes, which are known in advance. -EOPNOTSUPP: this build lacks the library; -ENOMEM. */
 int compressor_new(struct compressor **ret, enum compress_method m, uint64_t size, compress_write_fn *write,
 		   void *userdata);
-/* The next piece of input. */
+/* Compresses the next piece of input. */
 int compressor_add(struct compressor *c, const void *data, size_t size);
-/* After the last one. */
+/* To be called after the last piece: writes what is left. */
 int compressor_end(struct compressor *c);
 /* NULL is fine; returns NULL. */
 struct compressor *compressor_free(struct compressor *c);
 
-/* All at once. */
+/* Compresses everything at once. */
 int compress_all(enum compress_method m, const void *data, size_t size, struct blob *ret);

@@ -42,7 +42,7 @@ int cpio_write(struct cpio *c, const struct cpio_entry *e)
 
 	if (e->size > UINT32_MAX)
 		return -EFBIG;
-	/* The kernel leaves out what has a longer one. */
+	/* The kernel leaves out an entry with a longer name. */
 	if (strlen(e->name) >= PATH_MAX)
 		return -ENAMETOOLONG;
 	r = put_header(c, e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Writes the archive that the kernel unpacks as its initramfs: cpio's "newc" (Documentation/driver-api/
  * early-userspace/buffer-format.rst). The bytes depend on the entries and their order alone: owners are 0,
- * inodes count up, nothing has a second link. */
+ * inodes count up, and no file has a second link. */
 #pragma once
 
 #include <stddef.h>
@@ -23,7 +23,7 @@ struct cpio_entry {
 	unsigned int major, minor; /* of a device node */
 };
 
-/* Appends an entry. 0, -EFBIG: 4 GiB or more, -ENAMETOOLONG, or what write said. */
+/* Appends an entry. 0, -EFBIG: 4 GiB or more, -ENAMETOOLONG, or the error of write. */
 int cpio_write(struct cpio *c, const struct cpio_entry *e);
 /* Ends the archive. */
 int cpio_end(struct cpio *c);

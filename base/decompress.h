@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bounded decompression into anonymous memory. The format is told by the bytes, never by a suffix. */
+/* Bounded decompression into anonymous memory. The format is recognized by the bytes, never by a suffix. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ struct blob {
 int blob_reserve(struct blob *b, size_t capacity);
 void blob_release(struct blob *b);
 
-/* The format whose magic bytes data begins with; six bytes are enough to tell. */
+/* The format whose magic bytes data begins with; six bytes are enough. */
 enum compression compression_of(const void *data, size_t size);
 /* By "gzip", "xz", "zstd", the words of /sys/module/compression; any other word is COMPRESSION_NONE. */
 enum compression compression_by_name(const char *name);

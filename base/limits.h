@@ -15,6 +15,6 @@
 #define LIMIT_STEPS (1U << 20)		       /* steps of one plan */
 #define LIMIT_PARAMS (1024U * 1024)	       /* bytes of one module's parameters, all lines together */
 #define LIMIT_COMMAND (64U * 1024)	       /* bytes of an install command, parameters filled in */
-#define LIMIT_WARNINGS 10U		       /* bad lines told of one file */
+#define LIMIT_WARNINGS 10U		       /* bad lines of one file that are reported */
 #define LIMIT_NAME 255U			       /* bytes of a module's name */
 #define LIMIT_SOFTDEP_DEPTH 1000U	       /* softdeps of softdeps */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * kmod's tools/depmod.c is what the bytes are measured by. A module's number is its place in the list of modules
- * and the priority of all its entries. The modules in one's line of modules.dep stand in the order of a
- * topological sort, which takes the last of the modules that nobody needs (any more), and then that one's
- * dependencies in the order of its undefined symbols. Of two modules that export the same symbol the later one has it.
+ * The bytes are those that kmod's tools/depmod.c writes. A module's number is its place in the list of
+ * modules and the priority of all its entries. The modules in a line of modules.dep are in the order of a
+ * topological sort, which takes the last of the modules that no other one needs (any more), and then its
+ * dependencies in the order of its undefined symbols. Of two modules that export the same symbol the later
+ * one has it.
  *
  * Refused: taking the lines out of the complete modules.dep. That order is one of all modules of the kernel, and
  * another one than depmod makes of these alone.
@@ -51,7 +52,7 @@ static int add_modinfo(struct depmod *d, struct depmod_module *m, const struct e
 	return r;
 }
 
-/* All names that next() gives. */
+/* Takes all names that next() gives. */
 static int collect(struct depmod *d, struct depmod_strings *list, const struct elf *elf,
 		   int (*next)(const struct elf *elf, size_t *cursor, const char **name))
 {
@@ -162,7 +163,7 @@ static int find_deps(struct depmod *d, uint32_t module)
 	return r;
 }
 
-/* Those in a circle, of which the kernel could load none, come last. */
+/* Modules in a circle come last. The kernel could load none of them. */
 static int sort_by_need(struct depmod *d)
 {
 	uint32_t n = (uint32_t)d->modules.n, n_roots = 0, position = 0;
@@ -203,7 +204,7 @@ int depmod_solve(struct depmod *d)
 	return r ?: sort_by_need(d);
 }
 
-/* What a module needs, and what that needs. */
+/* Marks what a module needs, and what that needs. */
 static int mark_needed(const struct depmod *d, uint32_t module, uint8_t *needed)
 {
 	ARRAY(uint32_t) stack = {};

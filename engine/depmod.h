@@ -35,7 +35,7 @@ struct depmod {
 
 /* Adds a module; elf is needed meanwhile only. 0, -ENOMEM, -EBADMSG: its sections are damaged. */
 int depmod_add(struct depmod *d, const char *path, uint32_t rank, const struct elf *elf);
-/* After the last one: finds out who needs whom. */
+/* To be called after the last module was added: finds out which module needs which. */
 int depmod_solve(struct depmod *d);
 
 enum depmod_file {

@@ -57,6 +57,6 @@ int moddir_each(struct moddir *d, enum moddir_index which,
 		void *userdata);
 
 /* The index of a text, as depmod makes it: the contents of the .bin, to be freed. text is changed; one byte
- * behind it is written too. path is told with bad lines. 0, -ENOMEM, -EFBIG. */
+ * behind it is written too. path is named in messages about bad lines. 0, -ENOMEM, -EFBIG. */
 int moddir_build(enum moddir_index which, char *text, size_t size, const char *path, struct log *log,
 		 uint8_t **data, size_t *n_data);

@@ -299,7 +299,7 @@ struct coldplug_reason {
 int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list);
 
 /** Lists the requested modules that a rule withholds, and the names that are aliases to "off", each once
- * and in no particular order. coldplug_why() tells which rule it is. *names is an array, valid until the
+ * and in no particular order. coldplug_why() says which rule it is. *names is an array, valid until the
  * next call. Returns how many there are. Since 0.1. */
 int64_t coldplug_withheld(struct coldplug *c, const char *const **names);
 
@@ -343,7 +343,7 @@ struct coldplug_file {
  * reported at level 6. Since 0.1. */
 int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list);
 
-/** What coldplug_image() is to make, and what it has made. Lists are NULL-terminated; NULL is an empty one. Fields are
+/** What coldplug_image() makes, and what it has made. Lists are NULL-terminated; NULL is an empty one. Fields are
  * only ever added at the end. */
 struct coldplug_image {
 	const char *output;  /**< the file to be made; NULL: nothing is written */
@@ -367,10 +367,11 @@ struct coldplug_image {
 	uint64_t unpacked;	      /**< bytes of the archive */
 	uint64_t size;		      /**< bytes of the file */
 };
-/** Makes an initramfs with coldplug as its init, in place of any other use of the context. The file appears whole or
- * not at all, and only its owner can read it. The variable SOURCE_DATE_EPOCH is the time of all files, else it is 0.
- * 0, or a negative errno, told: -ENOENT when a name is no module's, -EIO when input was lost. Built without tools
- * -EOPNOTSUPP. Since 0.1. */
+/** Makes an initramfs with coldplug as its init. The context must not have been used for anything else, or -EBUSY is
+ * returned. The file appears whole or not at all, and only its owner can read it. The time of all files in it is the
+ * environment variable SOURCE_DATE_EPOCH, or 0.
+ * Returns 0, or a negative errno that has been logged: -ENOENT if a name matches no module, -EIO if input was lost,
+ * -EOPNOTSUPP if the library was built without tools. Since 0.1. */
 int coldplug_image(struct coldplug *c, struct coldplug_image *image);
 
 /* ---- loading ----

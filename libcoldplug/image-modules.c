@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "engine/modinfo.h"
 #include "libcoldplug/mkimage.h"
 
 static const char *const suffixes[COMPRESS_METHODS] = {
@@ -15,8 +16,8 @@ static const char *const suffixes[COMPRESS_METHODS] = {
 	[COMPRESS_ZSTD] = ".zst",
 };
 
-/* A module's path below the release's directory, without the suffix of a compressed one. What is elsewhere is put
- * where depmod would find it. */
+/* A module's path below the release's directory, without the suffix of a compressed one. A module elsewhere is put
+ * where depmod finds it. */
 static char *bare_path(const struct mkimage *im, const char *path)
 {
 	size_t n = strlen(im->moddir);
@@ -62,88 +63,71 @@ static int rank_of(struct mkimage *im, const char *bare, uint32_t *ret)
 	return r;
 }
 
-/* The module's own bytes, without their compression. */
-static int unpack(struct mkimage *im, const char *path, const struct file_bytes *file, struct blob *ret)
-{
-	enum compression how = compression_of(file->data, file->size);
-	int r;
-
-	if (how == COMPRESSION_NONE) {
-		r = blob_reserve(ret, file->size + 1);
-		if (r < 0)
-			return r;
-		memcpy(ret->data, file->data, file->size);
-		ret->size = file->size;
-		return 0;
-	}
-	r = decompress(how, file->data, file->size, LIMIT_IMAGE, ret);
-	if (r < 0)
-		log_error(&im->c->log, "%s/%s: %s", im->files.path, path, decompress_strerror(how, r));
-	return r;
-}
-
 /* Enters the module into the indexes to be made. */
-static int index_module(struct mkimage *im, const char *path, const char *indexed, uint32_t rank,
-			const struct blob *module)
+static int index_module(struct mkimage *im, const char *indexed, uint32_t rank, const struct elf *elf)
 {
-	struct elf elf;
-	int r = elf_open(&elf, module->data, module->size);
+	int r = depmod_add(&im->depmod, indexed, rank, elf);
 
-	if (!r)
-		r = depmod_add(&im->depmod, indexed, rank, &elf);
 	if (!r && !im->kind.type)
-		r = elf_kind(module->data, module->size, &im->kind);
-	if (r == -ENOMEM)
-		return r;
-	if (r < 0)
-		log_error(&im->c->log, "%s/%s: is no kernel module, or a damaged one", im->files.path, path);
+		r = elf_kind(elf->data, elf->size, &im->kind);
 	return r;
 }
 
-/* Puts the module into the tree as it is wished; file and module are taken over. */
-static int put_module(struct mkimage *im, const char *place, struct file_bytes *file, struct blob *module)
+/* Puts the module into the tree as it is wished, which takes over the bytes. */
+static int put_module(struct mkimage *im, const char *place, struct modinfo *m)
 {
-	struct blob packed = {};
+	_cleanup_blob_ struct blob packed = {};
+	bool is_packed = m->blob.size;
 	int r;
 
-	if (im->keep)
-		return image_tree_file(&im->tree, place, 0644, file);
+	if (im->keep || (im->modules_method == COMPRESS_NONE && !is_packed))
+		return image_tree_file(&im->tree, place, 0644, &m->file);
 	if (im->modules_method == COMPRESS_NONE)
-		return image_tree_blob(&im->tree, place, module);
-	r = compress_all(im->modules_method, module->data, module->size, &packed);
+		return image_tree_blob(&im->tree, place, &m->blob);
+	r = compress_all(im->modules_method, m->elf.data, m->elf.size, &packed);
 	return r ?: image_tree_blob(&im->tree, place, &packed);
+}
+
+/* Reads the module, whole and decompressed. */
+static int open_module(struct mkimage *im, const char *path, struct modinfo *ret)
+{
+	const char *why;
+	int r = modinfo_open(ret, &im->files, path, &why);
+
+	if (r < 0 && r != -ENOMEM)
+		log_error(&im->c->log, "%s/%s: %s", im->files.path, path, why);
+	return r;
 }
 
 int mkimage_add_module(struct mkimage *im, const char *path)
 {
 	_cleanup_free_ char *bare = bare_path(im, path), *indexed = NULL, *place = NULL;
-	_cleanup_file_ struct file_bytes file = {};
-	_cleanup_blob_ struct blob module = {};
+	_cleanup_modinfo_ struct modinfo module = {};
 	const char *suffix;
 	uint32_t rank;
 	int r = bare ? rank_of(im, bare, &rank) : -ENOMEM;
 
+	if (!r)
+		r = open_module(im, path, &module);
 	if (r < 0)
 		return r;
-	r = rootfs_read(&im->files, path, LIMIT_IMAGE, &file);
-	if (r < 0)
-		return mkimage_fail(im, path, r);
-	suffix =
-		im->keep ? suffixes[(int)compression_of(file.data, file.size)] : suffixes[im->modules_method];
+	suffix = suffixes[im->keep ? (int)compression_of(module.file.data, module.file.size)
+				   : (int)im->modules_method];
 	if (asprintf(&indexed, "%s%s", bare, suffix) < 0 ||
 	    asprintf(&place, "lib/modules/%s/%s", im->release, indexed) < 0)
 		return -ENOMEM;
-	r = unpack(im, path, &file, &module);
+	r = index_module(im, indexed, rank, &module.elf);
+	if (r == -EBADMSG)
+		log_error(&im->c->log, "%s/%s: is damaged: its sections cannot be read", im->files.path,
+			  path);
 	if (!r)
-		r = index_module(im, path, indexed, rank, &module);
-	if (!r)
-		r = put_module(im, place, &file, &module);
+		r = put_module(im, place, &module);
 	if (!r)
 		im->wish->n_modules++;
 	return r;
 }
 
-/* The kernel looks in /lib/firmware; in a root without a /lib of its own that is in usr. */
+/* The kernel looks in /lib/firmware. In a root that has only usr/lib, the firmware is there. */
 int mkimage_add_firmware(struct mkimage *im, const char *path)
 {
 	struct file_bytes file = {};
@@ -168,7 +152,7 @@ static int put_index(struct mkimage *im, const char *name, void *data, size_t si
 	return image_tree_memory(&im->tree, place, data, size);
 }
 
-/* What is built in is the kernel's: as the root says, and nothing where it does not, as depmod has it. */
+/* The root says what is built in. Without its file nothing is, as for depmod. */
 static int add_builtin(struct mkimage *im, enum moddir_index which, const char *text, const char *name)
 {
 	_cleanup_file_ struct file_bytes file = {};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What runs in an image. These files are named on the command line of who builds it, and are read as such. */
+/* What runs in an image. The caller names these files, so they are opened as the caller's own, not below
+ * a root. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ static int read_program(struct mkimage *im, const char *path, struct file_bytes 
 			: S_ISDIR(st.st_mode) ? -EISDIR
 					      : -EINVAL;
 	if (r == -EINVAL)
-		log_error(&im->c->log, "%s: is no regular file", path);
+		log_error(&im->c->log, "%s: not a regular file", path);
 	else if (r < 0)
 		log_error(&im->c->log, "%s: cannot be read: %s", path, strerror(-r));
 	else
@@ -60,13 +61,13 @@ static void compare_kinds(struct mkimage *im, const char *path, const struct elf
 	     program->big_endian == im->kind.big_endian && program->is64 <= im->kind.is64))
 		return;
 	log_warning(&im->c->log,
-		    "%s: is a program for %s (%u bits, %s endian), the modules are for %s (%u, %s)", path,
+		    "%s: a program for %s (%u bits, %s endian), but the modules are for %s (%u, %s)", path,
 		    machine(program, one), program->is64 ? 64U : 32U, program->big_endian ? "big" : "little",
 		    machine(&im->kind, other), im->kind.is64 ? 64U : 32U,
 		    im->kind.big_endian ? "big" : "little");
 }
 
-/* A program without libraries: nothing else is in the image. */
+/* Refuses a program that needs an interpreter or a library, because the image has none. */
 static int check_program(struct mkimage *im, const char *path, const struct file_bytes *file,
 			 const char *hint)
 {
@@ -76,11 +77,11 @@ static int check_program(struct mkimage *im, const char *path, const struct file
 	if (!r)
 		r = elf_is_static(file->data, file->size);
 	if (r < 0) {
-		log_error(&im->c->log, "%s: is no program: not ELF, or damaged", path);
+		log_error(&im->c->log, "%s: not a program: it is not ELF, or damaged", path);
 		return r;
 	}
 	if (!r) {
-		log_error(&im->c->log, "%s: is not static%s", path, hint);
+		log_error(&im->c->log, "%s: not a static program%s", path, hint);
 		return -ENOEXEC;
 	}
 	compare_kinds(im, path, &kind);
@@ -114,8 +115,8 @@ static const char *applet_end(const char *p, const char *end)
 	return q > p && q < end && !*q ? q + 1 : NULL;
 }
 
-/* busybox has the names of its applets in one piece, sorted. They are looked for in its bytes and not asked for, so
- * that another architecture's makes the same image here as it does there. The longest such piece that knows "sh". */
+/* busybox has the names of its applets in one piece, sorted. They are found in its bytes, and it is not run,
+ * so that a busybox for another architecture makes the same image. The longest such piece that has "sh" is taken. */
 static const char *find_applets(const struct cpio_entry *busybox, size_t *n)
 {
 	const char *p = busybox->data, *end = p + busybox->size, *best = NULL;
@@ -175,14 +176,14 @@ int mkimage_add_programs(struct mkimage *im)
 
 	for (size_t i = 0; !r && i < ARRAY_SIZE(directories); i++)
 		r = image_tree_directory(&im->tree, directories[i]);
-	/* What init has before it mounts a devtmpfs. */
+	/* The device nodes that init has before it mounts a devtmpfs. */
 	if (!r)
 		r = add_node(im, "dev/console", 0600, 5, 1) ?: add_node(im, "dev/kmsg", 0644, 1, 11);
 	if (!r)
 		r = add_node(im, "dev/null", 0666, 1, 3);
 	if (!r)
 		r = add_program(im, im->wish->program ?: "/proc/self/exe", "init",
-				": meson setup -Dstatic=true makes such a coldplug; say with -p where it is");
+				": build one with meson setup -Dstatic=true, and name it with -p");
 	if (!r)
 		r = image_tree_link(&im->tree, "sbin/modprobe", "../init");
 	if (!r)
@@ -190,8 +191,8 @@ int mkimage_add_programs(struct mkimage *im)
 	return r ?: im->wish->busybox ? add_busybox(im, im->wish->busybox) : 0;
 }
 
-/* Where a file of the image is to be, without slashes in front and with one between names. 1; 0: it is no such
- * place; -ENOMEM. */
+/* The path of a file in the image, without slashes in front and with one between names. 1; 0: not a valid path;
+ * -ENOMEM. */
 static int destination(const char *dest, char **ret)
 {
 	char *to = malloc(strlen(dest) + 1), *p = to;
@@ -208,7 +209,7 @@ static int destination(const char *dest, char **ret)
 		p = mempcpy(p, dest, n);
 	}
 	*p = '\0';
-	/* A directory's name, and no file's. */
+	/* A path that ends so names a directory, not a file. */
 	if (p == to || dest[-1] == '/')
 		r = 0;
 	if (r > 0)
@@ -232,7 +233,7 @@ static int add_file(struct mkimage *im, const char *word)
 		return r;
 	if (!r) {
 		log_error(&im->c->log,
-			  "-a %s: wants SRC:DEST, and DEST to be a file in the image, without \"..\"", word);
+			  "-a %s: must be SRC:DEST, where DEST is a path in the image without \"..\"", word);
 		return -EINVAL;
 	}
 	r = read_program(im, from, &file, &mode);
@@ -240,8 +241,8 @@ static int add_file(struct mkimage *im, const char *word)
 		return r;
 	r = image_tree_file(&im->tree, to, mode, &file);
 	if (r == -ENOTDIR || r == -EISDIR)
-		log_error(&im->c->log, "-a %s: in the image %s", word,
-			  r == -EISDIR ? "that is a directory" : "what it would be in is no directory");
+		log_error(&im->c->log, "-a %s: %s in the image", word,
+			  r == -EISDIR ? "DEST is a directory" : "a directory of DEST is a file");
 	return r;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Where an image's modules and configuration come from. A root being built and a recording are somebody else's: all
- * is read, and in the unpacked recording written, below their root descriptors. */
+ * files are read, and in the unpacked recording written, below their root descriptors. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -27,7 +27,8 @@ static bool is_directory(const struct rootfs *root, const char *path)
 	return fd >= 0;
 }
 
-/* Calls fn for the names in a directory: 0, -errno, or fn's first other answer. One that is not there is empty. */
+/* Calls fn for the names in a directory: 0, -errno, or fn's first other answer.
+ * A directory that does not exist is empty. */
 static int each_name(const struct rootfs *root, const char *path,
 		     int (*fn)(void *userdata, const struct rootfs *root, const char *dir, const char *name),
 		     void *userdata)
@@ -61,7 +62,7 @@ static int take_release(void *userdata, const struct rootfs *root, const char *d
 	if (s->found) {
 		bool swap = strcmp(name, s->found) < 0;
 
-		log_error(&s->im->c->log, "%s/%s: holds %s and %s: say with -k which", root->path, dir,
+		log_error(&s->im->c->log, "%s/%s: contains %s and %s; choose one with -k", root->path, dir,
 			  swap ? name : s->found, swap ? s->found : name);
 		return -EEXIST;
 	}
@@ -69,7 +70,7 @@ static int take_release(void *userdata, const struct rootfs *root, const char *d
 	return s->found ? 0 : -ENOMEM;
 }
 
-/* The only release there is. 0: *ret is it, or NULL: there is none. */
+/* Finds the only release. 0: *ret is it, or NULL if there is none. */
 static int only_release(struct mkimage *im, const struct rootfs *root, char **ret)
 {
 	struct releases s = { .im = im };
@@ -79,7 +80,7 @@ static int only_release(struct mkimage *im, const struct rootfs *root, char **re
 		r = each_name(root, module_dirs[i], take_release, &s);
 	if (r < 0) {
 		free(s.found);
-		return r == -EEXIST ? r : mkimage_fail(im, "looking for the kernel's release", r);
+		return r == -EEXIST ? r : mkimage_fail(im, "cannot find the kernel's release", r);
 	}
 	*ret = s.found;
 	return 0;
@@ -116,7 +117,7 @@ static int find_moddir(struct mkimage *im)
 	return 0;
 }
 
-/* A recording has no modules: without a root for them they are this machine's. */
+/* A recording has no modules. Unless a root for them is given, this machine's are taken. */
 static const char *files_path(const struct mkimage *im)
 {
 	const struct coldplug *c = im->c;
@@ -137,7 +138,8 @@ int mkimage_open(struct mkimage *im)
 	return r ?: find_moddir(im);
 }
 
-/* What would lead the modules of a recording elsewhere is a link; what was recorded of them is moved away. */
+/* A link would lead the modules of a recording elsewhere, so it is removed; recorded directories are
+ * moved aside. */
 static int clear_place(struct mkimage *im, const char *parent, const char *name, const char *aside)
 {
 	_cleanup_close_ int dir = rootfs_openat(&im->machine, parent, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -182,7 +184,7 @@ static int write_all(int fd, const char *p, size_t n)
 	return 0;
 }
 
-/* One index, with its age: that decides whether it or its text is used. */
+/* Copies one index with its time, which decides whether it or its text is used. */
 static int copy_index(void *userdata, const struct rootfs *root, const char *dir, const char *name)
 {
 	struct mkimage *im = userdata;
@@ -226,7 +228,7 @@ int mkimage_take_indexes(struct mkimage *im)
 	if (!r)
 		r = make_directories(im, place);
 	if (r < 0)
-		return mkimage_fail(im, "preparing the recording", r);
+		return mkimage_fail(im, "cannot prepare the recording", r);
 	return each_name(&im->files, im->moddir, copy_index, im);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An initramfs: first all that can be told without reading much, then the closure, then every file into memory,
+ * An initramfs: first all that can be checked without reading much, then the closure, then every file into memory,
  * and only then the output, which appears whole or not at all.
  *
  * Refused: a directory to put the files into. It needs room and a name that nobody else knows, its links can lead
@@ -22,9 +22,9 @@
 
 #define ROOT_CONF "etc/modules-load.d/coldplug-root.conf"
 
-/* ---- what is wished ---- */
+/* ---- the caller's choices ---- */
 
-/* The methods that a build can do, for a message. */
+/* The methods that this build supports, for a message. */
 static void list_methods(char *buf, size_t size, bool modules)
 {
 	size_t n = (size_t)snprintf(buf, size, "none%s", modules ? ", keep" : "");
@@ -37,14 +37,15 @@ static void list_methods(char *buf, size_t size, bool modules)
 static int read_method(struct mkimage *im, const char *name, bool modules, enum compress_method *ret)
 {
 	int m = compress_by_name(name);
-	char can[64];
+	char supported[64];
 
 	if (m >= 0 && compress_built_in(m) && !(modules && m == COMPRESS_LZ4)) {
 		*ret = m;
 		return 0;
 	}
-	list_methods(can, sizeof(can), modules);
-	log_error(&im->c->log, "%s %s: this coldplug can do %s", modules ? "-M" : "-c", name, can);
+	list_methods(supported, sizeof(supported), modules);
+	log_error(&im->c->log, "%s %s: not supported; this coldplug supports %s", modules ? "-M" : "-c", name,
+		  supported);
 	return m >= 0 ? -EOPNOTSUPP : m;
 }
 
@@ -59,7 +60,7 @@ static int read_epoch(struct mkimage *im)
 	errno = 0;
 	n = strtoull(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end || errno || n > UINT32_MAX) {
-		log_error(&im->c->log, "SOURCE_DATE_EPOCH='%s': wants seconds from 0 to %u", text,
+		log_error(&im->c->log, "SOURCE_DATE_EPOCH='%s': must be seconds from 0 to %u", text,
 			  UINT32_MAX);
 		return -EINVAL;
 	}
@@ -67,7 +68,7 @@ static int read_epoch(struct mkimage *im)
 	return 0;
 }
 
-/* What would be known at the end only. */
+/* Finds now what would make writing fail at the end. */
 static int check_output(struct mkimage *im)
 {
 	const char *path = im->wish->output, *slash = path ? strrchr(path, '/') : NULL;
@@ -80,7 +81,7 @@ static int check_output(struct mkimage *im)
 		return -ENOMEM;
 	if (!stat(path, &st) && !S_ISREG(st.st_mode)) {
 		log_error(&im->c->log, "-o %s: is %s", path,
-			  S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
+			  S_ISDIR(st.st_mode) ? "a directory" : "not a regular file");
 		return -EINVAL;
 	}
 	if (stat(parent, &st) < 0 || !S_ISDIR(st.st_mode)) {
@@ -107,7 +108,7 @@ static int read_wish(struct mkimage *im)
 
 /* ---- the plan ---- */
 
-/* The modules of what it is on would be in, but nobody would open it. */
+/* The image would have the modules of LUKS, LVM or RAID, but nothing in it would assemble the device. */
 static void warn_about_root(struct mkimage *im, const char *source)
 {
 	static const char *const prefixes[] = { "/dev/mapper/", "/dev/dm-", "/dev/md" };
@@ -116,12 +117,12 @@ static void warn_about_root(struct mkimage *im, const char *source)
 		if (!strncmp(source, prefixes[i], strlen(prefixes[i])))
 			log_warning(
 				&im->c->log,
-				"/ is on %s, which nothing in this image opens: \"A root in LUKS, LVM, RAID\" in "
-				"docs/embedded.md says what to add with -a",
+				"/ is on %s, and nothing in this image assembles that device: see \"A root in "
+				"LUKS, LVM, RAID\" in docs/embedded.md for what to add with -a",
 				source);
 }
 
-/* Calls fn for each file system's type that is wished, without "none". */
+/* Calls fn for each requested type of file system, but not for "none". */
 static int each_type(struct mkimage *im, int (*fn)(struct mkimage *im, const char *type))
 {
 	_cleanup_free_ char *source = NULL, *type = NULL;
@@ -137,11 +138,14 @@ static int each_type(struct mkimage *im, int (*fn)(struct mkimage *im, const cha
 	}
 	if (r > 0)
 		return fn(im, type);
-	log_error(&im->c->log, "say with -f which file system the root has (\"-f none\" if it is built in)");
+	log_error(
+		&im->c->log,
+		"the type of the root's file system is not known: name it with -f (\"-f none\" if it is built in)");
 	return -EINVAL;
 }
 
-/* What a kernel before 5.2 does not say of what is built in: the file systems that are in a module of another name. */
+/* The module that has a file system of another name. Kernels before 5.2 do not list the aliases of
+ * built-in modules. */
 static const char *module_of(const char *type)
 {
 	static const char *const rows[][2] = { { "ext2", "ext4" },
@@ -156,7 +160,7 @@ static const char *module_of(const char *type)
 	return type;
 }
 
-/* What alias means: 1: a module, 0: it is built in, -ENOENT: nothing, -ENOMEM. */
+/* Looks alias up. 1: it is a module, 0: it is built in, -ENOENT: nothing has it, -ENOMEM. */
 static int look_up(struct mkimage *im, const char *alias)
 {
 	struct coldplug *c = im->c;
@@ -206,7 +210,7 @@ static int want_names(struct mkimage *im)
 	return r < 0 ? r : missing ? -ENOENT : 0;
 }
 
-/* Whether input was lost since there were so many. */
+/* -EIO if more input was lost than before. */
 static int check_lost(struct mkimage *im, unsigned int before)
 {
 	if (im->c->log.lost == before)
@@ -221,7 +225,7 @@ static int want_all(struct mkimage *im)
 	unsigned int lost = c->log.lost;
 	int r = 0;
 
-	/* A name of modules-load.d that nothing has is somebody's oversight, and no reason to have no image. */
+	/* An unknown name in modules-load.d is only a mistake there, and does not prevent the image. */
 	c->wanted.lenient = true;
 	if (im->wish->machine)
 		r = coldplug_replay(c);
@@ -276,7 +280,7 @@ static int add_modules(struct mkimage *im)
 
 	if (!im->wish->machine && !(im->wish->names && *im->wish->names)) {
 		log_error(&im->c->log,
-			  "-r without -R: say with -m which modules, or with -R for which machine");
+			  "-r alone names no machine: name modules with -m, or a recorded machine with -R");
 		return -EINVAL;
 	}
 	if (im->c->settings.unpacked)
@@ -290,7 +294,7 @@ static int add_modules(struct mkimage *im)
 	return r ?: mkimage_add_indexes(im);
 }
 
-/* A machine that shows /proc, but no /proc/modules in it. */
+/* Whether the kernel supports modules: a machine with /proc but without /proc/modules does not. */
 static bool has_modules(const struct mkimage *im)
 {
 	_cleanup_close_ int mounts = rootfs_openat(&im->machine, "proc/self/mounts", O_PATH);
@@ -304,7 +308,7 @@ static int want_built_in(struct mkimage *im, const char *type)
 	return has_modules(im) ? -ENOENT : 0;
 }
 
-/* A kernel without modules wants none: who builds for another machine says so. */
+/* A kernel without modules needs none. The caller says so with "none" if the image is for another machine. */
 static int check_no_modules(struct mkimage *im)
 {
 	bool named = im->wish->names && *im->wish->names;
@@ -313,13 +317,13 @@ static int check_no_modules(struct mkimage *im)
 	if (r == -ENOENT)
 		log_error(
 			&im->c->log,
-			"%s/lib/modules%s%s: no modules for this kernel here; for one without modules say \"-f none\" "
-			"and nothing with -m",
+			"%s/lib/modules%s%s: there are no modules for this kernel; if it needs none, use \"-f none\" "
+			"without -m",
 			im->files.path, im->release ? "/" : "", im->release ?: "");
 	return r;
 }
 
-/* So that the file system is there when its device is, and not loaded only then. */
+/* Init loads these at once, so that the file system is there when its device appears. */
 static int add_root_conf(struct mkimage *im)
 {
 	size_t n = im->root_conf.n;

@@ -5,9 +5,9 @@
 #include "base/atomic-file.h"
 #include "base/compress.h"
 #include "base/elf.h"
+#include "base/image-tree.h"
 #include "engine/depmod.h"
 #include "libcoldplug/context.h"
-#include "libcoldplug/image-tree.h"
 
 struct mkimage {
 	struct coldplug *c;
@@ -30,14 +30,14 @@ struct mkimage {
 	struct cpio cpio;
 };
 
-/* Where everything is: opens files and machine, finds release and moddir. 0 or -errno, told. */
+/* Where everything is: opens files and machine, finds release and moddir. 0 or -errno, which was logged. */
 int mkimage_open(struct mkimage *im);
 /* The recording's own indexes give way to those of the modules that are taken. */
 int mkimage_take_indexes(struct mkimage *im);
 /* The type and the source of what is mounted at "/": both to be freed. 1; 0: it is not known; -ENOMEM. */
 int mkimage_root_mount(struct mkimage *im, char **source, char **type);
 
-/* What goes into the tree; each 0 or -errno, told. */
+/* What goes into the tree; each 0 or -errno, which was logged. */
 int mkimage_add_module(struct mkimage *im, const char *path);
 int mkimage_add_firmware(struct mkimage *im, const char *path);
 int mkimage_add_indexes(struct mkimage *im);
@@ -45,5 +45,5 @@ int mkimage_add_configuration(struct mkimage *im);
 int mkimage_add_programs(struct mkimage *im);
 int mkimage_add_files(struct mkimage *im);
 
-/* Tells why something cannot be put into the image, and returns r. */
+/* Logs why something cannot be put into the image, and returns r. */
 int mkimage_fail(struct mkimage *im, const char *what, int r);

@@ -17,6 +17,5 @@ int context_add_event(struct coldplug *c, const struct uevent *e);
 /* Wants the modules of the file systems on what is about to be mounted, as far as they are known: once each.
  * 0 or -errno. */
 int context_want_filesystems(struct coldplug *c);
-/* What was put off is to be wanted again: its module may have come, or is not known to be an orphan's
- * any more. */
+/* Requests again what was put off: its module may be loaded now, or is no longer an orphan's. */
 void context_want_again(struct coldplug *c);

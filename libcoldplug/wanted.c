@@ -46,7 +46,7 @@ int64_t wanted_request_aliases(struct wanted *w, struct planner *p, uint32_t fla
 
 		if (id < 0)
 			return id;
-		/* What it waits for is an orphan: it is as if the alias had not been seen. */
+		/* It waits for an orphan, as if the alias had not been seen. */
 		if (p->x->requests.items[id].deferred)
 			w->alias_seen.items[alias] = ALIAS_NEW;
 	}

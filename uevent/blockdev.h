@@ -15,5 +15,5 @@ struct blockdev {
 /* Whether this build can look. */
 bool blockdev_available(void);
 
-/* Looks at a device node; what cannot be told is "". 0, -EOPNOTSUPP, or -errno of opening it. */
+/* Looks at a device node; what is not known is "". 0, -EOPNOTSUPP, or -errno of opening it. */
 int blockdev_probe(const char *node, struct blockdev *ret);

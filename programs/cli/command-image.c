@@ -22,7 +22,7 @@ static int usage(const char *what)
 	return EXIT_USAGE;
 }
 
-/* For whom the image is: the recorded machine, that of --root, none with -r alone, else this one. */
+/* Chooses the machine that the image is for: the recorded one, that of --root, none with -r alone, else this one. */
 static int choose_machine(struct cli *cli)
 {
 	struct image_options *o = &cli->image;
@@ -36,11 +36,11 @@ static int check(struct cli *cli)
 	const struct image_options *o = &cli->image;
 
 	if (cli->n_args)
-		return usage("takes no arguments: names of modules come with -m");
+		return usage("this command takes no arguments; name modules with -m");
 	if (!o->image.output && !cli->dry_run)
-		return usage("say with -o which file to write");
+		return usage("no output file was named (-o)");
 	if (o->root && (o->recording || o->image.root))
-		return usage("--root is the machine and its modules: it goes neither with -R nor with -r");
+		return usage("--root cannot be combined with -R or -r");
 	return 0;
 }
 
@@ -62,7 +62,7 @@ int command_image(struct cli *cli)
 	if (!r)
 		r = coldplug_image(cli->c, image);
 	if (r < 0) {
-		cli_fail(cli, r, "making the image");
+		cli_fail(cli, r, "cannot make the image");
 		return coldplug_exit_code(cli->c) ?: EXIT_SYSTEM;
 	}
 	if (image->output && cli->verbosity >= 0)

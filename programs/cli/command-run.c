@@ -105,7 +105,7 @@ int command_run(struct cli *cli)
 		fprintf(stderr, "coldplug run: --timeout can only be used together with --wait-for\n");
 		return EXIT_USAGE;
 	}
-	/* A path or number that is waited for need not have told its file system's type. */
+	/* A path or number that is waited for need not have a known type of file system. */
 	coldplug_set_flag(cli->c, COLDPLUG_FOUND_TYPE, false);
 	r = begin(cli);
 	if (r >= 0)

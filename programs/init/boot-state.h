@@ -69,7 +69,7 @@ enum boot_event {
 	BOOT_NO_SCRIPTS,
 	BOOT_SEEN_MOUNTED, /* a file system is mounted where the root is to be */
 	BOOT_SEEN_UNMOUNTED,
-	BOOT_EXPLAINED, /* what is missing has been told */
+	BOOT_EXPLAINED, /* what is missing has been reported */
 	BOOT_MOUNTED,
 	BOOT_CANNOT_GO_ON, /* the root cannot be mounted, or cannot be entered */
 };

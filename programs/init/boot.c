@@ -231,8 +231,8 @@ static void explain_delay(struct boot *b)
 
 /* ---- resume= and init.d ---- */
 
-/* With an image to resume from, everything is loaded first. Whether a swap file has one libblkid
- * does not tell. */
+/* With an image to resume from, everything is loaded first. libblkid cannot say
+ * whether a swap file has one. */
 static void settle_for_resume(struct boot *b)
 {
 	struct engine_message m;

@@ -360,8 +360,8 @@ int engine_start(struct engine *e, const struct init_options *o, const char *roo
 	return fork_engine(e, run_engine, &(struct task){ o, root, resume });
 }
 
-/* Whether loads are still in flight that need the initramfs nobody knows. */
-static void empty_when_told(int fd, void *userdata)
+/* Nobody knows whether loads that need the initramfs are still in flight, so it waits before it empties it. */
+static void empty_on_request(int fd, void *userdata)
 {
 	int initramfs;
 	char request;
@@ -375,7 +375,7 @@ static void empty_when_told(int fd, void *userdata)
 
 int engine_start_emptier(struct engine *e)
 {
-	return fork_engine(e, empty_when_told, NULL);
+	return fork_engine(e, empty_on_request, NULL);
 }
 
 int engine_receive(struct engine *e, struct engine_message *m, int timeout_ms)

@@ -244,7 +244,7 @@ static char *copy_spec(const char *device, const char **why)
 	char *copy = strdup(device);
 
 	if (!copy)
-		*why = "there is no memory";
+		*why = "out of memory";
 	return copy;
 }
 

@@ -486,7 +486,7 @@ static int run_front(struct world *w)
 	return r;
 }
 
-/* Who watches and kills. */
+/* The process that watches and kills. */
 
 static bool needs_forever(const struct world *w, uint32_t id, const bool *stuck)
 {
@@ -522,7 +522,7 @@ struct watch {
 	bool front_ended, all_ended;
 };
 
-/* Takes note of who has ended. */
+/* Notes which processes have ended. */
 static void reap(struct world *w, struct watch *watch)
 {
 	int status;

@@ -285,8 +285,8 @@ static void change(struct model *m, int i)
 	say(m, "change", i);
 }
 
-/* By hand. The model calls a module removed from its event on: who says something between the two may
- * be heard before or after. */
+/* By hand. The model calls a module removed from its event on: an event that is sent between the two may
+ * be received before or after. */
 static void remove_module(struct model *m)
 {
 	int n = N_CORES + (int)dice_roll(&m->dice, FIRST_OFF - N_CORES);

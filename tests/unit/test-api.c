@@ -479,10 +479,12 @@ static void why_there_is_no_image_is_told(void **state)
 		int r;
 		const char *told;
 	} rows[] = {
-		{ { .types = none, .compression = "bzip2" }, -EINVAL, "-c bzip2: this coldplug can do none" },
+		{ { .types = none, .compression = "bzip2" },
+		  -EINVAL,
+		  "-c bzip2: not supported; this coldplug supports none" },
 		{ { .types = none, .output = "/" }, -EINVAL, "-o /: is a directory" },
 		{ { .types = none, .output = "/no/where" }, -ENOENT, "there is no directory" },
-		{ { .types = none }, -EINVAL, "say with -m which modules" },
+		{ { .types = none }, -EINVAL, "name modules with -m" },
 		{ { .types = none, .names = nosuch }, -ENOENT, "module 'nosuch': not found" },
 		{ { .types = none, .machine = true }, -EIO, "the image would not be complete" },
 	};

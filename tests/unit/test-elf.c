@@ -225,8 +225,8 @@ static int open_piecewise(const unsigned char *file, size_t size, unsigned char 
 	return 0;
 }
 
-/* Whoever reads in pieces finds the same symbols as who has the whole file, or an error. The answer is
- * whether they were found. */
+/* A reader in pieces finds the same symbols as one that has the whole file, or an error. Returns whether they
+ * were found. */
 static bool pieces_are_as_good(const unsigned char *bytes, size_t size)
 {
 	_cleanup_free_ unsigned char *file = malloc(size + !size), *copy = malloc(size + !size);

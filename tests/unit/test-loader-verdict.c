@@ -276,7 +276,7 @@ static void a_real_command_runs_in_a_shell_of_its_own(void **state)
 	assert_string_equal(o.text, "out\nmod_m\n");
 	o = run_really("kill -9 $$");
 	assert_int_equal(o.status, 137);
-	/* Who stays behind holds nobody up. */
+	/* A process that is left behind delays nothing. */
 	o = run_really("sleep 20 & echo done");
 	assert_int_equal(o.status, 0);
 	assert_string_equal(o.text, "done\n");

@@ -277,7 +277,7 @@ static void modules_are_inserted_as_modprobe_does(void **state)
 		{ "", "", "y:1", NULL, 0, "", 0, 0, "insmod d; +d; insmod s; +s; " },
 		{ "", "", "y:1", NULL, 0, "d", -EIO, 0, "insmod d; +d (-5); failed d 5; insmod s; +s; " },
 		{ "", "", "y:1", NULL, 0, "s", -EIO, -EIO, "insmod d; +d; insmod s; +s (-5); failed s 5; " },
-		/* who is withheld */
+		/* which modules are withheld */
 		{ "blacklist d", "", "d", NULL, 0, "", 0, 0, "insmod d; +d; " },
 		{ "blacklist d", "", "d", NULL, FLAG(BLACKLIST), "", 0, 0, "" },
 		{ "blacklist d", "", "y:1", NULL, 0, "", 0, 0, "insmod s; +s; " },

@@ -27,7 +27,7 @@ static void a_module_is_what_modules_dep_says(void **state)
 	} rows[] = {
 		{ "a", "a.ko < c b" }, /* the last one in the line is loaded first */
 		{ "b", "b.ko" },       { "c_d", "x/c-d.ko < b" },
-		{ "c-d", "-" }, /* names are normalised by who asks */
+		{ "c-d", "-" }, /* names are normalised by the caller */
 		{ "none", "-" },       { "", "-" },
 	};
 	struct engine *e = engine_new(&(struct engine_files){ .dep = "a: b c; b:; c: ; x/c-d: b" });

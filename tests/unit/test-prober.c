@@ -341,7 +341,7 @@ static void without_descriptors_each_question_gets_an_error(void **state)
 	assert_contains(w.said, " ec=c ");
 }
 
-/* Ended, or waiting for somebody who collects it: that is whoever orphans go to. */
+/* Whether it has ended, or is a zombie of the process that adopts orphans. */
 static bool is_gone(int pid)
 {
 	char path[64], text[256], *p;

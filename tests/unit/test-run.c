@@ -80,7 +80,7 @@ static void make_node(const struct machine *m, const char *name)
 	}
 }
 
-/* The lock is released: who waits reads this, and so does whoever comes later. */
+/* The lock is released: the process that waits reads this, and so does any later one. */
 static void release_hub(const struct machine *m, const char *text)
 {
 	int fd = -1;

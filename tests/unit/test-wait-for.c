@@ -257,7 +257,7 @@ static void a_disk_that_cannot_be_read_is_there_all_the_same(void **state)
 	assert_null(m.l.specs.items[0].type);
 }
 
-/* Who only hears events, as a monitor, looks for no paths by itself. */
+/* A caller that only receives events, as a monitor, looks for no paths by itself. */
 static void an_event_is_a_reason_to_look_for_paths(void **state)
 {
 	_cleanup_machine_ struct machine m;

@@ -87,7 +87,7 @@ static void prepare(void)
 		cfmakeraw(&t);
 		tcsetattr(fileno(out), TCSANOW, &t);
 	}
-	/* Who came before, if anybody, is to have left it as it was. */
+	/* An earlier init, if there was one, must have left it as it was. */
 	f = first ? fopen("/proc/sys/kernel/printk_devkmsg", "we") : NULL;
 	if (f) {
 		fputs("on\n", f);

@@ -8,7 +8,7 @@ conf=/etc/modprobe.d/x.conf
 mkdir -p /etc/modprobe.d /mnt
 kernel=$(uname -r)
 
-# Who is loaded, how often used, by whom; the order of the users is the kernel's.
+# Which modules are loaded, how often each is used, and by which; the order of the users is the kernel's.
 loaded() {
 	while read -r name _ uses users _; do
 		case $users in *,*,*) users=$(echo "$users" | tr ',' '\n' | sort | xargs) ;; esac

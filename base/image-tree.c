@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "libcoldplug/image-tree.h"
+#include "base/image-tree.h"
 
 #include <errno.h>
 #include <stdlib.h>
