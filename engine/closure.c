@@ -60,7 +60,8 @@ static int add_file(struct closure *x, enum closure_kind kind, const char *path,
 /* More that an image with this module needs, by name or alias. */
 static int add_name(struct closure *x, const char *name, uint32_t by, const char *why)
 {
-	int64_t id = planner_request(&x->m->planner, name, NULL, REQUEST_SHOW | REQUEST_IGNORE_LOADED);
+	int64_t id = planner_request(&x->m->planner, name, NULL,
+				     REQUEST_SHOW | REQUEST_IGNORE_LOADED | REQUEST_BANS);
 	int r = id < 0 ? (int)id : 0;
 
 	while (!r && x->by.n < (size_t)id + 1 - x->first_request)

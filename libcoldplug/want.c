@@ -25,7 +25,7 @@
 /* The flags of every request that is made here. */
 static uint32_t request_flags(const struct coldplug *c)
 {
-	uint32_t flags = has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
+	uint32_t flags = REQUEST_BANS | (has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0);
 
 	return has_flag(c, COLDPLUG_IGNORE_LOADED) ? flags | REQUEST_IGNORE_LOADED : flags;
 }

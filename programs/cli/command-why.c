@@ -49,6 +49,9 @@ static void print_reason(const struct coldplug_reason *r)
 	case COLDPLUG_WHY_FORBIDDEN:
 		printf("withheld because module_blacklist= names %s", r->by);
 		break;
+	case COLDPLUG_WHY_BANNED:
+		printf("withheld because an install line forbids %s", r->by);
+		break;
 	case COLDPLUG_WHY_OPTION:
 		printf("options %s", r->pattern);
 		break;
@@ -59,7 +62,8 @@ static void print_reason(const struct coldplug_reason *r)
 	print_origin(r);
 	if (r->why == COLDPLUG_WHY_OFF && r->device)
 		printf("\n      device  %s", r->device);
-	if (r->why == COLDPLUG_WHY_BLACKLIST || r->why == COLDPLUG_WHY_FORBIDDEN) {
+	if (r->why == COLDPLUG_WHY_BLACKLIST || r->why == COLDPLUG_WHY_FORBIDDEN ||
+	    r->why == COLDPLUG_WHY_BANNED) {
 		if (r->device)
 			printf("\n      device  %s", r->device);
 		print_alias(r);
