@@ -60,7 +60,8 @@ static int add_file(struct closure *x, enum closure_kind kind, const char *path,
 /* More that an image with this module needs, by name or alias. */
 static int add_name(struct closure *x, const char *name, uint32_t by, const char *why)
 {
-	int64_t id = planner_request(&x->m->planner, name, NULL, REQUEST_SHOW | REQUEST_IGNORE_LOADED);
+	int64_t id = planner_request(&x->m->planner, name, NULL,
+				     REQUEST_SHOW | REQUEST_IGNORE_LOADED | REQUEST_BANS);
 	int r = id < 0 ? (int)id : 0;
 
 	while (!r && x->by.n < (size_t)id + 1 - x->first_request)
@@ -247,10 +248,24 @@ static int add_firmware(struct closure *x, const char *name, uint32_t module)
 	return r < 0 ? r : 0;
 }
 
+/* What a string of a .modinfo names. */
+static int add_string(struct closure *x, const char *string, uint32_t module)
+{
+	const char *value;
+
+	if ((value = modinfo_value(string, "firmware")))
+		return add_firmware(x, value, module);
+	if ((value = modinfo_value(string, "softdep")))
+		return add_words(x, value, module, "softdep");
+	if ((value = modinfo_value(string, "weakdep")))
+		return add_words(x, value, module, "weakdep");
+	return 0;
+}
+
 static int add_modinfo(struct closure *x, const char *path, uint32_t module)
 {
 	_cleanup_modinfo_ struct modinfo m = {};
-	const char *string, *value, *why = "";
+	const char *string, *why = "";
 	int r = modinfo_open(&m, x->root, path, &why);
 
 	if (r == -ENOMEM)
@@ -260,12 +275,7 @@ static int add_modinfo(struct closure *x, const char *path, uint32_t module)
 		return 0;
 	}
 	while ((r = modinfo_next(&m, &string)) > 0) {
-		if ((value = modinfo_value(string, "firmware")))
-			r = add_firmware(x, value, module);
-		else if ((value = modinfo_value(string, "softdep")))
-			r = add_words(x, value, module, "softdep");
-		else if ((value = modinfo_value(string, "weakdep")))
-			r = add_words(x, value, module, "weakdep");
+		r = add_string(x, string, module);
 		if (r < 0)
 			return r;
 	}
@@ -274,12 +284,9 @@ static int add_modinfo(struct closure *x, const char *path, uint32_t module)
 	return r == -EBADMSG ? 0 : r;
 }
 
-/* Strings "NAME.key=value", each with a NUL. */
-static int add_builtin_firmware(struct closure *x, uint32_t module)
+static int read_builtin(struct closure *x)
 {
-	const char *name = name_of(x, module);
 	char path[PATH_MAX];
-	size_t n = strlen(name);
 	int r = 0;
 
 	if (!x->builtin_known && x->m->dir.path) {
@@ -289,11 +296,20 @@ static int add_builtin_firmware(struct closure *x, uint32_t module)
 			log_lost(x->m->log, "/%s: cannot be read: %s", path, strerror(-r));
 	}
 	x->builtin_known = true;
-	r = r == -ENOMEM ? r : 0;
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Strings "NAME.key=value", each with a NUL. */
+static int add_builtin_modinfo(struct closure *x, uint32_t module)
+{
+	const char *name = name_of(x, module);
+	size_t n = strlen(name);
+	int r = read_builtin(x);
+
 	for (const char *p = x->builtin.data; p && !r && p < x->builtin.data + x->builtin.size;
 	     p += strlen(p) + 1)
-		if (!strncmp(p, name, n) && p[n] == '.' && modinfo_value(p + n + 1, "firmware"))
-			r = add_firmware(x, modinfo_value(p + n + 1, "firmware"), module);
+		if (!strncmp(p, name, n) && p[n] == '.')
+			r = add_string(x, p + n + 1, module);
 	return r;
 }
 
@@ -333,7 +349,7 @@ static int add_module(struct closure *x, const struct action *a)
 	if (r < 0 || x->seen.items[module])
 		return r;
 	x->seen.items[module] = 1;
-	r = a->builtin ? add_builtin_firmware(x, module) : add_module_file(x, a, module);
+	r = a->builtin ? add_builtin_modinfo(x, module) : add_module_file(x, a, module);
 	if (!r)
 		r = add_rules(x, &x->m->config, RULE_SOFTDEP, module);
 	if (!r)

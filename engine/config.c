@@ -211,10 +211,32 @@ static char *join_line(char *p, const char *end, size_t *len, uint32_t *lines)
 	return p < end ? p + 1 : p;
 }
 
+/* Drops each carriage return in front of a newline or the end, which an editor of another system has
+ * written. Returns the size that is left. */
+static size_t drop_carriage_returns(struct config *c, char *text, size_t size, const char *file)
+{
+	uint32_t line = 1, first = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] == '\r' && (i + 1 == size || text[i + 1] == '\n')) {
+			first = first ? first : line;
+			continue;
+		}
+		line += text[i] == '\n';
+		text[n++] = text[i];
+	}
+	if (first)
+		log_warning(c->log,
+			    "%s:%u: the line ends in a carriage return, which is dropped here and below",
+			    file, first);
+	return n;
+}
+
 int config_parse(struct config *c, char *text, size_t size, const char *file)
 {
 	struct origin origin = { arena_strdup(&c->arena, file), 1 };
-	const char *end = text + size;
+	const char *end = text;
 	uint32_t lines;
 	size_t len;
 	int r = 0;
@@ -222,6 +244,9 @@ int config_parse(struct config *c, char *text, size_t size, const char *file)
 	if (!origin.file)
 		return -ENOMEM;
 	c->bad_lines = 0;
+	if (memchr(text, '\r', size) && !c->keep_carriage_returns)
+		size = drop_carriage_returns(c, text, size, file);
+	end += size;
 	for (char *p = text, *next; !r && p < end; p = next, origin.line += lines) {
 		next = join_line(p, end, &len, &lines);
 		if (len > LIMIT_LINE) {
@@ -357,6 +382,38 @@ int config_parse_cmdline(struct config *c, char *text)
 			r = add_module_param(c, param, &arg, origin);
 	}
 	return r;
+}
+
+/* "[PATH/]true" and "[PATH/]false", and "exit N" of the shell. */
+static bool is_ban_word(const char *word, size_t len, const char *rest)
+{
+	const char *slash = memrchr(word, '/', len);
+	const char *base = slash ? slash + 1 : word;
+	size_t n = len - (size_t)(base - word);
+
+	if (len == 4 && !strncmp(word, "exit", 4))
+		return isdigit((unsigned char)rest[strspn(rest, " \t")]);
+	return (n == 4 && !strncmp(base, "true", 4)) || (n == 5 && !strncmp(base, "false", 5));
+}
+
+/* Whether a shell does more than to give the words to one command. What follows a '#' is a comment. */
+static bool has_operator(const char *command)
+{
+	for (const char *p = command; *p; p++) {
+		if (*p == '#' && (p == command || p[-1] == ' ' || p[-1] == '\t'))
+			return false;
+		if (strchr(";&|<>()`\n\"'\\", *p))
+			return true;
+	}
+	return false;
+}
+
+bool rule_is_ban(const struct rule *rule)
+{
+	const char *word = rule->value + strspn(rule->value, " \t");
+	size_t len = strcspn(word, " \t");
+
+	return is_ban_word(word, len, word + len) && !has_operator(word);
 }
 
 const struct rule *config_match(const struct config *c, enum rule_kind kind, const char *name)

@@ -42,7 +42,8 @@ struct config {
 	struct arena arena;
 	struct log *log;
 	ARRAY(struct rule) rules[RULE_KINDS];
-	uint32_t bad_lines; /* of the file being read */
+	uint32_t bad_lines;	    /* of the file being read */
+	bool keep_carriage_returns; /* at a line's end, as kmod has them */
 };
 
 /* Where modprobe.d(5) is, NULL-terminated. */
@@ -74,6 +75,9 @@ void config_free(struct config *c);
 const struct rule *config_match(const struct config *c, enum rule_kind kind, const char *name);
 /* The first rule of this kind with exactly this key, or NULL. */
 const struct rule *config_find(const struct config *c, enum rule_kind kind, const char *key);
+
+/* Whether an install line forbids its module: its command does nothing but say true or false. */
+bool rule_is_ban(const struct rule *rule);
 
 /* kmod's name rules. '-' becomes '_' outside of [...]; false for a ']' alone or a '[' that stays open.
  * In place. */

@@ -185,29 +185,62 @@ static int add_withheld(struct expander *x, const struct withheld *w)
 	return array_push(&x->withheld, *w);
 }
 
-/* 1 when module_blacklist= names the module or one that it needs: it is withheld, and noted as such; 0;
- * -errno. */
-static int is_forbidden(struct expander *x, uint32_t module, uint32_t request)
+/* 1 when an install line forbids the module, which is then *ret; 0; -ENOMEM. What is there anyway cannot be
+ * forbidden, and -i lifts the ban on the requested module. */
+static int find_ban(const struct expansion *e, uint32_t module, const struct rule **ret)
 {
-	const struct module *m;
+	struct expander *x = e->x;
+	uint32_t flags = x->requests.items[e->request].flags;
+	const struct rule *rule;
 	int r;
 
-	if (!x->config->rules[RULE_FORBID].n)
+	if (!(flags & REQUEST_BANS) ||
+	    (flags & REQUEST_IGNORE_COMMAND && module == x->objects.items[e->top].module) ||
+	    (!(flags & REQUEST_IGNORE_LOADED) && expander_is_loaded(x, module)))
+		return 0;
+	rule = config_match(x->config, RULE_INSTALL, modules_name(x->modules, module));
+	if (!rule || !rule_is_ban(rule))
+		return 0;
+	r = modules_is_builtin(x->modules, module);
+	if (r)
+		return r < 0 ? r : 0;
+	*ret = rule;
+	return 1;
+}
+
+/* 1 when a rule forbids the module itself; 0; -ENOMEM. */
+static int find_rule_against(const struct expansion *e, uint32_t module, struct withheld *w)
+{
+	w->kind = WITHHELD_FORBIDDEN;
+	w->cause = module;
+	w->rule = config_find(e->x->config, RULE_FORBID, modules_name(e->x->modules, module));
+	if (w->rule)
+		return 1;
+	w->kind = WITHHELD_BANNED;
+	return find_ban(e, module, &w->rule);
+}
+
+/* 1 when module_blacklist= or an install line forbids the module or one that it needs: it is withheld, and
+ * noted as such; 0; -errno. */
+static int is_forbidden(const struct expansion *e, uint32_t module)
+{
+	struct expander *x = e->x;
+	struct withheld w = { .module = module, .request = e->request };
+	const struct module *m;
+	const uint32_t *deps;
+	uint32_t n;
+	int r = 0;
+
+	if (!x->config->rules[RULE_FORBID].n && !x->config->rules[RULE_INSTALL].n)
 		return 0;
 	m = modules_get(x->modules, module);
 	if (!m)
 		return -ENOMEM;
-	for (uint32_t i = 0; i <= m->n_deps; i++) {
-		uint32_t cause = i < m->n_deps ? m->deps[i] : module;
-		const struct rule *rule =
-			config_find(x->config, RULE_FORBID, modules_name(x->modules, cause));
-
-		if (!rule)
-			continue;
-		r = add_withheld(x, &(struct withheld){ module, WITHHELD_FORBIDDEN, request, cause, rule });
-		return r < 0 ? r : 1;
-	}
-	return 0;
+	deps = m->deps;
+	n = m->n_deps;
+	for (uint32_t i = 0; !r && i <= n; i++)
+		r = find_rule_against(e, i < n ? deps[i] : module, &w);
+	return r > 0 ? (add_withheld(x, &w) ?: 1) : r;
 }
 
 /* Whether the requested module depends on this one. */
@@ -294,7 +327,7 @@ static int expand(struct expansion *e, uint32_t object, bool ignore_command)
 	if (o->visited == x->expansion)
 		return 0;
 	o->visited = x->expansion;
-	r = is_forbidden(x, module, e->request);
+	r = is_forbidden(e, module);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (e->depth == LIMIT_SOFTDEP_DEPTH) {

@@ -22,6 +22,7 @@ enum request_flag {
 	REQUEST_SHOW = 4,	    /* what is built in or planned already gives actions too */
 	REQUEST_IGNORE_LOADED = 8,  /* and what is loaded: modprobe -D is both */
 	REQUEST_EXACT = 32,	    /* text is a module's name, not looked up as an alias */
+	REQUEST_BANS = 64,	    /* an install line that only says true or false withholds its module */
 	REQUEST_DEVICE = 16,	    /* the alias is a device's: finding nothing is no failure */
 };
 
@@ -69,13 +70,14 @@ enum withheld_kind {
 	WITHHELD_BLACKLIST,
 	WITHHELD_FORBIDDEN, /* module_blacklist= names it, or what it needs */
 	WITHHELD_OFF,	    /* alias NAME off */
+	WITHHELD_BANNED,    /* an install line of /bin/true forbids it, or what it needs */
 };
 
 struct withheld {
 	uint32_t module;  /* MODULE_NONE for "off" */
 	uint32_t kind;	  /* enum withheld_kind */
 	uint32_t request; /* that led to it */
-	uint32_t cause;	  /* WITHHELD_FORBIDDEN: the module that is named; else the module */
+	uint32_t cause;	  /* WITHHELD_FORBIDDEN, _BANNED: the module that is named; else the module */
 	const struct rule *rule;
 };
 

@@ -212,6 +212,7 @@ static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 
 int machine_open_for_one(struct machine *m)
 {
+	m->config.keep_carriage_returns = true;
 	return open_contents(m, false, NULL);
 }
 
@@ -262,10 +263,25 @@ static char *absolute_path(const char *path)
 }
 
 /* Relative paths are the caller's; below another root a path is one there. */
+static int open_path(const struct machine *m, const char *path, char **real)
+{
+	*real = m->root.path[0] ? strdup(path) : absolute_path(path);
+	return *real && (*real)[0] == '/' ? rootfs_openat(&m->root, *real, O_PATH) : -1;
+}
+
+bool machine_is_other_than_file(const struct machine *m, const char *path)
+{
+	_cleanup_free_ char *real = NULL;
+	_cleanup_close_ int fd = open_path(m, path, &real);
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && !S_ISREG(st.st_mode);
+}
+
 int machine_name_of_path(struct machine *m, const char *path, char *name)
 {
-	_cleanup_free_ char *real = m->root.path[0] ? strdup(path) : absolute_path(path);
-	_cleanup_close_ int fd = real && real[0] == '/' ? rootfs_openat(&m->root, real, O_PATH) : -1;
+	_cleanup_free_ char *real = NULL;
+	_cleanup_close_ int fd = open_path(m, path, &real);
 	uint32_t id;
 	size_t n;
 

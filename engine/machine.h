@@ -57,6 +57,8 @@ uint64_t machine_fingerprint(const struct machine *m);
 const char *machine_directory(struct machine *m);
 /* A path below the root as a user sees it; NULL when out of memory. */
 const char *machine_path(const struct machine *m, struct arena *arena, const char *path);
+/* Whether something other than a regular file is at path, for instance a directory. */
+bool machine_is_other_than_file(const struct machine *m, const char *path);
 /* Makes the file at path the one of the module that is called like it, and writes the module's name to name
  * (LIMIT_NAME + 1 bytes). 1; 0 when there is no such file; -ENOMEM, -EINVAL when that is not a name. */
 int machine_name_of_path(struct machine *m, const char *path, char *name);

@@ -268,10 +268,11 @@ static int push_withheld(struct coldplug *c, const struct withheld *w)
 		[WITHHELD_BLACKLIST] = COLDPLUG_WHY_BLACKLIST,
 		[WITHHELD_FORBIDDEN] = COLDPLUG_WHY_FORBIDDEN,
 		[WITHHELD_OFF] = COLDPLUG_WHY_OFF,
+		[WITHHELD_BANNED] = COLDPLUG_WHY_BANNED,
 	};
 	struct coldplug_reason reason = { .why = whys[w->kind] };
 
-	if (w->kind == WITHHELD_FORBIDDEN)
+	if (w->kind == WITHHELD_FORBIDDEN || w->kind == WITHHELD_BANNED)
 		reason.by = modules_name(&c->machine.modules, w->cause);
 	return push_request(c, &c->machine.expander.requests.items[w->request], reason, w->rule);
 }

@@ -280,6 +280,7 @@ enum coldplug_why {
 	COLDPLUG_WHY_OPTION,	/**< it has options: pattern is the parameters; file, line */
 	COLDPLUG_WHY_INSTALL,	/**< it has an install command: pattern is the command; file, line */
 	COLDPLUG_WHY_OFF,	/**< "alias NAME off" withholds it: file, line, alias */
+	COLDPLUG_WHY_BANNED,	/**< "install NAME /bin/true" withholds it: file, line, by is NAME's module */
 };
 
 /** One reason for what happens to a module. Unused fields are NULL or 0. */

@@ -166,6 +166,7 @@ static void put_withheld(struct json *j, struct machine *m)
 		[WITHHELD_BLACKLIST] = "blacklist",
 		[WITHHELD_FORBIDDEN] = "module_blacklist",
 		[WITHHELD_OFF] = "off",
+		[WITHHELD_BANNED] = "install",
 	};
 
 	json_open(j, "withheld", '[');
@@ -177,7 +178,7 @@ static void put_withheld(struct json *j, struct machine *m)
 			    w->module == MODULE_NONE ? NULL : modules_name(&m->modules, w->module));
 		json_string(j, "alias", m->expander.requests.items[w->request].text);
 		json_string(j, "rule", kinds[w->kind]);
-		if (w->kind == WITHHELD_FORBIDDEN)
+		if (w->kind == WITHHELD_FORBIDDEN || w->kind == WITHHELD_BANNED)
 			json_string(j, "named", modules_name(&m->modules, w->cause));
 		put_rule(j, w->rule);
 		json_close(j, '}');

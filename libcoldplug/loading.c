@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 #include "engine/modinfo.h"
+#include "libcoldplug/missing-files.h"
 #include "libcoldplug/report.h"
 
 #define API __attribute__((visibility("default")))
@@ -79,6 +80,7 @@ API int64_t coldplug_plan(struct coldplug *c)
 	while (c->loading.results.n < c->machine.planner.steps.n)
 		c->loading.results.items[c->loading.results.n++] =
 			(struct load_result){ .outcome = RESULT_NONE };
+	missing_files_check(c);
 	return (int64_t)n;
 }
 

@@ -25,7 +25,7 @@
 /* The flags of every request that is made here. */
 static uint32_t request_flags(const struct coldplug *c)
 {
-	uint32_t flags = has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0;
+	uint32_t flags = REQUEST_BANS | (has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0);
 
 	return has_flag(c, COLDPLUG_IGNORE_LOADED) ? flags | REQUEST_IGNORE_LOADED : flags;
 }
@@ -168,15 +168,25 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 static int want_path(struct coldplug *c, const char *path, const char *params)
 {
 	char name[LIMIT_NAME + 1];
-	int r = machine_name_of_path(&c->machine, path, name);
+	bool is_other = machine_is_other_than_file(&c->machine, path);
+	int r = is_other ? -EISDIR : machine_name_of_path(&c->machine, path, name);
 
 	if (r > 0)
 		return want(c, name, params, REQUEST_EXACT, (struct origin){});
-	if (r < 0)
+	if (r == -ENOMEM)
 		return r;
 	c->wanted.not_found++;
-	log_error(&c->log, "%s: no such file", path);
+	if (r == -EISDIR)
+		log_error(&c->log, "%s: is not a regular file", path);
+	else
+		log_error(&c->log, r ? "%s: is not the name of a module's file" : "%s: no such file", path);
 	return 0;
+}
+
+/* A name such as "devname:snd/seq" is an alias: a ':' stands in front of its first '/'. */
+static bool is_path(const char *name)
+{
+	return name[strcspn(name, ":/")] == '/';
 }
 
 API int coldplug_want(struct coldplug *c, const char *name, const char *params)
@@ -189,7 +199,7 @@ API int coldplug_want(struct coldplug *c, const char *name, const char *params)
 		log_error(&c->log, "parameters of %s are longer than %u bytes", name, LIMIT_PARAMS);
 		return -E2BIG;
 	}
-	return strchr(name, '/') ? want_path(c, name, params) : want(c, name, params, 0, (struct origin){});
+	return is_path(name) ? want_path(c, name, params) : want(c, name, params, 0, (struct origin){});
 }
 
 static int want_filesystem(struct coldplug *c, struct wait_spec *spec)
@@ -234,6 +244,25 @@ void context_want_again(struct coldplug *c)
 		c->waiting.mounts.specs.items[i].put_off = false;
 }
 
+/* A line has a name and nothing else: what follows the name is not used, which its author has to know. */
+static int want_line(struct coldplug *c, char *line, struct origin origin)
+{
+	char *name = line + strspn(line, " \t\r"), *rest;
+
+	if (!*name || *name == '#' || *name == ';')
+		return 0;
+	rest = name + strcspn(name, " \t\r");
+	if (*rest)
+		*rest++ = '\0';
+	rest += strspn(rest, " \t\r");
+	if (*rest && *rest != '#' && *rest != ';')
+		log_warning(
+			&c->log,
+			"%s:%u: '%.64s' behind the module %s is ignored; parameters belong into modprobe.d",
+			origin.file, origin.line, rest, name);
+	return want(c, name, NULL, REQUEST_BLACKLIST, origin);
+}
+
 /* A file of modules-load.d: a name a line, '#' and ';' begin comments (modules-load.d(5)). Blacklists
  * count, as for systemd-modules-load(8). */
 static int want_file(struct coldplug *c, const char *path)
@@ -251,10 +280,7 @@ static int want_file(struct coldplug *c, const char *path)
 		return 0;
 	for (char *line; r >= 0 && (line = strsep(&rest, "\n"));) {
 		origin.line++;
-		line += strspn(line, " \t\r");
-		line[strcspn(line, " \t\r")] = '\0';
-		if (*line && *line != '#' && *line != ';')
-			r = want(c, line, NULL, REQUEST_BLACKLIST, origin);
+		r = want_line(c, line, origin);
 	}
 	return r < 0 ? r : 0;
 }
@@ -325,22 +351,33 @@ API int coldplug_want_configured(struct coldplug *c)
 	return r ?: want_from_cmdline(c) ?: want_files(c);
 }
 
+/* A module may be called otherwise in these indexes: then an alias of modprobe.d can lead to it. */
+static int want_loaded_module(struct coldplug *c, const char *name)
+{
+	uint32_t id = modules_id(&c->machine.modules, name, strlen(name));
+	const struct module *m = id == MODULE_NONE ? NULL : modules_get(&c->machine.modules, id);
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	if (m->path)
+		return want(c, name, NULL, REQUEST_EXACT, (struct origin){});
+	c->machine.lookup.names_only = true;
+	r = lookup_alias(&c->machine.lookup, name, &c->answers.matches);
+	c->machine.lookup.names_only = false;
+	if (r > 0)
+		return want(c, name, NULL, 0, (struct origin){});
+	if (!r || r == -EINVAL)
+		log_warning(&c->log, "%s is loaded, but %s/%s has no such module", name, c->machine.root.path,
+			    modules_directory(&c->machine));
+	return r == -EINVAL ? 0 : r;
+}
+
 API int coldplug_want_loaded(struct coldplug *c)
 {
 	int r = context_open(c);
 
-	for (size_t i = 0; r >= 0 && i < c->machine.loaded.items.n; i++) {
-		const char *name = c->machine.loaded.items.items[i].name;
-		uint32_t id = modules_id(&c->machine.modules, name, strlen(name));
-		const struct module *m = id == MODULE_NONE ? NULL : modules_get(&c->machine.modules, id);
-
-		if (!m)
-			return -ENOMEM;
-		if (m->path)
-			r = want(c, name, NULL, REQUEST_EXACT, (struct origin){});
-		else
-			log_warning(&c->log, "%s is loaded, but %s/%s has no such module", name,
-				    c->machine.root.path, modules_directory(&c->machine));
-	}
+	for (size_t i = 0; r >= 0 && i < c->machine.loaded.items.n; i++)
+		r = want_loaded_module(c, c->machine.loaded.items.items[i].name);
 	return r < 0 ? r : 0;
 }

@@ -50,6 +50,8 @@ static const char *words_for(const struct coldplug_reason *r)
 		return "by a blacklist";
 	case COLDPLUG_WHY_FORBIDDEN:
 		return "because module_blacklist= names ";
+	case COLDPLUG_WHY_BANNED:
+		return "because an install line forbids ";
 	case COLDPLUG_WHY_OFF:
 		return "by an alias to 'off'";
 	default:
@@ -74,8 +76,7 @@ static void report_withheld_one(struct coldplug *c, const struct listener *l, co
 			snprintf(place, sizeof(place), " (%s:%u)", r->file, r->line);
 		else if (r->file)
 			snprintf(place, sizeof(place), " (%s)", r->file);
-		report(l, "withheld: %s, %s%s%s", name, words, r->why == COLDPLUG_WHY_FORBIDDEN ? r->by : "",
-		       place);
+		report(l, "withheld: %s, %s%s%s", name, words, r->by ? r->by : "", place);
 		return;
 	}
 	report(l, "withheld: %s", name);

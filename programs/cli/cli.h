@@ -88,6 +88,8 @@ int cli_end(struct cli *cli, int r);
 /* Prints the plan as text or JSON. r is what planning returned, what names the input of an error. Returns the exit
  * code. */
 int cli_print_plan(struct cli *cli, int r, const char *what);
+/* The exit code of a command that plans and does not load: a missing file of a module is no failure of it. */
+int cli_exit_code_of_plan(struct cli *cli);
 
 /* Requests all names among the arguments, each with the parameters that follow it. Returns 0 or more, or a negative
  * errno. */

@@ -28,6 +28,20 @@ static int64_t want_all(struct cli *cli)
 	return r;
 }
 
+/* A plan is made although a file of it is missing, which was reported: only a load would fail. */
+int cli_exit_code_of_plan(struct cli *cli)
+{
+	struct coldplug_summary sum;
+	const struct coldplug_step *s;
+	size_t n_absent = 0;
+	int r = coldplug_exit_code(cli->c);
+
+	coldplug_get_summary(cli->c, &sum);
+	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
+		n_absent += s->state == COLDPLUG_FAILED;
+	return r == 1 && sum.failed == n_absent ? 0 : r;
+}
+
 int cli_print_plan(struct cli *cli, int r, const char *what)
 {
 	char *text = NULL;
@@ -41,7 +55,7 @@ int cli_print_plan(struct cli *cli, int r, const char *what)
 	if (cli->json)
 		putchar('\n');
 	free(text);
-	return coldplug_exit_code(cli->c);
+	return cli_exit_code_of_plan(cli);
 }
 
 int command_plan(struct cli *cli)

@@ -49,6 +49,9 @@ static void print_reason(const struct coldplug_reason *r)
 	case COLDPLUG_WHY_FORBIDDEN:
 		printf("withheld because module_blacklist= names %s", r->by);
 		break;
+	case COLDPLUG_WHY_BANNED:
+		printf("withheld because an install line forbids %s", r->by);
+		break;
 	case COLDPLUG_WHY_OPTION:
 		printf("options %s", r->pattern);
 		break;
@@ -59,12 +62,32 @@ static void print_reason(const struct coldplug_reason *r)
 	print_origin(r);
 	if (r->why == COLDPLUG_WHY_OFF && r->device)
 		printf("\n      device  %s", r->device);
-	if (r->why == COLDPLUG_WHY_BLACKLIST || r->why == COLDPLUG_WHY_FORBIDDEN) {
+	if (r->why == COLDPLUG_WHY_BLACKLIST || r->why == COLDPLUG_WHY_FORBIDDEN ||
+	    r->why == COLDPLUG_WHY_BANNED) {
 		if (r->device)
 			printf("\n      device  %s", r->device);
 		print_alias(r);
 	}
 	putchar('\n');
+}
+
+/* Whether both are spellings of one name: '-' and '_' are equal in it. */
+static bool is_same_name(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++)
+		if (*a != *b && (*a != '_' || *b != '-'))
+			return false;
+	return *a == *b;
+}
+
+/* Says when the plan would fail at a module because of its file. */
+static void print_missing_file(struct cli *cli, const char *module)
+{
+	const struct coldplug_step *s;
+
+	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
+		if (s->kind == COLDPLUG_ABSENT && s->message[0] && is_same_name(s->module, module))
+			printf("  has no file that can be loaded: %s\n", s->message);
 }
 
 static int64_t print_reasons(struct cli *cli, const char *module)
@@ -84,6 +107,7 @@ static int64_t print_reasons(struct cli *cli, const char *module)
 	}
 	for (int64_t i = 0; i < n; i++)
 		print_reason(&list[i]);
+	print_missing_file(cli, module);
 	return n;
 }
 
@@ -108,6 +132,6 @@ int command_why(struct cli *cli)
 		r = print_reasons(cli, cli->args[i]);
 	if (r < 0)
 		return cli_fail(cli, (int)r, "cannot plan");
-	r = coldplug_exit_code(cli->c);
+	r = cli_exit_code_of_plan(cli);
 	return r || !cli->not_found ? (int)r : 1;
 }

@@ -76,9 +76,21 @@ void cli_follow(struct cli *cli)
 	coldplug_set_progress(cli->c, follow, cli);
 }
 
+/* A dry run knows already of some modules that they would fail, because their files are missing. */
+static size_t count_loadable(struct coldplug *c)
+{
+	const struct coldplug_step *s;
+	size_t n = 0;
+
+	for (size_t i = 0; (s = coldplug_step(c, i)); i++)
+		n += s->state == COLDPLUG_PLANNED;
+	return n;
+}
+
 static void print_summary(struct cli *cli)
 {
 	struct coldplug_summary s;
+	size_t n;
 
 	coldplug_get_summary(cli->c, &s);
 	if (cli->progress_shown)
@@ -87,7 +99,8 @@ static void print_summary(struct cli *cli)
 	if (cli->command->id == COMMAND_RUN)
 		printf("%zu device%s, %zu alias%s, ", s.devices, s.devices == 1 ? "" : "s", s.aliases,
 		       s.aliases == 1 ? "" : "es");
-	printf("%zu module%s", s.modules, s.modules == 1 ? "" : "s");
+	n = cli->dry_run ? count_loadable(cli->c) : s.modules;
+	printf("%zu module%s", n, n == 1 ? "" : "s");
 	if (cli->dry_run) {
 		printf(" would be loaded");
 	} else {

@@ -101,7 +101,6 @@ static void each_line_becomes_its_rule(void **state)
 		{ "options a x=\\1\n", "options a|x=1" }, /* a backslash in front of anything goes */
 		{ "options a x=\\\\1\n", "options a|x=\\1" },
 		{ "alias a b\\", "alias a|b" },
-		{ "alias a b\r\n", "alias a|b\r" }, /* no Unix file */
 		{ "blacklist a\nblacklist b\n\nblacklist c\n", "blacklist a;blacklist b @2;blacklist c @4" },
 		{ "blacklist caf\303\251\n", "blacklist caf\303\251" },
 	};
@@ -113,6 +112,67 @@ static void each_line_becomes_its_rule(void **state)
 		assert_row_string(i, rules, rows[i].rules);
 		assert_row_string(i, messages, "");
 	}
+}
+
+static void a_carriage_return_ends_a_line_but_for_kmod(void **state)
+{
+	static const struct {
+		const char *text;
+		bool keep;
+		const char *rules, *messages;
+	} rows[] = {
+		{ "alias a b\r\n", true, "alias a|b\r", "" },
+		{ "alias a b\r\n", false, "alias a|b", ":1: the line ends in a carriage return" },
+		{ "\nalias a \\\r\nb\r", false, "alias a|b @2", ":2: the line ends in a carriage return" },
+		{ "install a b\rc\n", false, "install a|b\rc", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_messages_ struct messages m;
+		struct config c = { .log = &m.log, .keep_carriage_returns = rows[i].keep };
+		char *copy = strdup(rows[i].text), rules[128];
+
+		messages_init(&m);
+		assert_int_equal(config_parse(&c, copy, strlen(copy), "x.conf"), 0);
+		free(copy);
+		spell_rules(&c, false, rules, sizeof(rules));
+		assert_row_string(i, rules, rows[i].rules);
+		assert_row(i, strstr(messages_text(&m), rows[i].messages));
+		assert_row(i, !*rows[i].messages == !*messages_text(&m));
+		config_free(&c);
+	}
+}
+
+static void a_ban_only_says_true_or_false(void **state)
+{
+	static const struct {
+		const char *command;
+		bool is_ban;
+	} rows[] = {
+		{ "/bin/true", true },
+		{ "/usr/bin/false", true },
+		{ "true", true },
+		{ "  /bin/false ", true },
+		{ "/bin/true $CMDLINE_OPTS", true },
+		{ "/bin/true # forbidden; see CIS 1.1", true },
+		{ "exit 0", true },
+		{ "exit 1 # no", true },
+		{ "exit", false },
+		{ "exit # 1", false },
+		{ "/bin/exit 1", false },
+		{ "/bin/false || modprobe -i x", false },
+		{ "/bin/true;modprobe -i x", false },
+		{ "/bin/true x#; modprobe -i x", false },
+		{ "/bin/true $(modprobe -i x)", false },
+		{ "/bin/true `modprobe -i x`", false },
+		{ "/bin/true >/run/x", false },
+		{ "/bin/truely", false },
+		{ "echo true", false },
+		{ "# /bin/true", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_row(i, rule_is_ban(&(struct rule){ .value = rows[i].command }) == rows[i].is_ban);
 }
 
 static void a_bad_line_is_named_and_the_next_one_counts(void **state)
@@ -458,6 +518,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_line_becomes_its_rule),
+		cmocka_unit_test(a_carriage_return_ends_a_line_but_for_kmod),
+		cmocka_unit_test(a_ban_only_says_true_or_false),
 		cmocka_unit_test(a_bad_line_is_named_and_the_next_one_counts),
 		cmocka_unit_test(a_line_may_have_64_KiB_and_no_more),
 		cmocka_unit_test(all_directories_are_sorted_together_by_name),

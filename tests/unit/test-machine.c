@@ -127,12 +127,14 @@ static void a_file_is_the_module_that_is_called_like_it(void **state)
 		uint32_t id;
 
 		assert_row(i, machine_name_of_path(m, rows[i].path, name) == rows[i].r);
+		assert_false(machine_is_other_than_file(m, rows[i].path));
 		if (!rows[i].name)
 			continue;
 		assert_row_string(i, name, rows[i].name);
 		id = modules_id(&m->modules, name, strlen(name));
 		assert_row_string(i, modules_get(&m->modules, id)->path, rows[i].path);
 	}
+	assert_true(machine_is_other_than_file(m, "/opt"));
 }
 
 static void a_root_and_a_place_for_the_modules_exclude_each_other(void **state)
