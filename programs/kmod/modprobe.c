@@ -20,17 +20,19 @@ struct run {
 	const struct modprobe *m;
 	struct coldplug *c;
 	bool reported; /* a message has said why the current name failed */
+	bool ended;    /* a message has ended the call */
 };
 
 /* Prints an error that ends the program, unless -a was given or the message is suppressed. Returns whether to stop. */
-static int log_fatal(const struct run *run, const char *fmt, const char *name)
+static int log_fatal(struct run *run, const char *fmt, const char *name)
 {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	bool reported = kmod_log(run->m->all ? LOG_WARNING : LOG_CRIT, fmt, name);
 #pragma GCC diagnostic pop
 
-	return reported && !run->m->all;
+	run->ended = reported && !run->m->all;
+	return run->ended;
 }
 
 static void take_message(void *userdata, int level, const char *message)
@@ -82,7 +84,7 @@ static void log_not_inserted(const struct coldplug_act *a)
 		kmod_log(LOG_NOTICE, "%s", a->message);
 }
 
-static int log_command_failed(const struct run *run, const struct coldplug_act *a)
+static int log_command_failed(struct run *run, const struct coldplug_act *a)
 {
 	if (run->m->remove)
 		return log_fatal(run, "Error running remove command for %s", a->module);
@@ -149,7 +151,7 @@ static int one_name(struct run *run, const char *name, const char *params)
 		r = coldplug_insert(run->c, name, params);
 	if (r == -ENOENT && !run->reported)
 		log_not_found(run, name);
-	else if (r == -ENOMEM) /* the library has logged every other error */
+	else if (r == -ENOMEM && !run->reported) /* the library has logged every other error */
 		kmod_log(LOG_ERR, "%s: %s", name, strerror(-r));
 	return r;
 }
@@ -163,7 +165,7 @@ static int all_names(struct run *run)
 	for (int i = 0; i < run->m->n_args; i++) {
 		r = one_name(run, run->m->args[i], NULL);
 		worst = r < 0 ? r : worst;
-		if (r == -ECANCELED || (r == -ENOENT && !run->m->all && run->m->verbosity >= LOG_CRIT))
+		if (run->ended || (r == -ENOENT && !run->m->all && run->m->verbosity >= LOG_CRIT))
 			break;
 	}
 	return worst;
