@@ -230,29 +230,41 @@ static int take_option(struct modprobe *m, int option, const char *word)
 	}
 }
 
-/* Splits the text at blanks. Quotes enclose a word with blanks, and are removed. */
+/* Ends the word at p with a NUL and removes its quotes. The last quote, when nothing closes it, is a character like
+ * others, and what follows it belongs to the word. Returns where the next word may begin. */
+static char *end_word(char *p)
+{
+	char *to = p;
+
+	while (*p && *p != ' ') {
+		char *close = *p == '"' || *p == '\'' ? strchr(p + 1, *p) : NULL;
+		size_t n = 1;
+
+		if (close)
+			n = (size_t)(close - ++p);
+		else if (*p == '"' || *p == '\'')
+			n = strlen(p);
+		memmove(to, p, n);
+		to += n;
+		p += n + (close != NULL);
+	}
+	p += *p != '\0';
+	*to = '\0';
+	return p;
+}
+
+/* Splits the text at blanks. Quotes enclose a word with blanks. */
 static int split(char *text, char **words)
 {
 	int n = 0;
 
 	for (char *p = text; *p;) {
-		char *to = p, quote = '\0';
-
 		if (*p == ' ') {
 			p++;
 			continue;
 		}
 		words[n++] = p;
-		for (; *p && (quote || *p != ' '); p++) {
-			if (*p == quote)
-				quote = '\0';
-			else if (!quote && (*p == '"' || *p == '\''))
-				quote = *p;
-			else
-				*to++ = *p;
-		}
-		p += *p != '\0';
-		*to = '\0';
+		p = end_word(p);
 	}
 	return n;
 }

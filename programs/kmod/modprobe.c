@@ -258,6 +258,19 @@ static int run_modprobe(const struct modprobe *m)
 	return r < 0;
 }
 
+/* Returns whether the output is lost and was what the call is for. How a load or a removal went is said by its own
+ * exit code: the caller must not repeat it because of a full disk. */
+static bool output_lost(const struct modprobe *m)
+{
+	bool acts = m->n_args && !m->show_config && !m->match_only && !(m->flags & 1u << COLDPLUG_DRY_RUN);
+	bool lost = fflush(stdout) == EOF || ferror(stdout);
+
+	if (!lost || acts)
+		return false;
+	kmod_log(LOG_ERR, "could not write to standard output");
+	return true;
+}
+
 int modprobe_main(int argc, char **argv)
 {
 	bool had_stderr = standard_descriptors();
@@ -270,7 +283,7 @@ int modprobe_main(int argc, char **argv)
 		kmod_log_open(m.to_syslog || !had_stderr);
 		r = run_modprobe(&m);
 	}
-	if (fflush(stdout) == EOF)
+	if (output_lost(&m))
 		r = 1;
 	modprobe_options_free(&m);
 	return r;

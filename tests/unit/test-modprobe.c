@@ -391,6 +391,17 @@ static void modules_are_removed_as_modprobe_does(void **state)
 	}
 }
 
+static void an_unclosed_quote_of_the_command_line_ends_with_it(void **state)
+{
+	struct fake_machine w;
+
+	machine_new(&w, "", "", 0);
+	tree_write(&w.t, "proc/cmdline", "quiet d.p=\"x y\n");
+	assert_int_equal(coldplug_insert(w.c, "d", NULL), 0);
+	assert_string_equal(w.text, "insmod d [p=\"x y\" ]; +d p=\"x y\"; ");
+	machine_free(&w);
+}
+
 static void a_command_that_fails_is_told(void **state)
 {
 	struct fake_machine w;
@@ -499,6 +510,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(modules_are_inserted_as_modprobe_does),
 		cmocka_unit_test(modules_are_removed_as_modprobe_does),
+		cmocka_unit_test(an_unclosed_quote_of_the_command_line_ends_with_it),
 		cmocka_unit_test(a_command_that_fails_is_told),
 		cmocka_unit_test(who_waits_gets_a_module_that_is_let_go_in_time),
 		cmocka_unit_test(a_callback_can_end_it),
