@@ -194,6 +194,30 @@ static int show_config(struct run *run)
 	return 0;
 }
 
+/* As kmod words the errors of a damaged module and of one without the table. */
+static int show_symbols(struct run *run, const char *path)
+{
+	bool needed = run->m->show_modversions;
+	int level = run->m->all ? LOG_WARNING : LOG_CRIT;
+	size_t n = strlen(path);
+	char *text;
+	int r;
+
+	if (!n || path[n - 1] == '/' || access(path, F_OK) < 0) {
+		kmod_log(level, "Module %s not found.", path);
+		return -ENOENT;
+	}
+	r = coldplug_symbols_text(path, needed ? COLDPLUG_SYMBOLS_NEEDED : COLDPLUG_SYMBOLS_EXPORTED, &text);
+	if (r < 0) {
+		kmod_log(level, "could not get %s of %s: %s", needed ? "modversions" : "symbols", path,
+			 strerror(r == -ENODATA ? ENOENT : -r));
+		return r;
+	}
+	fputs(text, stdout);
+	free(text);
+	return 0;
+}
+
 /* For kmod a missing file is not an error, so only the existing ones are handed on. */
 static int set_config_paths(struct coldplug *c, const char **paths)
 {
@@ -236,6 +260,8 @@ static int do_what_is_asked(struct run *run)
 {
 	if (run->m->show_config)
 		return show_config(run);
+	if (run->m->show_modversions || run->m->show_exports)
+		return show_symbols(run, run->m->args[0]);
 	if (run->m->all || run->m->remove)
 		return all_names(run);
 	return first_name(run);
@@ -262,10 +288,11 @@ static int run_modprobe(const struct modprobe *m)
  * exit code: the caller must not repeat it because of a full disk. */
 static bool output_lost(const struct modprobe *m)
 {
-	bool acts = m->n_args && !m->show_config && !m->match_only && !(m->flags & 1u << COLDPLUG_DRY_RUN);
+	bool asks = m->show_config || m->show_modversions || m->show_exports || m->match_only ||
+		m->flags & 1u << COLDPLUG_DRY_RUN || !m->n_args;
 	bool lost = fflush(stdout) == EOF || ferror(stdout);
 
-	if (!lost || acts)
+	if (!lost || !asks)
 		return false;
 	kmod_log(LOG_ERR, "could not write to standard output");
 	return true;
