@@ -12,6 +12,8 @@
 #define DYNAMIC_END 0
 #define DYNAMIC_NEEDED 1
 #define SECTION_UNDEFINED 0
+#define SECTION_ABSOLUTE 0xfff1
+#define VERSION_ENTRY 64U /* struct modversion_info of include/linux/module.h */
 #define TYPE_SYMTAB 2
 #define TYPE_NOBITS 8
 
@@ -273,6 +275,44 @@ static bool is_crc(unsigned int section, const char **name)
 int elf_crc_next(const struct elf *elf, size_t *cursor, const char **name)
 {
 	return next_symbol(elf, cursor, is_crc, name);
+}
+
+uint64_t elf_crc_value(const struct elf *elf, size_t cursor)
+{
+	unsigned int entry = elf->is64 ? 24 : 16, section;
+	struct section s, strings;
+	uint64_t at, value;
+
+	if (find_symbols(elf, &s, &strings) <= 0 || cursor >= s.size / entry)
+		return UINT64_MAX;
+	at = s.offset + (uint64_t)cursor * entry;
+	section = (unsigned int)get(elf, at + (elf->is64 ? 6 : 14), 2);
+	value = elf->is64 ? get(elf, at + 8, 8) : get(elf, at + 4, 4);
+	if (section == SECTION_ABSOLUTE || section == SECTION_UNDEFINED)
+		return value;
+	/* Kernels since 4.10 have it in a section, and the symbol says where. */
+	if (get_section(elf, section, &s) < 0 || s.size < 4 || value > s.size - 4)
+		return UINT64_MAX;
+	return get(elf, s.offset + value, 4);
+}
+
+int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name)
+{
+	unsigned int n_crc = elf->is64 ? 8 : 4;
+	struct section s;
+	uint64_t at;
+	int r = find_section(elf, "__versions", &s);
+
+	if (r <= 0)
+		return r ?: -ENODATA;
+	if (s.size % VERSION_ENTRY)
+		return -EBADMSG;
+	if (*cursor >= s.size / VERSION_ENTRY)
+		return 0;
+	at = s.offset + (uint64_t)(*cursor)++ * VERSION_ENTRY;
+	*crc = get(elf, at, n_crc);
+	*name = (const char *)elf->data + at + n_crc;
+	return memchr(*name, '\0', VERSION_ENTRY - n_crc) ? 1 : -EBADMSG;
 }
 
 int elf_sections_range(const void *head, size_t n_head, uint64_t size, struct elf_range *ret)

@@ -37,6 +37,11 @@ int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name)
  * the caller knows whether the first has found any. 1, 0, -EBADMSG as above. */
 int elf_crc_next(const struct elf *elf, size_t *cursor, const char **name);
 int elf_ksymtab_next(const struct elf *elf, size_t *cursor, const char **name);
+/* The version of the symbol at which elf_crc_next() has left the cursor; UINT64_MAX when its place is outside. */
+uint64_t elf_crc_value(const struct elf *elf, size_t cursor);
+/* The next symbol that a module needs, with the version that it must have. 1, 0, -EBADMSG as above; -ENODATA: the
+ * module was built without versions. */
+int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name);
 
 /* For whom a file is. */
 struct elf_kind {

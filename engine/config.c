@@ -369,8 +369,12 @@ int config_parse_cmdline(struct config *c, char *text)
 {
 	struct origin origin = { "kernel command line", 0 };
 	struct cmdline_arg arg;
+	size_t n = strlen(text);
 	int r = 0;
 
+	/* /proc/cmdline adds a newline, which would belong to a value whose quote is never closed. */
+	if (n && text[n - 1] == '\n')
+		text[n - 1] = '\0';
 	while (!r && cmdline_next(&text, &arg)) {
 		char *param = (char *)arg.param, *value = (char *)arg.value;
 

@@ -590,6 +590,16 @@ int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_ms);
  * NUL-terminated and has several megabytes. The caller frees it. Since 0.1. */
 int coldplug_config_text(struct coldplug *c, char **ret);
 
+/** Which symbols of a module's file coldplug_symbols_text() lists. */
+enum coldplug_symbols {
+	COLDPLUG_SYMBOLS_NEEDED,   /**< those that the module uses, with the versions it was built with */
+	COLDPLUG_SYMBOLS_EXPORTED, /**< those that it exports */
+};
+/** Returns lines "0xVERSION<tab>SYMBOL" of a module's file, compressed or not, as modprobe --show-modversions and
+ * --show-exports print them. Returns 0; -ENODATA if the file has no such table; -ENOEXEC if it is no module; -EINVAL if
+ * it is damaged; or another negative errno. The caller frees the text. Since 0.1. */
+int coldplug_symbols_text(const char *path, enum coldplug_symbols which, char **ret);
+
 /** Returns the directory in which coldplug_insert() looks for modules, as modprobe names it, or NULL when
  * memory runs out. Since 0.1. */
 const char *coldplug_module_directory(struct coldplug *c);

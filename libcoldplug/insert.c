@@ -16,6 +16,10 @@
  *
  * Whether a module is in the kernel is read from /sys/module/NAME/initstate when its turn comes: other
  * processes load modules too, and so may an install command.
+ *
+ * A negative errno from a function here ends the whole call: this process has no memory, or the callback has
+ * asked for the end. How a load has ended is a positive answer instead, because its errno may be any, also
+ * ENOMEM or ECANCELED, and must not keep what does not depend on the module from being loaded.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -39,7 +43,17 @@ struct insertion {
 	struct machine *m;
 	struct kernel kernel;
 	uint32_t request;
+	int error; /* positive errno, with NOT_INSERTED */
 };
+
+#define WAS_THERE 1
+#define NOT_INSERTED 2
+
+static int not_inserted(struct insertion *in, int error)
+{
+	in->error = error;
+	return NOT_INSERTED;
+}
 
 static bool in_kernel(struct insertion *in, uint32_t module)
 {
@@ -50,10 +64,8 @@ static bool in_kernel(struct insertion *in, uint32_t module)
 	return in->kernel.ops->initstate(in->kernel.data, &in->kernel.root, name) == INITSTATE_LIVE;
 }
 
-#define WAS_THERE 1
-
-/* 0, WAS_THERE or -errno. */
-static int error_of(const struct load_result *result)
+/* 0, WAS_THERE or NOT_INSERTED. */
+static int answer_of(struct insertion *in, const struct load_result *result)
 {
 	switch (result->outcome) {
 	case LOAD_DONE:
@@ -61,7 +73,7 @@ static int error_of(const struct load_result *result)
 	case LOAD_ALREADY:
 		return WAS_THERE;
 	default:
-		return result->error ? -result->error : -EIO;
+		return not_inserted(in, result->error ? result->error : EIO);
 	}
 }
 
@@ -74,7 +86,7 @@ static int report_failed_command(struct insertion *in, const struct step *step,
 				    .error = result->error,
 				    .message = result->message };
 
-	return context_report(in->c, &act) ?: -EINVAL;
+	return context_report(in->c, &act) ?: not_inserted(in, EINVAL);
 }
 
 static int do_step(struct insertion *in, const struct action *a, struct load_result *result)
@@ -84,15 +96,16 @@ static int do_step(struct insertion *in, const struct action *a, struct load_res
 
 	if (r < 0)
 		return r;
+	*result = (struct load_result){};
 	work_on_step(&in->kernel, &step, result);
 	if (step.kind == STEP_COMMAND && result->outcome != LOAD_DONE)
 		return report_failed_command(in, &step, result);
 	if (step.kind == STEP_ABSENT) {
 		struct coldplug_act act = { .kind = COLDPLUG_ACT_NO_FILE, .module = step.name };
 
-		return context_report(in->c, &act) ?: -ENOENT;
+		return context_report(in->c, &act) ?: not_inserted(in, ENOENT);
 	}
-	return error_of(result);
+	return answer_of(in, result);
 }
 
 /* Reports an action as modprobe prints it: not at all when it has neither a file nor a command. */
@@ -123,7 +136,8 @@ static int report_action(struct insertion *in, const struct action *a)
 	return context_report(c, &act);
 }
 
-/* 0, or the error that ends this match. A module that is only a softdep may fail. */
+/* 0, or the answer that ends this match. A module that is only a softdep may fail, unless it is this process that
+ * cannot load modules. */
 static int carry_out(struct insertion *in, const struct action *a, struct load_result *result)
 {
 	struct coldplug *c = in->c;
@@ -137,14 +151,16 @@ static int carry_out(struct insertion *in, const struct action *a, struct load_r
 		if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
 			r = do_step(in, a, result);
 	}
-	if (r == -ENOMEM || r == -ECANCELED)
-		return r;
 	if (r == WAS_THERE)
 		return a->top && has_flag(c, COLDPLUG_FIRST_TIME) ? WAS_THERE : 0;
-	return a->required ? r : 0;
+	if (r == NOT_INSERTED && !a->required && !result->own) {
+		in->error = 0;
+		return 0;
+	}
+	return r;
 }
 
-/* The error for a match that gave no action: a blacklisted module is none, "off" and module_blacklist=
+/* The answer for a match that gave no action: a blacklisted module is none, "off" and module_blacklist=
  * are. */
 static int why_withheld(struct insertion *in, const struct lookup_match *match)
 {
@@ -154,9 +170,9 @@ static int why_withheld(struct insertion *in, const struct lookup_match *match)
 		const struct withheld *w = &x->withheld.items[i];
 
 		if (w->request == in->request && w->kind == WITHHELD_OFF)
-			return has_flag(in->c, COLDPLUG_DRY_RUN) ? 0 : -ENOENT;
+			return has_flag(in->c, COLDPLUG_DRY_RUN) ? 0 : not_inserted(in, ENOENT);
 		if (w->request == in->request && w->module == match->module)
-			return w->kind == WITHHELD_FORBIDDEN ? -EPERM : 0;
+			return w->kind == WITHHELD_FORBIDDEN ? not_inserted(in, EPERM) : 0;
 	}
 	return 0;
 }
@@ -182,19 +198,25 @@ static int insert_match(struct insertion *in, const struct lookup_match *match, 
 	return r;
 }
 
-static int report_end(struct insertion *in, const struct lookup_match *match, int r,
+static int report_end(struct insertion *in, const struct lookup_match *match,
 		      const struct load_result *result)
 {
 	struct coldplug_act act = { .kind = COLDPLUG_ACT_FAILED,
 				    .module = modules_name(&in->m->modules, match->module),
-				    .error = -r,
+				    .error = in->error,
 				    .message = result->message[0] ? result->message : NULL };
 
-	if (r == WAS_THERE) {
-		act.kind = COLDPLUG_ACT_THERE;
-		act.error = EEXIST;
-	}
-	return context_report(in->c, &act) ?: -act.error;
+	return context_report(in->c, &act);
+}
+
+static int report_there(struct insertion *in, const struct lookup_match *match)
+{
+	struct coldplug_act act = { .kind = COLDPLUG_ACT_THERE,
+				    .module = modules_name(&in->m->modules, match->module),
+				    .error = EEXIST };
+
+	in->error = EEXIST;
+	return context_report(in->c, &act);
 }
 
 /* 1 when there are matches. */
@@ -246,18 +268,23 @@ API int coldplug_insert(struct coldplug *c, const char *name, const char *params
 
 	if (r < 0)
 		return r;
-	r = 0;
 	for (size_t i = 0; i < in.m->expander.matches.items.n; i++) {
 		struct lookup_match match = in.m->expander.matches.items.items[i];
 		struct load_result result = {};
 
+		in.error = 0;
 		r = insert_match(&in, &match, &result);
-		if (r && r != -ENOMEM && r != -ECANCELED)
-			r = report_end(&in, &match, r, &result);
-		if (r == -ENOMEM || r == -ECANCELED)
+		if (r == WAS_THERE)
+			r = report_there(&in, &match);
+		else if (r == NOT_INSERTED)
+			r = report_end(&in, &match, &result);
+		if (r < 0)
+			return r;
+		if (result.own)
 			break;
 	}
-	return r;
+	/* The last match decides, as in kmod. */
+	return -in.error;
 }
 
 API int coldplug_match(struct coldplug *c, const char *name)

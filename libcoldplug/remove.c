@@ -4,6 +4,10 @@
  * go too; the module itself, or the remove command it has; the hard dependencies that nobody uses any more,
  * each of them once, with neither softdeps nor commands of their own; its pre softdeps, last one first.
  *
+ * A negative errno from a function here ends the whole call: this process has no memory, or the callback has asked for
+ * the end, or softdeps form a circle. A module that stays is a positive answer instead, because the kernel's errno may be
+ * any, also ENOMEM or ECANCELED.
+ *
  * Nothing is planned ahead: whether a module is in use is known only when those in front of it have gone.
  */
 #include <errno.h>
@@ -24,7 +28,16 @@ struct removal {
 	struct kernel kernel;
 	unsigned int wait_ms;
 	unsigned int depth, visits; /* softdeps may name each other */
+	int error;		    /* positive errno, with NOT_REMOVED */
 };
+
+#define NOT_REMOVED 1
+
+static int not_removed(struct removal *rm, int error)
+{
+	rm->error = error;
+	return NOT_REMOVED;
+}
 
 static const char *name_of(const struct removal *rm, uint32_t module)
 {
@@ -81,7 +94,7 @@ static int remove_itself(struct removal *rm, uint32_t module)
 	if (r < 0 || has_flag(rm->c, COLDPLUG_DRY_RUN))
 		return r;
 	r = delete_module(rm, module);
-	return r < 0 ? report(rm, COLDPLUG_ACT_KEPT, module, -r) ?: r : 0;
+	return r < 0 ? report(rm, COLDPLUG_ACT_KEPT, module, -r) ?: not_removed(rm, -r) : 0;
 }
 
 static int run_command(struct removal *rm, uint32_t module, const struct rule *rule)
@@ -105,23 +118,18 @@ static int run_command(struct removal *rm, uint32_t module, const struct rule *r
 	act.error = output.status;
 	if (r < 0)
 		act.error = r == -ENOENT ? 127 : 126; /* as a shell has it */
-	return context_report(rm->c, &act) ?: -ECHILD;
+	return context_report(rm->c, &act) ?: not_removed(rm, ECHILD);
 }
 
 static int remove_object(struct removal *rm, uint32_t object, bool holders, bool asked);
 
-static bool ends_all(int r)
-{
-	return r == -ENOMEM || r == -ECANCELED || r == -ELOOP;
-}
-
-/* An error ends it only when it would end all, or when the others are in the way of what comes next. */
+/* A module that stays ends it only when the modules are in the way of what comes next. */
 static int remove_list(struct removal *rm, const uint32_t *objects, uint32_t n, bool in_the_way)
 {
 	while (n-- > 0) {
 		int r = remove_object(rm, objects[n], false, false);
 
-		if (r < 0 && (in_the_way || ends_all(r)))
+		if (r < 0 || (r == NOT_REMOVED && in_the_way))
 			return r;
 	}
 	return 0;
@@ -164,7 +172,7 @@ static int remove_holders(struct removal *rm, uint32_t module)
 	return r;
 }
 
-/* Their errors are no errors of the removal: the module that was named is gone. */
+/* That one of them stays is no error of the removal: the module that was named is gone. */
 static int remove_unused(struct removal *rm, uint32_t module)
 {
 	const struct module *m = modules_get(&rm->m->modules, module);
@@ -172,12 +180,14 @@ static int remove_unused(struct removal *rm, uint32_t module)
 	uint32_t n = m ? m->n_deps : 0;
 	int r = m ? 0 : -ENOMEM;
 
-	for (uint32_t i = 0; !ends_all(r) && i < n; i++)
+	for (uint32_t i = 0; r >= 0 && i < n; i++)
 		r = refcount(rm, deps[i]) == 0 ? remove_itself(rm, deps[i]) : 0;
-	return ends_all(r) ? r : 0;
+	return r < 0 ? r : 0;
 }
 
-/* 1: it is there and may go; 0: there is nothing to do; -errno. */
+#define MAY_GO 2
+
+/* MAY_GO: it is there; 0: there is nothing to do; NOT_REMOVED; -errno. */
 static int check_presence(struct removal *rm, uint32_t module, bool asked)
 {
 	enum initstate state;
@@ -186,13 +196,13 @@ static int check_presence(struct removal *rm, uint32_t module, bool asked)
 	if (r < 0 || (r > 0 && !asked))
 		return r < 0 ? r : 0;
 	if (r > 0)
-		return report(rm, COLDPLUG_ACT_NOT_REMOVABLE, module, 0) ?: -ENOENT;
+		return report(rm, COLDPLUG_ACT_NOT_REMOVABLE, module, 0) ?: not_removed(rm, ENOENT);
 	state = state_of(rm, module);
 	if (state != INITSTATE_ABSENT && state != INITSTATE_UNKNOWN)
-		return 1;
+		return MAY_GO;
 	if (!has_flag(rm->c, COLDPLUG_FIRST_TIME))
 		return 0;
-	return report(rm, COLDPLUG_ACT_NOT_THERE, module, 0) ?: -ENOENT;
+	return report(rm, COLDPLUG_ACT_NOT_THERE, module, 0) ?: not_removed(rm, ENOENT);
 }
 
 /* Removes the module itself, and the dependencies that are unused then. */
@@ -201,10 +211,10 @@ static int remove_module(struct removal *rm, uint32_t module)
 	int r;
 
 	if (!has_flag(rm->c, COLDPLUG_IGNORE_LOADED) && !rm->wait_ms && refcount(rm, module) > 0)
-		return report(rm, COLDPLUG_ACT_IN_USE, module, 0) ?: -EBUSY;
+		return report(rm, COLDPLUG_ACT_IN_USE, module, 0) ?: not_removed(rm, EBUSY);
 	/* It may have gone with its holders. */
 	r = refcount(rm, module) == -ENOENT ? 0 : remove_itself(rm, module);
-	return r < 0 ? r : remove_unused(rm, module);
+	return r ?: remove_unused(rm, module);
 }
 
 static int remove_with_softdeps(struct removal *rm, uint32_t module, const struct rule *command, bool holders,
@@ -218,7 +228,7 @@ static int remove_with_softdeps(struct removal *rm, uint32_t module, const struc
 		return r;
 	if (!command && !has_flag(rm->c, COLDPLUG_IGNORE_LOADED)) {
 		r = check_presence(rm, module, asked);
-		if (r <= 0)
+		if (r != MAY_GO)
 			return r;
 	}
 	r = remove_list(rm, s.post, s.n_post, false);
@@ -278,5 +288,5 @@ API int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_
 		r = id < 0 ? (int)id
 			   : remove_object(&rm, (uint32_t)id, has_flag(c, COLDPLUG_REMOVE_HOLDERS), true);
 	}
-	return r;
+	return r == NOT_REMOVED ? -rm.error : r;
 }

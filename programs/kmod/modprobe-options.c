@@ -16,7 +16,7 @@
 #define ALL_FORCE \
 	(1u << COLDPLUG_FORCE_MODVERSION | 1u << COLDPLUG_FORCE_VERMAGIC | 1u << COLDPLUG_FORCE_REMOVE)
 
-enum long_only { MODVERSION = 1, VERMAGIC, FIRST_TIME, HOLDERS, UNKNOWN };
+enum long_only { MODVERSION = 1, VERMAGIC, FIRST_TIME, HOLDERS, MODVERSIONS, EXPORTS };
 
 static const char short_options[] = "arw:RibfDcnC:d:S:sqvVh";
 
@@ -38,9 +38,9 @@ static const struct option long_options[] = {
 	{ "show-depends", no_argument, NULL, 'D' },
 	{ "showconfig", no_argument, NULL, 'c' },
 	{ "show-config", no_argument, NULL, 'c' },
-	{ "show-modversions", no_argument, NULL, UNKNOWN },
-	{ "dump-modversions", no_argument, NULL, UNKNOWN },
-	{ "show-exports", no_argument, NULL, UNKNOWN },
+	{ "show-modversions", no_argument, NULL, MODVERSIONS },
+	{ "dump-modversions", no_argument, NULL, MODVERSIONS },
+	{ "show-exports", no_argument, NULL, EXPORTS },
 	{ "dry-run", no_argument, NULL, 'n' },
 	{ "show", no_argument, NULL, 'n' },
 	{ "config", required_argument, NULL, 'C' },
@@ -75,6 +75,10 @@ static void help(void)
 	      "  -R, --show-alias      print the modules that match a name or alias\n"
 	      "  -D, --show-depends    print what would be loaded if no module were loaded\n"
 	      "  -c, --show-config     print the configuration and the indexes of aliases\n"
+	      "      --show-modversions FILE, --dump-modversions FILE\n"
+	      "                        print the symbols that a module needs, with their versions\n"
+	      "      --show-exports FILE\n"
+	      "                        print the symbols that a module exports, with their versions\n"
 	      "  -n, --dry-run         load or remove nothing; with -v print what would be done\n"
 	      "  -C, --config FILE     read this file or directory instead of modprobe.d; may be repeated\n"
 	      "  -d, --dirname DIR     use lib/modules of DIR\n"
@@ -153,6 +157,12 @@ static bool take_flag(struct modprobe *m, int option)
 	case 'c':
 		m->show_config = true;
 		break;
+	case MODVERSIONS:
+		m->show_modversions = true;
+		break;
+	case EXPORTS:
+		m->show_exports = true;
+		break;
 	case 'i':
 		add_flag(m, COLDPLUG_IGNORE_INSTALL);
 		break;
@@ -201,7 +211,7 @@ static bool take_flag(struct modprobe *m, int option)
 }
 
 /* Returns 0, or 1 + the exit code. */
-static int take_option(struct modprobe *m, int option, const char *word)
+static int take_option(struct modprobe *m, int option)
 {
 	if (take_flag(m, option))
 		return 0;
@@ -222,37 +232,46 @@ static int take_option(struct modprobe *m, int option, const char *word)
 	case 'h':
 		help();
 		return 1;
-	case '?':
-		return 2; /* getopt_long() has printed a message */
 	default:
-		kmod_log(LOG_ERR, "%s: coldplug does not support this option of kmod's modprobe.", word);
-		return 2;
+		return 2; /* getopt_long() has printed a message */
 	}
 }
 
-/* Splits the text at blanks. Quotes enclose a word with blanks, and are removed. */
+/* Ends the word at p with a NUL and removes its quotes. The last quote, when nothing closes it, is a character like
+ * others, and what follows it belongs to the word. Returns where the next word may begin. */
+static char *end_word(char *p)
+{
+	char *to = p;
+
+	while (*p && *p != ' ') {
+		char *close = *p == '"' || *p == '\'' ? strchr(p + 1, *p) : NULL;
+		size_t n = 1;
+
+		if (close)
+			n = (size_t)(close - ++p);
+		else if (*p == '"' || *p == '\'')
+			n = strlen(p);
+		memmove(to, p, n);
+		to += n;
+		p += n + (close != NULL);
+	}
+	p += *p != '\0';
+	*to = '\0';
+	return p;
+}
+
+/* Splits the text at blanks. Quotes enclose a word with blanks. */
 static int split(char *text, char **words)
 {
 	int n = 0;
 
 	for (char *p = text; *p;) {
-		char *to = p, quote = '\0';
-
 		if (*p == ' ') {
 			p++;
 			continue;
 		}
 		words[n++] = p;
-		for (; *p && (quote || *p != ' '); p++) {
-			if (*p == quote)
-				quote = '\0';
-			else if (!quote && (*p == '"' || *p == '\''))
-				quote = *p;
-			else
-				*to++ = *p;
-		}
-		p += *p != '\0';
-		*to = '\0';
+		p = end_word(p);
 	}
 	return n;
 }
@@ -278,7 +297,7 @@ static int join_environment(struct modprobe *m, int argc, char **argv)
 
 int modprobe_options(struct modprobe *m, int argc, char **argv)
 {
-	int option, at, r = 0;
+	int option, r = 0;
 
 	m->verbosity = LOG_WARNING;
 	argc = join_environment(m, argc, argv);
@@ -286,9 +305,8 @@ int modprobe_options(struct modprobe *m, int argc, char **argv)
 		kmod_log(LOG_ERR, "out of memory");
 		return 2;
 	}
-	for (at = 1; !r && (option = getopt_long(argc, m->words, short_options, long_options, NULL)) != -1;
-	     at = optind)
-		r = take_option(m, option, m->words[at]);
+	while (!r && (option = getopt_long(argc, m->words, short_options, long_options, NULL)) != -1)
+		r = take_option(m, option);
 	m->args = m->words + optind;
 	m->n_args = argc - optind;
 	return r;

@@ -20,17 +20,19 @@ struct run {
 	const struct modprobe *m;
 	struct coldplug *c;
 	bool reported; /* a message has said why the current name failed */
+	bool ended;    /* a message has ended the call */
 };
 
 /* Prints an error that ends the program, unless -a was given or the message is suppressed. Returns whether to stop. */
-static int log_fatal(const struct run *run, const char *fmt, const char *name)
+static int log_fatal(struct run *run, const char *fmt, const char *name)
 {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	bool reported = kmod_log(run->m->all ? LOG_WARNING : LOG_CRIT, fmt, name);
 #pragma GCC diagnostic pop
 
-	return reported && !run->m->all;
+	run->ended = reported && !run->m->all;
+	return run->ended;
 }
 
 static void take_message(void *userdata, int level, const char *message)
@@ -82,7 +84,7 @@ static void log_not_inserted(const struct coldplug_act *a)
 		kmod_log(LOG_NOTICE, "%s", a->message);
 }
 
-static int log_command_failed(const struct run *run, const struct coldplug_act *a)
+static int log_command_failed(struct run *run, const struct coldplug_act *a)
 {
 	if (run->m->remove)
 		return log_fatal(run, "Error running remove command for %s", a->module);
@@ -149,7 +151,7 @@ static int one_name(struct run *run, const char *name, const char *params)
 		r = coldplug_insert(run->c, name, params);
 	if (r == -ENOENT && !run->reported)
 		log_not_found(run, name);
-	else if (r == -ENOMEM) /* the library has logged every other error */
+	else if (r == -ENOMEM && !run->reported) /* the library has logged every other error */
 		kmod_log(LOG_ERR, "%s: %s", name, strerror(-r));
 	return r;
 }
@@ -163,7 +165,7 @@ static int all_names(struct run *run)
 	for (int i = 0; i < run->m->n_args; i++) {
 		r = one_name(run, run->m->args[i], NULL);
 		worst = r < 0 ? r : worst;
-		if (r == -ECANCELED || (r == -ENOENT && !run->m->all && run->m->verbosity >= LOG_CRIT))
+		if (run->ended || (r == -ENOENT && !run->m->all && run->m->verbosity >= LOG_CRIT))
 			break;
 	}
 	return worst;
@@ -185,6 +187,30 @@ static int show_config(struct run *run)
 
 	if (r < 0) {
 		kmod_log(LOG_ERR, "%s", strerror(-r));
+		return r;
+	}
+	fputs(text, stdout);
+	free(text);
+	return 0;
+}
+
+/* As kmod words the errors of a damaged module and of one without the table. */
+static int show_symbols(struct run *run, const char *path)
+{
+	bool needed = run->m->show_modversions;
+	int level = run->m->all ? LOG_WARNING : LOG_CRIT;
+	size_t n = strlen(path);
+	char *text;
+	int r;
+
+	if (!n || path[n - 1] == '/' || access(path, F_OK) < 0) {
+		kmod_log(level, "Module %s not found.", path);
+		return -ENOENT;
+	}
+	r = coldplug_symbols_text(path, needed ? COLDPLUG_SYMBOLS_NEEDED : COLDPLUG_SYMBOLS_EXPORTED, &text);
+	if (r < 0) {
+		kmod_log(level, "could not get %s of %s: %s", needed ? "modversions" : "symbols", path,
+			 strerror(r == -ENODATA ? ENOENT : -r));
 		return r;
 	}
 	fputs(text, stdout);
@@ -234,6 +260,8 @@ static int do_what_is_asked(struct run *run)
 {
 	if (run->m->show_config)
 		return show_config(run);
+	if (run->m->show_modversions || run->m->show_exports)
+		return show_symbols(run, run->m->args[0]);
 	if (run->m->all || run->m->remove)
 		return all_names(run);
 	return first_name(run);
@@ -256,6 +284,20 @@ static int run_modprobe(const struct modprobe *m)
 	return r < 0;
 }
 
+/* Returns whether the output is lost and was what the call is for. How a load or a removal went is said by its own
+ * exit code: the caller must not repeat it because of a full disk. */
+static bool output_lost(const struct modprobe *m)
+{
+	bool asks = m->show_config || m->show_modversions || m->show_exports || m->match_only ||
+		m->flags & 1u << COLDPLUG_DRY_RUN || !m->n_args;
+	bool lost = fflush(stdout) == EOF || ferror(stdout);
+
+	if (!lost || !asks)
+		return false;
+	kmod_log(LOG_ERR, "could not write to standard output");
+	return true;
+}
+
 int modprobe_main(int argc, char **argv)
 {
 	bool had_stderr = standard_descriptors();
@@ -268,7 +310,7 @@ int modprobe_main(int argc, char **argv)
 		kmod_log_open(m.to_syslog || !had_stderr);
 		r = run_modprobe(&m);
 	}
-	if (fflush(stdout) == EOF)
+	if (output_lost(&m))
 		r = 1;
 	modprobe_options_free(&m);
 	return r;

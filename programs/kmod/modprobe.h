@@ -12,6 +12,8 @@ struct modprobe {
 	bool match_only;  /* -R */
 	bool show;	  /* -D */
 	bool show_config; /* -c */
+	bool show_modversions;
+	bool show_exports;
 	bool to_syslog;
 	uint32_t flags; /* bits of enum coldplug_flag */
 	unsigned int wait_ms;

@@ -21,6 +21,22 @@ static void read_all(const struct elf *elf, int (*next)(const struct elf *, size
 	MUST(r == 0 || r == -EBADMSG);
 }
 
+/* So are the names of the versions, and a version's place is looked at before it is read. */
+static void read_versions(const struct elf *elf)
+{
+	size_t cursor = 0;
+	const char *first = (const char *)elf->data, *name;
+	uint64_t crc;
+	int r;
+
+	while (elf_crc_next(elf, &cursor, &name) > 0)
+		(void)elf_crc_value(elf, cursor);
+	cursor = 0;
+	while ((r = elf_version_next(elf, &cursor, &crc, &name)) > 0)
+		MUST(name >= first && name + strlen(name) < first + elf->size);
+	MUST(r == 0 || r == -EBADMSG || r == -ENODATA);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct elf elf;
@@ -35,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_all(&elf, elf_modinfo_next);
 	read_all(&elf, elf_undefined_next);
 	read_all(&elf, elf_crc_next);
+	read_versions(&elf);
 	read_all(&elf, elf_ksymtab_next);
 	return 0;
 }

@@ -270,6 +270,15 @@ static void modules_are_inserted_as_modprobe_does(void **state)
 		{ "softdep d pre: s post: t", "", "d", NULL, 0, "d", -EIO, -EIO,
 		  "insmod s; +s; insmod d; +d (-5); failed d 5; " },
 		{ "softdep d post: t", "", "d", NULL, 0, "t", -EIO, 0, "insmod d; +d; insmod t; +t (-5); " },
+		/* whatever the kernel's error is: these are not this process's */
+		{ "softdep d pre: s post: t", "", "d", NULL, 0, "s", -ENOMEM, 0,
+		  "insmod s; +s (-12); insmod d; +d; insmod t; +t; " },
+		{ "softdep d pre: s post: t", "", "d", NULL, 0, "s", -ECANCELED, 0,
+		  "insmod s; +s (-125); insmod d; +d; insmod t; +t; " },
+		{ "", "", "y:1", NULL, 0, "d", -ENOMEM, 0,
+		  "insmod d; +d (-12); failed d 12; insmod s; +s; " },
+		{ "", "", "a", NULL, 0, "b", -ECANCELED, -ECANCELED,
+		  "insmod c; +c; insmod b; +b (-125); failed a 125; " },
 		{ "", "", "d", NULL, 0, "d", -ENODEV, -ENODEV, "insmod d; +d (-19); failed d 19; " },
 		{ "", "", "d", NULL, 0, "d", -EEXIST, -EEXIST, "insmod d; +d (-17); failed d 17; " },
 		{ "", "", "gone", NULL, 0, "", 0, -ENOENT, "insmod gone; failed gone 2; " },
@@ -337,6 +346,12 @@ static void modules_are_removed_as_modprobe_does(void **state)
 		{ "", "d=1 s", "d", 0, "", 0, -EBUSY, "in use d; " },
 		{ "", "d=1 s", "y:1", 0, "", 0, -EBUSY, "in use d; " },
 		{ "", "d", "d", 0, "d", -EPERM, -EPERM, "rmmod d; -d (-1); kept d 1; " },
+		{ "", "d", "d", 0, "d", -ENOMEM, -ENOMEM, "rmmod d; -d (-12); kept d 12; " },
+		{ "softdep d pre: s post: t", "d s t", "d", 0, "t", -ENOMEM, 0,
+		  "rmmod t; -t (-12); kept t 12; rmmod d; -d; rmmod s; -s; " },
+		{ "softdep d pre: s post: t", "d s t", "d", 0, "t", -ECANCELED, 0,
+		  "rmmod t; -t (-125); kept t 125; rmmod d; -d; rmmod s; -s; " },
+		{ "", "a b=1 c=1", "a", 0, "b", -ENOMEM, 0, "rmmod a; -a; rmmod b; -b (-12); kept b 12; " },
 		{ "", "", "nobody", 0, "", 0, -ENOENT, "" },
 		{ "", "", "]", 0, "", 0, -EINVAL, "" },
 		/* holders */
@@ -374,6 +389,17 @@ static void modules_are_removed_as_modprobe_does(void **state)
 		assert_row_string(i, w.text, rows[i].text);
 		machine_free(&w);
 	}
+}
+
+static void an_unclosed_quote_of_the_command_line_ends_with_it(void **state)
+{
+	struct fake_machine w;
+
+	machine_new(&w, "", "", 0);
+	tree_write(&w.t, "proc/cmdline", "quiet d.p=\"x y\n");
+	assert_int_equal(coldplug_insert(w.c, "d", NULL), 0);
+	assert_string_equal(w.text, "insmod d [p=\"x y\" ]; +d p=\"x y\"; ");
+	machine_free(&w);
 }
 
 static void a_command_that_fails_is_told(void **state)
@@ -484,6 +510,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(modules_are_inserted_as_modprobe_does),
 		cmocka_unit_test(modules_are_removed_as_modprobe_does),
+		cmocka_unit_test(an_unclosed_quote_of_the_command_line_ends_with_it),
 		cmocka_unit_test(a_command_that_fails_is_told),
 		cmocka_unit_test(who_waits_gets_a_module_that_is_let_go_in_time),
 		cmocka_unit_test(a_callback_can_end_it),
