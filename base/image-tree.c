@@ -17,7 +17,9 @@ const struct cpio_entry *image_tree_find(const struct image_tree *t, const char 
 
 static int put(struct image_tree *t, const char *name, size_t n, const struct cpio_entry *e)
 {
-	uint32_t id = intern_add(&t->names, name, n);
+	/* The room is made first: a name without an entry would move the entries of all later names. */
+	int r = array_make_room(&t->entries, 1);
+	uint32_t id = r < 0 ? INTERN_NONE : intern_add(&t->names, name, n);
 	struct cpio_entry *old, new = *e;
 
 	if (id == INTERN_NONE)

@@ -82,13 +82,14 @@ static int64_t object_id(struct expander *x, uint32_t module, const char *via)
 		memcpy(key + n, via, strlen(via));
 		n += strlen(via);
 	}
+	/* The object's room is made first: a key without an object would move the objects of all later keys. */
+	r = make_room(x) ?: array_make_room(&x->objects, 1);
+	if (r < 0)
+		return r;
 	id = intern_add(&x->keys, key, n);
-	if (id == INTERN_NONE)
-		return -ENOMEM;
-	if (id < x->objects.n)
-		return id;
-	r = make_room(x) ?: array_push(&x->objects, { .module = module, .via = via });
-	return r < 0 ? (int64_t)r : id;
+	if (id == x->objects.n)
+		x->objects.items[x->objects.n++] = (struct object){ .module = module, .via = via };
+	return id == INTERN_NONE ? -ENOMEM : (int64_t)id;
 }
 
 int64_t expander_object(struct expander *x, const struct lookup_match *match)

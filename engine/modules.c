@@ -8,12 +8,14 @@
 
 uint32_t modules_id(struct modules *m, const char *name, size_t len)
 {
-	uint32_t id = intern_add(&m->names, name, len);
+	uint32_t id;
 
-	if (id == INTERN_NONE || id < m->items.n)
-		return id;
-	if (array_push(&m->items, {}) < 0)
+	/* The row's room is made first: a name without a row would move the rows of all later names. */
+	if (array_make_room(&m->items, 1) < 0)
 		return MODULE_NONE;
+	id = intern_add(&m->names, name, len);
+	if (id == m->items.n)
+		m->items.items[m->items.n++] = (struct module){};
 	return id;
 }
 

@@ -33,7 +33,7 @@ static int make_steps(struct planner *p, size_t first_action)
 	return 0;
 }
 
-int64_t planner_request(struct planner *p, const char *text, const char *params, uint32_t flags)
+static int64_t plan_request(struct planner *p, const char *text, const char *params, uint32_t flags)
 {
 	int64_t id = expander_look_up(p->x, text, params, flags);
 	int r;
@@ -54,6 +54,15 @@ int64_t planner_request(struct planner *p, const char *text, const char *params,
 		else if (*best == REQUEST_WITHHELD && result == REQUEST_PRESENT)
 			*best = result;
 	}
+	return id;
+}
+
+int64_t planner_request(struct planner *p, const char *text, const char *params, uint32_t flags)
+{
+	int64_t id = p->error ? p->error : plan_request(p, text, params, flags);
+
+	if (id < 0)
+		p->error = (int)id;
 	return id;
 }
 
@@ -193,7 +202,7 @@ static void set_priorities(struct planner *p)
 int planner_finish_batch(struct planner *p, struct plan *ret)
 {
 	struct post_edges posts = {};
-	int r = 0;
+	int r = p->error;
 
 	for (size_t id = p->batch_steps; !r && id < p->steps.n; id++)
 		r = note_post_edges(p, (uint32_t)id, p->step_module.items[id], &posts);

@@ -19,14 +19,16 @@ struct planner {
 	size_t batch_steps; /* where the current batch begins */
 	size_t batch_edges;
 	size_t batch_reasons;
+	int error; /* of the first request that ended halfway: nothing is planned any more */
 };
 
 /* Looks up and expands one request, and makes steps of its actions; text and params are copied. The id of the
- * request, or -ENOMEM, -E2BIG (more than LIMIT_STEPS). */
+ * request, or -ENOMEM, -E2BIG (more than LIMIT_STEPS): then half of it may be planned, and every later call of this
+ * and of planner_finish_batch() answers the same. */
 int64_t planner_request(struct planner *p, const char *text, const char *params, uint32_t flags);
 
 /* Makes the edges and priorities of all steps since the last call. The plan points into the planner and
- * is valid until the next call. 0 or -ENOMEM. */
+ * is valid until the next call. 0, -ENOMEM, or the error of a request. */
 int planner_finish_batch(struct planner *p, struct plan *ret);
 
 void planner_free(struct planner *p);

@@ -43,11 +43,12 @@ static char *bare_path(const struct mkimage *im, const char *path)
 static int take_rank(void *userdata, const char *key, const char *value, uint32_t priority)
 {
 	struct mkimage *im = userdata;
-	uint32_t known = im->ranked.n, id = intern_add(&im->ranked, key, strlen(key));
+	int r = array_make_room(&im->ranks, 1);
+	uint32_t id = r < 0 ? INTERN_NONE : intern_add(&im->ranked, key, strlen(key));
 
 	if (id == INTERN_NONE)
 		return -ENOMEM;
-	return id == known ? array_push(&im->ranks, priority) : 0;
+	return id == im->ranks.n ? array_push(&im->ranks, priority) : 0;
 }
 
 /* A module's place in the complete modules.dep: depmod would number those of the image in the same order. */

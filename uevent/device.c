@@ -5,17 +5,17 @@
 
 int device_set_add(struct device_set *set, const char *devpath, const char *alias, size_t alias_len)
 {
-	uint32_t device = intern_add(&set->devpaths, devpath, strlen(devpath));
-	uint32_t id = intern_add(&set->aliases, alias, alias_len);
-	int r;
+	uint32_t id = intern_add(&set->aliases, alias, alias_len), device;
+	/* The room is made first: a path without its claims would move the claims of all later paths. */
+	int r = array_make_room(&set->first, 1);
 
-	if (device == INTERN_NONE || id == INTERN_NONE)
+	if (r < 0 || id == INTERN_NONE)
 		return -ENOMEM;
-	if (device == set->first.n) {
-		r = array_push(&set->first, CLAIM_NONE);
-		if (r < 0)
-			return r;
-	}
+	device = intern_add(&set->devpaths, devpath, strlen(devpath));
+	if (device == INTERN_NONE)
+		return -ENOMEM;
+	if (device == set->first.n)
+		set->first.items[set->first.n++] = CLAIM_NONE;
 	for (uint32_t i = set->first.items[device]; i != CLAIM_NONE; i = set->claims.items[i].next)
 		if (set->claims.items[i].alias == id)
 			return 0;
