@@ -205,6 +205,11 @@ int64_t coldplug_walk(struct coldplug *c);
  * withheld already, or 0 if nothing has this name, which counts as a failure. Since 0.1. */
 int coldplug_want(struct coldplug *c, const char *name, const char *params);
 
+/** Requests the module of a file system, as the kernel does when one is mounted ("fs-TYPE"). A type that is
+ * built in, or is not a file system's (LVM2_member), is passed over without a message. At most 50 bytes of
+ * type count. Returns 1 if there is such a module, 0 if not. Since 0.1. */
+int coldplug_want_filesystem(struct coldplug *c, const char *type);
+
 /** Requests the modules that modules-load.d(5) and modules_load= (rd.modules_load=) of the kernel command
  * line name. Since 0.1. */
 int coldplug_want_configured(struct coldplug *c);

@@ -202,20 +202,27 @@ API int coldplug_want(struct coldplug *c, const char *name, const char *params)
 	return is_path(name) ? want_path(c, name, params) : want(c, name, params, 0, (struct origin){});
 }
 
-static int want_filesystem(struct coldplug *c, struct wait_spec *spec)
+API int coldplug_want_filesystem(struct coldplug *c, const char *type)
 {
-	bool put_off = c->wanted.put_off;
 	char alias[64];
-	int r;
+	int r = context_open(c);
 
-	snprintf(alias, sizeof(alias), "fs-%.50s", spec->type);
-	/* A type that is built in, or is not a file system's (LVM2_member), is passed over without a
-	 * message. */
+	if (r < 0)
+		return r;
+	snprintf(alias, sizeof(alias), "fs-%.50s", type);
 	c->machine.lookup.names_only = true;
 	r = lookup_alias(&c->machine.lookup, alias, &c->answers.matches);
-	c->machine.lookup.names_only = c->wanted.put_off = false;
-	if (r > 0)
-		r = coldplug_want(c, alias, NULL);
+	c->machine.lookup.names_only = false;
+	return r > 0 ? coldplug_want(c, alias, NULL) : r;
+}
+
+static int want_mounted(struct coldplug *c, struct wait_spec *spec)
+{
+	bool put_off = c->wanted.put_off;
+	int r;
+
+	c->wanted.put_off = false;
+	r = coldplug_want_filesystem(c, spec->type);
 	spec->put_off = c->wanted.put_off;
 	c->wanted.put_off = put_off;
 	if (!spec->put_off)
@@ -231,7 +238,7 @@ int context_want_filesystems(struct coldplug *c)
 		struct wait_spec *spec = &c->waiting.mounts.specs.items[i];
 
 		if (spec->type && !spec->put_off)
-			r = want_filesystem(c, spec);
+			r = want_mounted(c, spec);
 	}
 	return r < 0 ? r : 0;
 }

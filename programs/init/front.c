@@ -61,13 +61,12 @@ static bool next_type(const char **p, char alias[64])
 /* Has their modules loaded, without waiting for that. */
 static void want_types(struct server *s, const char *types)
 {
-	const char *const *names, *p = s->types;
+	const char *p = s->types;
 	char alias[64];
 
 	snprintf(s->types, sizeof(s->types), "%s", types);
 	while (next_type(&p, alias))
-		if (coldplug_resolve(s->c, alias, &names) > 0)
-			coldplug_want(s->c, alias, NULL);
+		(void)coldplug_want_filesystem(s->c, alias + strlen("fs-"));
 }
 
 static bool is_planned(struct server *s, const char *module)
