@@ -1,12 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/log.h"
 
+#include <stdbool.h>
 #include <stdio.h>
+
+/* Names come from files and devices: a control character must not reach a terminal. U+0080 to U+009F are
+ * control characters too. */
+static void escape(const char *text, char *out, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = 0;
+
+	for (; *p && n < size - 9; p++) {
+		bool is_c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
+
+		if (*p >= ' ' && *p != 0x7f && !is_c1)
+			out[n++] = (char)*p;
+		else
+			n += (size_t)snprintf(out + n, size - n, "\\x%02x", *p);
+		if (is_c1)
+			n += (size_t)snprintf(out + n, size - n, "\\x%02x", *++p);
+	}
+	out[n] = '\0';
+}
 
 __attribute__((format(printf, 3, 0))) static void log_vprint(struct log *log, int level, const char *fmt,
 							     va_list ap)
 {
-	char buf[2048];
+	char buf[2048], shown[4096];
 
 	if (level <= LOG_LEVEL_ERROR)
 		log->errors++;
@@ -15,11 +36,8 @@ __attribute__((format(printf, 3, 0))) static void log_vprint(struct log *log, in
 	if (!log->fn || level > log->level)
 		return;
 	vsnprintf(buf, sizeof(buf), fmt, ap);
-	/* Names come from files and devices: a control character must not reach a terminal. */
-	for (char *p = buf; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
-	log->fn(log->userdata, level, buf);
+	escape(buf, shown, sizeof(shown));
+	log->fn(log->userdata, level, shown);
 }
 
 void log_print(struct log *log, int level, const char *fmt, ...)

@@ -245,7 +245,7 @@ static int use_text(struct moddir *d, enum moddir_index which, struct moddir_sou
 	else if (r)
 		log_warning(d->log, "%s; using %s", why, files[which].text);
 	else if (files[which].needed || state == BIN_BROKEN)
-		log_lost(d->log, "%s, and there is no %s", why, files[which].text);
+		log_lost(d->log, "%s, and there is no %s; run depmod", why, files[which].text);
 	else
 		log_debug(d->log, "%s, and there is no %s", why, files[which].text);
 	return 0;

@@ -322,6 +322,38 @@ static bool is_withheld(struct machine *m, const struct withheld *w, uint32_t id
 	return normalise_alias(m->expander.requests.items[w->request].text, asked) && !strcmp(asked, name);
 }
 
+/* Whether a reason of this kind is among the answers. */
+static bool has_reason(const struct coldplug *c, enum coldplug_why why)
+{
+	for (size_t i = 0; i < c->answers.reasons.n; i++)
+		if (c->answers.reasons.items[i].why == why)
+			return true;
+	return false;
+}
+
+/* What is so whether or not anything asks for the module. */
+static int push_state(struct coldplug *c, const char *name, size_t n)
+{
+	struct machine *m = &c->machine;
+	uint32_t id = modules_id(&m->modules, name, n);
+	const struct rule *blacklist = config_find(&m->config, RULE_BLACKLIST, name);
+	const struct rule *install = config_match(&m->config, RULE_INSTALL, name);
+	int r = id == MODULE_NONE ? -ENOMEM : modules_is_builtin(&m->modules, id);
+
+	if (r > 0)
+		r = push_reason(c, (struct coldplug_reason){ .why = COLDPLUG_WHY_BUILTIN }, NULL);
+	if (!r && expander_is_loaded(&m->expander, id))
+		r = push_reason(c, (struct coldplug_reason){ .why = COLDPLUG_WHY_LOADED }, NULL);
+	if (!r && blacklist && !has_reason(c, COLDPLUG_WHY_BLACKLIST))
+		r = push_reason(c, (struct coldplug_reason){ .why = COLDPLUG_WHY_BLACKLIST }, blacklist);
+	if (!r && install && rule_is_ban(install) && !has_reason(c, COLDPLUG_WHY_BANNED))
+		r = push_reason(c,
+				(struct coldplug_reason){ .why = COLDPLUG_WHY_BANNED,
+							  .by = modules_name(&m->modules, id) },
+				install);
+	return r;
+}
+
 API int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list)
 {
 	char name[LIMIT_NAME + 1];
@@ -342,6 +374,7 @@ API int64_t coldplug_why(struct coldplug *c, const char *module, const struct co
 			r = push_withheld(c, &c->machine.expander.withheld.items[i]);
 	if (!r && c->answers.reasons.n && id != INTERN_NONE)
 		r = push_rules(c, id);
+	r = r ?: push_state(c, name, n);
 	*list = c->answers.reasons.items;
 	return r < 0 ? r : (int64_t)c->answers.reasons.n;
 }

@@ -286,6 +286,8 @@ enum coldplug_why {
 	COLDPLUG_WHY_INSTALL,	/**< it has an install command: pattern is the command; file, line */
 	COLDPLUG_WHY_OFF,	/**< "alias NAME off" withholds it: file, line, alias */
 	COLDPLUG_WHY_BANNED,	/**< "install NAME /bin/true" withholds it: file, line, by is NAME's module */
+	COLDPLUG_WHY_BUILTIN,	/**< it is built into the kernel */
+	COLDPLUG_WHY_LOADED,	/**< it is loaded */
 };
 
 /** One reason for what happens to a module. Unused fields are NULL or 0. */
@@ -300,7 +302,8 @@ struct coldplug_reason {
 };
 
 /** Lists all reasons for a module (in any spelling of its name) that the requests so far have. *list is an
- * array, valid until the next call. Returns how many there are, or 0 if nothing has requested the module.
+ * array, valid until the next call. Returns how many there are. The rules that would
+ * withhold it, and that it is built in or loaded, are listed too when nothing has requested it: alias is NULL then.
  * Since 0.1. */
 int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list);
 

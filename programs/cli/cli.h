@@ -85,6 +85,12 @@ void cli_print_step(struct cli *cli, const struct coldplug_step *s);
 /* Prints the summary, or why the run failed. r is the last return value of the library. Returns the exit code. */
 int cli_end(struct cli *cli, int r);
 
+/* Prints to standard output. If that is a terminal, control characters are escaped. */
+void cli_put(const char *text);
+__attribute__((format(printf, 1, 2))) void cli_printf(const char *fmt, ...);
+/* Prints to standard error, with control characters escaped. */
+void cli_put_message(const char *text);
+
 /* Prints the plan as text or JSON. r is what planning returned, what names the input of an error. Returns the exit
  * code. */
 int cli_print_plan(struct cli *cli, int r, const char *what);

@@ -10,8 +10,8 @@ static void print_table(const struct coldplug_loaded *list, int64_t n)
 {
 	puts("Module                  Size  Used by");
 	for (int64_t i = 0; i < n; i++)
-		printf("%-19s %8" PRIu64 "  %" PRId64 "%s%s\n", list[i].name, list[i].size, list[i].refcount,
-		       *list[i].holders ? " " : "", list[i].holders);
+		cli_printf("%-19s %8" PRIu64 "  %" PRId64 "%s%s\n", list[i].name, list[i].size,
+			   list[i].refcount, *list[i].holders ? " " : "", list[i].holders);
 }
 
 int command_list(struct cli *cli)

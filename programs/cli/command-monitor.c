@@ -71,8 +71,8 @@ static void print_event(void *userdata, const struct coldplug_event *e)
 		print_json(cli, COLDPLUG_JSON_EVENT);
 		return;
 	}
-	printf("event   %-8s %s%s%s\n", e->action, e->devpath, e->modalias ? "  " : "",
-	       e->modalias ? e->modalias : "");
+	cli_printf("event   %-8s %s%s%s\n", e->action, e->devpath, e->modalias ? "  " : "",
+		   e->modalias ? e->modalias : "");
 	fflush(stdout);
 }
 

@@ -7,7 +7,7 @@
 #include "programs/cli/cli.h"
 
 /* A word whose brackets do not balance is not an alias. Its line is as empty as that of an alias without a match. */
-static int resolve_one(struct cli *cli, const char *alias, size_t len)
+static int resolve_one(struct cli *cli, const char *alias)
 {
 	const char *const *names;
 	int n = coldplug_resolve(cli->c, alias, &names);
@@ -16,12 +16,11 @@ static int resolve_one(struct cli *cli, const char *alias, size_t len)
 		n = 0;
 	if (n < 0)
 		return n;
-	fwrite(alias, 1, len, stdout);
-	putchar('\t');
+	cli_printf("%s\t", alias);
 	for (int i = 0; i < n; i++) {
 		if (i)
 			putchar(' ');
-		fputs(names[i], stdout);
+		cli_put(names[i]);
 	}
 	putchar('\n');
 	return 0;
@@ -54,7 +53,7 @@ static int resolve_stdin(struct cli *cli)
 			fprintf(stderr,
 				"coldplug: warning: a line of standard input is too long and was cut at %d bytes\n",
 				LINE_MAX_BYTES - 1);
-		r = resolve_one(cli, line, strlen(line));
+		r = resolve_one(cli, line);
 	}
 	return r >= 0 && ferror(stdin) ? -EIO : r;
 }
@@ -68,8 +67,7 @@ int command_resolve(struct cli *cli)
 		return EXIT_USAGE;
 	}
 	for (int i = 0; r >= 0 && i < cli->n_args; i++)
-		r = strcmp(cli->args[i], "-") ? resolve_one(cli, cli->args[i], strlen(cli->args[i]))
-					      : resolve_stdin(cli);
+		r = strcmp(cli->args[i], "-") ? resolve_one(cli, cli->args[i]) : resolve_stdin(cli);
 	if (r < 0)
 		return cli_fail(cli, r, "cannot resolve aliases");
 	return coldplug_exit_code(cli->c);

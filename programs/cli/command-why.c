@@ -1,72 +1,82 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "programs/cli/cli.h"
 
 static void print_origin(const struct coldplug_reason *r)
 {
 	if (r->file && r->line)
-		printf(" (%s:%u)", r->file, r->line);
+		cli_printf(" (%s:%u)", r->file, r->line);
 	else if (r->file)
-		printf(" (%s)", r->file);
+		cli_printf(" (%s)", r->file);
 }
 
 static void print_alias(const struct coldplug_reason *r)
 {
-	printf("\n      alias   %s", r->alias);
+	cli_printf("\n      alias   %s", r->alias);
 	if (r->pattern)
-		printf("\n      matches %s", r->pattern);
+		cli_printf("\n      matches %s", r->pattern);
 }
 
 static void print_reason(const struct coldplug_reason *r)
 {
-	fputs("  ", stdout);
+	cli_put("  ");
 	switch (r->why) {
 	case COLDPLUG_WHY_DEVICE:
-		printf("wanted by the device %s", r->device);
+		cli_printf("wanted by the device %s", r->device);
 		print_alias(r);
 		break;
 	case COLDPLUG_WHY_NAME:
-		printf("requested as %s", r->alias);
+		cli_printf("requested as %s", r->alias);
 		if (r->pattern)
-			printf(" through the alias %s", r->pattern);
+			cli_printf(" through the alias %s", r->pattern);
 		break;
 	case COLDPLUG_WHY_DEPENDENCY:
-		printf("needed by %s", r->by);
+		cli_printf("needed by %s", r->by);
 		break;
 	case COLDPLUG_WHY_SOFTDEP_PRE:
-		printf("pre softdep of %s", r->by);
+		cli_printf("pre softdep of %s", r->by);
 		break;
 	case COLDPLUG_WHY_SOFTDEP_POST:
-		printf("post softdep of %s", r->by);
+		cli_printf("post softdep of %s", r->by);
 		break;
 	case COLDPLUG_WHY_BLACKLIST:
-		printf("withheld by a blacklist");
+		cli_printf("withheld by a blacklist");
 		break;
 	case COLDPLUG_WHY_OFF:
-		printf("withheld by 'alias %s off'", r->alias);
+		cli_printf("withheld by 'alias %s off'", r->alias);
 		break;
 	case COLDPLUG_WHY_FORBIDDEN:
-		printf("withheld because module_blacklist= names %s", r->by);
+		cli_printf("withheld because module_blacklist= names %s", r->by);
 		break;
 	case COLDPLUG_WHY_BANNED:
-		printf("withheld because an install line forbids %s", r->by);
+		cli_printf("withheld because an install line forbids %s", r->by);
+		break;
+	case COLDPLUG_WHY_BUILTIN:
+		cli_printf("built into the kernel");
+		break;
+	case COLDPLUG_WHY_LOADED:
+		cli_printf("loaded");
 		break;
 	case COLDPLUG_WHY_OPTION:
-		printf("options %s", r->pattern);
+		cli_printf("options %s", r->pattern);
 		break;
 	case COLDPLUG_WHY_INSTALL:
-		printf("install command %s", r->pattern);
+		cli_printf("install command %s", r->pattern);
 		break;
 	}
 	print_origin(r);
 	if (r->why == COLDPLUG_WHY_OFF && r->device)
-		printf("\n      device  %s", r->device);
+		cli_printf("\n      device  %s", r->device);
 	if (r->why == COLDPLUG_WHY_BLACKLIST || r->why == COLDPLUG_WHY_FORBIDDEN ||
 	    r->why == COLDPLUG_WHY_BANNED) {
 		if (r->device)
-			printf("\n      device  %s", r->device);
-		print_alias(r);
+			cli_printf("\n      device  %s", r->device);
+		if (r->alias)
+			print_alias(r);
 	}
 	putchar('\n');
 }
@@ -87,28 +97,66 @@ static void print_missing_file(struct cli *cli, const char *module)
 
 	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
 		if (s->kind == COLDPLUG_ABSENT && s->message[0] && is_same_name(s->module, module))
-			printf("  has no file that can be loaded: %s\n", s->message);
+			cli_printf("  has no file that can be loaded: %s\n", s->message);
 }
 
-static int64_t print_reasons(struct cli *cli, const char *module)
+/* Whether anything asks for the module, or would if no rule withheld it. */
+static bool is_asked_for(const struct coldplug_reason *list, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++)
+		if (list[i].alias || (list[i].by && list[i].why != COLDPLUG_WHY_BANNED))
+			return true;
+	return false;
+}
+
+static int64_t print_module(struct cli *cli, const char *module)
 {
 	const struct coldplug_reason *list;
-	const char *const *names;
 	int64_t n = coldplug_why(cli->c, module, &list);
 
 	if (n < 0)
 		return n;
-	printf("%s\n", module);
-	if (!n && !coldplug_resolve(cli->c, module, &names)) {
-		printf("  there is no such module\n");
-		cli->not_found = true;
-	} else if (!n) {
-		printf("  nothing asks for it\n");
-	}
+	cli_printf("%s\n", module);
+	if (!is_asked_for(list, n))
+		cli_printf("  nothing asks for it\n");
 	for (int64_t i = 0; i < n; i++)
 		print_reason(&list[i]);
 	print_missing_file(cli, module);
 	return n;
+}
+
+/* The modules that an alias leads to. */
+static int64_t print_modules_of(struct cli *cli, const char *const *names, int n)
+{
+	const char **copy = calloc((size_t)n, sizeof(*copy));
+	int64_t r = copy ? 0 : -ENOMEM;
+
+	for (int i = 0; copy && i < n; i++)
+		copy[i] = names[i];
+	for (int i = 0; r >= 0 && i < n; i++)
+		r = print_module(cli, copy[i]);
+	free(copy);
+	return r;
+}
+
+static int64_t print_reasons(struct cli *cli, const char *word)
+{
+	const struct coldplug_reason *list;
+	const char *const *names;
+	int64_t n = coldplug_why(cli->c, word, &list);
+	int found;
+
+	if (n)
+		return n < 0 ? n : print_module(cli, word);
+	found = coldplug_resolve(cli->c, word, &names);
+	/* A name that is an alias to "off" leads to no module. */
+	if (found == 1 && (is_same_name(names[0], word) || !strcmp(names[0], "off")))
+		return print_module(cli, word);
+	if (found > 0)
+		return print_modules_of(cli, names, found);
+	cli_printf("%s\n  there is no such module\n", word);
+	cli->not_found = true;
+	return found == -EINVAL ? 0 : found;
 }
 
 int command_why(struct cli *cli)

@@ -35,13 +35,13 @@ void cli_print_step(struct cli *cli, const struct coldplug_step *s)
 		print_thousandths(since_start(&sum, s->end_us), 4, "s");
 	else
 		printf("%10s", "");
-	printf("  %-8s  %-24s", words[s->state], s->module);
+	cli_printf("  %-8s  %-24s", words[s->state], s->module);
 	if (s->end_us)
 		print_thousandths(s->end_us - s->start_us, 5, "ms");
 	if (s->message[0])
-		printf("  %s", s->message);
+		cli_printf("  %s", s->message);
 	else if (s->params[0])
-		printf("  %s", s->params);
+		cli_printf("  %s", s->params);
 	putchar('\n');
 }
 
@@ -50,7 +50,9 @@ static void print_failure(struct cli *cli, const struct coldplug_step *s)
 	if (cli->progress_shown)
 		fputs("\r\033[K", stderr);
 	cli->progress_shown = false;
-	fprintf(stderr, "coldplug: error: %s\n", s->message[0] ? s->message : s->module);
+	fputs("coldplug: error: ", stderr);
+	cli_put_message(s->message[0] ? s->message : s->module);
+	fputc('\n', stderr);
 }
 
 static void follow(void *userdata, size_t step)
@@ -124,7 +126,9 @@ static void print_summary(struct cli *cli)
 
 static void print_line(void *userdata, const char *line)
 {
-	fprintf(stderr, "coldplug:   %s\n", line);
+	fputs("coldplug:   ", stderr);
+	cli_put_message(line);
+	fputc('\n', stderr);
 }
 
 static int explain_timeout(struct cli *cli, char **specs)
@@ -156,7 +160,7 @@ int cli_end(struct cli *cli, int r)
 	else
 		(void)coldplug_leave(cli->c);
 	if (cli->dry_run && cli->verbosity > 0 && !coldplug_plan_text(cli->c, &text)) {
-		fputs(text, stdout);
+		cli_put(text);
 		free(text);
 	}
 	if (cli->verbosity >= 0)

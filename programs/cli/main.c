@@ -16,7 +16,7 @@ static const struct command commands[] = {
 	{ "plan", COMMAND_PLAN, command_plan, "[NAME|ALIAS|PATH...]",
 	  "show what would be loaded, as modprobe -D does" },
 	{ "resolve", COMMAND_RESOLVE, command_resolve, "ALIAS...|-", "show which modules match an alias" },
-	{ "why", COMMAND_WHY, command_why, "MODULE...",
+	{ "why", COMMAND_WHY, command_why, "MODULE|ALIAS...",
 	  "show why a module is loaded, or which rule withholds it" },
 	{ "record", COMMAND_RECORD, command_record, "FILE",
 	  "save the machine's devices and configuration, to plan from them elsewhere" },

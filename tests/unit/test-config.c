@@ -201,7 +201,7 @@ static void a_bad_line_is_named_and_the_next_one_counts(void **state)
 		{ "\n\nbad\\\n line\n", 0, "x.conf:3: ignoring bad line starting with 'bad'" },
 		{ "alias a\0 b\n", 11, "x.conf:1: line with a NUL byte ignored" },
 		{ "\0\n", 2, "x.conf:1: line with a NUL byte ignored" },
-		{ "\033[2J a\n", 0, "x.conf:1: ignoring bad line starting with '?[2J'" },
+		{ "\033[2J a\n", 0, "x.conf:1: ignoring bad line starting with '\\x1b[2J'" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

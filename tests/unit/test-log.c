@@ -7,11 +7,12 @@ static void a_control_character_never_reaches_the_sink(void **state)
 		const char *name, *shown;
 	} rows[] = {
 		{ "plain", "plain" },
-		{ "a\033[2Jb", "a?[2Jb" },
-		{ "tab\there", "tab?here" },
-		{ "two\nlines", "two?lines" },
-		{ "del\177", "del?" },
-		{ "\001\037", "??" },
+		{ "a\033[2Jb", "a\\x1b[2Jb" },
+		{ "tab\there", "tab\\x09here" },
+		{ "two\nlines", "two\\x0alines" },
+		{ "del\177", "del\\x7f" },
+		{ "\001\037", "\\x01\\x1f" },
+		{ "c1\302\233m", "c1\\xc2\\x9bm" },
 		{ "caf\303\251", "caf\303\251" },
 	};
 
