@@ -21,6 +21,7 @@ struct run {
 	struct coldplug *c;
 	bool reported; /* a message has said why the current name failed */
 	bool ended;    /* a message has ended the call */
+	int symbols;   /* --show-exports NAME: how it went for the last match */
 };
 
 /* Prints an error that ends the program, unless -a was given or the message is suppressed. Returns whether to stop. */
@@ -93,10 +94,32 @@ static int log_command_failed(struct run *run, const struct coldplug_act *a)
 	return 0;
 }
 
+/* Prints the symbols of a file. kmod has the same words for a damaged module and for one without such a table. */
+static int print_symbols(const struct run *run, const char *path, const char *name)
+{
+	bool needed = run->m->show_modversions;
+	char *text;
+	int r = coldplug_symbols_text(path, needed ? COLDPLUG_SYMBOLS_NEEDED : COLDPLUG_SYMBOLS_EXPORTED,
+				      &text);
+
+	if (r < 0) {
+		kmod_log(run->m->all ? LOG_WARNING : LOG_CRIT, "could not get %s of %s: %s",
+			 needed ? "modversions" : "symbols", name, strerror(r == -ENODATA ? ENOENT : -r));
+		return r;
+	}
+	fputs(text, stdout);
+	free(text);
+	return 0;
+}
+
 static int take_act(void *userdata, const struct coldplug_act *a)
 {
 	struct run *run = userdata;
 
+	if (a->kind == COLDPLUG_ACT_MATCH && (run->m->show_modversions || run->m->show_exports)) {
+		run->symbols = a->path ? print_symbols(run, a->path, a->module) : 0;
+		return 0;
+	}
 	if (a->kind < COLDPLUG_ACT_NO_FILE) {
 		show_act(run->m, a);
 		return 0;
@@ -194,28 +217,18 @@ static int show_config(struct run *run)
 	return 0;
 }
 
-/* As kmod words the errors of a damaged module and of one without the table. */
-static int show_symbols(struct run *run, const char *path)
+/* Takes the word as a file, as kmod 30 does; if there is none, as a name or alias, as kmod does since. */
+static int show_symbols(struct run *run, const char *word)
 {
-	bool needed = run->m->show_modversions;
-	int level = run->m->all ? LOG_WARNING : LOG_CRIT;
-	size_t n = strlen(path);
-	char *text;
+	size_t n = strlen(word);
 	int r;
 
-	if (!n || path[n - 1] == '/' || access(path, F_OK) < 0) {
-		kmod_log(level, "Module %s not found.", path);
-		return -ENOENT;
-	}
-	r = coldplug_symbols_text(path, needed ? COLDPLUG_SYMBOLS_NEEDED : COLDPLUG_SYMBOLS_EXPORTED, &text);
-	if (r < 0) {
-		kmod_log(level, "could not get %s of %s: %s", needed ? "modversions" : "symbols", path,
-			 strerror(r == -ENODATA ? ENOENT : -r));
-		return r;
-	}
-	fputs(text, stdout);
-	free(text);
-	return 0;
+	if (n && word[n - 1] != '/' && !access(word, F_OK))
+		return print_symbols(run, word, word);
+	r = strchr(word, '/') ? -ENOENT : coldplug_match(run->c, word);
+	if (r == -ENOENT)
+		kmod_log(run->m->all ? LOG_WARNING : LOG_CRIT, "Module %s not found.", word);
+	return r ?: run->symbols;
 }
 
 /* For kmod a missing file is not an error, so only the existing ones are handed on. */

@@ -170,6 +170,7 @@ static int take_act(void *data, const struct coldplug_act *a)
 	};
 	struct fake_machine *w = data;
 
+	assert_true(a->kind != COLDPLUG_ACT_MATCH || a->path);
 	note(w, "%s %s", words[a->kind], a->module);
 	if (a->params && *a->params)
 		note(w, " [%s]", a->params);
