@@ -3,6 +3,7 @@
  * are those of kmod 34; coldplug_insert() and coldplug_remove() do the work. */
 #include "programs/kmod/modprobe.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,6 +246,48 @@ static int set_config_paths(struct coldplug *c, const char **paths)
 	return coldplug_set_config_paths(c, paths);
 }
 
+/* What KMOD_LOG says: a level's number, or how its name begins; anything else silences all. libkmod's errors about a
+ * line are warnings here. */
+static int config_level(void)
+{
+	static const struct {
+		const char *name;
+		int level;
+	} names[] = { { "err", LOG_WARNING }, { "info", LOG_INFO }, { "debug", LOG_DEBUG } };
+	const char *text = secure_getenv("KMOD_LOG");
+	char *end;
+	long n;
+
+	if (!text)
+		return LOG_WARNING;
+	n = strtol(text, &end, 10);
+	if (!*end || isspace((unsigned char)*end))
+		return n == LOG_ERR ? LOG_WARNING : n > LOG_DEBUG ? LOG_DEBUG : (int)n;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strncmp(text, names[i].name, strlen(names[i].name)))
+			return names[i].level;
+	return LOG_EMERG;
+}
+
+/* kmod reads the configuration before -q, -v and -s have an effect: what is wrong with it is told on standard error, and
+ * only KMOD_LOG changes that. */
+static int read_config(struct run *run)
+{
+	int level = config_level(), r = 0;
+
+	kmod_log_open(false);
+	kmod_log_level(level);
+	coldplug_set_log(run->c, take_message, NULL, level);
+	if (!coldplug_module_directory(run->c)) {
+		kmod_log(LOG_ERR, "cannot read the configuration");
+		r = -EIO;
+	}
+	kmod_log_open(run->m->to_syslog);
+	kmod_log_level(run->m->verbosity);
+	coldplug_set_log(run->c, take_message, NULL, run->m->verbosity);
+	return r;
+}
+
 static int setup(struct run *run)
 {
 	const struct modprobe *m = run->m;
@@ -264,9 +307,8 @@ static int setup(struct run *run)
 	r = m->release ? coldplug_set_release(run->c, m->release) : 0;
 	if (r < 0)
 		kmod_log(LOG_ERR, "'%s' is not a kernel release", m->release);
-	coldplug_set_log(run->c, take_message, NULL, m->verbosity);
 	coldplug_set_act(run->c, take_act, run);
-	return r;
+	return r < 0 ? r : read_config(run);
 }
 
 static int do_what_is_asked(struct run *run)
@@ -290,7 +332,6 @@ static int run_modprobe(const struct modprobe *m)
 		return 1;
 	}
 	r = setup(&run);
-	kmod_log_level(m->verbosity);
 	if (!r)
 		r = do_what_is_asked(&run);
 	coldplug_free(run.c);
@@ -320,7 +361,8 @@ int modprobe_main(int argc, char **argv)
 	if (r) {
 		r--;
 	} else {
-		kmod_log_open(m.to_syslog || !had_stderr);
+		m.to_syslog |= !had_stderr;
+		kmod_log_open(m.to_syslog);
 		r = run_modprobe(&m);
 	}
 	if (output_lost(&m))
