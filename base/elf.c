@@ -13,6 +13,7 @@
 #define DYNAMIC_NEEDED 1
 #define SECTION_UNDEFINED 0
 #define SECTION_ABSOLUTE 0xfff1
+#define SECTION_FLAG_ALLOC 2
 #define VERSION_ENTRY 64U /* struct modversion_info of include/linux/module.h */
 #define TYPE_SYMTAB 2
 #define TYPE_NOBITS 8
@@ -313,6 +314,63 @@ int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const
 	*crc = get(elf, at, n_crc);
 	*name = (const char *)elf->data + at + n_crc;
 	return memchr(*name, '\0', VERSION_ENTRY - n_crc) ? 1 : -EBADMSG;
+}
+
+static bool has_versions(const char *section)
+{
+	static const char *const names[] = { "__versions", "__version_ext_crcs", "__version_ext_names" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(section, names[i]))
+			return true;
+	return false;
+}
+
+/* The kernel looks for sections among those with this flag only. */
+static int strip_versions(const struct elf *elf, unsigned char *data)
+{
+	unsigned int last = elf->big_endian ? (elf->is64 ? 7 : 3) : 0;
+	struct section names, s;
+	const char *p;
+
+	if (!elf->n_sections)
+		return 0;
+	if (get_section(elf, elf->names, &names) < 0)
+		return -EBADMSG;
+	for (uint32_t i = 1; i < elf->n_sections; i++) {
+		read_section(elf, i, &s);
+		p = get_string(elf, &names, s.name);
+		if (!p)
+			return -EBADMSG;
+		if (has_versions(p))
+			data[elf->sections + (uint64_t)i * section_entry(elf) + 8 + last] &=
+				(unsigned char)~SECTION_FLAG_ALLOC;
+	}
+	return 0;
+}
+
+static int strip_vermagic(const struct elf *elf, unsigned char *data)
+{
+	size_t cursor = 0;
+	const char *s;
+	int r;
+
+	while ((r = elf_modinfo_next(elf, &cursor, &s)) > 0)
+		if (!strncmp(s, "vermagic=", 9))
+			memset(data + ((const unsigned char *)s - elf->data), '\0', strlen(s));
+	return r;
+}
+
+int elf_strip(void *data, size_t size, unsigned int what)
+{
+	struct elf elf;
+	int r = elf_open(&elf, data, size);
+
+	if (!r && what & ELF_STRIP_VERSIONS)
+		r = strip_versions(&elf, data);
+	if (!r && what & ELF_STRIP_VERMAGIC)
+		r = strip_vermagic(&elf, data);
+	return r;
 }
 
 int elf_sections_range(const void *head, size_t n_head, uint64_t size, struct elf_range *ret)

@@ -43,6 +43,10 @@ uint64_t elf_crc_value(const struct elf *elf, size_t cursor);
  * module was built without versions. */
 int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name);
 
+/* Hides from the kernel, in place, what says for which kernel a module was built. 0; -ENOEXEC, -EBADMSG as above. */
+enum elf_strip { ELF_STRIP_VERSIONS = 1, ELF_STRIP_VERMAGIC = 2 };
+int elf_strip(void *data, size_t size, unsigned int what);
+
 /* For whom a file is. */
 struct elf_kind {
 	unsigned int type;    /* ET_REL and so on */

@@ -355,8 +355,12 @@ static int add_module_param(struct config *c, char *param, const struct cmdline_
 	if (!dot || dot == param || !dot[1] || strchr(dot + 1, '.') || strchr(param, '"'))
 		return 0;
 	*dot = '\0';
-	if (!normalise_pattern(param))
+	if (!normalise_pattern(param)) {
+		log_warning(c->log,
+			    "Ignoring bad option on kernel command line while parsing module name: '%.64s'",
+			    param);
 		return 0;
+	}
 	if (arg->value && arg->quoted)
 		quote = "\"";
 	text = arg->value ? arena_printf(&tmp, "%s=%s%s%s", dot + 1, quote, arg->value, quote) : dot + 1;

@@ -5,9 +5,6 @@
 
 #include "libcoldplug/loading.h"
 
-#define FINIT_IGNORE_MODVERSIONS 1U /* linux/module.h */
-#define FINIT_IGNORE_VERMAGIC 2U
-
 void context_kernel(struct coldplug *c, struct kernel *ret)
 {
 	kernel_setup(ret, &c->machine.root, c->settings.kernel_ops, c->settings.kernel_data);

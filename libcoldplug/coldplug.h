@@ -541,7 +541,7 @@ int coldplug_replay(struct coldplug *c);
 
 /** What coldplug_insert() and coldplug_remove() are about to do, or have failed to do. */
 enum coldplug_act_kind {
-	COLDPLUG_ACT_MATCH,   /**< insert: the requested name matches this module */
+	COLDPLUG_ACT_MATCH,   /**< match: the requested name matches this module: path, if it has a file */
 	COLDPLUG_ACT_INSMOD,  /**< its file is loaded: path, params */
 	COLDPLUG_ACT_INSTALL, /**< an install command is run instead: command, params */
 	COLDPLUG_ACT_BUILTIN, /**< nothing is to be done (only with COLDPLUG_IGNORE_LOADED) */

@@ -287,17 +287,29 @@ API int coldplug_insert(struct coldplug *c, const char *name, const char *params
 	return -in.error;
 }
 
+static int report_match(struct insertion *in, uint32_t module)
+{
+	_cleanup_arena_ struct arena arena = {};
+	const struct module *m = modules_get(&in->m->modules, module);
+	struct coldplug_act act = { .kind = COLDPLUG_ACT_MATCH,
+				    .module = modules_name(&in->m->modules, module) };
+
+	if (!m)
+		return -ENOMEM;
+	if (m->path) {
+		act.path = moddir_file(&in->m->dir, &arena, in->m->root.path, m->path);
+		if (!act.path)
+			return -ENOMEM;
+	}
+	return context_report(in->c, &act);
+}
+
 API int coldplug_match(struct coldplug *c, const char *name)
 {
 	struct insertion in = { .c = c, .m = &c->machine };
 	int r = begin(&in, name, NULL);
 
-	for (size_t i = 0; r >= 0 && i < in.m->expander.matches.items.n; i++) {
-		uint32_t module = in.m->expander.matches.items.items[i].module;
-		struct coldplug_act act = { .kind = COLDPLUG_ACT_MATCH,
-					    .module = modules_name(&in.m->modules, module) };
-
-		r = context_report(c, &act);
-	}
+	for (size_t i = 0; r >= 0 && i < in.m->expander.matches.items.n; i++)
+		r = report_match(&in, in.m->expander.matches.items.items[i].module);
 	return r < 0 ? r : 0;
 }

@@ -3,7 +3,8 @@
  * How an image is given to the kernel:
  *
  *     plain ELF, a file    finit_module; where there is none (ENOSYS), init_module
- *     plain ELF, bytes     init_module
+ *     plain ELF, bytes     init_module; with flags (modprobe -f) finit_module of a memfd, and where this
+ *                          cannot be, init_module of a copy without what the flags are to ignore
  *     compressed, a file   finit_module with COMPRESSED_FILE when the kernel decompresses just this
  *                          format; when it does not or refuses (EINVAL: an xz whose check is not
  *                          CRC32, for one; ENOSYS, EOPNOTSUPP), decompressed here, init_module
@@ -134,15 +135,38 @@ static int make_file(const void *data, size_t size)
 	return reopen(fd);
 }
 
+/* For a kernel without finit_module, or where no descriptor can be made, as without /proc: what the flags tell the kernel
+ * to ignore is not there. */
+static int load_stripped(const struct kernel *k, const void *data, size_t size, const char *params,
+			 struct image_load *how)
+{
+	_cleanup_blob_ struct blob copy = {};
+	unsigned int what = 0;
+
+	if (blob_reserve(&copy, size) < 0)
+		return complain(how, -ENOMEM, strerror(ENOMEM));
+	memcpy(copy.data, data, size);
+	if (k->finit_flags & FINIT_IGNORE_MODVERSIONS)
+		what |= ELF_STRIP_VERSIONS;
+	if (k->finit_flags & FINIT_IGNORE_VERMAGIC)
+		what |= ELF_STRIP_VERMAGIC;
+	if (elf_strip(copy.data, size, what) < 0)
+		return complain(how, -ENOEXEC, "is damaged: its version sections cannot be found");
+	return k->ops->init_module(k->data, copy.data, size, params);
+}
+
 /* init_module(2) has no flags. */
 static int load_with_flags(const struct kernel *k, const void *data, size_t size, const char *params,
 			   struct image_load *how)
 {
 	_cleanup_close_ int fd = make_file(data, size);
+	int r = -ENOSYS;
 
-	if (fd < 0)
+	if (image_error_is_own(-fd))
 		return complain(how, fd, strerror(-fd));
-	return k->ops->finit_module(k->data, fd, params, k->finit_flags);
+	if (fd >= 0)
+		r = k->ops->finit_module(k->data, fd, params, k->finit_flags);
+	return r == -ENOSYS ? load_stripped(k, data, size, params, how) : r;
 }
 
 static int load_plain_bytes(const struct kernel *k, const void *data, size_t size, const char *params,

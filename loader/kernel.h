@@ -9,6 +9,8 @@
 #include "base/decompress.h"
 #include "base/rootfs.h"
 
+#define FINIT_IGNORE_MODVERSIONS 1U /* linux/module.h */
+#define FINIT_IGNORE_VERMAGIC 2U
 #define FINIT_COMPRESSED_FILE 4U /* MODULE_INIT_COMPRESSED_FILE, absent from older headers */
 
 enum initstate {

@@ -3,6 +3,7 @@
  * are those of kmod 34; coldplug_insert() and coldplug_remove() do the work. */
 #include "programs/kmod/modprobe.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct run {
 	struct coldplug *c;
 	bool reported; /* a message has said why the current name failed */
 	bool ended;    /* a message has ended the call */
+	int symbols;   /* --show-exports NAME: how it went for the last match */
 };
 
 /* Prints an error that ends the program, unless -a was given or the message is suppressed. Returns whether to stop. */
@@ -93,10 +95,32 @@ static int log_command_failed(struct run *run, const struct coldplug_act *a)
 	return 0;
 }
 
+/* Prints the symbols of a file. kmod has the same words for a damaged module and for one without such a table. */
+static int print_symbols(const struct run *run, const char *path, const char *name)
+{
+	bool needed = run->m->show_modversions;
+	char *text;
+	int r = coldplug_symbols_text(path, needed ? COLDPLUG_SYMBOLS_NEEDED : COLDPLUG_SYMBOLS_EXPORTED,
+				      &text);
+
+	if (r < 0) {
+		kmod_log(run->m->all ? LOG_WARNING : LOG_CRIT, "could not get %s of %s: %s",
+			 needed ? "modversions" : "symbols", name, strerror(r == -ENODATA ? ENOENT : -r));
+		return r;
+	}
+	fputs(text, stdout);
+	free(text);
+	return 0;
+}
+
 static int take_act(void *userdata, const struct coldplug_act *a)
 {
 	struct run *run = userdata;
 
+	if (a->kind == COLDPLUG_ACT_MATCH && (run->m->show_modversions || run->m->show_exports)) {
+		run->symbols = a->path ? print_symbols(run, a->path, a->module) : 0;
+		return 0;
+	}
 	if (a->kind < COLDPLUG_ACT_NO_FILE) {
 		show_act(run->m, a);
 		return 0;
@@ -194,28 +218,18 @@ static int show_config(struct run *run)
 	return 0;
 }
 
-/* As kmod words the errors of a damaged module and of one without the table. */
-static int show_symbols(struct run *run, const char *path)
+/* Takes the word as a file, as kmod 30 does; if there is none, as a name or alias, as kmod does since. */
+static int show_symbols(struct run *run, const char *word)
 {
-	bool needed = run->m->show_modversions;
-	int level = run->m->all ? LOG_WARNING : LOG_CRIT;
-	size_t n = strlen(path);
-	char *text;
+	size_t n = strlen(word);
 	int r;
 
-	if (!n || path[n - 1] == '/' || access(path, F_OK) < 0) {
-		kmod_log(level, "Module %s not found.", path);
-		return -ENOENT;
-	}
-	r = coldplug_symbols_text(path, needed ? COLDPLUG_SYMBOLS_NEEDED : COLDPLUG_SYMBOLS_EXPORTED, &text);
-	if (r < 0) {
-		kmod_log(level, "could not get %s of %s: %s", needed ? "modversions" : "symbols", path,
-			 strerror(r == -ENODATA ? ENOENT : -r));
-		return r;
-	}
-	fputs(text, stdout);
-	free(text);
-	return 0;
+	if (n && word[n - 1] != '/' && !access(word, F_OK))
+		return print_symbols(run, word, word);
+	r = strchr(word, '/') ? -ENOENT : coldplug_match(run->c, word);
+	if (r == -ENOENT)
+		kmod_log(run->m->all ? LOG_WARNING : LOG_CRIT, "Module %s not found.", word);
+	return r ?: run->symbols;
 }
 
 /* For kmod a missing file is not an error, so only the existing ones are handed on. */
@@ -230,6 +244,48 @@ static int set_config_paths(struct coldplug *c, const char **paths)
 			paths[n++] = paths[i];
 	paths[n] = NULL;
 	return coldplug_set_config_paths(c, paths);
+}
+
+/* What KMOD_LOG says: a level's number, or how its name begins; anything else silences all. libkmod's errors about a
+ * line are warnings here. */
+static int config_level(void)
+{
+	static const struct {
+		const char *name;
+		int level;
+	} names[] = { { "err", LOG_WARNING }, { "info", LOG_INFO }, { "debug", LOG_DEBUG } };
+	const char *text = secure_getenv("KMOD_LOG");
+	char *end;
+	long n;
+
+	if (!text)
+		return LOG_WARNING;
+	n = strtol(text, &end, 10);
+	if (!*end || isspace((unsigned char)*end))
+		return n == LOG_ERR ? LOG_WARNING : n > LOG_DEBUG ? LOG_DEBUG : (int)n;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strncmp(text, names[i].name, strlen(names[i].name)))
+			return names[i].level;
+	return LOG_EMERG;
+}
+
+/* kmod reads the configuration before -q, -v and -s have an effect: what is wrong with it is told on standard error, and
+ * only KMOD_LOG changes that. */
+static int read_config(struct run *run)
+{
+	int level = config_level(), r = 0;
+
+	kmod_log_open(false);
+	kmod_log_level(level);
+	coldplug_set_log(run->c, take_message, NULL, level);
+	if (!coldplug_module_directory(run->c)) {
+		kmod_log(LOG_ERR, "cannot read the configuration");
+		r = -EIO;
+	}
+	kmod_log_open(run->m->to_syslog);
+	kmod_log_level(run->m->verbosity);
+	coldplug_set_log(run->c, take_message, NULL, run->m->verbosity);
+	return r;
 }
 
 static int setup(struct run *run)
@@ -251,9 +307,8 @@ static int setup(struct run *run)
 	r = m->release ? coldplug_set_release(run->c, m->release) : 0;
 	if (r < 0)
 		kmod_log(LOG_ERR, "'%s' is not a kernel release", m->release);
-	coldplug_set_log(run->c, take_message, NULL, m->verbosity);
 	coldplug_set_act(run->c, take_act, run);
-	return r;
+	return r < 0 ? r : read_config(run);
 }
 
 static int do_what_is_asked(struct run *run)
@@ -277,7 +332,6 @@ static int run_modprobe(const struct modprobe *m)
 		return 1;
 	}
 	r = setup(&run);
-	kmod_log_level(m->verbosity);
 	if (!r)
 		r = do_what_is_asked(&run);
 	coldplug_free(run.c);
@@ -307,7 +361,8 @@ int modprobe_main(int argc, char **argv)
 	if (r) {
 		r--;
 	} else {
-		kmod_log_open(m.to_syslog || !had_stderr);
+		m.to_syslog |= !had_stderr;
+		kmod_log_open(m.to_syslog);
 		r = run_modprobe(&m);
 	}
 	if (output_lost(&m))

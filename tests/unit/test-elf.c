@@ -105,6 +105,37 @@ static int read_all(const void *data, size_t size)
 	return r < 0 ? r : n;
 }
 
+/* .symtab gets the name __versions here, and the first string of .modinfo becomes the vermagic. */
+static void what_says_for_which_kernel_it_is_can_be_hidden(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		bool w = shapes[i].is64;
+		unsigned int at = 8 + (shapes[i].big_endian ? (w ? 7 : 3) : 0);
+		size_t cursor = 0, flags;
+		struct module m;
+		struct elf elf;
+		const char *s;
+
+		make(&m, shapes[i]);
+		flags = m.sections + 2 * (w ? 64 : 40) + at;
+		memcpy(m.bytes + m.sections - 64 + 10, "__versions", 11);
+		memcpy(m.bytes + (w ? 64 : 52), "vermagic=6.", 11);
+		m.bytes[flags] = 3;
+		assert_int_equal(elf_strip(m.bytes, m.size, ELF_STRIP_VERSIONS), 0);
+		assert_int_equal(m.bytes[flags], 1);
+		assert_int_equal(elf_open(&elf, m.bytes, m.size), 0);
+		assert_int_equal(elf_modinfo_next(&elf, &cursor, &s), 1);
+		assert_string_equal(s, "vermagic=6.");
+		m.bytes[flags] = 3;
+		assert_int_equal(elf_strip(m.bytes, m.size, ELF_STRIP_VERMAGIC), 0);
+		assert_int_equal(m.bytes[flags], 3);
+		cursor = 0;
+		assert_int_equal(elf_modinfo_next(&elf, &cursor, &s), 1);
+		assert_string_equal(s, "alias=pci:v*");
+		assert_int_equal(elf_strip(m.bytes, 70, 3), -EBADMSG);
+	}
+}
+
 static void every_shape_is_read(void **state)
 {
 	static const char *const infos[] = { "license=GPL", "alias=pci:v*", "empty=", "noequals" };
@@ -432,6 +463,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_shape_is_read),
+		cmocka_unit_test(what_says_for_which_kernel_it_is_can_be_hidden),
 		cmocka_unit_test(a_file_cut_anywhere_is_refused),
 		cmocka_unit_test(any_byte_may_be_anything),
 		cmocka_unit_test(random_bytes_behind_a_good_header_are_harmless),

@@ -194,6 +194,24 @@ static void what_is_not_to_be_looked_at_is_told_on_every_way(void **state)
 	}
 }
 
+static void without_finit_module_what_is_not_to_be_looked_at_is_taken_out(void **state)
+{
+	struct world w;
+
+	setup(&w, NULL);
+	w.kernel.finit_flags = 3;
+	w.fake->finit_answers[0] = -ENOSYS;
+	write_compressed(&w, "m.ko.gz");
+	assert_int_equal(load(&w, "m.ko", "").outcome, LOAD_DONE);
+	assert_int_equal(w.fake->n_loads, 3);
+	assert_true(w.fake->loads[0].finit && w.fake->loads[1].finit);
+	assert_false(w.fake->loads[2].finit);
+	assert_int_equal(load(&w, "m.ko.gz", "").outcome, LOAD_DONE);
+	assert_int_equal(w.fake->n_loads, 5);
+	assert_false(w.fake->loads[4].finit);
+	teardown(&w);
+}
+
 static void the_bytes_decide_and_not_the_suffix(void **state)
 {
 	unsigned char elf[64];
@@ -669,6 +687,7 @@ int main(void)
 #ifdef HAVE_ZLIB
 		cmocka_unit_test(a_compressed_file_goes_the_way_the_kernel_takes),
 		cmocka_unit_test(what_is_not_to_be_looked_at_is_told_on_every_way),
+		cmocka_unit_test(without_finit_module_what_is_not_to_be_looked_at_is_taken_out),
 		cmocka_unit_test(the_bytes_decide_and_not_the_suffix),
 		cmocka_unit_test(bytes_in_memory_go_without_a_descriptor),
 		cmocka_unit_test(a_file_that_packs_no_module_is_refused_here),

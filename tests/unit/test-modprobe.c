@@ -170,6 +170,7 @@ static int take_act(void *data, const struct coldplug_act *a)
 	};
 	struct fake_machine *w = data;
 
+	assert_true(a->kind != COLDPLUG_ACT_MATCH || a->path);
 	note(w, "%s %s", words[a->kind], a->module);
 	if (a->params && *a->params)
 		note(w, " [%s]", a->params);
@@ -402,6 +403,26 @@ static void an_unclosed_quote_of_the_command_line_ends_with_it(void **state)
 	machine_free(&w);
 }
 
+static void take_message(void *data, int level, const char *message)
+{
+	note(data, "%s; ", message);
+}
+
+static void a_module_name_that_is_none_on_the_command_line_is_told(void **state)
+{
+	struct fake_machine w;
+
+	machine_new(&w, "", "", 0);
+	tree_write(&w.t, "proc/cmdline", "ivrs_acpihid[00:14.5]=AMD0020:0 d.p=1\n");
+	coldplug_set_log(w.c, take_message, &w, 4);
+	assert_int_equal(coldplug_insert(w.c, "d", NULL), 0);
+	assert_contains(w.text,
+			"Ignoring bad option on kernel command line while parsing module name: "
+			"'ivrs_acpihid[00:14'; ");
+	assert_contains(w.text, "+d p=1; ");
+	machine_free(&w);
+}
+
 static void a_command_that_fails_is_told(void **state)
 {
 	struct fake_machine w;
@@ -511,6 +532,7 @@ int main(void)
 		cmocka_unit_test(modules_are_inserted_as_modprobe_does),
 		cmocka_unit_test(modules_are_removed_as_modprobe_does),
 		cmocka_unit_test(an_unclosed_quote_of_the_command_line_ends_with_it),
+		cmocka_unit_test(a_module_name_that_is_none_on_the_command_line_is_told),
 		cmocka_unit_test(a_command_that_fails_is_told),
 		cmocka_unit_test(who_waits_gets_a_module_that_is_let_go_in_time),
 		cmocka_unit_test(a_callback_can_end_it),
