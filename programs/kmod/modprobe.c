@@ -174,6 +174,8 @@ static int first_name(struct run *run)
 	char *params = modprobe_params(run->m->args + 1, run->m->n_args - 1);
 	int r = params ? one_name(run, run->m->args[0], params) : -ENOMEM;
 
+	if (!params)
+		kmod_log(LOG_ERR, "%s", strerror(ENOMEM));
 	free(params);
 	return r;
 }
@@ -199,9 +201,12 @@ static int set_config_paths(struct coldplug *c, const char **paths)
 
 	if (!paths)
 		return 0;
-	for (size_t i = 0; paths[i]; i++)
+	for (size_t i = 0; paths[i]; i++) {
 		if (!access(paths[i], F_OK))
 			paths[n++] = paths[i];
+		else if (errno != ENOENT && errno != ENOTDIR)
+			return -errno;
+	}
 	paths[n] = NULL;
 	return coldplug_set_config_paths(c, paths);
 }
@@ -268,8 +273,12 @@ int modprobe_main(int argc, char **argv)
 		kmod_log_open(m.to_syslog || !had_stderr);
 		r = run_modprobe(&m);
 	}
-	if (fflush(stdout) == EOF)
+	/* show_act() flushes as well: what failed there does not fail again here. */
+	errno = 0;
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		kmod_log(LOG_ERR, "standard output: %s", errno ? strerror(errno) : "not all was written");
 		r = 1;
+	}
 	modprobe_options_free(&m);
 	return r;
 }

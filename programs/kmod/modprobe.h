@@ -13,6 +13,7 @@ struct modprobe {
 	bool show;	  /* -D */
 	bool show_config; /* -c */
 	bool to_syslog;
+	bool no_memory; /* for an option that is to be kept or passed on */
 	uint32_t flags; /* bits of enum coldplug_flag */
 	unsigned int wait_ms;
 	const char *module_root;   /* -d */
