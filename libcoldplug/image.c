@@ -229,6 +229,7 @@ static int want_all(struct mkimage *im)
 
 	/* A name of modules-load.d that nothing has is somebody's oversight, and no reason to have no image. */
 	c->wanted.lenient = true;
+	c->settings.keep_unpacked = true;
 	if (im->wish->machine)
 		r = coldplug_replay(c);
 	c->wanted.lenient = false;
