@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/directory.h"
 #include "base/limits.h"
 #include "engine/companions.h"
 #include "engine/modinfo.h"
@@ -130,27 +131,47 @@ static int firmware_dir(struct closure *x, size_t i, char *path, size_t size)
 	return snprintf(path, size, "%.*s%s", (int)n, firmware_dirs[i], percent ? release : "") < (int)size;
 }
 
-static bool is_file(const struct rootfs *root, const char *path)
+/* There is no such path: a link that leads round in a circle names nothing either. */
+static bool is_absent(int error)
 {
-	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH);
+	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
+}
+
+static int unreadable(struct closure *x, const char *path, int error)
+{
+	if (error != -ENOMEM)
+		log_error(x->m->log, "%s/%s: cannot be read: %s", x->root->path, path, strerror(-error));
+	return error;
+}
+
+/* 1, 0 or -errno. */
+static int is_file(struct closure *x, const char *path)
+{
+	_cleanup_close_ int fd = rootfs_openat(x->root, path, O_PATH);
 	struct stat st;
 
-	return fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode);
+	if (fd >= 0 && !fstat(fd, &st))
+		return S_ISREG(st.st_mode);
+	return is_absent(fd) ? 0 : unreadable(x, path, fd < 0 ? fd : -errno);
 }
 
 /* 1: it is there, 0: not, -ENOMEM. */
 static int find_firmware(struct closure *x, const char *name, const char *by)
 {
 	char dir[PATH_MAX], path[PATH_MAX];
+	int r;
 
 	for (size_t s = 0; s < ARRAY_SIZE(firmware_suffixes); s++)
 		for (size_t d = 0; d < ARRAY_SIZE(firmware_dirs); d++) {
 			if (!firmware_dir(x, d, dir, sizeof(dir)) ||
 			    snprintf(path, sizeof(path), "%s/%s%s", dir, name, firmware_suffixes[s]) >=
-				    (int)sizeof(path) ||
-			    !is_file(x->root, path))
+				    (int)sizeof(path))
 				continue;
-			return add_file(x, CLOSURE_FIRMWARE, path, name, by) ?: 1;
+			r = is_file(x, path);
+			if (r < 0)
+				return r;
+			if (r)
+				return add_file(x, CLOSURE_FIRMWARE, path, name, by) ?: 1;
 		}
 	return 0;
 }
@@ -187,16 +208,18 @@ static int glob_dir(struct closure *x, const char *dir, const char *pattern, con
 {
 	const char *slash = strrchr(pattern, '/'), *name;
 	char path[PATH_MAX], found[PATH_MAX];
-	_cleanup_closedir_ DIR *d = NULL;
-	struct dirent *de;
-	int prefix = slash ? (int)(slash + 1 - pattern) : 0, r = 0;
+	_cleanup_directory_ struct directory d = {};
+	const char *entry;
+	int prefix = slash ? (int)(slash + 1 - pattern) : 0, r;
 
-	if (snprintf(path, sizeof(path), "%s/%.*s", dir, prefix, pattern) >= (int)sizeof(path) ||
-	    rootfs_opendir(x->root, path, &d) < 0)
+	if (snprintf(path, sizeof(path), "%s/%.*s", dir, prefix, pattern) >= (int)sizeof(path))
 		return 0;
-	while (r >= 0 && (de = readdir(d))) {
-		int n = snprintf(found, sizeof(found), "%.*s%.*s", prefix, pattern,
-				 (int)bare_length(de->d_name), de->d_name);
+	r = directory_open(&d, x->root, path);
+	if (r < 0)
+		return is_absent(r) ? 0 : unreadable(x, path, r);
+	while ((r = directory_next(&d, &entry)) > 0) {
+		int n = snprintf(found, sizeof(found), "%.*s%.*s", prefix, pattern, (int)bare_length(entry),
+				 entry);
 
 		if (n >= (int)sizeof(found) || fnmatch(pattern, found, FNM_PATHNAME) != 0)
 			continue;
@@ -204,8 +227,10 @@ static int glob_dir(struct closure *x, const char *dir, const char *pattern, con
 		r = is_new(x, &name, (size_t)n);
 		if (r > 0)
 			r = find_firmware(x, name, by);
+		if (r < 0)
+			return r;
 	}
-	return r < 0 ? r : 0;
+	return r < 0 ? unreadable(x, path, r) : 0;
 }
 
 static int glob_firmware(struct closure *x, const char *pattern, const char *by)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/conf-files.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/directory.h"
 
 const char *const modules_load_paths[] = {
 	"/etc/modules-load.d",	   "/run/modules-load.d", "/usr/local/lib/modules-load.d",
@@ -47,37 +47,41 @@ static bool is_conf_name(const char *name)
 	return name[0] != '.' && n >= 6 && !strcmp(name + n - 5, ".conf");
 }
 
-static int scan_directory(struct conf_files *list, const char *path, DIR *dir, struct log *log)
+static int scan_directory(struct conf_files *list, const char *path, struct directory *dir, struct log *log)
 {
-	struct dirent *de;
+	const char *name;
 	struct stat st;
+	int r;
 
-	while ((de = readdir(dir))) {
+	while ((r = directory_next(dir, &name)) > 0) {
 		char *file;
 
-		if (!is_conf_name(de->d_name) || is_hidden(list, de->d_name))
+		if (!is_conf_name(name) || is_hidden(list, name))
 			continue;
-		if (!fstatat(dirfd(dir), de->d_name, &st, 0) && S_ISDIR(st.st_mode)) {
-			log_warning(log, "%s/%s: a directory inside a directory is not read", path,
-				    de->d_name);
+		if (!fstatat(directory_fd(dir), name, &st, 0) && S_ISDIR(st.st_mode)) {
+			log_warning(log, "%s/%s: a directory inside a directory is not read", path, name);
 			continue;
 		}
-		file = arena_printf(&list->arena, "%s/%s", path, de->d_name);
+		file = arena_printf(&list->arena, "%s/%s", path, name);
 		if (!file || array_push(&list->items, { file, last_part(file) }) < 0)
 			return -ENOMEM;
 	}
+	if (r < 0)
+		log_lost(log, "%s: cannot be read to its end: %s", path, strerror(-r));
 	return 0;
 }
 
 int conf_files_scan(struct conf_files *list, const struct rootfs *root, const char *path, struct log *log)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
-	int r = rootfs_opendir(root, path, &dir);
+	_cleanup_directory_ struct directory dir = {};
+	int r = directory_open(&dir, root, path);
 
 	if (!r)
-		return scan_directory(list, path, dir, log);
+		return scan_directory(list, path, &dir, log);
 	if (r == -ENOTDIR)
 		return conf_files_add(list, path);
+	if (r == -ENOMEM)
+		return r;
 	if (r != -ENOENT)
 		log_lost(log, "%s: cannot be read: %s", path, strerror(-r));
 	return 0;

@@ -311,6 +311,8 @@ int config_each_file(struct config *c, const struct rootfs *root, const char *co
 	if (paths) {
 		r = rootfs_open(&host, "/");
 		from = &host;
+		if (r < 0)
+			log_error(c->log, "/: cannot be opened: %s", strerror(-r));
 	}
 	for (paths = paths ? paths : config_default_paths; !r && *paths; paths++)
 		r = conf_files_scan(&list, from, *paths, c->log);

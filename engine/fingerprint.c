@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/directory.h"
 #include "engine/config.h"
 
 /* FNV-1a, by words. */
@@ -34,18 +35,26 @@ static void mix_entry(uint64_t *h, int fd, const char *name)
 static void mix_path(uint64_t *h, const struct rootfs *root, const char *path)
 {
 	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH);
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *de;
+	_cleanup_directory_ struct directory dir = {};
+	const char *name;
+	int r;
 
 	mix(h, fd < 0);
 	if (fd < 0)
 		return;
 	mix_entry(h, fd, "");
-	if (rootfs_opendir(root, path, &dir) < 0)
+	r = directory_open(&dir, root, path);
+	if (r == -ENOTDIR)
 		return;
-	while ((de = readdir(dir)))
-		if (de->d_name[0] != '.')
-			mix_entry(h, dirfd(dir), de->d_name);
+	while (!r || r > 0) {
+		r = directory_next(&dir, &name);
+		if (r <= 0)
+			break;
+		if (name[0] != '.')
+			mix_entry(h, directory_fd(&dir), name);
+	}
+	/* Not all of it was seen: it is read again when that is another error, or none. */
+	mix(h, (uint64_t)-r);
 }
 
 uint64_t fingerprint(const struct rootfs *root, const char *const *config_paths, const char *const *moddirs)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/loaded.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/directory.h"
 #include "base/limits.h"
 
 /* "name size refcount holders, state address": 1, or 0 when it is not of this form. */
@@ -69,46 +69,58 @@ int loaded_read(struct loaded_list *list, const struct rootfs *root, struct log 
 	return 0;
 }
 
-static int read_holders(struct loaded_list *list, const struct rootfs *root, struct loaded_module *m)
+/* The module has none, or was removed meanwhile. */
+static bool is_gone(int error)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
+	return error == -ENOENT || error == -ENOTDIR || error == -ENODEV;
+}
+
+static int read_holders(struct loaded_list *list, const struct rootfs *root, struct log *log,
+			struct loaded_module *m)
+{
+	_cleanup_directory_ struct directory dir = {};
 	char path[512];
-	struct dirent *de;
-	const char *holders = "";
+	const char *name, *holders = "";
+	int r;
 
 	snprintf(path, sizeof(path), "sys/module/%.255s/holders", m->name);
-	if (rootfs_opendir(root, path, &dir) < 0)
+	r = directory_open(&dir, root, path);
+	if (r < 0 && is_gone(r))
 		return 0;
-	while ((de = readdir(dir))) {
-		if (de->d_name[0] == '.')
-			continue;
-		holders = *holders ? arena_printf(&list->arena, "%s,%s", holders, de->d_name)
-				   : arena_strdup(&list->arena, de->d_name);
+	while (r >= 0 && (r = directory_next(&dir, &name)) > 0) {
+		holders = *holders ? arena_printf(&list->arena, "%s,%s", holders, name)
+				   : arena_strdup(&list->arena, name);
 		if (!holders)
 			return -ENOMEM;
 	}
+	if (r < 0 && r != -ENOMEM)
+		log_lost(log, "/%s: cannot be read: %s", path, strerror(-r));
 	m->holders = holders;
-	return 0;
+	return r == -ENOMEM ? r : 0;
 }
 
-static void read_core_size(const struct rootfs *root, struct loaded_module *m)
+static void read_core_size(const struct rootfs *root, struct log *log, struct loaded_module *m)
 {
 	_cleanup_close_ int fd = -1;
 	char path[512], value[32];
+	ssize_t n;
 
 	snprintf(path, sizeof(path), "sys/module/%.255s", m->name);
 	fd = rootfs_openat(root, path, O_RDONLY | O_DIRECTORY);
-	if (fd >= 0 && read_attribute(fd, "coresize", value, sizeof(value)) > 0)
+	n = fd < 0 ? fd : read_attribute(fd, "coresize", value, sizeof(value));
+	if (n > 0)
 		m->size = strtoull(value, NULL, 10);
+	else if (n < 0 && !is_gone((int)n))
+		log_lost(log, "/%s/coresize: cannot be read: %s", path, strerror((int)-n));
 }
 
-int loaded_read_details(struct loaded_list *list, const struct rootfs *root)
+int loaded_read_details(struct loaded_list *list, const struct rootfs *root, struct log *log)
 {
 	int r = 0;
 
 	for (size_t i = 0; !r && i < list->items.n; i++) {
-		read_core_size(root, &list->items.items[i]);
-		r = read_holders(list, root, &list->items.items[i]);
+		read_core_size(root, log, &list->items.items[i]);
+		r = read_holders(list, root, log, &list->items.items[i]);
 	}
 	return r;
 }

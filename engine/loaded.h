@@ -26,5 +26,5 @@ struct loaded_list {
  * and left out. 0, -ENOENT when there is none, another -errno. */
 int loaded_read(struct loaded_list *list, const struct rootfs *root, struct log *log);
 /* Adds what lsmod takes from sys/module: the core size and the holders in the directory's order. */
-int loaded_read_details(struct loaded_list *list, const struct rootfs *root);
+int loaded_read_details(struct loaded_list *list, const struct rootfs *root, struct log *log);
 void loaded_free(struct loaded_list *list);

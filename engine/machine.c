@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/machine.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/directory.h"
 #include "base/limits.h"
 #include "engine/fingerprint.h"
 
@@ -33,6 +33,7 @@ void machine_close(struct machine *m)
 	rootfs_close(&m->root);
 	free(m->directory);
 	free(m->release);
+	free(m->cmdline);
 	/* Others keep the address of the root: it stays where it is. */
 	machine_init(m, m->paths, m->log);
 }
@@ -48,30 +49,32 @@ static bool is_directory(int fd, const char *name)
  * find nothing. */
 static int only_release(struct machine *m)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_directory_ struct directory dir = {};
 	_cleanup_free_ char *found = NULL;
-	struct dirent *de;
-	int r = rootfs_opendir(&m->root, "lib/modules", &dir);
+	const char *name;
+	int r = directory_open(&dir, &m->root, "lib/modules");
 
 	if (r < 0)
-		r = rootfs_opendir(&m->root, "usr/lib/modules", &dir);
+		r = directory_open(&dir, &m->root, "usr/lib/modules");
 	if (r < 0) {
 		log_lost(m->log, "%s/lib/modules: %s", m->root.path, strerror(-r));
 		return 0;
 	}
-	while ((de = readdir(dir))) {
-		if (de->d_name[0] == '.' || !is_directory(dirfd(dir), de->d_name))
+	while ((r = directory_next(&dir, &name)) > 0) {
+		if (name[0] == '.' || !is_directory(directory_fd(&dir), name))
 			continue;
 		if (found) {
 			log_lost(m->log, "%s/lib/modules: contains %s and %s; choose one with --release",
-				 m->root.path, found, de->d_name);
+				 m->root.path, found, name);
 			return 0;
 		}
-		found = strdup(de->d_name);
+		found = strdup(name);
 		if (!found)
 			return -ENOMEM;
 	}
-	if (!found)
+	if (r < 0)
+		log_lost(m->log, "%s/lib/modules: cannot be read to its end: %s", m->root.path, strerror(-r));
+	else if (!found)
 		log_lost(m->log, "%s/lib/modules: is empty", m->root.path);
 	m->release = steal_ptr(found);
 	return 0;
@@ -101,7 +104,10 @@ static int read_cmdline(struct machine *m)
 		log_debug(m->log, "/proc/cmdline: does not exist");
 	else if (r < 0)
 		log_lost(m->log, "/proc/cmdline: cannot be read: %s", strerror(-r));
-	return r < 0 ? 0 : config_parse_cmdline(&m->config, file.data);
+	if (r < 0)
+		return 0;
+	m->cmdline = strdup(file.data);
+	return m->cmdline ? config_parse_cmdline(&m->config, file.data) : -ENOMEM;
 }
 
 /* A kernel without modules has no /proc/modules, and neither has a root without proc: nothing is known

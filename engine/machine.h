@@ -25,6 +25,7 @@ struct machine {
 	bool opened;
 	bool loaded_known; /* proc/modules was read */
 	char *release;	   /* NULL: none was found, and that was reported */
+	char *cmdline;	   /* the kernel's, or NULL: read once, so that one error is one message */
 	char *directory;   /* what machine_directory() answers */
 	struct rootfs root;
 	struct moddir dir;

@@ -340,25 +340,33 @@ int moddir_each(struct moddir *d, enum moddir_index which,
 	return ask(d, which, &(struct question){ .kind = EACH, .fn = fn, .userdata = userdata });
 }
 
-static bool is_directory(const struct rootfs *root, const char *path)
+/* 1, 0 or -errno. */
+static int is_directory(const struct rootfs *root, const char *path, struct log *log)
 {
 	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH | O_DIRECTORY);
 
-	return fd >= 0;
+	if (fd >= 0)
+		return 1;
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+		return 0;
+	log_lost(log, "%s/%s: cannot be opened: %s", root->path, path, strerror(-fd));
+	return fd;
 }
 
 int moddir_open_in(struct moddir *d, const struct rootfs *root, const char *parent, const char *release,
 		   struct log *log)
 {
 	_cleanup_free_ char *path = NULL;
+	int r;
 
 	*d = (struct moddir){ .root = root, .log = log };
 	if (!release)
 		return 0;
 	if (asprintf(&path, "%s/%s", parent, release) < 0)
 		return -ENOMEM;
-	if (!is_directory(root, path))
-		return 0;
+	r = is_directory(root, path, log);
+	if (r <= 0)
+		return r;
 	d->path = steal_ptr(path);
 	return 1;
 }

@@ -78,7 +78,7 @@ API int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **l
 	if (r == -ENOENT)
 		log_lost(&c->log, "%s/proc/modules: does not exist", c->machine.root.path);
 	if (!r)
-		r = loaded_read_details(&c->answers.loaded_now, &c->machine.root);
+		r = loaded_read_details(&c->answers.loaded_now, &c->machine.root, &c->log);
 	for (size_t i = 0; !r && i < c->answers.loaded_now.items.n; i++) {
 		const struct loaded_module *m = &c->answers.loaded_now.items.items[i];
 
@@ -130,10 +130,10 @@ API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)
 
 	if (!context_step(c, i, &s, &result))
 		return NULL;
-	free(c->answers.step_path);
-	c->answers.step_path = NULL;
-	if (s->path && asprintf(&c->answers.step_path, "%s/%s", c->machine.root.path, s->path) < 0)
-		c->answers.step_path = NULL;
+	/* It is for messages, and what is longer is no file's path. */
+	if (s->path)
+		snprintf(c->answers.step_path, sizeof(c->answers.step_path), "%s/%s", c->machine.root.path,
+			 s->path);
 	c->answers.step = (struct coldplug_step){
 		.module = s->name,
 		.kind = kinds[s->kind],

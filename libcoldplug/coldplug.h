@@ -523,12 +523,12 @@ int coldplug_record(struct coldplug *c, const char *path);
  * reported at once, everything else is done, and coldplug_exit_code() is 111. Since 0.1. */
 int coldplug_set_record(struct coldplug *c, const char *path);
 
-/** Uses a recording as the root. It is unpacked to a temporary directory, which coldplug_free() removes.
- * Since 0.1. */
+/** Uses a recording as the root. It is unpacked to a temporary directory, which coldplug_replay() or
+ * coldplug_free() removes. Since 0.1. */
 int coldplug_set_recording(struct coldplug *c, const char *path);
 
 /** Plans what coldplug_run() would load, without loading it, and then handles the recorded events one
- * after the other. Since 0.1. */
+ * after the other. At the end it removes the unpacked recording; if it cannot, that is an error. Since 0.1. */
 int coldplug_replay(struct coldplug *c);
 
 /* ---- one name at a time, as modprobe(8) ----

@@ -2,6 +2,7 @@
 /* struct coldplug: the one place that sees all stages. Only the context's own files include this. */
 #pragma once
 
+#include <limits.h>
 #include <signal.h>
 
 #include "base/clock.h"
@@ -24,7 +25,8 @@
 /* Set by the caller. */
 struct settings {
 	struct machine_paths paths;
-	char *unpacked; /* a recording's temporary directory, which is removed at the end, or NULL */
+	char *unpacked;	    /* a recording's temporary directory until it is removed, or NULL */
+	bool keep_unpacked; /* after coldplug_replay(): more will be read */
 	unsigned int jobs;
 	int receive_buffer; /* bytes */
 	uint32_t flags;	    /* bits of enum coldplug_flag */
@@ -95,7 +97,7 @@ struct monitor {
 /* What the last calls have returned pointers to. */
 struct answers {
 	struct coldplug_step step;
-	char *step_path; /* its path */
+	char step_path[2 * PATH_MAX]; /* its path */
 	ARRAY(const char *) names;
 	ARRAY(const char *) undriven;
 	ARRAY(const char *) withheld;

@@ -227,6 +227,7 @@ static int want_all(struct mkimage *im)
 
 	/* An unknown name in modules-load.d is only a mistake there, and does not prevent the image. */
 	c->wanted.lenient = true;
+	c->settings.keep_unpacked = true;
 	if (im->wish->machine)
 		r = coldplug_replay(c);
 	c->wanted.lenient = false;

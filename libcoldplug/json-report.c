@@ -144,8 +144,12 @@ static void put_step(struct json *j, struct machine *m, uint32_t id, size_t firs
 	json_open(j, NULL, '{');
 	json_string(j, "module", s->name);
 	json_string(j, "kind", kinds[s->kind]);
-	if (s->path)
-		json_string(j, "path", machine_path(m, &arena, s->path));
+	if (s->path) {
+		const char *path = machine_path(m, &arena, s->path);
+
+		j->failed = j->failed || !path;
+		json_string(j, "path", path);
+	}
 	json_string(j, "params", s->params);
 	if (s->command) {
 		json_string(j, "command", s->command);

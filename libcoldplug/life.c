@@ -3,7 +3,6 @@
 #include "libcoldplug/life.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -47,8 +46,6 @@ static void free_contents(struct coldplug *c)
 	machine_close(&c->machine);
 	loaded_free(&c->answers.loaded_now);
 	array_free(&c->loading.results);
-	free(c->answers.step_path);
-	c->answers.step_path = NULL;
 	array_free(&c->answers.names);
 	array_free(&c->answers.undriven);
 	array_free(&c->answers.withheld);
@@ -75,15 +72,10 @@ void context_reset(struct coldplug *c, bool keep_aliases)
 	context_want_again(c);
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path) < 0 ? -1 : 0;
-}
-
-static void free_settings(struct settings *s)
+static void free_settings(struct settings *s, struct log *log)
 {
 	if (s->unpacked)
-		nftw(s->unpacked, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+		record_remove(s->unpacked, log);
 	free(s->unpacked);
 	for (char **p = s->paths.config; p && *p; p++)
 		free(*p);
@@ -109,7 +101,7 @@ API struct coldplug *coldplug_free(struct coldplug *c)
 	wanted_free_aliases(&c->wanted);
 	wait_list_free(&c->waiting.waits);
 	wait_list_free(&c->waiting.mounts);
-	free_settings(&c->settings);
+	free_settings(&c->settings, &c->log);
 	free(c);
 	return NULL;
 }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "libcoldplug/record.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/atomic-file.h"
 #include "base/cleanup.h"
+#include "base/directory.h"
 #include "base/limits.h"
 #include "base/tar.h"
 #include "engine/conf-files.h"
@@ -58,15 +60,36 @@ static void hide_addresses(char *text, size_t size)
 			*p = '0';
 }
 
-/* 1: it is there and was read; 0: not. */
+/* The path is not there, or is nothing that can be read. */
+static bool is_absent(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -EISDIR ||
+		error == -EINVAL;
+}
+
+/* A recording without what is there would plan something else elsewhere. */
+static int unreadable(struct record *r, const char *path, int error)
+{
+	if (error != -ENOMEM)
+		log_error(r->m->log, "%s: cannot be read: %s", path, strerror(-error));
+	return error;
+}
+
+/* 1: it is there and was read; 0: not. Drivers answer any error for a device's file: that is input lost. */
 static int read_file(struct record *r, const struct rootfs *root, const char *path, size_t max,
 		     struct file_bytes *file)
 {
 	int k = rootfs_read(root, path, max, file);
 
+	if (k >= 0)
+		return 1;
 	if (k == -EFBIG)
 		log_lost(r->m->log, "%s: larger than %zu bytes, not recorded", path, max);
-	return k == -ENOMEM ? k : k >= 0;
+	else if (k != -ENOMEM && !strncmp(path, "sys/", 4) && !is_absent(k) && k != -ENODEV && k != -ENXIO)
+		log_lost(r->m->log, "/%s: cannot be read: %s", path, strerror(-k));
+	else if (strncmp(path, "sys/", 4) != 0 && !is_absent(k))
+		return unreadable(r, path, k);
+	return k == -ENOMEM ? k : 0;
 }
 
 static int write_file(struct record *r, const char *name, const struct file_bytes *file)
@@ -113,8 +136,12 @@ static int add_link(struct record *r, const char *path)
 {
 	_cleanup_close_ int fd = rootfs_openat(&r->m->root, path, O_PATH | O_NOFOLLOW);
 	char target[PATH_MAX];
-	ssize_t n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
+	ssize_t n = fd < 0 ? fd : readlinkat(fd, "", target, sizeof(target) - 1);
 
+	if (n < 0 && fd >= 0)
+		n = -errno;
+	if (n < 0 && !is_absent((int)n))
+		return unreadable(r, path, (int)n);
 	if (n <= 0)
 		return 0;
 	target[n] = '\0';
@@ -224,21 +251,31 @@ static int compare_names(const void *a, const void *b)
 /* The release's own files, in order: the same machine gives the same recording. */
 static int add_indexes(struct record *r, const char *moddir)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_directory_ struct directory dir = {};
 	_cleanup_arena_ struct arena arena = {};
 	ARRAY(char *) paths = {};
-	struct dirent *de;
-	int k = rootfs_opendir(&r->m->root, moddir, &dir);
+	const char *name;
+	int k = directory_open(&dir, &r->m->root, moddir);
 
 	if (k < 0)
-		return 0;
-	while (!k && (de = readdir(dir)))
-		if (!strncmp(de->d_name, "modules.", 8))
-			k = array_push(&paths, arena_printf(&arena, "%s/%s", moddir, de->d_name));
-	if (paths.n)
+		return is_absent(k) ? 0 : unreadable(r, moddir, k);
+	while ((k = directory_next(&dir, &name)) > 0) {
+		char *path = strncmp(name, "modules.", 8) != 0 ? NULL
+							       : arena_printf(&arena, "%s/%s", moddir, name);
+
+		if (path)
+			k = array_push(&paths, path);
+		else if (!strncmp(name, "modules.", 8))
+			k = -ENOMEM;
+		if (k < 0)
+			break;
+	}
+	if (k < 0)
+		k = unreadable(r, moddir, k);
+	else if (paths.n)
 		qsort(paths.items, paths.n, sizeof(*paths.items), compare_names);
 	for (size_t i = 0; !k && i < paths.n; i++)
-		k = paths.items[i] ? add_file(r, paths.items[i], LIMIT_INDEX) : -ENOMEM;
+		k = add_file(r, paths.items[i], LIMIT_INDEX);
 	array_free(&paths);
 	return k;
 }
@@ -266,13 +303,16 @@ static int add_configuration(struct record *r)
 {
 	const char *const *named = (const char *const *)r->m->paths->config;
 	_cleanup_conf_files_ struct conf_files list = {};
-	struct log quiet = {}; /* what is wrong with it has been reported */
+	/* What is wrong with it has been reported, but what cannot be read only now has not. */
+	struct log quiet = {};
 	struct config c = { .log = &quiet };
 	int k = config_each_file(&c, &r->m->root, named, NULL, named ? add_named_conf : add_modprobe_conf, r);
 
 	for (const char *const *dir = modules_load_paths; !k && *dir; dir++)
 		k = conf_files_scan(&list, &r->m->root, *dir, &quiet);
 	conf_files_sort(&list);
+	if (quiet.lost)
+		log_lost(r->m->log, "the configuration: %u of its paths cannot be read", quiet.lost);
 	for (size_t i = 0; !k && i < list.items.n; i++)
 		k = add_conf(r, list.items.items[i].path);
 	return k;
@@ -449,6 +489,26 @@ int record_unpack(const char *path, int dirfd, struct log *log)
 		r = tar_read(file.data, file.size, unpack_entry, &u, &why);
 	if (r < 0)
 		log_lost(log, "%s: cannot be unpacked: %s", path, r == -EBADMSG ? why : strerror(-r));
+	return r;
+}
+
+/* What cannot be removed makes the removal of its directory fail, and at last that of the whole. */
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)remove(path);
+	return 0;
+}
+
+int record_remove(const char *dir, struct log *log)
+{
+	int r;
+
+	nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	r = rmdir(dir) < 0 ? -errno : 0;
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		log_error(log, "%s: cannot be removed: %s", dir, strerror(-r));
 	return r;
 }
 

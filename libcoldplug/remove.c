@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/directory.h"
 #include "base/limits.h"
 #include "libcoldplug/act.h"
 
@@ -141,24 +142,29 @@ struct object_list {
 
 static int list_holders(struct removal *rm, uint32_t module, struct object_list *list)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *de;
+	_cleanup_directory_ struct directory dir = {};
+	const char *holder;
 	char path[LIMIT_NAME + 32];
 	int64_t id = 0;
+	int r;
 
 	snprintf(path, sizeof(path), "sys/module/%.255s/holders", name_of(rm, module));
-	if (rootfs_opendir(&rm->kernel.root, path, &dir) < 0)
+	r = directory_open(&dir, &rm->kernel.root, path);
+	if (r == -ENOENT)
 		return 0;
-	while (id >= 0 && (de = readdir(dir))) {
+	while (r >= 0 && id >= 0 && (r = directory_next(&dir, &holder)) > 0) {
 		struct lookup_match match = { .source = LOOKUP_NAME };
 
-		if (de->d_name[0] == '.')
-			continue;
-		match.module = modules_id(&rm->m->modules, de->d_name, strlen(de->d_name));
+		match.module = modules_id(&rm->m->modules, holder, strlen(holder));
 		id = match.module == MODULE_NONE ? -ENOMEM : expander_object(&rm->m->expander, &match);
 		if (id >= 0 && array_push(&list->items, (uint32_t)id) < 0)
 			id = -ENOMEM;
 	}
+	/* The kernel refuses to remove what the others use. */
+	if (r < 0 && r != -ENOMEM)
+		log_lost(&rm->c->log, "/%s: cannot be read: %s", path, strerror(-r));
+	if (r == -ENOMEM)
+		return r;
 	return id < 0 ? (int)id : 0;
 }
 

@@ -53,7 +53,8 @@ int context_look_again(struct coldplug *c)
 	context_want_again(c);
 	c->waiting.look_for_waits = true;
 	settle_note_now(&c->settle, SETTLE_WALKED);
-	return n == -ENOMEM ? -ENOMEM : 0;
+	/* Without /sys there are still names. */
+	return n < 0 && !c->wanted.walk_failed ? (int)n : 0;
 }
 
 static int take_disk(void *userdata, const struct probe_answer *answer)

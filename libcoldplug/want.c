@@ -90,7 +90,7 @@ int context_walk(struct coldplug *c)
 	/* It is reported once, although there may be many walks. */
 	if (r < 0 && r != -ENOMEM && !c->wanted.walk_failed)
 		log_lost(&c->log, "%s/sys/devices: cannot be opened: %s", c->machine.root.path, strerror(-r));
-	c->wanted.walk_failed = r < 0;
+	c->wanted.walk_failed = r < 0 && r != -ENOMEM;
 	return r;
 }
 
@@ -327,16 +327,16 @@ static bool is_initramfs(const struct rootfs *root)
 /* systemd-modules-load(8): modules_load= and rd.modules_load=, comma-separated. */
 static int want_from_cmdline(struct coldplug *c)
 {
-	_cleanup_file_ struct file_bytes file = {};
+	_cleanup_free_ char *text = c->machine.cmdline ? strdup(c->machine.cmdline) : NULL;
 	bool rd = is_initramfs(&c->machine.root);
 	struct cmdline_arg arg;
-	char *rest;
-	int r = rootfs_read(&c->machine.root, "proc/cmdline", LIMIT_CMDLINE, &file);
+	char *rest = text;
+	int r = 0;
 
-	if (r < 0)
-		return r == -ENOMEM ? r : 0; /* which was reported when it was read for the configuration */
-	rest = file.data;
-	r = 0;
+	if (!c->machine.cmdline)
+		return 0;
+	if (!text)
+		return -ENOMEM;
 	while (r >= 0 && cmdline_next(&rest, &arg)) {
 		char *list = (char *)arg.value;
 

@@ -54,6 +54,7 @@ struct probe_child {
 	uint32_t seen;	   /* at, when the timer last looked */
 	uint32_t stuck;	   /* the question it cannot get past, or NONE */
 	uint64_t stuck_ms; /* since when */
+	uint32_t next;	   /* the question after the last one that was answered */
 	bool given_up;
 	bool answered; /* the question it was stuck at */
 	bool again;    /* that question was added again meanwhile */
@@ -266,6 +267,10 @@ int prober_go(struct prober *p)
 		return 0;
 	}
 	r = prober_fd(p);
+	if (r < 0 && r != -ENOMEM) {
+		lose_waiting(p, strerror(-r));
+		return 0;
+	}
 	c = r < 0 ? NULL : calloc(1, sizeof(*c));
 	if (!c || array_push(&p->children, c) < 0) {
 		free(c);
@@ -343,8 +348,29 @@ static int end_child(struct prober *p, struct probe_child *c, struct probe_answe
 		return r;
 	if (!lost && (c->stuck == NONE || c->answered))
 		return 0;
-	*ret = (struct probe_answer){ .question = question, .error = -EIO };
+	*ret = (struct probe_answer){ .question = question, .error = PROBE_LOST };
 	return 1;
+}
+
+/* An answer was there and is lost: which one is not known. What was not answered yet is asked again, except the first
+ * of these, so that this ends. */
+static int lose_answer(struct prober *p, struct probe_child *c, int error, struct probe_answer *ret)
+{
+	uint32_t at = c->stuck != NONE ? c->stuck : c->next;
+	int r = 0;
+
+	close(c->fd);
+	c->fd = -1;
+	if (at >= c->list.n)
+		return 0;
+	*ret = (struct probe_answer){ .question = intern_string(&c->list, at), .error = PROBE_LOST };
+	log_lost(p->log, "%s: its answer cannot be received: %s", probe_name(ret->question), strerror(error));
+	/* After a child is stuck the rest of its list is another's. */
+	if (c->stuck == NONE) {
+		atomic_store(&c->shared->at, STOPPED);
+		r = take_back(p, c, at + 1);
+	}
+	return r < 0 ? r : 1;
 }
 
 /* One message of a child: 1 and *ret, 0 none, or -errno. */
@@ -358,11 +384,12 @@ static int receive(struct prober *p, struct probe_child *c, struct probe_answer 
 	do
 		n = recv(c->fd, m, sizeof(*m), MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EAGAIN)
-		return 0;
+	if (n < 0)
+		return errno == EAGAIN ? 0 : lose_answer(p, c, errno, ret);
 	if (n < (ssize_t)HEAD || m->question >= c->list.n)
 		return end_child(p, c, ret);
 	c->answered |= m->question == c->stuck;
+	c->next = m->question + 1;
 	*ret = (struct probe_answer){ .question = intern_string(&c->list, m->question),
 				      .error = m->error,
 				      .data = m->data,
@@ -400,7 +427,7 @@ static int find_answer(struct prober *p, struct probe_answer *ret)
 
 	if (p->n_lost_reported < p->lost.n) {
 		*ret = (struct probe_answer){ .question = intern_string(&p->lost, p->n_lost_reported++),
-					      .error = -EIO };
+					      .error = PROBE_LOST };
 		return 1;
 	}
 	for (size_t i = 0; !r && i < p->children.n; i++)

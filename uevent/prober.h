@@ -3,6 +3,7 @@
  * that the caller never blocks. */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -32,9 +33,12 @@ static inline const char *probe_name(const char *question)
  * many; 0: there is no answer, and none is sent; -errno: the error is sent. */
 typedef ssize_t probe_fn(const struct rootfs *root, const char *question, char *buf, size_t size);
 
+/* No open or read gives this error. */
+#define PROBE_LOST (-ECHILD)
+
 struct probe_answer {
 	const char *question;
-	int error; /* 0; the answering function's; -ETIMEDOUT: given up, but it may still come; -EIO: lost */
+	int error; /* 0; the answering function's; -ETIMEDOUT: given up, but it may still come; PROBE_LOST */
 	const char *data;
 	size_t size;
 };

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/directory.h"
 #include "base/limits.h"
 #include "uevent/blockdev.h"
 
@@ -243,21 +244,21 @@ static long partition_number(const struct rootfs *root, const char *device)
 /* The partition with this number in the directory of its disk; 0 is the disk itself. False: not there. */
 static bool find_partition(const struct rootfs *root, const char *disk, long number, char name[256])
 {
-	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_directory_ struct directory dir = {};
+	const char *entry;
 	char path[PATH_MAX];
-	struct dirent *de;
 
 	if (number == 0)
 		return snprintf(name, 256, "%s", strrchr(disk, '/') + 1) < 256;
 	if (snprintf(path, sizeof(path), "sys/%s", disk) >= (int)sizeof(path) ||
-	    rootfs_opendir(root, path, &dir) < 0)
+	    directory_open(&dir, root, path) < 0)
 		return false;
-	while ((de = readdir(dir))) {
-		if (de->d_name[0] == '.' ||
-		    snprintf(path, sizeof(path), "%s/%s", disk, de->d_name) >= (int)sizeof(path) ||
+	while (directory_next(&dir, &entry) > 0) {
+		if (entry[0] == '.' ||
+		    snprintf(path, sizeof(path), "%s/%s", disk, entry) >= (int)sizeof(path) ||
 		    partition_number(root, path) != number)
 			continue;
-		return snprintf(name, 256, "%s", de->d_name) < 256;
+		return snprintf(name, 256, "%s", entry) < 256;
 	}
 	return false;
 }
@@ -386,15 +387,15 @@ static bool is_holder(const struct rootfs *root, const char *name, const char *h
 /* Both are parts of the same device mapper map, or of the same array. */
 static bool share_holder(const struct rootfs *root, const char *a, const char *b)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
+	_cleanup_directory_ struct directory dir = {};
+	const char *holder;
 	char path[300];
-	struct dirent *de;
 
 	snprintf(path, sizeof(path), "sys/class/block/%s/holders", a);
-	if (rootfs_opendir(root, path, &dir) < 0)
+	if (directory_open(&dir, root, path) < 0)
 		return false;
-	while ((de = readdir(dir)))
-		if (de->d_name[0] != '.' && is_holder(root, b, de->d_name))
+	while (directory_next(&dir, &holder) > 0)
+		if (is_holder(root, b, holder))
 			return true;
 	return false;
 }
@@ -523,19 +524,24 @@ int wait_list_check_block(struct wait_list *l, const struct rootfs *root, struct
 
 int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct prober *disks)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *de;
-	int r = wait_list_check_paths(l, root, disks) ?: check_names(l, root, disks);
+	_cleanup_directory_ struct directory dir = {};
+	const char *entry;
+	int r = wait_list_check_paths(l, root, disks) ?: check_names(l, root, disks), k;
 
-	if (r < 0 || rootfs_opendir(root, "sys/class/block", &dir) < 0)
+	if (r < 0)
 		return r;
-	while (!r && (de = readdir(dir))) {
-		if (de->d_name[0] == '.')
-			continue;
-		exchange(de->d_name, '!', '/');
-		r = probe_block(l, disks, de->d_name);
+	k = directory_open(&dir, root, "sys/class/block");
+	while (!r && k >= 0 && (k = directory_next(&dir, &entry)) > 0) {
+		char name[256];
+
+		snprintf(name, sizeof(name), "%s", entry);
+		exchange(name, '!', '/');
+		r = probe_block(l, disks, name);
 	}
-	return r;
+	/* The next look tries the others again. */
+	if (k < 0 && k != -ENOENT && k != -ENOMEM && disks)
+		log_warning(disks->log, "/sys/class/block: cannot be read: %s", strerror(-k));
+	return r ?: k == -ENOMEM ? -ENOMEM : 0;
 }
 
 bool wait_list_is_probing(const struct wait_list *l)

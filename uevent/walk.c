@@ -32,6 +32,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "uevent/devicetree.h"
+#include "uevent/prober.h"
 
 /* Where the results go. */
 struct sink {
@@ -114,7 +115,10 @@ static int list_directory(struct walker *w, int fd, struct listing *l)
 			at += de->reclen;
 		}
 	}
-	return 0; /* an error here is a directory that has just vanished */
+	/* Else the directory has just vanished. */
+	if (n < 0 && errno != ENOENT && errno != ENODEV)
+		log_lost(w->sink.log, "/sys%s: cannot be read to its end: %s", w->path, strerror(errno));
+	return 0;
 }
 
 static int add_alias(const struct sink *sink, const char *devpath, const char *text, size_t len)
@@ -351,7 +355,7 @@ int walk_take_answer(const char *question, int error, const char *text, struct l
 	char devpath[4096];
 
 	/* The prober has logged these. */
-	if (error == -ETIMEDOUT || error == -EIO)
+	if (error == -ETIMEDOUT || error == PROBE_LOST)
 		return 0;
 	if (error)
 		log_unreadable(log, question + 1, error);

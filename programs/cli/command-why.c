@@ -172,8 +172,10 @@ int command_why(struct cli *cli)
 	coldplug_set_flag(cli->c, COLDPLUG_IGNORE_LOADED, true);
 	r = coldplug_want_configured(cli->c);
 	/* Without /sys, which has been reported by then, what the configuration names is still there. */
-	if (r >= 0)
-		coldplug_walk(cli->c);
+	if (r >= 0) {
+		r = coldplug_walk(cli->c);
+		r = r == -ENOENT ? 0 : r;
+	}
 	if (r >= 0)
 		r = coldplug_plan(cli->c);
 	for (int i = 0; r >= 0 && i < cli->n_args; i++)

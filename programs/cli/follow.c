@@ -146,7 +146,7 @@ static int explain_timeout(struct cli *cli, char **specs)
 
 int cli_end(struct cli *cli, int r)
 {
-	char *text;
+	char *text = NULL;
 	int finished = 0;
 
 	if (r == -ETIMEDOUT)
@@ -159,10 +159,12 @@ int cli_end(struct cli *cli, int r)
 	/* In an initramfs the caller may be about to delete the modules' files. */
 	else
 		(void)coldplug_leave(cli->c);
-	if (cli->dry_run && cli->verbosity > 0 && !coldplug_plan_text(cli->c, &text)) {
+	r = cli->dry_run && cli->verbosity > 0 ? coldplug_plan_text(cli->c, &text) : 0;
+	if (r < 0)
+		return cli_fail(cli, r, "cannot show the plan");
+	if (text)
 		cli_put(text);
-		free(text);
-	}
+	free(text);
 	if (cli->verbosity >= 0)
 		print_summary(cli);
 	if (finished < 0)

@@ -58,7 +58,7 @@ static int list_scripts(char *names[SCRIPTS_MAX])
 	struct dirent *de;
 	int n = 0;
 
-	while (d && n < SCRIPTS_MAX && (de = readdir(d))) {
+	while (d && n < SCRIPTS_MAX && (errno = 0, de = readdir(d))) {
 		size_t len = strlen(de->d_name);
 
 		if (de->d_name[0] == '.' || de->d_name[len - 1] == '~')
@@ -66,6 +66,8 @@ static int list_scripts(char *names[SCRIPTS_MAX])
 		names[n] = strdup(de->d_name);
 		n += names[n] != NULL;
 	}
+	if (d && n < SCRIPTS_MAX && errno)
+		say(3, "%s: cannot be read to its end: %s", SCRIPTS, strerror(errno));
 	if (d)
 		closedir(d);
 	qsort(names, (size_t)n, sizeof(*names), by_name);

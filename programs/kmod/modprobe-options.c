@@ -94,14 +94,16 @@ static void help(void)
 }
 
 /* A modprobe that an install or remove command starts must see these options too. */
-static void pass_on(const char *word)
+static void pass_on(struct modprobe *m, const char *word)
 {
 	const char *old = getenv("MODPROBE_OPTIONS");
 	char *all;
 
-	if (asprintf(&all, "%s%s%s", old ? old : "", old ? " " : "", word) < 0)
+	if (asprintf(&all, "%s%s%s", old ? old : "", old ? " " : "", word) < 0) {
+		m->no_memory = true;
 		return;
-	setenv("MODPROBE_OPTIONS", all, 1);
+	}
+	m->no_memory |= setenv("MODPROBE_OPTIONS", all, 1) < 0;
 	free(all);
 }
 
@@ -113,13 +115,15 @@ static int add_config_path(struct modprobe *m, const char *path)
 	while (m->config_paths && m->config_paths[n])
 		n++;
 	list = realloc(m->config_paths, (n + 2) * sizeof(*list));
-	if (!list)
+	if (!list) {
+		m->no_memory = true;
 		return -ENOMEM;
+	}
 	list[n] = path;
 	list[n + 1] = NULL;
 	m->config_paths = list;
-	pass_on("-C");
-	pass_on(path);
+	pass_on(m, "-C");
+	pass_on(m, path);
 	return 0;
 }
 
@@ -193,15 +197,15 @@ static bool take_flag(struct modprobe *m, int option)
 		m->show = true;
 		break;
 	case 's':
-		pass_on("-s");
+		pass_on(m, "-s");
 		m->to_syslog = true;
 		break;
 	case 'q':
-		pass_on("-q");
+		pass_on(m, "-q");
 		m->verbosity = LOG_EMERG;
 		break;
 	case 'v':
-		pass_on("-v");
+		pass_on(m, "-v");
 		m->verbosity++;
 		break;
 	default:
@@ -307,6 +311,10 @@ int modprobe_options(struct modprobe *m, int argc, char **argv)
 	}
 	while (!r && (option = getopt_long(argc, m->words, short_options, long_options, NULL)) != -1)
 		r = take_option(m, option);
+	if (m->no_memory) {
+		kmod_log(LOG_ERR, "out of memory");
+		return 2;
+	}
 	m->args = m->words + optind;
 	m->n_args = argc - optind;
 	return r;

@@ -200,6 +200,8 @@ static int first_name(struct run *run)
 	char *params = modprobe_params(run->m->args + 1, run->m->n_args - 1);
 	int r = params ? one_name(run, run->m->args[0], params) : -ENOMEM;
 
+	if (!params)
+		kmod_log(LOG_ERR, "%s", strerror(ENOMEM));
 	free(params);
 	return r;
 }
@@ -239,9 +241,12 @@ static int set_config_paths(struct coldplug *c, const char **paths)
 
 	if (!paths)
 		return 0;
-	for (size_t i = 0; paths[i]; i++)
+	for (size_t i = 0; paths[i]; i++) {
 		if (!access(paths[i], F_OK))
 			paths[n++] = paths[i];
+		else if (errno != ENOENT && errno != ENOTDIR)
+			return -errno;
+	}
 	paths[n] = NULL;
 	return coldplug_set_config_paths(c, paths);
 }

@@ -15,6 +15,7 @@ struct modprobe {
 	bool show_modversions;
 	bool show_exports;
 	bool to_syslog;
+	bool no_memory; /* for an option that is to be kept or passed on */
 	uint32_t flags; /* bits of enum coldplug_flag */
 	unsigned int wait_ms;
 	const char *module_root;   /* -d */

@@ -284,7 +284,7 @@ static void a_child_that_dies_loses_only_its_question(void **state)
 	ask(&w, "eb");
 	ask(&w, "k/usb2");
 	wait_for_all(&w);
-	assert_string_equal(w.said, "ea=a k/usb1=(EIO) eb=b k/usb2=(EIO) ");
+	assert_string_equal(w.said, "ea=a k/usb1=(ECHILD) eb=b k/usb2=(ECHILD) ");
 	assert_string_equal(messages_text(&w.m),
 			    "/usb1: the process that probed it has died\n"
 			    "/usb2: the process that probed it has died\n");
@@ -307,7 +307,7 @@ static void the_number_of_stuck_children_is_limited(void **state)
 	}
 	ask(&w, "ea");
 	wait_for_all(&w);
-	assert_string_equal(w.said, "f/2=(EIO) ea=(EIO) f/0=(ETIMEDOUT) f/1=(ETIMEDOUT) ");
+	assert_string_equal(w.said, "f/2=(ECHILD) ea=(ECHILD) f/0=(ETIMEDOUT) f/1=(ETIMEDOUT) ");
 	assert_contains(messages_text(&w.m),
 			"/2 and 1 more: cannot be probed: too many devices do not answer\n");
 	/* One comes free. */
@@ -334,7 +334,7 @@ static void without_descriptors_each_question_gets_an_error(void **state)
 	assert_int_equal(prober_go(&w.a), 0);
 	setrlimit(RLIMIT_NOFILE, &limit);
 	wait_for_all(&w);
-	assert_string_equal(w.said, "ea=(EIO) eb=(EIO) ");
+	assert_string_equal(w.said, "ea=(ECHILD) eb=(ECHILD) ");
 	assert_contains(messages_text(&w.m), "a and 1 more: cannot be probed: Too many open files\n");
 	ask(&w, "ec");
 	wait_for_all(&w);
