@@ -76,7 +76,11 @@ static const struct call calls[] = {
 	CALL(readlinkat, EIO, EACCES),
 	CALL(getdents64, EIO),
 	CALL(fstat, EIO),
+#ifdef SYS_newfstatat
 	CALL(newfstatat, EIO, EACCES),
+#else
+	CALL(fstatat64, EIO, EACCES),
+#endif
 	CALL(statx, EIO, EACCES),
 	CALL(fstatfs, EIO),
 	CALL(faccessat, EIO, EACCES),

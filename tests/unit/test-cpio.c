@@ -78,8 +78,11 @@ static void what_the_kernel_would_not_take_is_an_error(void **state)
 
 	memset(name, 'a', PATH_MAX);
 	assert_int_equal(cpio_write(&c, &(struct cpio_entry){ .name = name }), -ENAMETOOLONG);
-	assert_int_equal(cpio_write(&c, &(struct cpio_entry){ .name = "a", .size = (size_t)UINT32_MAX + 1 }),
-			 -EFBIG);
+	/* No such size can be asked for on 32 bits. */
+	if (SIZE_MAX > UINT32_MAX)
+		assert_int_equal(
+			cpio_write(&c, &(struct cpio_entry){ .name = "a", .size = (size_t)UINT32_MAX + 1 }),
+			-EFBIG);
 	assert_int_equal(o.n, 0);
 	o.r = -ENOSPC;
 	assert_int_equal(cpio_write(&c, &entries[2]), -ENOSPC);
