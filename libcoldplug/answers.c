@@ -13,6 +13,7 @@
 #include "base/cmdline.h"
 #include "engine/closure.h"
 #include "engine/config-text.h"
+#include "engine/symbols.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -465,6 +466,11 @@ API int64_t coldplug_not_found(struct coldplug *c, const char *const **names)
 	}
 	*names = c->answers.not_found_names.items;
 	return r < 0 ? r : (int64_t)c->answers.not_found_names.n;
+}
+
+API int coldplug_symbols_text(const char *path, enum coldplug_symbols which, char **ret)
+{
+	return symbols_text(path, which == COLDPLUG_SYMBOLS_EXPORTED, ret);
 }
 
 API int coldplug_config_text(struct coldplug *c, char **ret)

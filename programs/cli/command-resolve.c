@@ -16,7 +16,8 @@ static int resolve_one(struct cli *cli, const char *alias)
 		n = 0;
 	if (n < 0)
 		return n;
-	cli_printf("%s\t", alias);
+	cli_put(alias);
+	putchar('\t');
 	for (int i = 0; i < n; i++) {
 		if (i)
 			putchar(' ');

@@ -2,6 +2,7 @@
 /* Names come from devices, files and arguments: a terminal gets their control characters escaped, a file or pipe gets
  * the bytes as they are. */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,9 +29,19 @@ static void put_escaped(FILE *to, const char *text)
 	}
 }
 
+/* It does not change while we run, and asking is a system call. */
+static bool to_terminal(void)
+{
+	static int answer = -1;
+
+	if (answer < 0)
+		answer = isatty(STDOUT_FILENO);
+	return answer;
+}
+
 void cli_put(const char *text)
 {
-	if (isatty(STDOUT_FILENO))
+	if (to_terminal())
 		put_escaped(stdout, text);
 	else
 		fputs(text, stdout);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The symbols of a module's file with their versions, as modprobe prints them. */
+#include "engine/symbols.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,9 +9,6 @@
 
 #include "base/cleanup.h"
 #include "engine/modinfo.h"
-#include "libcoldplug/coldplug.h"
-
-#define API __attribute__((visibility("default")))
 
 static void print(FILE *f, uint64_t crc, const char *name)
 {
@@ -45,7 +44,7 @@ static int print_exported(FILE *f, const struct elf *elf)
 	return r ?: n ? 0 : -ENODATA;
 }
 
-API int coldplug_symbols_text(const char *path, enum coldplug_symbols which, char **ret)
+int symbols_text(const char *path, bool exported, char **ret)
 {
 	_cleanup_modinfo_ struct modinfo m = {};
 	_cleanup_free_ char *text = NULL, *real = realpath(path, NULL);
@@ -67,7 +66,7 @@ API int coldplug_symbols_text(const char *path, enum coldplug_symbols which, cha
 	f = open_memstream(&text, &size);
 	if (!f)
 		return -ENOMEM;
-	r = which == COLDPLUG_SYMBOLS_NEEDED ? print_needed(f, &m.elf) : print_exported(f, &m.elf);
+	r = exported ? print_exported(f, &m.elf) : print_needed(f, &m.elf);
 	if (fclose(f) == EOF)
 		return -ENOMEM;
 	if (r < 0)
