@@ -153,10 +153,19 @@ static const char *get_string(const struct elf *elf, const struct section *s, ui
 	return (const char *)p + offset;
 }
 
+/* The name of section i, in the section names; NULL: it leads out of the file. */
+static const char *section_name(const struct elf *elf, const struct section *names, uint32_t i)
+{
+	struct section s;
+
+	read_section(elf, i, &s);
+	return get_string(elf, names, s.name);
+}
+
 /* 1: *ret is the section of that name; 0: there is none; -EBADMSG. */
 static int find_section(const struct elf *elf, const char *name, struct section *ret)
 {
-	struct section names, s;
+	struct section names;
 	const char *p;
 
 	if (!elf->n_sections)
@@ -164,8 +173,7 @@ static int find_section(const struct elf *elf, const char *name, struct section 
 	if (get_section(elf, elf->names, &names) < 0)
 		return -EBADMSG;
 	for (uint32_t i = 1; i < elf->n_sections; i++) {
-		read_section(elf, i, &s);
-		p = get_string(elf, &names, s.name);
+		p = section_name(elf, &names, i);
 		if (!p)
 			return -EBADMSG;
 		if (!strcmp(p, name))
@@ -330,7 +338,7 @@ static bool has_versions(const char *section)
 static int strip_versions(const struct elf *elf, unsigned char *data)
 {
 	unsigned int last = elf->big_endian ? (elf->is64 ? 7 : 3) : 0;
-	struct section names, s;
+	struct section names;
 	const char *p;
 
 	if (!elf->n_sections)
@@ -338,8 +346,7 @@ static int strip_versions(const struct elf *elf, unsigned char *data)
 	if (get_section(elf, elf->names, &names) < 0)
 		return -EBADMSG;
 	for (uint32_t i = 1; i < elf->n_sections; i++) {
-		read_section(elf, i, &s);
-		p = get_string(elf, &names, s.name);
+		p = section_name(elf, &names, i);
 		if (!p)
 			return -EBADMSG;
 		if (has_versions(p))
