@@ -202,7 +202,8 @@ int64_t coldplug_walk(struct coldplug *c);
 /** Requests a module by name or alias, or by the path of its file, which must contain a '/'. The
  * dependencies of a file are those that modules.dep has for its name. params ("A=1 B=2") are parameters
  * of the module itself, or NULL. Returns 1 if the request matches a module, which may be loaded or
- * withheld already, or 0 if nothing has this name, which counts as a failure. Since 0.1. */
+ * withheld already, or 0 if nothing has this name or params has more than 1 MiB, which counts as a failure.
+ * Since 0.1. */
 int coldplug_want(struct coldplug *c, const char *name, const char *params);
 
 /** Requests the module of a file system, as the kernel does when one is mounted ("fs-TYPE"). A type that is

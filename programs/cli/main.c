@@ -37,8 +37,8 @@ static void help(FILE *to)
 	      to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
-	fputs("\n'coldplug init' is PID 1 of an initramfs, and so is coldplug when it is called by the name init.\n"
-	      "Called by the name modprobe, coldplug behaves as modprobe(8).\n"
+	fputs("  init     start a machine: be PID 1 of an initramfs, as coldplug is by the name init too\n"
+	      "\nCalled by the name modprobe, coldplug behaves as modprobe(8).\n"
 	      "'coldplug COMMAND --help' shows the options of a command, 'coldplug --version' the version.\n\n"
 	      "Exit codes:\n"
 	      "    0  everything was done\n"

@@ -280,10 +280,10 @@ static const struct option_row {
 	{ "root", 0, ALL & ~(COMMAND_REPLAY | COMMAND_MONITOR), set_root, "DIR",
 	  "use sys/, proc/, lib/modules/ and etc/ of DIR; load nothing" },
 	{ "root", 0, COMMAND_MONITOR, set_root, "DIR", NULL }, /* command_monitor() refuses it and says why */
-	{ "release", 'S', ALL & ~COMMAND_LIST, set_release, "KVER", "use the modules of this kernel release",
+	{ "release", 'S', ALL, set_release, "KVER", "use the modules of this kernel release",
 	  "it is not a kernel release" },
-	{ "set-version", 0, ALL & ~COMMAND_LIST, set_release, "KVER", NULL },
-	{ "config", 'C', ALL & ~(COMMAND_LIST | COMMAND_IMAGE), set_config, "PATH",
+	{ "set-version", 0, ALL, set_release, "KVER", NULL },
+	{ "config", 'C', ALL & ~COMMAND_IMAGE, set_config, "PATH",
 	  "read this file or directory instead of modprobe.d; may be repeated", NULL,
 	  "it may be given at most 15 times" },
 #ifdef HAVE_TOOLS
