@@ -6,6 +6,8 @@
 
 #include <coldplug.h>
 
+#include "programs/output.h"
+
 #define EXIT_USAGE 100
 #define EXIT_SYSTEM 111 /* a system call failed, or memory ran out */
 
@@ -84,12 +86,6 @@ void cli_follow(struct cli *cli);
 void cli_print_step(struct cli *cli, const struct coldplug_step *s);
 /* Prints the summary, or why the run failed. r is the last return value of the library. Returns the exit code. */
 int cli_end(struct cli *cli, int r);
-
-/* Prints to standard output. If that is a terminal, control characters are escaped. */
-void cli_put(const char *text);
-__attribute__((format(printf, 1, 2))) void cli_printf(const char *fmt, ...);
-/* Prints to standard error, with control characters escaped. */
-void cli_put_message(const char *text);
 
 /* Prints the plan as text or JSON. r is what planning returned, what names the input of an error. Returns the exit
  * code. */

@@ -17,8 +17,8 @@ int command_record(struct cli *cli)
 
 static void print_event(void *userdata, const struct coldplug_event *e)
 {
-	cli_printf("# %s %s%s%s\n", e->action, e->devpath, e->modalias ? " " : "",
-		   e->modalias ? e->modalias : "");
+	output_printf("# %s %s%s%s\n", e->action, e->devpath, e->modalias ? " " : "",
+		      e->modalias ? e->modalias : "");
 }
 
 int command_replay(struct cli *cli)

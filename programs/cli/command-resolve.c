@@ -16,12 +16,12 @@ static int resolve_one(struct cli *cli, const char *alias)
 		n = 0;
 	if (n < 0)
 		return n;
-	cli_put(alias);
+	output_text(stdout, alias);
 	putchar('\t');
 	for (int i = 0; i < n; i++) {
 		if (i)
 			putchar(' ');
-		cli_put(names[i]);
+		output_text(stdout, names[i]);
 	}
 	putchar('\n');
 	return 0;

@@ -78,8 +78,8 @@ bool cli_begins_with_param(struct cli *cli)
 {
 	if (!cli->n_args || !is_param(cli->args[0]))
 		return false;
-	fprintf(stderr, "coldplug %s: the parameter '%s' must come after the name of its module\n",
-		cli->command->name, cli->args[0]);
+	output_message("coldplug %s: the parameter '%s' must come after the name of its module\n",
+		       cli->command->name, cli->args[0]);
 	return true;
 }
 

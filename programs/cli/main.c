@@ -100,8 +100,8 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		command = argc > 2 ? find_command(argv[2]) : NULL;
 		if (argc > 2 && !command) {
-			fprintf(stderr, "coldplug: there is no command '%s'; see 'coldplug --help'\n",
-				argv[2]);
+			output_message("coldplug: there is no command '%s'; see 'coldplug --help'\n",
+				       argv[2]);
 			return EXIT_USAGE;
 		}
 		if (command)
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 	}
 	command = find_command(argv[1]);
 	if (!command) {
-		fprintf(stderr, "coldplug: there is no command '%s'; see 'coldplug --help'\n", argv[1]);
+		output_message("coldplug: there is no command '%s'; see 'coldplug --help'\n", argv[1]);
 		return EXIT_USAGE;
 	}
 	return run_command(command, argc - 1, argv + 1);

@@ -381,7 +381,7 @@ static void print_log(void *userdata, int level, const char *message)
 	struct cli *cli = userdata;
 
 	if (cli->progress_shown) {
-		fputs("\r\033[K", stderr);
+		output_clear_line();
 		cli->progress_shown = false;
 	}
 	cli->n_errors += level <= 3;
@@ -392,7 +392,7 @@ int cli_fail(struct cli *cli, int error, const char *what)
 {
 	/* The library has logged every error but -ENOMEM. */
 	if (!cli->n_errors || error == -ENOMEM)
-		fprintf(stderr, "coldplug %s: %s: %s\n", cli->command->name, what, strerror(-error));
+		output_message("coldplug %s: %s: %s\n", cli->command->name, what, strerror(-error));
 	return EXIT_SYSTEM;
 }
 
@@ -496,8 +496,8 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 			return usage(command);
 		r = rows[row].set(&s, optarg);
 		if (r < 0) {
-			fprintf(stderr, "coldplug %s: --%s '%s' cannot be used: %s\n", command->name,
-				rows[row].name, optarg ? optarg : "", why_not(&rows[row], r));
+			output_message("coldplug %s: --%s '%s' cannot be used: %s\n", command->name,
+				       rows[row].name, optarg ? optarg : "", why_not(&rows[row], r));
 			return usage(command);
 		}
 	}
