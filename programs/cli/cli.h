@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <coldplug.h>
 
@@ -49,6 +50,7 @@ struct cli {
 	int waits;		 /* how many --wait-for were given */
 	unsigned int timeout_ms; /* of --timeout, or 0 */
 	char *wait_specs[16];
+	FILE *modules;	       /* of --modules, or NULL */
 	unsigned int n_errors; /* logged by the library */
 	bool not_found;	       /* why: a name was not that of a module */
 	int notify_fd;	       /* -1 without --notify-fd */
@@ -93,8 +95,8 @@ int cli_print_plan(struct cli *cli, int r, const char *what);
 /* The exit code of a command that plans and does not load: a missing file of a module is no failure of it. */
 int cli_exit_code_of_plan(struct cli *cli);
 
-/* Requests all names among the arguments, each with the parameters that follow it. Returns 0 or more, or a negative
- * errno. */
+/* Requests all names among the arguments, each with the parameters that follow it, and those of --modules. Returns 0 or
+ * more, or a negative errno. */
 int cli_want(struct cli *cli);
 /* Whether the first argument is a parameter, which is an error. It has been reported then. */
 bool cli_begins_with_param(struct cli *cli);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,13 +66,47 @@ static int want_one(struct cli *cli, char **words)
 	return r < 0 ? r : n;
 }
 
+/* As initramfs-tools has modprobe do it: the name is the first word, and all that follows it are parameters. */
+static int want_line(struct cli *cli, char *line)
+{
+	static const char blanks[] = " \t\r\n";
+	char *name = line + strspn(line, blanks);
+	char *params = name + strcspn(name, blanks);
+	size_t n;
+
+	if (!*name || *name == '#')
+		return 0;
+	if (*params)
+		*params++ = '\0';
+	params += strspn(params, blanks);
+	for (n = strlen(params); n && strchr(blanks, params[n - 1]);)
+		params[--n] = '\0';
+	return coldplug_want(cli->c, name, n ? params : NULL);
+}
+
+static int want_lines(struct cli *cli, FILE *f)
+{
+	char *line = NULL;
+	size_t size = 0;
+	int r = 0;
+
+	errno = 0;
+	while (r >= 0 && getline(&line, &size, f) >= 0)
+		r = want_line(cli, line);
+	free(line);
+	/* At the end of the file errno has not changed. */
+	if (r >= 0 && !feof(f))
+		r = errno ? -errno : -EIO;
+	return r;
+}
+
 int cli_want(struct cli *cli)
 {
 	int r = 0;
 
 	for (int i = 0; r >= 0 && i < cli->n_args; i += r)
 		r = want_one(cli, cli->args + i);
-	return r;
+	return r >= 0 && cli->modules ? want_lines(cli, cli->modules) : r;
 }
 
 bool cli_begins_with_param(struct cli *cli)

@@ -125,6 +125,14 @@ static int set_record(struct setup *s, const char *value)
 	return coldplug_set_record(s->cli->c, value);
 }
 
+static int set_modules(struct setup *s, const char *value)
+{
+	if (s->cli->modules)
+		return -E2BIG;
+	s->cli->modules = fopen(value, "re");
+	return s->cli->modules ? 0 : -errno;
+}
+
 static int set_dry_run(struct setup *s, const char *value)
 {
 	s->cli->dry_run = true;
@@ -328,6 +336,8 @@ static const struct option_row {
 	{ "report", 0, LOADING, set_report, "FILE", "write a report to FILE, see coldplug-report(5)" },
 	{ "record", 0, COMMAND_RUN, set_record, "FILE",
 	  "record the machine and the events of this run in FILE" },
+	{ "modules", 0, COMMAND_RUN | COMMAND_MONITOR, set_modules, "FILE",
+	  "load the modules of FILE, each line a name and its parameters", NULL, "it may be given once" },
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL,
 	  "do not add async_probe to modules without drivers" },
 	{ "devicetree", 0,
@@ -509,6 +519,8 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 void cli_free(struct cli *cli)
 {
 	coldplug_free(cli->c);
+	if (cli->modules)
+		fclose(cli->modules);
 	free(cli->image.names.items);
 	free(cli->image.types.items);
 	free(cli->image.add.items);
