@@ -70,6 +70,14 @@ API int coldplug_set_record(struct coldplug *c, const char *path)
 	return set_string(c, &c->settings.record_path, path);
 }
 
+API int coldplug_set_stream(struct coldplug *c, int fd)
+{
+	if (c->machine.opened)
+		return -EBUSY;
+	c->settings.stream = fd;
+	return 0;
+}
+
 API int coldplug_set_recording(struct coldplug *c, const char *path)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -88,6 +96,7 @@ API int coldplug_set_recording(struct coldplug *c, const char *path)
 	fd = open(c->settings.unpacked, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	c->settings.paths.root_unnamed = true;
 	return record_unpack(path, fd, &c->log) ?: coldplug_set_root(c, c->settings.unpacked);
 }
 

@@ -51,6 +51,7 @@ struct cli {
 	unsigned int timeout_ms; /* of --timeout, or 0 */
 	char *wait_specs[16];
 	FILE *modules;	       /* of --modules, or NULL */
+	int stream;	       /* standard output as it was before cli_take_stdout(), or -1 */
 	unsigned int n_errors; /* logged by the library */
 	bool not_found;	       /* why: a name was not that of a module */
 	int notify_fd;	       /* -1 without --notify-fd */
@@ -78,6 +79,10 @@ void cli_free(struct cli *cli);
 
 /* Prints the help text of one command. */
 void cli_help(const struct command *command);
+
+/* Takes standard output for a report or a recording ("-"); all else that is printed goes to standard error from now on.
+ * Returns 0, -E2BIG if it has been taken already, or another negative errno. */
+int cli_take_stdout(struct cli *cli);
 
 /* Prints an error, unless the library has logged one already. Returns the exit code. */
 int cli_fail(struct cli *cli, int error, const char *what);

@@ -62,9 +62,21 @@ static int set_receive_buffer(struct setup *s, const char *value)
 	return coldplug_set_receive_buffer(s->cli->c, (unsigned int)n);
 }
 
+int cli_take_stdout(struct cli *cli)
+{
+	if (cli->stream >= 0)
+		return -E2BIG;
+	cli->stream = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (cli->stream < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		return -errno;
+	return coldplug_set_stream(cli->c, cli->stream);
+}
+
 static int set_report(struct setup *s, const char *value)
 {
-	return coldplug_set_report(s->cli->c, value);
+	int r = strcmp(value, "-") != 0 ? 0 : cli_take_stdout(s->cli);
+
+	return r ?: coldplug_set_report(s->cli->c, value);
 }
 
 static int set_wait_for(struct setup *s, const char *value)
@@ -122,7 +134,9 @@ static int set_notify_fd(struct setup *s, const char *value)
 
 static int set_record(struct setup *s, const char *value)
 {
-	return coldplug_set_record(s->cli->c, value);
+	int r = strcmp(value, "-") != 0 ? 0 : cli_take_stdout(s->cli);
+
+	return r ?: coldplug_set_record(s->cli->c, value);
 }
 
 static int set_modules(struct setup *s, const char *value)
@@ -333,9 +347,12 @@ static const struct option_row {
 	{ "timeout", 0, COMMAND_MONITOR, set_timeout, "SECONDS",
 	  "report readiness after so long in any case (60)",
 	  "it must be a number of seconds from 0.001 to 4000000.999" },
-	{ "report", 0, LOADING, set_report, "FILE", "write a report to FILE, see coldplug-report(5)" },
+	{ "report", 0, LOADING, set_report, "FILE",
+	  "write a report to FILE (-: standard output), see coldplug-report(5)", NULL,
+	  "only one thing can be written to standard output" },
 	{ "record", 0, COMMAND_RUN, set_record, "FILE",
-	  "record the machine and the events of this run in FILE" },
+	  "record the machine and the events of this run in FILE (-: standard output)", NULL,
+	  "only one thing can be written to standard output" },
 	{ "modules", 0, COMMAND_RUN | COMMAND_MONITOR, set_modules, "FILE",
 	  "load the modules of FILE, each line a name and its parameters", NULL, "it may be given once" },
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL,
@@ -488,7 +505,7 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 	int answer, r = coldplug_new(&cli->c);
 
 	cli->command = command;
-	cli->notify_fd = -1;
+	cli->notify_fd = cli->stream = -1;
 	if (r < 0)
 		return cli_fail(cli, r, "starting") + 1;
 	snprintf(program, sizeof(program), "coldplug %s", command->name);
@@ -511,6 +528,11 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 			return usage(command);
 		}
 	}
+	if (cli->json && cli->stream >= 0) {
+		fprintf(stderr, "coldplug %s: --json and a report on standard output cannot be combined\n",
+			command->name);
+		return usage(command);
+	}
 	cli->args = argv + optind;
 	cli->n_args = argc - optind;
 	return 0;
@@ -521,6 +543,8 @@ void cli_free(struct cli *cli)
 	coldplug_free(cli->c);
 	if (cli->modules)
 		fclose(cli->modules);
+	if (cli->stream >= 0)
+		close(cli->stream);
 	free(cli->image.names.items);
 	free(cli->image.types.items);
 	free(cli->image.add.items);

@@ -113,6 +113,7 @@ static void settings_come_first(void **state)
 	assert_int_equal(coldplug_set_flag(c, COLDPLUG_DRY_RUN, false), -EBUSY);
 	assert_int_equal(coldplug_set_config_paths(c, NULL), -EBUSY);
 	assert_int_equal(coldplug_set_report(c, "/x"), -EBUSY);
+	assert_int_equal(coldplug_set_stream(c, 1), -EBUSY);
 	coldplug_free(c);
 }
 
