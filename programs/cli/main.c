@@ -66,6 +66,31 @@ static const struct command *find_command_of_link(const char *argv0)
 	return name && !strcmp(name, "coldplug-mkimage") ? find_command("image") : NULL;
 }
 
+static int no_command(const char *name)
+{
+	output_message("coldplug: there is no command '%s'; see 'coldplug --help'\n", name);
+	return EXIT_USAGE;
+}
+
+/* name is a subcommand or another program that coldplug can be, or NULL. */
+static int show_help(char *name)
+{
+	static char option[] = "--help";
+	char *args[] = { name, option, NULL };
+	const struct command *command = name ? find_command(name) : NULL;
+	const struct applet *applet = name ? find_applet(name) : NULL;
+
+	if (applet)
+		return applet->fn(2, args);
+	if (name && !command)
+		return no_command(name);
+	if (command)
+		cli_help(command);
+	else
+		help(stdout);
+	return 0;
+}
+
 static int run_command(const struct command *command, int argc, char **argv)
 {
 	struct cli cli = {};
@@ -97,27 +122,14 @@ int main(int argc, char **argv)
 		help(stderr);
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		command = argc > 2 ? find_command(argv[2]) : NULL;
-		if (argc > 2 && !command) {
-			output_message("coldplug: there is no command '%s'; see 'coldplug --help'\n",
-				       argv[2]);
-			return EXIT_USAGE;
-		}
-		if (command)
-			cli_help(command);
-		else
-			help(stdout);
-		return 0;
-	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+		return show_help(argc > 2 ? argv[2] : NULL);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		puts("coldplug " COLDPLUG_VERSION COLDPLUG_FEATURES);
 		return 0;
 	}
 	command = find_command(argv[1]);
-	if (!command) {
-		output_message("coldplug: there is no command '%s'; see 'coldplug --help'\n", argv[1]);
-		return EXIT_USAGE;
-	}
+	if (!command)
+		return no_command(argv[1]);
 	return run_command(command, argc - 1, argv + 1);
 }
