@@ -24,7 +24,7 @@ int record_end(struct record *r, unsigned int patience_ms);
 /* Leaves no file. NULL is fine. */
 void record_abort(struct record *r);
 
-/* Unpacks a recording below dir. Errors are reported to log. */
+/* recording.c: unpacks a recording below dir. Errors are reported to log. */
 int record_unpack(const char *path, int dirfd, struct log *log);
 /* Removes what was unpacked to dir, and dir. 0, or -errno after an error that names it. */
 int record_remove(const char *dir, struct log *log);

@@ -10,7 +10,6 @@
 
 #include "base/cleanup.h"
 #include "libcoldplug/context.h"
-#include "libcoldplug/record.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -76,28 +75,6 @@ API int coldplug_set_stream(struct coldplug *c, int fd)
 		return -EBUSY;
 	c->settings.stream = fd;
 	return 0;
-}
-
-API int coldplug_set_recording(struct coldplug *c, const char *path)
-{
-	const char *tmp = getenv("TMPDIR");
-	_cleanup_free_ char *dir = NULL;
-	_cleanup_close_ int fd = -1;
-
-	if (c->machine.opened || c->settings.unpacked)
-		return -EBUSY;
-	if (asprintf(&dir, "%s/coldplug-replay.XXXXXX", tmp && *tmp ? tmp : "/tmp") < 0)
-		return -ENOMEM;
-	if (!mkdtemp(dir)) {
-		log_error(&c->log, "%s: cannot be created: %s", dir, strerror(errno));
-		return -errno;
-	}
-	c->settings.unpacked = steal_ptr(dir);
-	fd = open(c->settings.unpacked, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	c->settings.paths.root_unnamed = true;
-	return record_unpack(path, fd, &c->log) ?: coldplug_set_root(c, c->settings.unpacked);
 }
 
 static void free_list(char **list)

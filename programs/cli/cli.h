@@ -103,6 +103,9 @@ int cli_exit_code_of_plan(struct cli *cli);
 /* Requests all names among the arguments, each with the parameters that follow it, and those of --modules. Returns 0 or
  * more, or a negative errno. */
 int cli_want(struct cli *cli);
+/* Returns the next line, until the next call, or NULL at the end. Only its first 65,535 bytes are kept, with a warning
+ * that names the file. */
+char *cli_next_line(FILE *f, const char *name);
 /* Whether the first argument is a parameter, which is an error. It has been reported then. */
 bool cli_begins_with_param(struct cli *cli);
 

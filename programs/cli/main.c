@@ -20,8 +20,10 @@ static const struct command commands[] = {
 	  "show why a module is loaded, or which rule withholds it" },
 	{ "record", COMMAND_RECORD, command_record, "FILE",
 	  "save the machine's devices and configuration, to plan from them elsewhere" },
+#ifdef HAVE_TOOLS
 	{ "replay", COMMAND_REPLAY, command_replay, "FILE",
 	  "show what would be loaded on a recorded machine" },
+#endif
 	{ "closure", COMMAND_CLOSURE, command_closure, "[NAME|ALIAS...]",
 	  "list the module and firmware files that an initramfs needs" },
 #ifdef HAVE_TOOLS
