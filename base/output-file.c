@@ -52,7 +52,7 @@ static enum compress_method method_of(const char *name)
 int output_file_compress(struct output_file *o, const char *name)
 {
 	o->method = method_of(name);
-	if (o->method == COMPRESS_NONE)
+	if (o->method == COMPRESS_NONE && !o->stream)
 		return 0;
 	if (!compress_built_in(o->method))
 		return -EOPNOTSUPP;
@@ -63,19 +63,27 @@ int output_file_compress(struct output_file *o, const char *name)
 	return 0;
 }
 
-static int write_compressed(struct output_file *o)
+static int write_all(const struct output_file *o, const char *data, size_t size)
+{
+	errno = 0;
+	if (fwrite(data, 1, size, o->stream ? o->stream : o->file.f) == size)
+		return 0;
+	return errno ? -errno : -EIO;
+}
+
+static int write_memory(struct output_file *o)
 {
 	_cleanup_blob_ struct blob blob = {};
 	bool failed = fclose(o->memory) == EOF;
 	int r;
 
 	o->memory = NULL;
-	o->f = o->stream ? o->stream : o->file.f;
-	r = failed ? -ENOMEM : compress_all(o->method, o->text, o->size, &blob);
-	if (r < 0)
-		return r;
-	errno = 0;
-	return fwrite(blob.data, 1, blob.size, o->f) == blob.size ? 0 : errno ? -errno : -EIO;
+	if (failed)
+		return -ENOMEM;
+	if (o->method == COMPRESS_NONE)
+		return write_all(o, o->text, o->size);
+	r = compress_all(o->method, o->text, o->size, &blob);
+	return r < 0 ? r : write_all(o, blob.data, blob.size);
 }
 
 static int flush(FILE *f)
@@ -88,7 +96,7 @@ static int flush(FILE *f)
 
 int output_file_commit(struct output_file *o)
 {
-	int r = o->memory ? write_compressed(o) : 0;
+	int r = o->memory ? write_memory(o) : 0;
 
 	if (!r)
 		r = o->stream ? flush(o->stream) : atomic_file_commit(&o->file);

@@ -14,7 +14,7 @@ struct output_file {
 	/* private */
 	struct atomic_file file;
 	FILE *stream; /* a duplicate of the descriptor, or NULL */
-	FILE *memory; /* writes what is compressed at the end, or NULL */
+	FILE *memory; /* keeps what is written out at the end, or NULL */
 	char *text;
 	size_t size;
 	enum compress_method method;
@@ -24,7 +24,7 @@ struct output_file {
  * -errno. */
 int output_file_open(struct output_file *o, int dirfd, const char *path, int stream);
 /* Has what is written from now on compressed by the method that the end of a name means: .gz, .xz, .zst; any other
- * means none. 0, -ENOMEM, or -EOPNOTSUPP: this program lacks it. */
+ * means none. A descriptor gets everything at the end, so that nobody waits for its reader before. 0, -ENOMEM, or -EOPNOTSUPP: this program lacks it. */
 int output_file_compress(struct output_file *o, const char *name);
 /* Writes the rest, and puts a file in its place; closes it in any case. 0 or -errno. */
 int output_file_commit(struct output_file *o);

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/output-file.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/output-file.h"
 
 #define PENDING (LOAD_SKIPPED + 1) /* an outcome that only the report has */
 
