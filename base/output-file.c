@@ -78,7 +78,8 @@ static int write_memory(struct output_file *o)
 	int r;
 
 	o->memory = NULL;
-	if (failed)
+	/* glibc's fclose() does not say that it has found no memory to make the text shorter. */
+	if (failed || !o->text)
 		return -ENOMEM;
 	if (o->method == COMPRESS_NONE)
 		return write_all(o, o->text, o->size);
