@@ -162,7 +162,7 @@ static uint32_t node_child(const struct node *n, unsigned char c)
 {
 	uint32_t ref;
 
-	if (c < n->first || c > n->last || n->first > n->last)
+	if (c < n->first || c > n->last)
 		return 0;
 	ref = be32(n->children + 4 * (c - n->first));
 	return ref & INDEX_NODE_MASK ? ref : 0;
@@ -420,17 +420,12 @@ static int match_star(struct matcher *m, const struct node *n, uint32_t at, size
 	return r;
 }
 
-/* Goes on in the child for character c of n, having consumed c of the pattern and stepped to pos. */
-static int match_child(struct matcher *m, const struct node *n, unsigned char c, size_t pos)
+static int match_node(struct matcher *m, const struct node *n, uint32_t ref, unsigned char c, size_t pos)
 {
-	uint32_t ref = node_child(n, c);
 	size_t mark = m->path_len;
 	struct node child;
-	int r;
+	int r = read_node(m->index, ref, &child);
 
-	if (!ref)
-		return 0;
-	r = read_node(m->index, ref, &child);
 	if (!r)
 		r = push_char(m, n, (char)c);
 	if (r < 0)
@@ -443,6 +438,15 @@ static int match_child(struct matcher *m, const struct node *n, unsigned char c,
 		r = match_rest(m, &child, 0, pos);
 	m->path_len = mark;
 	return r;
+}
+
+/* Goes on in the child for character c of n, having consumed c of the pattern and stepped to pos. Most nodes have
+ * no child for most characters. */
+static inline int match_child(struct matcher *m, const struct node *n, unsigned char c, size_t pos)
+{
+	uint32_t ref = node_child(n, c);
+
+	return ref ? match_node(m, n, ref, c, pos) : 0;
 }
 
 static int match_children(struct matcher *m, const struct node *n, size_t pos)
