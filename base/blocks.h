@@ -14,17 +14,17 @@
 
 struct rootfs;
 
-#define BLOCKS_SHIFT 14 /* 16 KiB: a few nodes of an index are in one */
+#define BLOCKS_SHIFT 14 /* 16 KiB: what lies near each other in an index is asked for together */
 
+/* One of zeros is not open. */
 struct blocks {
-	const uint8_t
-		*data; /* size bytes, of which those may be looked at that blocks_read() has answered for */
+	const uint8_t *data; /* only what blocks_read() has answered for may be looked at */
 	size_t size;
 	struct timespec mtime;
 
 	int fd; /* -1 when all has been read */
-	uint32_t *
-		ends; /* NULL: it is not open. Else, for each block the place up to which all bytes from its first one on are there; or 0 */
+	/* For each block the place up to which all bytes from its first one on are there; or 0. */
+	uint32_t *ends;
 };
 
 #define _cleanup_blocks_ __attribute__((cleanup(blocks_close)))
@@ -32,7 +32,7 @@ struct blocks {
 /* Opens a regular file of at most max bytes, less than 4 GiB. A small one is read at once. 0 or -errno: those of
  * rootfs_open_regular() and blocks_read(), -ENOMEM. */
 int blocks_open(struct blocks *b, const struct rootfs *root, const char *path, size_t max);
-/* Also of one that is not open, which is one of zeros. */
+/* Also one that is not open. */
 void blocks_close(struct blocks *b);
 
 /* The place up to which all bytes from offset on are known to be there, offset being less than the size; not
