@@ -512,6 +512,13 @@ int record_remove(const char *dir, struct log *log)
 	return r;
 }
 
+int record_drop(char **dir, struct log *log)
+{
+	_cleanup_free_ char *unpacked = steal_ptr(*dir);
+
+	return unpacked ? record_remove(unpacked, log) : 0;
+}
+
 /* Copies a line to *to, which may be where it is read from, without its escapes and with a NUL in place
  * of the newline. Returns where the next line begins. */
 static char *read_line(char *p, const char *end, char **to)
