@@ -14,7 +14,7 @@
 
 struct rootfs;
 
-#define BLOCKS_SHIFT 14 /* 16 KiB: what lies near each other in an index is asked for together */
+#define BLOCKS_SHIFT 12 /* a page: larger ones cost more in memory than they save in calls */
 
 /* One of zeros is not open. */
 struct blocks {
