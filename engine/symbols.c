@@ -67,7 +67,7 @@ int symbols_text(const char *path, bool exported, char **ret)
 	if (!f)
 		return -ENOMEM;
 	r = exported ? print_exported(f, &m.elf) : print_needed(f, &m.elf);
-	if (fclose(f) == EOF)
+	if (memstream_close(f, &text) < 0)
 		return -ENOMEM;
 	if (r < 0)
 		return r == -EBADMSG ? -EINVAL : r;
