@@ -27,7 +27,7 @@ static ssize_t answer(const struct rootfs *root, const char *question, char *buf
 	case 'x':
 		return -EXDEV;
 	case 'k':
-		return kill(getpid(), SIGKILL);
+		_exit(1);
 	case 'b':
 		memset(buf, 'b', size);
 		return (ssize_t)size;
