@@ -291,8 +291,9 @@ static int set_filter(enum confine_level level)
 		emit_conditions(&p, descriptors_if, ARRAY_SIZE(descriptors_if));
 	}
 	emit(&p, ANSWER, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &(struct sock_fprog){ p.n, p.code }) < 0 ? -errno
-												   : 0;
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &(struct sock_fprog){ p.n, p.code }) < 0)
+		return errno == EINVAL ? 0 : -errno;
+	return 0;
 }
 
 bool confine_has_filter(void)
