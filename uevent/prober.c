@@ -161,7 +161,7 @@ int prober_fd(struct prober *p)
 {
 	int r;
 
-	p->buf = p->buf ? p->buf : malloc(sizeof(struct message));
+	p->buf = p->buf ? p->buf : malloc(sizeof(struct message) + 1);
 	if (!p->buf)
 		return -ENOMEM;
 	r = poller_open(&p->poller);
@@ -414,6 +414,7 @@ static int receive(struct prober *p, struct probe_child *c, struct probe_answer 
 		return end_child(p, c, ret);
 	if (!is_answer(c, m, (size_t)n))
 		return lose_answer(p, c, EBADMSG, ret);
+	p->buf[n] = '\0';
 	c->answered |= m->question == c->stuck;
 	c->next = m->question + 1;
 	*ret = (struct probe_answer){ .question = intern_string(&c->list, m->question),

@@ -40,7 +40,7 @@ typedef ssize_t probe_fn(const struct rootfs *root, const char *question, char *
 struct probe_answer {
 	const char *question;
 	int error; /* 0; the answering function's; -ETIMEDOUT: given up, but it may still come; PROBE_LOST */
-	const char *data;
+	const char *data; /* a NUL follows, whatever the child has sent */
 	size_t size;
 };
 
