@@ -31,6 +31,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -67,135 +68,37 @@
 
 #ifdef ARCHITECTURE
 
-/* The calls that both levels allow, whatever their arguments. */
-static const uint16_t both[] = {
-	SYS_read,
-	SYS_pread64,
-	SYS_lseek,
-	SYS_close,
-	SYS_brk,
-	SYS_munmap,
-	SYS_mremap,
-	SYS_madvise,
-	SYS_exit,
-	SYS_exit_group,
-	SYS_rt_sigreturn,
-	SYS_sigaltstack, /* the address sanitizer asks before a process ends */
-	SYS_rt_sigprocmask,
-	SYS_futex,
-	SYS_sendto,
-#ifdef SYS_send
-	SYS_send,
-#endif
-#ifdef SYS_clock_gettime
-	SYS_clock_gettime,
-#endif
-#ifdef SYS_fadvise64
-	SYS_fadvise64,
-#endif
-#ifdef SYS_fadvise64_64
-	SYS_fadvise64_64,
-#endif
-#ifdef SYS_arm_fadvise64_64
-	SYS_arm_fadvise64_64,
-#endif
-#ifdef SYS__llseek
-	SYS__llseek,
-#endif
-#ifdef SYS_sigreturn
-	SYS_sigreturn,
-#endif
-#ifdef SYS_clock_gettime64
-	SYS_clock_gettime64,
-#endif
-#ifdef SYS_futex_time64
-	SYS_futex_time64,
-#endif
-#ifdef SYS_getrandom
-	SYS_getrandom,
-#endif
-#ifdef __s390x__
-	SYS_mmap, /* its arguments are in memory */
-#endif
-};
+/* The lower half of an argument: no call has more than that where a condition is on it. */
+#define ARGUMENT(n) \
+	(offsetof(struct seccomp_data, args[n]) + (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0))
+#define LOAD(place)                                   \
+	{                                             \
+		BPF_LD | BPF_W | BPF_ABS, 0, 0, place \
+	}
+#define IF(test, k, then, otherwise)                       \
+	{                                                  \
+		BPF_JMP | test | BPF_K, then, otherwise, k \
+	}
+#define AND(k)                                     \
+	{                                          \
+		BPF_ALU | BPF_AND | BPF_K, 0, 0, k \
+	}
+#define ANSWER(k)                        \
+	{                                \
+		BPF_RET | BPF_K, 0, 0, k \
+	}
+#define NUMBER offsetof(struct seccomp_data, nr)
 
-static const uint16_t reading_only[] = {
-	SYS_readv,	 SYS_statfs,  SYS_fstatfs,	   SYS_readlinkat,	SYS_faccessat,
-	SYS_getdents64,	 SYS_getcwd,  SYS_chdir,	   SYS_fcntl,		SYS_dup,
-	SYS_dup3,	 SYS_ioctl,   SYS_socketpair,	   SYS_wait4,		SYS_getpid,
-	SYS_getppid,	 SYS_gettid,  SYS_set_tid_address, SYS_set_robust_list, SYS_rt_sigaction,
-	SYS_prctl,	 SYS_capget,  SYS_capset,
-#ifdef SYS_fstat
-	SYS_fstat,
-#endif
-#ifdef SYS_setrlimit
-	SYS_setrlimit,
-#endif
-#ifdef SYS_prlimit64
-	SYS_prlimit64,
-#endif
-#ifdef SYS_rseq
-	SYS_rseq,
-#endif
-#ifdef SYS_openat2
-	SYS_openat2,
-#endif
-#ifdef SYS_close_range
-	SYS_close_range,
-#endif
-#ifdef SYS_statx
-	SYS_statx,
-#endif
-#ifdef SYS_faccessat2
-	SYS_faccessat2,
-#endif
-#ifdef SYS_newfstatat
-	SYS_newfstatat,
-#endif
-#ifdef SYS_fstatat64
-	SYS_fstatat64,	 SYS_fstat64, SYS_statfs64,	   SYS_fstatfs64,	SYS_fcntl64,
-#endif
-/* Those that newer architectures do not have. */
-#ifdef SYS_open
-	SYS_stat,	 SYS_lstat,   SYS_access,	   SYS_readlink,	SYS_pipe,
-	SYS_dup2,	 SYS_fork,    SYS_vfork,
-#endif
-#ifdef SYS_stat64
-	SYS_stat64,	 SYS_lstat64,
-#endif
-#ifdef SYS_waitpid
-	SYS_waitpid,
-#endif
-};
-
-/* A call that is allowed if an argument, of which the bits of mask count, has this value. */
-struct condition {
-	uint16_t nr, argument;
-	uint32_t mask, value;
-};
+#define ALLOW(nr) IF(BPF_JEQ, nr, 0, 1), ANSWER(SECCOMP_RET_ALLOW)
+/* If an argument, of which the bits of mask count, has this value. */
+#define ALLOW_IF(nr, argument, mask, value)                                                   \
+	IF(BPF_JEQ, nr, 0, 5), LOAD(ARGUMENT(argument)), AND(mask), IF(BPF_JEQ, value, 0, 1), \
+		ANSWER(SECCOMP_RET_ALLOW), LOAD(NUMBER)
+#define REFUSE ANSWER(SECCOMP_RET_ERRNO | ENOSYS)
 
 /* As linux/net.h has them. */
 #define SOCKETCALL_PAIR 8
 #define SOCKETCALL_SEND 9
-
-static const struct condition both_if[] = {
-	{ SYS_mprotect, 2, PROT_EXEC, 0 },
-#ifdef SYS_socketcall
-	{ SYS_socketcall, 0, UINT32_MAX, SOCKETCALL_SEND },
-#endif
-#ifdef SYS_mmap2
-	{ SYS_mmap2, 2, PROT_EXEC, 0 },
-#elif !defined(__s390x__)
-	{ SYS_mmap, 2, PROT_EXEC, 0 },
-#endif
-};
-
-/* What libblkid asks a disk: its sectors and its zones. */
-static const struct condition descriptors_if[] = {
-	{ SYS_ioctl, 1, UINT32_MAX, BLKSSZGET },
-	{ SYS_ioctl, 1, UINT32_MAX, BLKGETSIZE64 },
-	{ SYS_ioctl, 1, UINT32_MAX, BLKREPORTZONE },
-};
 
 #define WRITING (O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND)
 #define NAMESPACES                                                                                    \
@@ -207,93 +110,192 @@ static const struct condition descriptors_if[] = {
 #define CLONE_FLAGS 0
 #endif
 
-static const struct condition reading_if[] = {
-	{ SYS_openat, 2, WRITING, O_RDONLY },
-#ifdef SYS_open
-	{ SYS_open, 1, WRITING, O_RDONLY },
-#endif
-	{ SYS_clone, CLONE_FLAGS, NAMESPACES, 0 },
-#ifdef SYS_socketcall
-	{ SYS_socketcall, 0, UINT32_MAX, SOCKETCALL_PAIR },
-#endif
-};
-
-#define MAX_INSTRUCTIONS 512
-
-struct program {
-	struct sock_filter code[MAX_INSTRUCTIONS];
-	unsigned short n;
-};
-
-static void emit(struct program *p, uint16_t code, uint32_t k, uint8_t then, uint8_t otherwise)
-{
-	p->code[p->n++] = (struct sock_filter){ code, then, otherwise, k };
-}
-
-#define LOAD (BPF_LD | BPF_W | BPF_ABS)
-#define IS_EQUAL (BPF_JMP | BPF_JEQ | BPF_K)
-#define IS_AT_LEAST (BPF_JMP | BPF_JGE | BPF_K)
-#define AND (BPF_ALU | BPF_AND | BPF_K)
-#define ANSWER (BPF_RET | BPF_K)
-#define NUMBER offsetof(struct seccomp_data, nr)
-
-static void emit_head(struct program *p)
-{
-	emit(p, LOAD, offsetof(struct seccomp_data, arch), 0, 0);
-	emit(p, IS_EQUAL, ARCHITECTURE, 1, 0);
-	emit(p, ANSWER, SECCOMP_RET_KILL_PROCESS, 0, 0);
-	emit(p, LOAD, NUMBER, 0, 0);
+/* A program begins with this, */
+static const struct sock_filter both[] = {
+	LOAD(offsetof(struct seccomp_data, arch)),
+	IF(BPF_JEQ, ARCHITECTURE, 1, 0),
+	ANSWER(SECCOMP_RET_KILL_PROCESS),
+	LOAD(NUMBER),
 #ifdef __x86_64__
 	/* x32 has the same architecture and this bit. */
-	emit(p, IS_AT_LEAST, 0x40000000, 0, 1);
-	emit(p, ANSWER, SECCOMP_RET_KILL_PROCESS, 0, 0);
+	IF(BPF_JGE, 0x40000000, 0, 1),
+	ANSWER(SECCOMP_RET_KILL_PROCESS),
 #endif
-}
+	ALLOW(SYS_read),
+	ALLOW(SYS_pread64),
+	ALLOW(SYS_lseek),
+	ALLOW(SYS_close),
+	ALLOW(SYS_brk),
+	ALLOW(SYS_munmap),
+	ALLOW(SYS_mremap),
+	ALLOW(SYS_madvise),
+	ALLOW(SYS_exit),
+	ALLOW(SYS_exit_group),
+	ALLOW(SYS_rt_sigreturn),
+	ALLOW(SYS_sigaltstack), /* the address sanitizer asks before a process ends */
+	ALLOW(SYS_rt_sigprocmask),
+	ALLOW(SYS_futex),
+	ALLOW(SYS_sendto),
+#ifdef SYS_send
+	ALLOW(SYS_send),
+#endif
+#ifdef SYS_clock_gettime
+	ALLOW(SYS_clock_gettime),
+#endif
+#ifdef SYS_fadvise64
+	ALLOW(SYS_fadvise64),
+#endif
+#ifdef SYS_fadvise64_64
+	ALLOW(SYS_fadvise64_64),
+#endif
+#ifdef SYS_arm_fadvise64_64
+	ALLOW(SYS_arm_fadvise64_64),
+#endif
+#ifdef SYS__llseek
+	ALLOW(SYS__llseek),
+#endif
+#ifdef SYS_sigreturn
+	ALLOW(SYS_sigreturn),
+#endif
+#ifdef SYS_clock_gettime64
+	ALLOW(SYS_clock_gettime64),
+#endif
+#ifdef SYS_futex_time64
+	ALLOW(SYS_futex_time64),
+#endif
+#ifdef SYS_getrandom
+	ALLOW(SYS_getrandom),
+#endif
+#ifdef __s390x__
+	ALLOW(SYS_mmap), /* its arguments are in memory */
+#endif
+	ALLOW_IF(SYS_mprotect, 2, PROT_EXEC, 0),
+#ifdef SYS_mmap2
+	ALLOW_IF(SYS_mmap2, 2, PROT_EXEC, 0),
+#elif !defined(__s390x__)
+	ALLOW_IF(SYS_mmap, 2, PROT_EXEC, 0),
+#endif
+#ifdef SYS_socketcall
+	ALLOW_IF(SYS_socketcall, 0, UINT32_MAX, SOCKETCALL_SEND),
+#endif
+};
 
-static void emit_calls(struct program *p, const uint16_t *calls, size_t n)
+/* and ends with this, or */
+static const struct sock_filter reading[] = {
+	ALLOW(SYS_readv),
+	ALLOW(SYS_statfs),
+	ALLOW(SYS_fstatfs),
+	ALLOW(SYS_readlinkat),
+	ALLOW(SYS_faccessat),
+	ALLOW(SYS_getdents64),
+	ALLOW(SYS_getcwd),
+	ALLOW(SYS_chdir),
+	ALLOW(SYS_fcntl),
+	ALLOW(SYS_dup),
+	ALLOW(SYS_dup3),
+	ALLOW(SYS_ioctl),
+	ALLOW(SYS_socketpair),
+	ALLOW(SYS_wait4),
+	ALLOW(SYS_getpid),
+	ALLOW(SYS_getppid),
+	ALLOW(SYS_gettid),
+	ALLOW(SYS_set_tid_address),
+	ALLOW(SYS_set_robust_list),
+	ALLOW(SYS_rt_sigaction),
+	ALLOW(SYS_prctl),
+	ALLOW(SYS_capget),
+	ALLOW(SYS_capset),
+#ifdef SYS_fstat
+	ALLOW(SYS_fstat),
+#endif
+#ifdef SYS_setrlimit
+	ALLOW(SYS_setrlimit),
+#endif
+#ifdef SYS_prlimit64
+	ALLOW(SYS_prlimit64),
+#endif
+#ifdef SYS_rseq
+	ALLOW(SYS_rseq),
+#endif
+#ifdef SYS_openat2
+	ALLOW(SYS_openat2),
+#endif
+#ifdef SYS_close_range
+	ALLOW(SYS_close_range),
+#endif
+#ifdef SYS_statx
+	ALLOW(SYS_statx),
+#endif
+#ifdef SYS_faccessat2
+	ALLOW(SYS_faccessat2),
+#endif
+#ifdef SYS_newfstatat
+	ALLOW(SYS_newfstatat),
+#endif
+#ifdef SYS_fstatat64
+	ALLOW(SYS_fstatat64),
+	ALLOW(SYS_fstat64),
+	ALLOW(SYS_statfs64),
+	ALLOW(SYS_fstatfs64),
+	ALLOW(SYS_fcntl64),
+#endif
+/* Those that newer architectures do not have. */
+#ifdef SYS_open
+	ALLOW(SYS_stat),
+	ALLOW(SYS_lstat),
+	ALLOW(SYS_access),
+	ALLOW(SYS_readlink),
+	ALLOW(SYS_pipe),
+	ALLOW(SYS_dup2),
+	ALLOW(SYS_fork),
+	ALLOW(SYS_vfork),
+#endif
+#ifdef SYS_stat64
+	ALLOW(SYS_stat64),
+	ALLOW(SYS_lstat64),
+#endif
+#ifdef SYS_waitpid
+	ALLOW(SYS_waitpid),
+#endif
+	ALLOW_IF(SYS_openat, 2, WRITING, O_RDONLY),
+#ifdef SYS_open
+	ALLOW_IF(SYS_open, 1, WRITING, O_RDONLY),
+#endif
+	ALLOW_IF(SYS_clone, CLONE_FLAGS, NAMESPACES, 0),
+#ifdef SYS_socketcall
+	ALLOW_IF(SYS_socketcall, 0, UINT32_MAX, SOCKETCALL_PAIR),
+#endif
+	REFUSE,
+};
+
+/* with this: libblkid asks a disk for its sectors and its zones. */
+static const struct sock_filter descriptors[] = {
+	ALLOW_IF(SYS_ioctl, 1, UINT32_MAX, BLKSSZGET),
+	ALLOW_IF(SYS_ioctl, 1, UINT32_MAX, BLKGETSIZE64),
+	ALLOW_IF(SYS_ioctl, 1, UINT32_MAX, BLKREPORTZONE),
+	REFUSE,
+};
+
+static int set_filter(const struct sock_filter *end, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		emit(p, IS_EQUAL, calls[i], 0, 1);
-		emit(p, ANSWER, SECCOMP_RET_ALLOW, 0, 0);
-	}
-}
+	struct sock_filter program[ARRAY_SIZE(both) + ARRAY_SIZE(reading)];
+	struct sock_fprog set = { (unsigned short)(ARRAY_SIZE(both) + n), program };
 
-/* The lower half of an argument: no call has more than that where a condition is on it. */
-static uint32_t place_of(unsigned int argument)
-{
-	return (uint32_t)offsetof(struct seccomp_data, args[argument]) +
-		(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0);
-}
-
-static void emit_conditions(struct program *p, const struct condition *c, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		emit(p, IS_EQUAL, c[i].nr, 0, 5);
-		emit(p, LOAD, place_of(c[i].argument), 0, 0);
-		emit(p, AND, c[i].mask, 0, 0);
-		emit(p, IS_EQUAL, c[i].value, 0, 1);
-		emit(p, ANSWER, SECCOMP_RET_ALLOW, 0, 0);
-		emit(p, LOAD, NUMBER, 0, 0);
-	}
-}
-
-static int set_filter(enum confine_level level)
-{
-	struct program p = {};
-
-	emit_head(&p);
-	emit_calls(&p, both, ARRAY_SIZE(both));
-	emit_conditions(&p, both_if, ARRAY_SIZE(both_if));
-	if (level == CONFINE_TO_READING) {
-		emit_calls(&p, reading_only, ARRAY_SIZE(reading_only));
-		emit_conditions(&p, reading_if, ARRAY_SIZE(reading_if));
-	} else {
-		emit_conditions(&p, descriptors_if, ARRAY_SIZE(descriptors_if));
-	}
-	emit(&p, ANSWER, SECCOMP_RET_ERRNO | ENOSYS, 0, 0);
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &(struct sock_fprog){ p.n, p.code }) < 0)
+	memcpy(program, both, sizeof(both));
+	memcpy(program + ARRAY_SIZE(both), end, n * sizeof(*end));
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &set) < 0)
 		return errno == EINVAL ? 0 : -errno;
 	return 0;
+}
+
+static int filter_reading(void)
+{
+	return set_filter(reading, ARRAY_SIZE(reading));
+}
+
+static int filter_descriptors(void)
+{
+	return set_filter(descriptors, ARRAY_SIZE(descriptors));
 }
 
 bool confine_has_filter(void)
@@ -303,7 +305,12 @@ bool confine_has_filter(void)
 
 #else
 
-static int set_filter(enum confine_level level)
+static int filter_reading(void)
+{
+	return 0;
+}
+
+static int filter_descriptors(void)
 {
 	return 0;
 }
@@ -315,18 +322,18 @@ bool confine_has_filter(void)
 
 #endif
 
-static int drop_capabilities(enum confine_level level)
+/* All but those of kept, which are numbered below 32. */
+static int drop_capabilities(uint32_t kept)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct now[_LINUX_CAPABILITY_U32S_3] = {}, kept[_LINUX_CAPABILITY_U32S_3] = {};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
 
-	if (syscall(SYS_capget, &head, now) < 0)
+	if (syscall(SYS_capget, &head, sets) < 0)
 		return -errno;
-	if (level == CONFINE_TO_READING) {
-		kept[0].effective = now[0].effective & 1U << CAP_DAC_READ_SEARCH;
-		kept[0].permitted = now[0].permitted & 1U << CAP_DAC_READ_SEARCH;
-	}
-	return syscall(SYS_capset, &head, kept) < 0 ? -errno : 0;
+	sets[0].effective &= kept;
+	sets[0].permitted &= kept;
+	sets[1].effective = sets[1].permitted = sets[0].inheritable = sets[1].inheritable = 0;
+	return syscall(SYS_capset, &head, sets) < 0 ? -errno : 0;
 }
 
 /* Of address space. How much is mapped already is not known without /proc: then there is no limit. */
@@ -372,19 +379,21 @@ static void reset_signals(void)
 		signal(s, SIG_DFL);
 }
 
-int confine(enum confine_level level)
+/* What a filter needs: Linux 3.5 has both. */
+static int forbid_new_privileges(void)
 {
-	int r = 0;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 && errno != EINVAL ? -errno : 0;
+}
 
+int confine_to_reading(void)
+{
+	return drop_capabilities(1U << CAP_DAC_READ_SEARCH) ?: forbid_new_privileges() ?: filter_reading();
+}
+
+int confine_to_descriptors(void)
+{
 	reset_signals();
-	if (level == CONFINE_TO_DESCRIPTORS) {
-		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-		r = set_limits();
-	}
-	if (!r)
-		r = drop_capabilities(level);
-	/* Linux 3.5 and later, as filters are. */
-	if (!r && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return errno == EINVAL ? 0 : -errno;
-	return r ?: set_filter(level);
+	/* Others of this user cannot trace it. */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return set_limits() ?: drop_capabilities(0) ?: forbid_new_privileges() ?: filter_descriptors();
 }

@@ -10,6 +10,8 @@
 
 #define API __attribute__((visibility("default")))
 
+#ifdef HAVE_BLKID
+
 /* A probe_fn. */
 static ssize_t answer(const struct rootfs *root, const char *question, char *buf, size_t size)
 {
@@ -48,8 +50,6 @@ API int coldplug_signatures(struct coldplug *c, const char *node, const char **t
 
 	if (r < 0)
 		return r;
-	if (!blockdev_available())
-		return -EOPNOTSUPP;
 	if (snprintf(question, sizeof(question), "s%s", node) >= (int)sizeof(question))
 		return -ENAMETOOLONG;
 	prober_init(&prober, answer, &c->machine.root, &c->log);
@@ -63,3 +63,12 @@ API int coldplug_signatures(struct coldplug *c, const char *node, const char **t
 	*types = c->answers.signatures;
 	return t.dev->signatures[0] ? 1 : 0;
 }
+
+#else
+
+API int coldplug_signatures(struct coldplug *c, const char *node, const char **types)
+{
+	return -EOPNOTSUPP;
+}
+
+#endif

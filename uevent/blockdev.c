@@ -196,7 +196,7 @@ static int look(const char *node, int fd)
 	if (detach_settle("coldplug-blkid", fds, 1) < 0)
 		return 1;
 	m.error = open_subject(node, &s);
-	if (confine(CONFINE_TO_DESCRIPTORS) < 0)
+	if (confine_to_descriptors() < 0)
 		return 1;
 	if (!m.error)
 		interpret(&s, &m.dev);
@@ -247,20 +247,6 @@ int blockdev_probe(const char *node, struct blockdev *ret)
 	return 0;
 }
 
-#else
-
-bool blockdev_available(void)
-{
-	return false;
-}
-
-int blockdev_probe(const char *node, struct blockdev *ret)
-{
-	return -EOPNOTSUPP;
-}
-
-#endif
-
 /* Whether a type, or a list of types with commas, has only the characters that these have. */
 static bool is_type(const char *s)
 {
@@ -308,3 +294,22 @@ int blockdev_take(const void *data, size_t size, struct blockdev *ret)
 	*ret = dev;
 	return 0;
 }
+
+#else
+
+bool blockdev_available(void)
+{
+	return false;
+}
+
+int blockdev_probe(const char *node, struct blockdev *ret)
+{
+	return -EOPNOTSUPP;
+}
+
+int blockdev_take(const void *data, size_t size, struct blockdev *ret)
+{
+	return -EBADMSG;
+}
+
+#endif

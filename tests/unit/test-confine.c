@@ -146,7 +146,7 @@ static int try_a_gigabyte(void)
 	return mmap(NULL, 1 << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED;
 }
 
-static int run(enum confine_level level, int (*attempt)(void))
+static int run(int (*confine)(void), int (*attempt)(void))
 {
 	int status;
 	pid_t pid = fork();
@@ -154,7 +154,7 @@ static int run(enum confine_level level, int (*attempt)(void))
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		alarm(20);
-		_exit(confine(level) < 0 ? 2 : attempt() ? 1 : 0);
+		_exit(confine() < 0 ? 2 : attempt() ? 1 : 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -193,7 +193,7 @@ static void check(unsigned int level)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
 		bool allowed = attempts[i].allowed & level;
-		int r = run(level == READING ? CONFINE_TO_READING : CONFINE_TO_DESCRIPTORS,
+		int r = run(level == READING ? confine_to_reading : confine_to_descriptors,
 			    attempts[i].attempt);
 
 		if (r != !allowed)
@@ -245,9 +245,9 @@ static int check_rest(void)
 	struct rlimit limit;
 
 	forbid_filters();
-	if (confine(CONFINE_TO_READING) < 0 || count_capabilities() > 1 || try_mount() == 0)
+	if (confine_to_reading() < 0 || count_capabilities() > 1 || try_mount() == 0)
 		return 1;
-	if (confine(CONFINE_TO_DESCRIPTORS) < 0 || try_to_open() == 0 || try_socket() == 0)
+	if (confine_to_descriptors() < 0 || try_to_open() == 0 || try_socket() == 0)
 		return 2;
 	return getrlimit(RLIMIT_CORE, &limit) < 0 || limit.rlim_max != 0 ||
 		prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1;
@@ -345,7 +345,7 @@ static int probe_twice_confined(const char *path, int fd)
 {
 	struct blockdev dev = {};
 
-	if (confine(CONFINE_TO_READING) < 0 || blockdev_probe(path, &dev) < 0)
+	if (confine_to_reading() < 0 || blockdev_probe(path, &dev) < 0)
 		return 1;
 	return send(fd, &dev, sizeof(dev), 0) != sizeof(dev);
 }
