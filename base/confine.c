@@ -328,8 +328,9 @@ static int drop_capabilities(uint32_t kept)
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
 
+	/* A kernel for one user (CONFIG_MULTIUSER=n) has none. */
 	if (syscall(SYS_capget, &head, sets) < 0)
-		return -errno;
+		return errno == ENOSYS ? 0 : -errno;
 	sets[0].effective &= kept;
 	sets[0].permitted &= kept;
 	sets[1].effective = sets[1].permitted = sets[0].inheritable = sets[1].inheritable = 0;

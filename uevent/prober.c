@@ -105,7 +105,8 @@ static int answer_all(void *userdata)
 	if (detach_settle("coldplug-prober", fds, 2 + root.n_pins) < 0)
 		return 1;
 	/* The process that it starts for a disk is not to say how far this one has come. */
-	if (madvise(t->shared, sizeof(*t->shared), MADV_DONTFORK) < 0 || confine_to_reading() < 0)
+	(void)madvise(t->shared, sizeof(*t->shared), MADV_DONTFORK);
+	if (confine_to_reading() < 0)
 		return 1;
 	for (uint32_t i = 0; i < t->list->n; i++) {
 		ssize_t n = t->prober->fn(&root, intern_string(t->list, i), m.data, sizeof(m.data));
