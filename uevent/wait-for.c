@@ -543,8 +543,8 @@ int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct
 	if (answer->error)
 		/* There is no medium, it has gone again, or the root has no device nodes. */
 		log_debug(log, "%s: cannot be probed: %s", node, strerror(-answer->error));
-	else if (answer->size == sizeof(dev))
-		memcpy(&dev, answer->data, sizeof(dev));
+	else if (blockdev_take(answer->data, answer->size, &dev) < 0)
+		log_warning(log, "%s: what was said of its contents makes no sense, ignored", node);
 	for (size_t i = 0; !r && i < l->specs.n; i++)
 		r = take_for_spec(l, &l->specs.items[i], root, disks, log, node, answer->error, &dev);
 	return r;

@@ -346,7 +346,7 @@ static void the_signatures_of_a_device_are_named(void **state)
 	assert_int_equal(signatures_read(write_image("blank", 0, "", 1), &s), 0);
 	assert_string_equal(s.types, "");
 	assert_false(s.ambivalent);
-	assert_int_equal(signatures_read("/nonexistent", &s), -EIO);
+	assert_int_equal(signatures_read("/nonexistent", &s), -ENOENT);
 }
 
 static int overflow(int depth)
