@@ -40,7 +40,7 @@ static int check_file(const struct rootfs *root, const char *path, const char **
 		return EINVAL;
 	}
 	*why = "is empty";
-	return st.st_size ? 0 : ENOEXEC;
+	return st.st_size ? 0 : EINVAL; /* as image_load() has it */
 }
 
 static void set_outcome(struct coldplug *c, struct load_result *result, enum load_outcome outcome)
