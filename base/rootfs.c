@@ -319,6 +319,16 @@ int file_read(int fd, size_t max, struct file_bytes *ret)
 	return 0;
 }
 
+int file_read_stream(int fd, size_t max, struct file_bytes *ret)
+{
+	struct file_bytes file = {};
+	int r = read_to_end(fd, 4096, max, &file);
+
+	if (!r)
+		*ret = file;
+	return r;
+}
+
 int rootfs_read(const struct rootfs *root, const char *path, size_t max, struct file_bytes *ret)
 {
 	/* O_NONBLOCK: a FIFO in a file's place must not stop a boot. */
