@@ -2,7 +2,8 @@
 /*
  * A signed module (include/linux/module_signature.h):
  *
- *	module, signer's name, key identifier, signature, 12 bytes of struct module_signature, 28 bytes of magic
+ *	module, signer's name, key identifier, signature,
+ *	12 bytes of struct module_signature, 28 bytes of magic
  *
  * Since Linux 4.3 name and identifier are empty, and the signature is a PKCS#7 message in DER (RFC 2315):
  * who signed and with which key is in the message. kmod has libcrypto read it. Only five fields of one
