@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* lsmod(8), and "kmod list". */
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <coldplug.h>
 
@@ -42,22 +44,35 @@ static void print_table(const struct coldplug_loaded *list, int64_t n)
 		       list[i].holders);
 }
 
+static int fail(int error)
+{
+	kmod_log(LOG_ERR, "could not get list of modules: %s", strerror(error));
+	return 1;
+}
+
 static int list_modules(int level)
 {
 	const struct coldplug_loaded *list;
-	struct coldplug *c = kmod_context(level);
+	struct coldplug *c;
 	int64_t n;
+	int r;
 
+	/* coldplug_loaded() says it in other words. */
+	if (access("/proc/modules", F_OK) < 0)
+		return fail(errno);
+	c = kmod_context(level);
 	if (!c)
 		return 1;
 	n = coldplug_loaded(c, &list);
-	if (n < 0)
-		kmod_log(LOG_ERR, "could not get list of modules: %s", strerror((int)-n));
-	else
+	if (n < 0) {
+		r = fail((int)-n);
+	} else {
 		print_table(list, n);
-	n = n < 0 || coldplug_exit_code(c);
+		/* A line that could not be read was reported. */
+		r = kmod_end(coldplug_exit_code(c) != 0);
+	}
 	coldplug_free(c);
-	return kmod_end(n != 0);
+	return r;
 }
 
 int lsmod_main(int argc, char **argv)

@@ -78,19 +78,28 @@ static const struct format *find_format(const char *name)
 	return NULL;
 }
 
+static int make_directory(const char *path)
+{
+	struct stat st;
+
+	if (!mkdir(path, 0755))
+		return 0;
+	if (errno != EEXIST || stat(path, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+}
+
 /* Makes the directories above a file; path is changed meanwhile. */
 static int make_parents(char *path)
 {
-	for (char *p = path; (p = strchr(p + 1, '/'));) {
-		int r;
+	int r = 0;
 
+	for (char *p = path; !r && (p = strchr(p + 1, '/'));) {
 		*p = '\0';
-		r = mkdir(path, 0755) < 0 && errno != EEXIST ? -errno : 0;
+		r = make_directory(path);
 		*p = '/';
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return r;
 }
 
 static FILE *open_output(char *path)
