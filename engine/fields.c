@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Of a module that is not compressed only what is shown is read: the headers, the names of the sections,
- * .modinfo, the build id, and the signature at the file's end. These pieces stand in their places in
- * anonymous memory as large as the file, whose other pages are never touched. Refused: mapping the file,
- * as kmod does, because a file that shrinks meanwhile would end the caller by SIGBUS; and reading all of
- * it, which takes longer than all the rest.
+ * Of a module that is not compressed only what is shown is read: its beginning, its end, and the pieces
+ * between them that are needed, mostly .modinfo alone. They stand in their places in anonymous memory as
+ * large as the file. Nothing looks at what was not read: there are pieces of the file before. Refused:
+ * mapping the file, as kmod does, because a file that shrinks meanwhile would end the caller by SIGBUS;
+ * and reading all of it, which takes longer than all the rest.
  *
  * The strings are used where they are: the '=' behind a key becomes its NUL. That is the last thing that
  * is done to the image, since the sections of a bad file may overlap. A last string without its NUL is
@@ -25,13 +25,30 @@
 #define ET_RELOCATABLE 1
 /* Files that are shorter have no beginning that tells what they are. */
 #define MAGIC_MAX 6U
+/* A table of 50 sections has 3,200 bytes, their names 800, and a signature of Debian's 170 or 680. */
+#define HEAD_SIZE 4096U
+#define TAIL_SIZE 8192U
 
-static int read_range(struct fields *f, int fd, const struct elf_range *range)
+/* A module's file that is read in pieces. */
+struct source {
+	int fd;		/* -1: all of it is in place */
+	uint64_t begun; /* so many bytes of its beginning are in place, */
+	uint64_t ended; /* and all from here on */
+};
+
+static bool is_in_place(const struct source *s, const struct elf_range *range)
+{
+	return s->fd < 0 || range->offset + range->size <= s->begun || range->offset >= s->ended;
+}
+
+static int read_range(struct fields *f, const struct source *s, const struct elf_range *range)
 {
 	uint64_t done = 0;
 
+	if (is_in_place(s, range))
+		return 0;
 	while (done < range->size) {
-		ssize_t n = pread(fd, f->image.data + range->offset + done, range->size - done,
+		ssize_t n = pread(s->fd, f->image.data + range->offset + done, range->size - done,
 				  (off_t)(range->offset + done));
 
 		if (n < 0 && errno != EINTR)
@@ -43,35 +60,49 @@ static int read_range(struct fields *f, int fd, const struct elf_range *range)
 	return 0;
 }
 
-/* Puts a section in its place, unless the file is in memory (fd -1). *range is empty if there is none. */
-static int read_section(struct fields *f, int fd, const struct elf *elf, const char *name,
+/* Reads the beginning, where the header and mostly the build id are, and the end, where the section
+ * headers, their names and the signature are. Two calls are faster than one for each of these. */
+static int read_ends(struct fields *f, struct source *s)
+{
+	struct elf_range head = { .size = HEAD_SIZE }, tail = { .size = TAIL_SIZE };
+	uint64_t size = f->image.size;
+	int r;
+
+	head.size = head.size < size ? head.size : size;
+	tail.size = tail.size < size - head.size ? tail.size : size - head.size;
+	tail.offset = size - tail.size;
+	r = read_range(f, s, &head) ?: read_range(f, s, &tail);
+	s->begun = head.size;
+	s->ended = tail.offset;
+	return r;
+}
+
+/* Puts a section in its place. *range is empty if there is none. */
+static int read_section(struct fields *f, const struct source *s, const struct elf *elf, const char *name,
 			struct elf_range *range)
 {
 	int r;
 
 	*range = (struct elf_range){};
 	r = elf_section_range(elf, name, range);
-	return r < 0 ? r : fd < 0 ? 0 : read_range(f, fd, range);
+	return r < 0 ? r : read_range(f, s, range);
 }
 
 /* Puts in their places what elf_open() and elf_section_range() look at. */
-static int read_headers(struct fields *f, int fd, struct elf *elf)
+static int read_headers(struct fields *f, const struct source *s, struct elf *elf)
 {
-	struct elf_range head = { .size = ELF_HEADER_MAX }, sections, names;
-	size_t size = f->image.size;
-	int r;
+	size_t size = f->image.size, n_head = size < ELF_HEADER_MAX ? size : ELF_HEADER_MAX;
+	struct elf_range sections, names;
+	int r = elf_sections_range(f->image.data, n_head, size, &sections);
 
-	if (size < ELF_HEADER_MAX)
-		head.size = size;
-	r = fd < 0 ? 0 : read_range(f, fd, &head);
-	if (!r && fd >= 0)
-		r = elf_sections_range(f->image.data, head.size, size, &sections)
-			?: read_range(f, fd, &sections);
-	r = r ?: elf_open(elf, f->image.data, size);
-	if (r < 0 || fd < 0)
+	/* Their number may stand in the first of them instead, but a module has not so many. */
+	if (!r && !sections.size)
+		r = -EBADMSG;
+	r = r ?: read_range(f, s, &sections) ?: elf_open(elf, f->image.data, size);
+	if (r < 0)
 		return r;
 	r = elf_names_range(elf, &names);
-	return r > 0 ? read_range(f, fd, &names) : r;
+	return r > 0 ? read_range(f, s, &names) : r;
 }
 
 static int add(struct fields *f, const char *key, const char *value, enum field_source source)
@@ -106,7 +137,7 @@ static int add_hex(struct fields *f, const char *key, const unsigned char *data,
 	return add(f, key, hex(f, data, n), source);
 }
 
-static int add_signature(struct fields *f, int fd)
+static int add_signature(struct fields *f, const struct source *source)
 {
 	struct elf_range range = { .size = SIGNATURE_TAIL };
 	struct signature s;
@@ -115,12 +146,9 @@ static int add_signature(struct fields *f, int fd)
 	if (f->image.size < SIGNATURE_TAIL)
 		return 0;
 	range.offset = f->image.size - range.size;
-	r = fd < 0 ? 0 : read_range(f, fd, &range);
-	if (r < 0)
-		return r;
 	range.size = signature_size(f->image.data + range.offset, f->image.size);
 	range.offset = f->image.size - range.size;
-	r = fd < 0 ? 0 : read_range(f, fd, &range);
+	r = read_range(f, source, &range);
 	if (r < 0 || !signature_read(f->image.data + range.offset, range.size, &s))
 		return r;
 	return add(f, "sig_id", s.id_type, FIELD_SIGNATURE) ?:
@@ -131,14 +159,14 @@ static int add_signature(struct fields *f, int fd)
 		add_hex(f, "signature", s.value.data, s.value.n, FIELD_SIGNATURE);
 }
 
-static int add_build_id(struct fields *f, int fd, const struct elf *elf)
+static int add_build_id(struct fields *f, const struct source *s, const struct elf *elf)
 {
 	const unsigned char *id;
 	struct elf_range notes;
 	size_t n;
 
 	/* A module without a readable build id is a module all the same. */
-	if (read_section(f, fd, elf, ".note.gnu.build-id", &notes) < 0 ||
+	if (read_section(f, s, elf, ".note.gnu.build-id", &notes) < 0 ||
 	    elf_build_id(elf, &notes, &id, &n) <= 0)
 		return 0;
 	return add_hex(f, "build-id", id, n, FIELD_NOTE);
@@ -183,17 +211,16 @@ static int rotate(struct fields *f, size_t n)
 	return 0;
 }
 
-/* fd: a file of which nothing has been read, or -1 when all of it is in f->image. */
-static int read_image(struct fields *f, int fd)
+static int read_image(struct fields *f, const struct source *s)
 {
 	struct elf_range info;
 	struct elf elf;
 	size_t n;
-	int r = read_headers(f, fd, &elf) ?: elf_section_range(&elf, ".modinfo", &info);
+	int r = read_headers(f, s, &elf) ?: elf_section_range(&elf, ".modinfo", &info);
 
 	if (r <= 0)
 		return r ?: -ENODATA;
-	r = (fd < 0 ? 0 : read_range(f, fd, &info)) ?: add_signature(f, fd) ?: add_build_id(f, fd, &elf);
+	r = read_range(f, s, &info) ?: add_signature(f, s) ?: add_build_id(f, s, &elf);
 	n = f->items.n;
 	return r ?: add_strings(f, f->image.data + info.offset, info.size) ?: rotate(f, n);
 }
@@ -217,16 +244,21 @@ static int judge(const struct fields *f, int r, const char **why)
 	return -EINVAL;
 }
 
-/* Decompresses the file into f->image. */
-static int unpack(struct fields *f, int fd, enum compression how, const char **why)
+/* Decompresses the file into f->image, if it is compressed. */
+static int unpack(struct fields *f, struct source *s, const char **why)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	int r = file_read(fd, LIMIT_IMAGE, &file);
+	enum compression how = compression_of(f->image.data, f->image.size);
+	int r;
 
+	if (how == COMPRESSION_NONE)
+		return 0;
+	r = file_read(s->fd, LIMIT_IMAGE, &file);
 	if (r < 0) {
 		*why = strerror(-r);
 		return r;
 	}
+	s->fd = -1;
 	blob_release(&f->image);
 	r = decompress(how, file.data, file.size, LIMIT_IMAGE, &f->image);
 	if (r < 0)
@@ -234,10 +266,11 @@ static int unpack(struct fields *f, int fd, enum compression how, const char **w
 	return r == -EBADMSG || r == -ENODATA ? -EINVAL : r;
 }
 
+/* Keeps the pages of the image: for the next file they need not be made again. */
 static void clear(struct fields *f)
 {
 	arena_free(&f->arena);
-	blob_release(&f->image);
+	f->image.size = 0;
 	f->items.n = 0;
 }
 
@@ -245,25 +278,21 @@ int fields_read_file(struct fields *f, const struct rootfs *root, const char *pa
 {
 	struct stat st;
 	_cleanup_close_ int fd = rootfs_open_regular(root, path, LIMIT_IMAGE, &st);
-	struct elf_range magic = { .size = MAGIC_MAX };
-	enum compression how;
+	struct source source = { .fd = fd };
 	int r = fd < 0 ? fd : 0;
 
 	clear(f);
 	f->image.size = r < 0 ? 0 : (size_t)st.st_size;
-	if (f->image.size < magic.size)
-		magic.size = f->image.size;
-	r = r ?: blob_reserve(&f->image, f->image.size + 1) ?: read_range(f, fd, &magic);
+	source.ended = f->image.size;
+	r = r ?: blob_reserve(&f->image, f->image.size + 1) ?: read_ends(f, &source);
 	if (r < 0) {
 		*why = strerror(-r);
 		return r;
 	}
-	how = compression_of(f->image.data, magic.size);
-	if (how != COMPRESSION_NONE)
-		r = unpack(f, fd, how, why);
+	r = unpack(f, &source, why);
 	if (r < 0)
 		return r;
-	r = read_image(f, how == COMPRESSION_NONE ? fd : -1);
+	r = read_image(f, &source);
 	return r < 0 ? judge(f, r, why) : 0;
 }
 
@@ -288,5 +317,6 @@ int fields_read_builtin(struct fields *f, const char *text, size_t size, const c
 void fields_free(struct fields *f)
 {
 	clear(f);
+	blob_release(&f->image);
 	array_free(&f->items);
 }

@@ -70,18 +70,25 @@ static const char *absolute(struct coldplug *c, const char *path)
 	return cwd ? arena_printf(&c->answers.module_paths, "%s/%s", cwd, path) : NULL;
 }
 
+/* On the running system the name is enough, and that is a cheaper call. */
+static int find_file(const struct rootfs *root, const char *path)
+{
+	_cleanup_close_ int fd = root->path[0] ? rootfs_openat(root, path + strlen(root->path), O_PATH) : -1;
+
+	if (!root->path[0])
+		return access(path, F_OK) < 0 ? -errno : 0;
+	return fd < 0 ? fd : 0;
+}
+
 static int by_file(struct coldplug *c, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	struct coldplug_module m = { .path = absolute(c, path) };
-	_cleanup_close_ int fd = -1;
 	char name[LIMIT_NAME + 1];
+	int r = m.path ? find_file(&c->machine.root, m.path) : -ENOMEM;
 
-	if (!m.path)
-		return -ENOMEM;
-	fd = rootfs_openat(&c->machine.root, m.path + strlen(c->machine.root.path), O_PATH);
-	if (fd < 0)
-		return fd;
+	if (r < 0)
+		return r;
 	normalise_name(slash ? slash + 1 : path, name, sizeof(name));
 	m.name = arena_strdup(&c->answers.module_paths, name);
 	return m.name ? array_push(&c->answers.modules, m) : -ENOMEM;

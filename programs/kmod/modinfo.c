@@ -239,8 +239,11 @@ static bool print_word(struct modinfo *m, const char *word)
 
 static int print_words(struct modinfo *m, char **words, int n)
 {
+	static char buffer[64 * 1024];
 	int failed = 0, r = 0;
 
+	/* Thousands of modules are asked about in one call. */
+	setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	m->c = kmod_context(LOG_WARNING);
 	if (!m->c)
 		return 1;

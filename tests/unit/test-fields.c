@@ -10,10 +10,14 @@
 
 /* An object of 64 bits: header, .modinfo, .note.gnu.build-id, .shstrtab, the section headers, and what is appended. */
 struct file {
-	unsigned char bytes[2048];
+	unsigned char bytes[64 * 1024];
 	size_t size;
-	size_t info, sections;
+	size_t info, notes, sections;
 };
+
+/* So many bytes stand before .modinfo, and again behind it: a file that is long enough is read in pieces. */
+static size_t padding;
+static const size_t paddings[] = { 0, 5000, 20000 };
 
 static const char names[] = "\0.modinfo\0.note.gnu.build-id\0.shstrtab";
 
@@ -34,19 +38,20 @@ static void put_section(struct file *f, unsigned int i, uint32_t name, size_t of
 static void make(struct file *f, const char *info, size_t n_info, const char *appended, size_t n_appended)
 {
 	static const char note[] = "\4\0\0\0\3\0\0\0\3\0\0\0GNU\0\xab\xcd\x01";
-	size_t notes = 64 + n_info, shstr = notes + sizeof(note);
+	size_t at = 64 + padding, notes = at + n_info, shstr = notes + sizeof(note) + padding;
 
-	*f = (struct file){ .info = 64, .sections = (shstr + sizeof(names) + 7) / 8 * 8 };
+	*f = (struct file){ .info = at, .notes = notes, .sections = (shstr + sizeof(names) + 7) / 8 * 8 };
 	memcpy(f->bytes, "\177ELF\2\1\1", 7);
 	put(f, 16, 1, 2);
 	put(f, 40, f->sections, 8);
 	put(f, 58, 64, 2);
 	put(f, 60, 4, 2);
 	put(f, 62, 3, 2);
-	memcpy(f->bytes + 64, info, n_info);
+	memset(f->bytes + 64, 'x', padding);
+	memcpy(f->bytes + at, info, n_info);
 	memcpy(f->bytes + notes, note, sizeof(note));
 	memcpy(f->bytes + shstr, names, sizeof(names));
-	put_section(f, 1, 1, 64, n_info);
+	put_section(f, 1, 1, at, n_info);
 	put_section(f, 2, 10, notes, sizeof(note));
 	put_section(f, 3, 29, shstr, sizeof(names));
 	f->size = f->sections + 4 * 64;
@@ -62,7 +67,7 @@ static const char info[] = "license=GPL\0\0\0alias=a=b\0empty=\0bare\0parm=x:tex
 static const char *text_of(const struct fields *f)
 {
 	static const char *const sources[] = { "", "s:", "n:" };
-	static char text[4096];
+	static char text[1024 * 1024];
 	size_t n = 0;
 
 	text[0] = '\0';
@@ -75,6 +80,7 @@ static const char *text_of(const struct fields *f)
 	return text;
 }
 
+/* The pieces of the file before, if there is one, are still in memory. */
 static int read_bytes(struct fields *f, const void *data, size_t size)
 {
 	_cleanup_tree_ struct tree t = tree_new();
@@ -92,25 +98,35 @@ static int read_bytes(struct fields *f, const void *data, size_t size)
 	"s:sig_id=X509;s:signer=me;s:sig_key=6B:65:79;s:sig_hashalgo=sha256;s:signature=73:69:67;" \
 	"n:build-id=AB:CD:01;"
 
+static void read_in_order(struct fields *f)
+{
+	struct file file;
+
+	make(&file, info, sizeof(info), "", 0);
+	assert_int_equal(read_bytes(f, file.bytes, file.size), 0);
+	assert_string_equal(text_of(f), ALL "n:build-id=AB:CD:01;");
+	make(&file, info, sizeof(info), SIGNED("sig"), N_SIGNED("sig"));
+	assert_int_equal(read_bytes(f, file.bytes, file.size), 0);
+	assert_string_equal(text_of(f), ALL ALL_SIGNED);
+	/* The last string has no NUL, and a byte of the note follows. */
+	make(&file, info, sizeof(info) - 1, "", 0);
+	assert_int_equal(read_bytes(f, file.bytes, file.size), 0);
+	assert_string_equal(text_of(f), ALL "n:build-id=AB:CD:01;");
+	make(&file, "", 0, "", 0);
+	assert_int_equal(read_bytes(f, file.bytes, file.size), 0);
+	assert_string_equal(text_of(f), "n:build-id=AB:CD:01;");
+}
+
 static void fields_come_in_the_files_order(void **state)
 {
-	struct fields fields = {};
-	struct file f;
+	struct fields f = {};
 
-	make(&f, info, sizeof(info), "", 0);
-	assert_int_equal(read_bytes(&fields, f.bytes, f.size), 0);
-	assert_string_equal(text_of(&fields), ALL "n:build-id=AB:CD:01;");
-	make(&f, info, sizeof(info), SIGNED("sig"), N_SIGNED("sig"));
-	assert_int_equal(read_bytes(&fields, f.bytes, f.size), 0);
-	assert_string_equal(text_of(&fields), ALL ALL_SIGNED);
-	/* The last string has no NUL, and a byte of the note follows. */
-	make(&f, info, sizeof(info) - 1, "", 0);
-	assert_int_equal(read_bytes(&fields, f.bytes, f.size), 0);
-	assert_string_equal(text_of(&fields), ALL "n:build-id=AB:CD:01;");
-	make(&f, "", 0, "", 0);
-	assert_int_equal(read_bytes(&fields, f.bytes, f.size), 0);
-	assert_string_equal(text_of(&fields), "n:build-id=AB:CD:01;");
-	fields_free(&fields);
+	for (size_t i = 0; i < ARRAY_SIZE(paddings); i++) {
+		padding = paddings[i];
+		read_in_order(&f);
+	}
+	padding = 0;
+	fields_free(&f);
 }
 
 static void many_bytes_are_written_in_lines_of_20(void **state)
@@ -186,11 +202,9 @@ static void what_is_wrong_with_a_file_has_an_errno(void **state)
 }
 
 /* Each byte of the headers is changed; whatever comes out lies inside the file. */
-static void a_bad_file_is_an_error_or_a_module(void **state)
+static void read_changed(struct fields *fields, const struct tree *t)
 {
 	static const unsigned char values[] = { 0, 1, 4, 0x40, 0x7f, 0x80, 0xff };
-	_cleanup_tree_ struct tree t = tree_new();
-	struct fields fields = {};
 	const char *why;
 	struct file f;
 
@@ -199,18 +213,47 @@ static void a_bad_file_is_an_error_or_a_module(void **state)
 		size_t at = i / ARRAY_SIZE(values);
 		unsigned char was = f.bytes[at];
 
-		if (at >= f.info && at < f.sections)
+		if (at >= 64 && at < f.sections)
 			continue;
 		f.bytes[at] = values[i % ARRAY_SIZE(values)];
-		tree_write_bytes(&t, "m.ko", f.bytes, f.size);
+		tree_write_bytes(t, "m.ko", f.bytes, f.size);
 		f.bytes[at] = was;
-		if (fields_read_file(&fields, &t.root, "m.ko", &why) == 0)
-			assert_true(strlen(text_of(&fields)) > 0);
+		if (fields_read_file(fields, &t->root, "m.ko", &why) == 0)
+			assert_true(strlen(text_of(fields)) > 0);
 	}
-	for (size_t n = 0; n < f.size; n += 7) {
-		tree_write_bytes(&t, "m.ko", f.bytes, n);
-		(void)fields_read_file(&fields, &t.root, "m.ko", &why);
+	for (size_t n = 0; n < f.size; n += 1 + f.size / 200) {
+		tree_write_bytes(t, "m.ko", f.bytes, n);
+		(void)fields_read_file(fields, &t->root, "m.ko", &why);
 	}
+}
+
+static void a_bad_file_is_an_error_or_a_module(void **state)
+{
+	_cleanup_tree_ struct tree t = tree_new();
+	struct fields f = {};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paddings); i++) {
+		padding = paddings[i];
+		read_changed(&f, &t);
+	}
+	padding = 0;
+	fields_free(&f);
+}
+
+/* A file whose headers lead to bytes that were not read, which are there from the one before. */
+static void nothing_of_another_file_is_shown(void **state)
+{
+	struct fields fields = {};
+	struct file f;
+
+	padding = 20000;
+	make(&f, info, sizeof(info), "", 0);
+	assert_int_equal(read_bytes(&fields, f.bytes, f.size), 0);
+	/* The number of sections, and where their names are, stand in the first section. */
+	f.bytes[60] = 0;
+	assert_int_equal(read_bytes(&fields, f.bytes, f.size), -EINVAL);
+	assert_int_equal(fields.items.n, 0);
+	padding = 0;
 	fields_free(&fields);
 }
 
@@ -279,6 +322,7 @@ int main(void)
 #endif
 		cmocka_unit_test(what_is_wrong_with_a_file_has_an_errno),
 		cmocka_unit_test(a_bad_file_is_an_error_or_a_module),
+		cmocka_unit_test(nothing_of_another_file_is_shown),
 		cmocka_unit_test(sections_may_overlap),
 		cmocka_unit_test(what_is_built_in_is_found_by_its_name),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
