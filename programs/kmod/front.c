@@ -20,7 +20,7 @@ static void take_message(void *userdata, int level, const char *message)
 struct coldplug *kmod_context(int level)
 {
 	static const char *const no_config[] = { NULL };
-	struct coldplug *c;
+	struct coldplug *c = NULL;
 	int r = coldplug_new(&c);
 
 	kmod_log_level(level);
