@@ -689,7 +689,7 @@ int coldplug_insert_fd(struct coldplug *c, int fd, const char *params);
 
 /** Removes one module alone, as rmmod(8): neither what uses it nor what it needs. name is as for
  * coldplug_initstate(). wait_ms is as for coldplug_remove(), and COLDPLUG_FORCE_REMOVE applies. Returns 0
- * or the kernel's negative errno. Since 0.1. */
+ * or the kernel's negative errno, which is logged too. Since 0.1. */
 int coldplug_remove_module(struct coldplug *c, const char *name, unsigned int wait_ms);
 
 /** Returns the configuration, and all aliases of modules, as modprobe -c prints them. The text is

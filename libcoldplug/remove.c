@@ -306,5 +306,8 @@ API int coldplug_remove_module(struct coldplug *c, const char *name, unsigned in
 		return r;
 	context_kernel(c, &rm.kernel);
 	normalise_name(name, module, sizeof(module));
-	return delete_module(&rm, module);
+	r = delete_module(&rm, module);
+	if (r < 0)
+		log_error(&c->log, "could not remove '%s': %s", module, strerror(-r));
+	return r;
 }

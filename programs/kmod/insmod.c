@@ -117,8 +117,6 @@ static int take_option(struct insmod *m, int option)
 	case 'v':
 		m->level++;
 		return 0;
-	case 'p': /* of old kernels; it has no effect */
-		return 0;
 	case 'V':
 		kmod_version("insmod");
 		return 1 + kmod_end(false);
@@ -136,7 +134,7 @@ int insmod_main(int argc, char **argv)
 	int option, r = 0;
 
 	kmod_begin();
-	while (!r && (option = getopt_long(argc, argv, "fpsvVh", options, NULL)) != -1)
+	while (!r && (option = getopt_long(argc, argv, "fsvVh", options, NULL)) != -1)
 		r = take_option(&m, option);
 	if (r)
 		return r - 1;

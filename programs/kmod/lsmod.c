@@ -58,8 +58,11 @@ static int list_modules(int level)
 	int r;
 
 	/* coldplug_loaded() says it in other words. */
-	if (access("/proc/modules", F_OK) < 0)
-		return fail(errno);
+	if (access("/proc/modules", F_OK) < 0) {
+		r = errno;
+		kmod_log(LOG_ERR, "could not open /proc/modules: %s", strerror(r));
+		return fail(r);
+	}
 	c = kmod_context(level);
 	if (!c)
 		return 1;
