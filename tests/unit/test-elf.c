@@ -219,6 +219,44 @@ static void more_sections_than_16_bits_count_are_read(void **state)
 	}
 }
 
+static void a_count_of_sections_that_are_not_there_is_refused(void **state)
+{
+	/* The count in the header, and, where that is 0, in the first section; which section has the names. */
+	static const struct {
+		unsigned int count;
+		uint64_t first;
+		unsigned int names;
+		int open, names_range;
+	} rows[] = {
+		{ 6, 0, 4, -EBADMSG, 0 },
+		{ 0xfffe, 0, 4, -EBADMSG, 0 },
+		{ 0, 6, 4, -EBADMSG, 0 },
+		{ 0, UINT32_MAX, 4, -EBADMSG, 0 },
+		{ 0, UINT64_C(1) << 32, 4, -EBADMSG, 0 }, /* 0 in a file of 32 bits */
+		{ 0, UINT64_C(1) << 58, 4, -EBADMSG, 0 },
+		{ 0, 0, 4, 0, 0 },
+		{ 5, 0, 5, 0, -EBADMSG },
+		{ 5, 0, 0xfffe, 0, -EBADMSG },
+		{ 5, 0, 0xffff, 0, -EBADMSG }, /* that of the first section's link, which has no contents */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes) * ARRAY_SIZE(rows); i++) {
+		size_t row = i / ARRAY_SIZE(shapes);
+		struct elf_range range;
+		struct module m;
+		struct elf elf;
+		int r;
+
+		make(&m, shapes[i % ARRAY_SIZE(shapes)]);
+		put(&m, m.shape.is64 ? 60 : 48, rows[row].count, 2);
+		put(&m, m.shape.is64 ? 62 : 50, rows[row].names, 2);
+		put_section(&m, 0, 0, 8, 0, rows[row].first, 0, 0);
+		r = elf_open(&elf, m.bytes, m.size);
+		assert_row(row, r == rows[row].open || (!m.shape.is64 && !(uint32_t)rows[row].first && !r));
+		assert_row(row, r < 0 || elf_names_range(&elf, &range) == rows[row].names_range);
+	}
+}
+
 /* What a reader does that reads only what it is told to: the rest of its copy is junk. 0, *elf is to be
  * read; or the first error. The copy is as long as the file, to the byte. */
 static int open_piecewise(const unsigned char *file, size_t size, unsigned char *copy, struct elf *elf)
@@ -568,6 +606,7 @@ int main(void)
 		cmocka_unit_test(any_byte_may_be_anything),
 		cmocka_unit_test(random_bytes_behind_a_good_header_are_harmless),
 		cmocka_unit_test(more_sections_than_16_bits_count_are_read),
+		cmocka_unit_test(a_count_of_sections_that_are_not_there_is_refused),
 		cmocka_unit_test(the_symbols_can_be_read_without_the_rest),
 		cmocka_unit_test(ranges_of_a_bad_file_are_an_error),
 		cmocka_unit_test(a_file_cut_anywhere_has_no_ranges),
