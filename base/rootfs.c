@@ -27,9 +27,10 @@ int rootfs_open(struct rootfs *ret, const char *dir)
 	fd = open(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (!strcmp(real, "/"))
+	*ret = (struct rootfs){ .fd = fd, .other = strcmp(real, "/") != 0 };
+	if (!ret->other)
 		*real = '\0';
-	*ret = (struct rootfs){ .fd = fd, .path = steal_ptr(real) };
+	ret->path = steal_ptr(real);
 	return 0;
 }
 
@@ -294,7 +295,12 @@ static int read_to_end(int fd, size_t guess, size_t max, struct file_bytes *ret)
 	return 0;
 }
 
-int file_read(int fd, size_t max, struct file_bytes *ret)
+static bool can_be_read(mode_t mode, bool pipes)
+{
+	return S_ISREG(mode) || S_ISCHR(mode) || (pipes && S_ISFIFO(mode));
+}
+
+static int read_file(int fd, size_t max, bool pipes, struct file_bytes *ret)
 {
 	struct file_bytes file = {};
 	struct stat st;
@@ -305,7 +311,7 @@ int file_read(int fd, size_t max, struct file_bytes *ret)
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
-	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
+	if (!can_be_read(st.st_mode, pipes))
 		return -EINVAL;
 	if (S_ISREG(st.st_mode) && (uint64_t)st.st_size > max)
 		return -EFBIG;
@@ -319,14 +325,14 @@ int file_read(int fd, size_t max, struct file_bytes *ret)
 	return 0;
 }
 
-int file_read_stream(int fd, size_t max, struct file_bytes *ret)
+int file_read(int fd, size_t max, struct file_bytes *ret)
 {
-	struct file_bytes file = {};
-	int r = read_to_end(fd, 4096, max, &file);
+	return read_file(fd, max, false, ret);
+}
 
-	if (!r)
-		*ret = file;
-	return r;
+int file_or_pipe_read(int fd, size_t max, struct file_bytes *ret)
+{
+	return read_file(fd, max, true, ret);
 }
 
 int rootfs_read(const struct rootfs *root, const char *path, size_t max, struct file_bytes *ret)

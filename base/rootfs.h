@@ -21,7 +21,8 @@ struct rootfs_pin {
 
 struct rootfs {
 	int fd;	    /* O_PATH of the root directory */
-	char *path; /* absolute, without a trailing slash: "" for "/" */
+	char *path; /* absolute, without a trailing slash: "" for "/". For people */
+	bool other; /* than that of the running system */
 	struct rootfs_pin pins[ROOTFS_PINS];
 	unsigned int n_pins;
 };
@@ -68,8 +69,8 @@ struct file_bytes {
 int rootfs_read(const struct rootfs *root, const char *path, size_t max, struct file_bytes *ret);
 /* The same for an open descriptor. */
 int file_read(int fd, size_t max, struct file_bytes *ret);
-/* The same for a descriptor that may be a pipe, of which what is left is read. */
-int file_read_stream(int fd, size_t max, struct file_bytes *ret);
+/* The same for a pipe too, until all its writers have closed it. */
+int file_or_pipe_read(int fd, size_t max, struct file_bytes *ret);
 /* Maps a regular file read-only; an empty one gives size 0 and data NULL. */
 int rootfs_map(const struct rootfs *root, const char *path, size_t max, struct file_bytes *ret);
 void file_release(struct file_bytes *file);

@@ -31,7 +31,14 @@ struct header {
 	char pad[12];
 };
 
-enum { TYPE_FILE = '0', TYPE_LINK = '2', TYPE_DIRECTORY = '5', TYPE_LONG_LINK = 'K', TYPE_LONG_NAME = 'L' };
+enum {
+	TYPE_FILE = '0',
+	TYPE_LINK = '2',
+	TYPE_DIRECTORY = '5',
+	TYPE_LONG_LINK = 'K',
+	TYPE_LONG_NAME = 'L',
+	TYPE_PAX = 'x'
+};
 
 static int put(FILE *f, const void *data, size_t n)
 {
@@ -161,6 +168,50 @@ static int take_long(char place[PATH_MAX], bool *there, const char *data, size_t
 	return 0;
 }
 
+/* One record of an extended header (pax(1p)), "LENGTH KEY=VALUE\n", of which the names matter. Returns its length, or 0
+ * if it is damaged. */
+static size_t take_record(struct reader *r, const char *data, size_t size)
+{
+	const char *blank = memchr(data, ' ', size), *equals;
+	size_t n = 0, n_key, n_value;
+	bool is_name, is_link;
+
+	for (const char *p = data; blank && p < blank && n < size; p++) {
+		if (*p < '0' || *p > '9')
+			return 0;
+		n = n * 10 + (size_t)(*p - '0');
+	}
+	if (!blank || n > size || n < (size_t)(blank - data) + 2 || data[n - 1] != '\n')
+		return 0;
+	equals = memchr(blank, '=', n - (size_t)(blank - data));
+	if (!equals)
+		return 0;
+	n_key = (size_t)(equals - blank) - 1;
+	n_value = n - 2 - (size_t)(equals - data);
+	is_name = n_key == 4 && !memcmp(blank + 1, "path", 4);
+	is_link = n_key == 8 && !memcmp(blank + 1, "linkpath", 8);
+	if ((is_name || is_link) && n_value >= PATH_MAX)
+		return 0;
+	if (is_name || is_link)
+		snprintf(is_name ? r->name : r->link, PATH_MAX, "%.*s", (int)n_value, equals + 1);
+	r->long_name = r->long_name || is_name;
+	r->long_link = r->long_link || is_link;
+	return n;
+}
+
+static int take_pax(struct reader *r, const char *data, size_t size, const char **why)
+{
+	while (size) {
+		size_t n = take_record(r, data, size);
+
+		if (!n)
+			return refuse(why, "an extended header is damaged");
+		data += n;
+		size -= n;
+	}
+	return 0;
+}
+
 /* The entry of a header: 1 when it is one for the caller. */
 static int take_header(struct reader *r, const struct header *h, const char *data, size_t size,
 		       struct tar_entry *e, const char **why)
@@ -171,6 +222,8 @@ static int take_header(struct reader *r, const struct header *h, const char *dat
 		return take_long(r->name, &r->long_name, data, size, why);
 	if (h->type == TYPE_LONG_LINK)
 		return take_long(r->link, &r->long_link, data, size, why);
+	if (h->type == TYPE_PAX)
+		return take_pax(r, data, size, why);
 	if (!r->long_name && h->prefix[0] && !memcmp(h->magic, "ustar", 6))
 		snprintf(r->name, sizeof(r->name), "%.155s/%.100s", h->prefix, h->name);
 	else if (!r->long_name)

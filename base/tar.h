@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A tar archive (POSIX.1-1988 ustar, with GNU's long names), written and read in order. */
+/* A tar archive (POSIX.1-1988 ustar, with GNU's long names; read also with those of pax), written and read in order. */
 #pragma once
 
 #include <stdint.h>

@@ -84,7 +84,7 @@ static int choose_release(struct machine *m)
 {
 	struct utsname u;
 
-	if (!m->paths->release && m->root.path[0])
+	if (!m->paths->release && m->root.other)
 		return only_release(m);
 	uname(&u);
 	m->release = strdup(m->paths->release ? m->paths->release : u.release);
@@ -133,6 +133,8 @@ int machine_open_root(struct machine *m)
 	if (m->root.fd >= 0)
 		return 0;
 	r = rootfs_open(&m->root, m->paths->root);
+	if (!r && m->paths->root_unnamed)
+		m->root.path[0] = '\0';
 	if (!r)
 		rootfs_pin(&m->root);
 	else
@@ -145,7 +147,7 @@ static int open_elsewhere(struct machine *m)
 {
 	_cleanup_free_ char *parent = NULL;
 
-	if (m->root.path[0]) {
+	if (m->root.other) {
 		log_error(m->log,
 			  "a root directory and a separate directory for the modules cannot be combined");
 		return -EINVAL;
@@ -271,7 +273,7 @@ static char *absolute_path(const char *path)
 /* Relative paths are the caller's; below another root a path is one there. */
 static int open_path(const struct machine *m, const char *path, char **real)
 {
-	*real = m->root.path[0] ? strdup(path) : absolute_path(path);
+	*real = m->root.other ? strdup(path) : absolute_path(path);
 	return *real && (*real)[0] == '/' ? rootfs_openat(&m->root, *real, O_PATH) : -1;
 }
 

@@ -14,6 +14,7 @@
 /* Where to look. NULL stands for the default. */
 struct machine_paths {
 	char *root;	   /* "/" */
+	bool root_unnamed; /* it is a recording's temporary directory: paths are as in the recording */
 	char *module_root; /* below "/", without a leading slash: the modules are taken from there */
 	char *release;	   /* the running kernel's; below another root the only one there is */
 	char **config;	   /* what is read instead of the modprobe.d directories, NULL-terminated */

@@ -150,6 +150,12 @@ void coldplug_set_event(struct coldplug *c, void (*fn)(void *userdata, const str
  * before coldplug_start(). Since 0.1. */
 int coldplug_set_report(struct coldplug *c, const char *path);
 
+/** Sets a descriptor that is written to where the path of coldplug_set_report(), coldplug_set_record() or
+ * coldplug_record() is "-", for instance standard output. It must stay open, and is not closed. Without this, and with
+ * -1, "-" is the name of a file. A report is then written when all loads have ended and not before, and what was
+ * written before an error stays. Since 0.1. */
+int coldplug_set_stream(struct coldplug *c, int fd);
+
 /* ---- questions ----
  *
  *	const char *const *names;
@@ -289,7 +295,8 @@ int64_t coldplug_walk(struct coldplug *c);
 /** Requests a module by name or alias, or by the path of its file, which must contain a '/'. The
  * dependencies of a file are those that modules.dep has for its name. params ("A=1 B=2") are parameters
  * of the module itself, or NULL. Returns 1 if the request matches a module, which may be loaded or
- * withheld already, or 0 if nothing has this name, which counts as a failure. Since 0.1. */
+ * withheld already, or 0 if nothing has this name or params has more than 1 MiB, which counts as a failure.
+ * Since 0.1. */
 int coldplug_want(struct coldplug *c, const char *name, const char *params);
 
 /** Requests the module of a file system, as the kernel does when one is mounted ("fs-TYPE"). A type that is
@@ -601,8 +608,8 @@ void coldplug_reload(struct coldplug *c);
  *	free(text);
  */
 
-/** Records the devices and the configuration of the machine (coldplug-record(8)) in a tar archive at path.
- * It loads nothing. The unpacked archive can be used as a root of coldplug_set_root(). Since 0.1. */
+/** Records the devices and the configuration of the machine (coldplug-record(8)) in a tar archive at path, which is
+ * compressed if the path ends in .gz, .xz or .zst. It loads nothing. The unpacked archive can be used as a root of coldplug_set_root(). Since 0.1. */
 int coldplug_record(struct coldplug *c, const char *path);
 
 /** Has coldplug_run() do this too, and add the events that it receives. Its last coldplug_advance() may
@@ -610,7 +617,7 @@ int coldplug_record(struct coldplug *c, const char *path);
  * reported at once, everything else is done, and coldplug_exit_code() is 111. Since 0.1. */
 int coldplug_set_record(struct coldplug *c, const char *path);
 
-/** Uses a recording as the root. It is unpacked to a temporary directory, which coldplug_replay() or
+/** Uses a recording as the root, compressed or not. Paths are as in the recording. It is unpacked to a temporary directory, which coldplug_replay() or
  * coldplug_free() removes. Since 0.1. */
 int coldplug_set_recording(struct coldplug *c, const char *path);
 

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <signal.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -35,6 +36,7 @@ struct settings {
 	unsigned int timeout_ms;
 	char *report_path;
 	char *record_path;
+	int stream; /* see settings_stream(), or -1 */
 	int (*act)(void *userdata, const struct coldplug_act *act);
 	void *act_data;
 	void (*progress)(void *userdata, size_t step);
@@ -139,6 +141,12 @@ struct coldplug {
 static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 {
 	return c->settings.flags & 1u << flag;
+}
+
+/* The descriptor that is written to if this is the path of a report or a recording; -1: there is a file of that name. */
+static inline int settings_stream(const struct settings *s, const char *path)
+{
+	return strcmp(path, "-") != 0 ? -1 : s->stream;
 }
 
 /* Opens the machine at the first call; 0 or -errno. A monitor keeps its fingerprint. */

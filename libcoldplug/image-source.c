@@ -133,6 +133,9 @@ int mkimage_open(struct mkimage *im)
 
 	if (!r)
 		r = open_root(im, &im->machine, im->c->settings.unpacked ?: files_path(im));
+	/* Paths are as in the recording. */
+	if (!r && im->c->settings.unpacked)
+		im->machine.path[0] = '\0';
 	if (!r)
 		r = find_release(im);
 	return r ?: find_moddir(im);

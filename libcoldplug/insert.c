@@ -331,7 +331,7 @@ static int load_fd(const struct kernel *k, int fd, const char *params, struct im
 		image.size = (size_t)st.st_size;
 		return image_load(k, &image, params, how);
 	}
-	r = file_read_stream(fd, LIMIT_IMAGE, &file);
+	r = file_or_pipe_read(fd, LIMIT_IMAGE, &file);
 	if (r < 0)
 		return r;
 	image = (struct image){ .path = "", .fd = -1, .bytes = file.data, .size = file.size };

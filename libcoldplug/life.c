@@ -28,6 +28,7 @@ API int coldplug_new(struct coldplug **ret)
 	machine_init(&c->machine, &c->settings.paths, &c->log);
 	c->poller = POLLER_NONE;
 	c->listener.netlink.fd = -1;
+	c->settings.stream = -1;
 	c->settings.receive_buffer = DEFAULT_RECEIVE_BUFFER;
 	c->monitor.quiet_us = QUIET_US;
 	c->monitor.stuck_us = STUCK_US;

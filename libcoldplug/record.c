@@ -3,17 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/atomic-file.h"
 #include "base/cleanup.h"
 #include "base/directory.h"
 #include "base/limits.h"
+#include "base/output-file.h"
 #include "base/tar.h"
 #include "engine/conf-files.h"
 #include "uevent/prober.h"
@@ -23,7 +22,7 @@
 
 struct record {
 	struct machine *m;
-	struct atomic_file file;
+	struct output_file file;
 	struct intern devices; /* with an alias */
 	struct intern seen;    /* devices written */
 	struct prober prober;  /* for their "uevent" files */
@@ -35,7 +34,7 @@ void record_abort(struct record *r)
 {
 	if (!r)
 		return;
-	atomic_file_abort(&r->file);
+	output_file_abort(&r->file);
 	prober_free(&r->prober);
 	intern_free(&r->devices);
 	intern_free(&r->seen);
@@ -330,7 +329,7 @@ static int add_machine(struct record *r)
 	return k;
 }
 
-int record_begin(struct record **ret, struct machine *m, const char *path)
+int record_begin(struct record **ret, struct machine *m, const char *path, int stream)
 {
 	struct record *r = calloc(1, sizeof(*r));
 	int k;
@@ -339,12 +338,19 @@ int record_begin(struct record **ret, struct machine *m, const char *path)
 		return -ENOMEM;
 	r->m = m;
 	prober_init(&r->prober, walk_answer, &m->root, m->log);
-	k = atomic_file_open(&r->file, AT_FDCWD, path) ?: add_machine(r);
+	k = output_file_open(&r->file, AT_FDCWD, path, stream) ?: output_file_compress(&r->file, path);
+	if (!k)
+		k = add_machine(r);
 	if (k < 0)
 		record_abort(r);
 	else
 		*ret = r;
 	return k;
+}
+
+const char *record_strerror(int r)
+{
+	return r == -EOPNOTSUPP ? "this program cannot compress it so" : strerror(-r);
 }
 
 int record_fd(struct record *r)
@@ -411,105 +417,9 @@ int record_end(struct record *r, unsigned int patience_ms)
 	if (!k)
 		k = tar_finish(r->file.f);
 	if (!k)
-		k = atomic_file_commit(&r->file);
+		k = output_file_commit(&r->file);
 	record_abort(r);
 	return k;
-}
-
-struct unpacker {
-	struct rootfs root;
-	struct log *log;
-};
-
-/* Makes the directories that a name is in; links do not lead out of the root. */
-static int make_parents(const struct rootfs *root, const char *name)
-{
-	char path[PATH_MAX];
-	int r = 0;
-
-	for (const char *slash = strchr(name, '/'); !r && slash; slash = strchr(slash + 1, '/')) {
-		_cleanup_close_ int dir = -1;
-		char *last;
-
-		snprintf(path, sizeof(path), "%.*s", (int)(slash - name), name);
-		last = strrchr(path, '/');
-		if (last)
-			*last++ = '\0';
-		dir = rootfs_openat(root, last ? path : ".", O_RDONLY | O_DIRECTORY);
-		if (dir < 0)
-			r = dir;
-		else if (mkdirat(dir, last ? last : path, 0755) < 0 && errno != EEXIST)
-			r = -errno;
-	}
-	return r;
-}
-
-/* Nothing is written through a link: the directory is opened inside the root, the file must be new. */
-static int unpack_entry(void *userdata, const struct tar_entry *e)
-{
-	struct unpacker *u = userdata;
-	_cleanup_free_ char *name = strdup(e->name);
-	_cleanup_close_ int dir = -1, fd = -1;
-	char *last = name ? strrchr(name, '/') : NULL;
-	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = e->mtime } };
-	int r = name ? make_parents(&u->root, e->name) : -ENOMEM;
-
-	if (r < 0)
-		return r;
-	if (last)
-		*last++ = '\0';
-	dir = rootfs_openat(&u->root, last ? name : ".", O_RDONLY | O_DIRECTORY);
-	if (dir < 0)
-		return dir;
-	last = last ? last : name;
-	if (e->link)
-		return symlinkat(e->link, dir, last) < 0 && errno != EEXIST ? -errno : 0;
-	fd = openat(dir, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return -errno;
-	for (size_t at = 0; at < e->size;) {
-		ssize_t n = write(fd, (const char *)e->data + at, e->size - at);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		at += n > 0 ? (size_t)n : 0;
-	}
-	return futimens(fd, times) < 0 ? -errno : 0;
-}
-
-int record_unpack(const char *path, int dirfd, struct log *log)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	_cleanup_file_ struct file_bytes file = {};
-	struct unpacker u = { .root = { .fd = dirfd, .path = (char *)"" }, .log = log };
-	const char *why = "";
-	int r = fd < 0 ? -errno : file_read(fd, LIMIT_INDEX, &file);
-
-	if (!r)
-		r = tar_read(file.data, file.size, unpack_entry, &u, &why);
-	if (r < 0)
-		log_lost(log, "%s: cannot be unpacked: %s", path, r == -EBADMSG ? why : strerror(-r));
-	return r;
-}
-
-/* What cannot be removed makes the removal of its directory fail, and at last that of the whole. */
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)remove(path);
-	return 0;
-}
-
-int record_remove(const char *dir, struct log *log)
-{
-	int r;
-
-	nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-	r = rmdir(dir) < 0 ? -errno : 0;
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		log_error(log, "%s: cannot be removed: %s", dir, strerror(-r));
-	return r;
 }
 
 /* Copies a line to *to, which may be where it is read from, without its escapes and with a NUL in place

@@ -8,10 +8,12 @@
 
 struct record;
 
-/* Begins the file (a temporary one beside it) with the present state of the machine. The "uevent" files
+/* Begins the file (a temporary one beside it), or what is written to stream unless that is -1, with the present state of the machine. The "uevent" files
  * are read by another process (uevent/prober.h); record_take() takes the answers that are there, when
  * record_fd() is readable. */
-int record_begin(struct record **ret, struct machine *m, const char *path);
+int record_begin(struct record **ret, struct machine *m, const char *path, int stream);
+/* What an error of these functions means. */
+const char *record_strerror(int r);
 int record_fd(struct record *r);
 int record_take(struct record *r);
 /* Notes an event of the run; time since the context's start. */
@@ -22,7 +24,7 @@ int record_end(struct record *r, unsigned int patience_ms);
 /* Leaves no file. NULL is fine. */
 void record_abort(struct record *r);
 
-/* Unpacks a recording below dir. Errors are reported to log. */
+/* recording.c: unpacks a recording below dir. Errors are reported to log. */
 int record_unpack(const char *path, int dirfd, struct log *log);
 /* Removes what was unpacked to dir, and dir. 0, or -errno after an error that names it. */
 int record_remove(const char *dir, struct log *log);

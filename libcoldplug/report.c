@@ -4,14 +4,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/atomic-file.h"
 #include "base/cleanup.h"
+#include "base/output-file.h"
 
 void report_open(struct coldplug *c)
 {
+	int stream;
+
 	if (!c->settings.report_path || c->loading.report_error || c->monitor.monitoring)
 		return;
-	c->loading.report_error = loader_report_open(c->loading.loader, c->settings.report_path);
+	stream = settings_stream(&c->settings, c->settings.report_path);
+	if (stream >= 0)
+		c->loading.report_error = loader_report_open_fd(c->loading.loader, stream);
+	else
+		c->loading.report_error = loader_report_open(c->loading.loader, c->settings.report_path);
 	if (c->loading.report_error < 0)
 		log_error(&c->log, "%s: the report cannot be written: %s", c->settings.report_path,
 			  strerror(-c->loading.report_error));
@@ -36,13 +42,14 @@ int report_send_head(struct coldplug *c)
 int report_write_dry(struct coldplug *c)
 {
 	_cleanup_free_ char *text = NULL;
-	struct atomic_file file;
+	struct output_file file;
 	int r = coldplug_json(c, COLDPLUG_JSON_PLAN, &text);
 
 	if (!r)
-		r = atomic_file_open(&file, AT_FDCWD, c->settings.report_path);
+		r = output_file_open(&file, AT_FDCWD, c->settings.report_path,
+				     settings_stream(&c->settings, c->settings.report_path));
 	if (r < 0)
 		return r;
 	fprintf(file.f, "%s\n", text);
-	return atomic_file_commit(&file);
+	return output_file_commit(&file);
 }

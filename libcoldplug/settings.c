@@ -10,7 +10,6 @@
 
 #include "base/cleanup.h"
 #include "libcoldplug/context.h"
-#include "libcoldplug/record.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -70,25 +69,12 @@ API int coldplug_set_record(struct coldplug *c, const char *path)
 	return set_string(c, &c->settings.record_path, path);
 }
 
-API int coldplug_set_recording(struct coldplug *c, const char *path)
+API int coldplug_set_stream(struct coldplug *c, int fd)
 {
-	const char *tmp = getenv("TMPDIR");
-	_cleanup_free_ char *dir = NULL;
-	_cleanup_close_ int fd = -1;
-
-	if (c->machine.opened || c->settings.unpacked)
+	if (c->machine.opened)
 		return -EBUSY;
-	if (asprintf(&dir, "%s/coldplug-replay.XXXXXX", tmp && *tmp ? tmp : "/tmp") < 0)
-		return -ENOMEM;
-	if (!mkdtemp(dir)) {
-		log_error(&c->log, "%s: cannot be created: %s", dir, strerror(errno));
-		return -errno;
-	}
-	c->settings.unpacked = steal_ptr(dir);
-	fd = open(c->settings.unpacked, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return record_unpack(path, fd, &c->log) ?: coldplug_set_root(c, c->settings.unpacked);
+	c->settings.stream = fd;
+	return 0;
 }
 
 static void free_list(char **list)

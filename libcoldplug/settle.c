@@ -26,7 +26,7 @@
 /* The run goes on without it; the exit code shows that. */
 static int give_up_record(struct coldplug *c, int error)
 {
-	log_error(&c->log, "%s: cannot be recorded: %s", c->settings.record_path, strerror(-error));
+	log_error(&c->log, "%s: cannot be recorded: %s", c->settings.record_path, record_strerror(error));
 	record_abort(c->listener.record);
 	c->listener.record = NULL;
 	c->listener.record_failed = true;
@@ -41,7 +41,8 @@ static int begin_record(struct coldplug *c)
 	c->listener.record_failed = false;
 	if (!c->settings.record_path || c->listener.record)
 		return 0;
-	r = record_begin(&c->listener.record, &c->machine, c->settings.record_path);
+	r = record_begin(&c->listener.record, &c->machine, c->settings.record_path,
+			 settings_stream(&c->settings, c->settings.record_path));
 	if (!r)
 		r = context_watch_loader(c) ?: record_fd(c->listener.record);
 	if (r >= 0)
@@ -298,9 +299,10 @@ API int coldplug_record(struct coldplug *c, const char *path)
 	int r = context_open(c);
 
 	if (!r)
-		r = record_begin(&record, &c->machine, path) ?: record_end(record, PROBE_GIVE_UP_MS);
+		r = record_begin(&record, &c->machine, path, settings_stream(&c->settings, path))
+			?: record_end(record, PROBE_GIVE_UP_MS);
 	if (r < 0)
-		log_error(&c->log, "%s: cannot be recorded: %s", path, strerror(-r));
+		log_error(&c->log, "%s: cannot be recorded: %s", path, record_strerror(r));
 	return r;
 }
 

@@ -196,8 +196,9 @@ API int coldplug_want(struct coldplug *c, const char *name, const char *params)
 	if (r < 0)
 		return r;
 	if (params && strlen(params) > LIMIT_PARAMS) {
+		c->wanted.not_found++;
 		log_error(&c->log, "parameters of %s are longer than %u bytes", name, LIMIT_PARAMS);
-		return -E2BIG;
+		return 0;
 	}
 	return is_path(name) ? want_path(c, name, params) : want(c, name, params, 0, (struct origin){});
 }

@@ -18,7 +18,7 @@ struct wanted {
 	ARRAY(uint8_t) alias_seen;    /* by alias of devices, enum alias_seen: it is, or will be, a request */
 	ARRAY(uint32_t) new_aliases;  /* not yet requests */
 	size_t n_aliases;	      /* that became requests, ever */
-	size_t not_found;	      /* names that nothing has */
+	size_t not_found;	      /* names that nothing has, or whose parameters are too long */
 	bool configure;		      /* modules-load.d counts again */
 	bool lenient;		      /* a name of modules-load.d that nothing has is a warning */
 	bool put_off;		      /* the module of a name is an orphan's (orphans.h) */

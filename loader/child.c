@@ -90,12 +90,11 @@ static int take_plan(struct child *c, const char *data, size_t size)
 
 static int take_report_path(struct child *c, const char *data, size_t size)
 {
-	char *name;
+	char *name = NULL;
 
-	if (!size || !c->n_passed || memchr(data, '/', size))
+	if (!c->n_passed || memchr(data, '/', size))
 		return -EBADMSG;
-	name = strndup(data, size);
-	if (!name)
+	if (size && !(name = strndup(data, size)))
 		return -ENOMEM;
 	if (c->report.dirfd >= 0)
 		close(c->report.dirfd);
@@ -300,7 +299,9 @@ static void report_pending(struct child *c)
 {
 	struct pool_state state = pool_look(c->pool);
 
-	if (!no_more_comes(c) || c->pending_reported == state.n_results + 1 || !state.stalled)
+	/* What a stream was given cannot be replaced later. */
+	if (!c->report.name || !no_more_comes(c) || c->pending_reported == state.n_results + 1 ||
+	    !state.stalled)
 		return;
 	(void)report_write(&c->report, c->pool);
 	c->pending_reported = state.n_results + 1;

@@ -296,6 +296,11 @@ int loader_report_open(struct loader *l, const char *path)
 	return send_message(l, WIRE_REPORT_PATH, name, strlen(name), dirfd);
 }
 
+int loader_report_open_fd(struct loader *l, int fd)
+{
+	return send_message(l, WIRE_REPORT_PATH, "", 0, fd);
+}
+
 int loader_report_head(struct loader *l, const char *head, size_t len)
 {
 	return send_message(l, WIRE_REPORT_HEAD, head, len, -1);

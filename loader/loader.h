@@ -104,6 +104,8 @@ int loader_cancel(struct loader *l);
  * return. -EINVAL: path is a device or the like, which a rename would replace; -EISDIR, -ENOENT, -EACCES and so on
  * are returned at once if they can be known. */
 int loader_report_open(struct loader *l, const char *path);
+/* The same for a descriptor, for instance standard output: the report is written once, when every step has a result. */
+int loader_report_open_fd(struct loader *l, int fd);
 int loader_report_head(struct loader *l, const char *head, size_t len);
 
 /* Says that no more plans come, and waits until every step has a result (loader_next() still returns those that

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/atomic-file.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "base/output-file.h"
 
 #define PENDING (LOAD_SKIPPED + 1) /* an outcome that only the report has */
 
@@ -162,20 +162,20 @@ static int put_report(struct json *j, const struct report *report, struct pool *
 
 int report_write(const struct report *report, struct pool *pool)
 {
-	struct atomic_file file;
+	struct output_file file;
 	struct json j = {};
 	int r;
 
 	if (report->dirfd < 0)
 		return 0;
-	r = atomic_file_open(&file, report->dirfd, report->name);
+	r = output_file_open(&file, report->dirfd, report->name, report->name ? -1 : report->dirfd);
 	if (r < 0)
 		return r;
 	r = put_report(&j, report, pool, file.f);
 	array_free(&j.text);
 	if (r == 0)
-		return atomic_file_commit(&file);
-	atomic_file_abort(&file);
+		return output_file_commit(&file);
+	output_file_abort(&file);
 	return r;
 }
 

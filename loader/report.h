@@ -6,7 +6,7 @@
 
 struct report {
 	int dirfd;  /* -1: none was asked for */
-	char *name; /* in that directory */
+	char *name; /* in that directory; NULL: dirfd itself is written to, once */
 	char *head; /* a JSON object without its last brace; NULL: nothing */
 	size_t n_head;
 };

@@ -15,7 +15,7 @@
 enum wire_type {
 	WIRE_PLAN = 1, /* to the loader: struct wire_plan and what follows it */
 	WIRE_CANCEL,
-	WIRE_REPORT_PATH, /* a file's name; with it, as SCM_RIGHTS, its directory */
+	WIRE_REPORT_PATH, /* a file's name; with it, as SCM_RIGHTS, its directory. No name: what is to be written to */
 	WIRE_REPORT_HEAD, /* bytes */
 	WIRE_FINISH,
 	WIRE_LEAVE,	  /* answered by WIRE_LEFT */

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include <coldplug.h>
+
+#include "programs/output.h"
 
 #define EXIT_USAGE 100
 #define EXIT_SYSTEM 111 /* a system call failed, or memory ran out */
@@ -47,6 +50,8 @@ struct cli {
 	int waits;		 /* how many --wait-for were given */
 	unsigned int timeout_ms; /* of --timeout, or 0 */
 	char *wait_specs[16];
+	FILE *modules;	       /* of --modules, or NULL */
+	int stream;	       /* standard output as it was before cli_take_stdout(), or -1 */
 	unsigned int n_errors; /* logged by the library */
 	bool not_found;	       /* why: a name was not that of a module */
 	int notify_fd;	       /* -1 without --notify-fd */
@@ -75,6 +80,10 @@ void cli_free(struct cli *cli);
 /* Prints the help text of one command. */
 void cli_help(const struct command *command);
 
+/* Takes standard output for a report or a recording ("-"); all else that is printed goes to standard error from now on.
+ * Returns 0, -E2BIG if it has been taken already, or another negative errno. */
+int cli_take_stdout(struct cli *cli);
+
 /* Prints an error, unless the library has logged one already. Returns the exit code. */
 int cli_fail(struct cli *cli, int error, const char *what);
 
@@ -85,21 +94,18 @@ void cli_print_step(struct cli *cli, const struct coldplug_step *s);
 /* Prints the summary, or why the run failed. r is the last return value of the library. Returns the exit code. */
 int cli_end(struct cli *cli, int r);
 
-/* Prints to standard output. If that is a terminal, control characters are escaped. */
-void cli_put(const char *text);
-__attribute__((format(printf, 1, 2))) void cli_printf(const char *fmt, ...);
-/* Prints to standard error, with control characters escaped. */
-void cli_put_message(const char *text);
-
 /* Prints the plan as text or JSON. r is what planning returned, what names the input of an error. Returns the exit
  * code. */
 int cli_print_plan(struct cli *cli, int r, const char *what);
 /* The exit code of a command that plans and does not load: a missing file of a module is no failure of it. */
 int cli_exit_code_of_plan(struct cli *cli);
 
-/* Requests all names among the arguments, each with the parameters that follow it. Returns 0 or more, or a negative
- * errno. */
+/* Requests all names among the arguments, each with the parameters that follow it, and those of --modules. Returns 0 or
+ * more, or a negative errno. */
 int cli_want(struct cli *cli);
+/* Returns the next line, until the next call, or NULL at the end. Only its first 65,535 bytes are kept, with a warning
+ * that names the file. */
+char *cli_next_line(FILE *f, const char *name);
 /* Whether the first argument is a parameter, which is an error. It has been reported then. */
 bool cli_begins_with_param(struct cli *cli);
 

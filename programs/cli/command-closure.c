@@ -25,9 +25,9 @@ static int want_names(struct cli *cli)
 static void print_files(struct cli *cli, const struct coldplug_file *files, int64_t n)
 {
 	for (int64_t i = 0; i < n; i++) {
-		cli_printf("%s\n", files[i].path);
+		output_printf("%s\n", files[i].path);
 		if (cli->verbosity > 0 && files[i].by)
-			fprintf(stderr, "coldplug: %s: needed by %s\n", files[i].name, files[i].by);
+			output_message("coldplug: %s: needed by %s\n", files[i].name, files[i].by);
 	}
 }
 

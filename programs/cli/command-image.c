@@ -6,14 +6,14 @@
 
 static void print_entry(void *userdata, const char *name, uint64_t size)
 {
-	puts(name);
+	output_printf("%s\n", name);
 }
 
 static void print_summary(const struct coldplug_image *image)
 {
-	printf("%s: %zu modules, %zu firmware files, %" PRIu64 " bytes, %s: %" PRIu64 " bytes\n",
-	       image->output, image->n_modules, image->n_firmware, image->unpacked,
-	       image->compression ?: "zstd", image->size);
+	output_printf("%s: %zu modules, %zu firmware files, %" PRIu64 " bytes, %s: %" PRIu64 " bytes\n",
+		      image->output, image->n_modules, image->n_firmware, image->unpacked,
+		      image->compression ?: "zstd", image->size);
 }
 
 static int usage(const char *what)

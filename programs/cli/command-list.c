@@ -10,8 +10,8 @@ static void print_table(const struct coldplug_loaded *list, int64_t n)
 {
 	puts("Module                  Size  Used by");
 	for (int64_t i = 0; i < n; i++)
-		cli_printf("%-19s %8" PRIu64 "  %" PRId64 "%s%s\n", list[i].name, list[i].size,
-			   list[i].refcount, *list[i].holders ? " " : "", list[i].holders);
+		output_printf("%-19s %8" PRIu64 "  %" PRId64 "%s%s\n", list[i].name, list[i].size,
+			      list[i].refcount, *list[i].holders ? " " : "", list[i].holders);
 }
 
 int command_list(struct cli *cli)
@@ -21,8 +21,8 @@ int command_list(struct cli *cli)
 	int64_t r;
 
 	if (cli->n_args) {
-		fprintf(stderr, "coldplug list: this command takes no argument, but '%s' was given\n",
-			cli->args[0]);
+		output_message("coldplug list: this command takes no argument, but '%s' was given\n",
+			       cli->args[0]);
 		return EXIT_USAGE;
 	}
 	if (cli->json) {

@@ -71,8 +71,8 @@ static void print_event(void *userdata, const struct coldplug_event *e)
 		print_json(cli, COLDPLUG_JSON_EVENT);
 		return;
 	}
-	cli_printf("event   %-8s %s%s%s\n", e->action, e->devpath, e->modalias ? "  " : "",
-		   e->modalias ? e->modalias : "");
+	output_printf("event   %-8s %s%s%s\n", e->action, e->devpath, e->modalias ? "  " : "",
+		      e->modalias ? e->modalias : "");
 	fflush(stdout);
 }
 
@@ -131,7 +131,7 @@ static void report_ready(struct cli *cli)
 	if (cli->notify_fd < 0)
 		return;
 	if (write(cli->notify_fd, "\n", 1) != 1)
-		fprintf(stderr, "coldplug monitor: --notify-fd %d: %s\n", cli->notify_fd, strerror(errno));
+		output_message("coldplug monitor: --notify-fd %d: %s\n", cli->notify_fd, strerror(errno));
 	close(cli->notify_fd);
 }
 
@@ -191,7 +191,7 @@ static void explain_late(struct cli *cli)
 		ms / 1000, ms % 1000);
 	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
 		if (s->state == COLDPLUG_PLANNED)
-			fprintf(stderr, "coldplug:   still loading or waiting to be loaded: %s\n", s->module);
+			output_message("coldplug:   still loading or waiting to be loaded: %s\n", s->module);
 }
 
 /* Waits until the machine has settled, or until the timeout. After a timeout the loading process writes the

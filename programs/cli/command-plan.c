@@ -51,7 +51,7 @@ int cli_print_plan(struct cli *cli, int r, const char *what)
 			      : coldplug_plan_text(cli->c, &text);
 	if (r < 0)
 		return cli_fail(cli, r, what);
-	cli_put(text);
+	output_text(stdout, text);
 	if (cli->json)
 		putchar('\n');
 	free(text);

@@ -16,46 +16,24 @@ static int resolve_one(struct cli *cli, const char *alias)
 		n = 0;
 	if (n < 0)
 		return n;
-	cli_put(alias);
+	output_text(stdout, alias);
 	putchar('\t');
 	for (int i = 0; i < n; i++) {
 		if (i)
 			putchar(' ');
-		cli_put(names[i]);
+		output_text(stdout, names[i]);
 	}
 	putchar('\n');
 	return 0;
 }
 
-/* Reads the next line into buf and cuts it at size. Returns its length, or -1 at the end of the input. */
-static ssize_t read_line(char *buf, size_t size)
-{
-	size_t n = 0;
-	int c;
-
-	while ((c = getc_unlocked(stdin)) != EOF && c != '\n')
-		if (n < size - 1)
-			buf[n++] = (char)c;
-	buf[n] = '\0';
-	return c == EOF && !n ? -1 : (ssize_t)n;
-}
-
-/* This is longer than any alias: aliases are cut at 4095 bytes. */
-#define LINE_MAX_BYTES 65536
-
 static int resolve_stdin(struct cli *cli)
 {
-	static char line[LINE_MAX_BYTES];
-	ssize_t n;
+	const char *line;
 	int r = 0;
 
-	while (r >= 0 && (n = read_line(line, sizeof(line))) >= 0) {
-		if (n == sizeof(line) - 1)
-			fprintf(stderr,
-				"coldplug: warning: a line of standard input is too long and was cut at %d bytes\n",
-				LINE_MAX_BYTES - 1);
+	while (r >= 0 && (line = cli_next_line(stdin, "standard input")))
 		r = resolve_one(cli, line);
-	}
 	return r >= 0 && ferror(stdin) ? -EIO : r;
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "programs/cli/cli.h"
@@ -26,61 +24,6 @@ static void catch_signals(struct coldplug *c)
 	interrupted = c;
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
-}
-
-/* Whether this is PARAM=VALUE. An alias may contain a '=' too, but other characters before it. */
-static bool is_param(const char *word)
-{
-	size_t n = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
-
-	return n && word[n] == '=';
-}
-
-/* A value with blanks is quoted as modprobe does it, so that the kernel takes it as one value. */
-static int append_param(char **params, const char *word)
-{
-	const char *value = strchr(word, '=') + 1;
-	const char *quote = strpbrk(value, " \t\n") && *value != '"' ? "\"" : "";
-	char *joined;
-
-	if (asprintf(&joined, "%s%s%.*s%s%s%s", *params ? *params : "", *params ? " " : "",
-		     (int)(value - word), word, quote, value, quote) < 0)
-		return -1;
-	free(*params);
-	*params = joined;
-	return 0;
-}
-
-/* Requests a name with the parameters that follow it. Returns how many words these are. */
-static int want_one(struct cli *cli, char **words)
-{
-	char *params = NULL;
-	int n = 1, r;
-
-	while (words[n] && is_param(words[n]))
-		if (append_param(&params, words[n++]) < 0)
-			return -1;
-	r = coldplug_want(cli->c, words[0], params);
-	free(params);
-	return r < 0 ? r : n;
-}
-
-int cli_want(struct cli *cli)
-{
-	int r = 0;
-
-	for (int i = 0; r >= 0 && i < cli->n_args; i += r)
-		r = want_one(cli, cli->args + i);
-	return r;
-}
-
-bool cli_begins_with_param(struct cli *cli)
-{
-	if (!cli->n_args || !is_param(cli->args[0]))
-		return false;
-	fprintf(stderr, "coldplug %s: the parameter '%s' must come after the name of its module\n",
-		cli->command->name, cli->args[0]);
-	return true;
 }
 
 /* Starts the loading process and requests what the arguments name. */

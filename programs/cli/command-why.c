@@ -9,72 +9,72 @@
 static void print_origin(const struct coldplug_reason *r)
 {
 	if (r->file && r->line)
-		cli_printf(" (%s:%u)", r->file, r->line);
+		output_printf(" (%s:%u)", r->file, r->line);
 	else if (r->file)
-		cli_printf(" (%s)", r->file);
+		output_printf(" (%s)", r->file);
 }
 
 static void print_alias(const struct coldplug_reason *r)
 {
-	cli_printf("\n      alias   %s", r->alias);
+	output_printf("\n      alias   %s", r->alias);
 	if (r->pattern)
-		cli_printf("\n      matches %s", r->pattern);
+		output_printf("\n      matches %s", r->pattern);
 }
 
 static void print_reason(const struct coldplug_reason *r)
 {
-	cli_put("  ");
+	output_text(stdout, "  ");
 	switch (r->why) {
 	case COLDPLUG_WHY_DEVICE:
-		cli_printf("wanted by the device %s", r->device);
+		output_printf("wanted by the device %s", r->device);
 		print_alias(r);
 		break;
 	case COLDPLUG_WHY_NAME:
-		cli_printf("requested as %s", r->alias);
+		output_printf("requested as %s", r->alias);
 		if (r->pattern)
-			cli_printf(" through the alias %s", r->pattern);
+			output_printf(" through the alias %s", r->pattern);
 		break;
 	case COLDPLUG_WHY_DEPENDENCY:
-		cli_printf("needed by %s", r->by);
+		output_printf("needed by %s", r->by);
 		break;
 	case COLDPLUG_WHY_SOFTDEP_PRE:
-		cli_printf("pre softdep of %s", r->by);
+		output_printf("pre softdep of %s", r->by);
 		break;
 	case COLDPLUG_WHY_SOFTDEP_POST:
-		cli_printf("post softdep of %s", r->by);
+		output_printf("post softdep of %s", r->by);
 		break;
 	case COLDPLUG_WHY_BLACKLIST:
-		cli_printf("withheld by a blacklist");
+		output_printf("withheld by a blacklist");
 		break;
 	case COLDPLUG_WHY_OFF:
-		cli_printf("withheld by 'alias %s off'", r->alias);
+		output_printf("withheld by 'alias %s off'", r->alias);
 		break;
 	case COLDPLUG_WHY_FORBIDDEN:
-		cli_printf("withheld because module_blacklist= names %s", r->by);
+		output_printf("withheld because module_blacklist= names %s", r->by);
 		break;
 	case COLDPLUG_WHY_BANNED:
-		cli_printf("withheld because an install line forbids %s", r->by);
+		output_printf("withheld because an install line forbids %s", r->by);
 		break;
 	case COLDPLUG_WHY_BUILTIN:
-		cli_printf("built into the kernel");
+		output_printf("built into the kernel");
 		break;
 	case COLDPLUG_WHY_LOADED:
-		cli_printf("loaded");
+		output_printf("loaded");
 		break;
 	case COLDPLUG_WHY_OPTION:
-		cli_printf("options %s", r->pattern);
+		output_printf("options %s", r->pattern);
 		break;
 	case COLDPLUG_WHY_INSTALL:
-		cli_printf("install command %s", r->pattern);
+		output_printf("install command %s", r->pattern);
 		break;
 	}
 	print_origin(r);
 	if (r->why == COLDPLUG_WHY_OFF && r->device)
-		cli_printf("\n      device  %s", r->device);
+		output_printf("\n      device  %s", r->device);
 	if (r->why == COLDPLUG_WHY_BLACKLIST || r->why == COLDPLUG_WHY_FORBIDDEN ||
 	    r->why == COLDPLUG_WHY_BANNED) {
 		if (r->device)
-			cli_printf("\n      device  %s", r->device);
+			output_printf("\n      device  %s", r->device);
 		if (r->alias)
 			print_alias(r);
 	}
@@ -97,7 +97,7 @@ static void print_missing_file(struct cli *cli, const char *module)
 
 	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
 		if (s->kind == COLDPLUG_ABSENT && s->message[0] && is_same_name(s->module, module))
-			cli_printf("  has no file that can be loaded: %s\n", s->message);
+			output_printf("  has no file that can be loaded: %s\n", s->message);
 }
 
 /* Whether anything asks for the module, or would if no rule withheld it. */
@@ -116,9 +116,9 @@ static int64_t print_module(struct cli *cli, const char *module)
 
 	if (n < 0)
 		return n;
-	cli_printf("%s\n", module);
+	output_printf("%s\n", module);
 	if (!is_asked_for(list, n))
-		cli_printf("  nothing asks for it\n");
+		output_printf("  nothing asks for it\n");
 	for (int64_t i = 0; i < n; i++)
 		print_reason(&list[i]);
 	print_missing_file(cli, module);
@@ -154,7 +154,7 @@ static int64_t print_reasons(struct cli *cli, const char *word)
 		return print_module(cli, word);
 	if (found > 0)
 		return print_modules_of(cli, names, found);
-	cli_printf("%s\n  there is no such module\n", word);
+	output_printf("%s\n  there is no such module\n", word);
 	cli->not_found = true;
 	return found == -EINVAL ? 0 : found;
 }

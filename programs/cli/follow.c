@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "programs/cli/cli.h"
 #include "programs/explain.h"
@@ -35,24 +34,22 @@ void cli_print_step(struct cli *cli, const struct coldplug_step *s)
 		print_thousandths(since_start(&sum, s->end_us), 4, "s");
 	else
 		printf("%10s", "");
-	cli_printf("  %-8s  %-24s", words[s->state], s->module);
+	output_printf("  %-8s  %-24s", words[s->state], s->module);
 	if (s->end_us)
 		print_thousandths(s->end_us - s->start_us, 5, "ms");
 	if (s->message[0])
-		cli_printf("  %s", s->message);
+		output_printf("  %s", s->message);
 	else if (s->params[0])
-		cli_printf("  %s", s->params);
+		output_printf("  %s", s->params);
 	putchar('\n');
 }
 
 static void print_failure(struct cli *cli, const struct coldplug_step *s)
 {
 	if (cli->progress_shown)
-		fputs("\r\033[K", stderr);
+		output_clear_line();
 	cli->progress_shown = false;
-	fputs("coldplug: error: ", stderr);
-	cli_put_message(s->message[0] ? s->message : s->module);
-	fputc('\n', stderr);
+	output_message("coldplug: error: %s\n", s->message[0] ? s->message : s->module);
 }
 
 static void follow(void *userdata, size_t step)
@@ -65,11 +62,12 @@ static void follow(void *userdata, size_t step)
 		cli_print_step(cli, s);
 	else if (s->state == COLDPLUG_FAILED)
 		print_failure(cli, s);
-	if (cli->verbosity != 0 || !isatty(STDERR_FILENO))
+	if (cli->verbosity != 0 || !output_redraws())
 		return;
 	coldplug_get_summary(cli->c, &sum);
-	fprintf(stderr, "\r\033[Kcoldplug: %zu of %zu modules",
-		sum.loaded + sum.declined + sum.failed + sum.skipped, sum.modules);
+	output_clear_line();
+	fprintf(stderr, "coldplug: %zu of %zu modules", sum.loaded + sum.declined + sum.failed + sum.skipped,
+		sum.modules);
 	cli->progress_shown = true;
 }
 
@@ -96,7 +94,7 @@ static void print_summary(struct cli *cli)
 
 	coldplug_get_summary(cli->c, &s);
 	if (cli->progress_shown)
-		fputs("\r\033[K", stderr);
+		output_clear_line();
 	printf("coldplug: ");
 	if (cli->command->id == COMMAND_RUN)
 		printf("%zu device%s, %zu alias%s, ", s.devices, s.devices == 1 ? "" : "s", s.aliases,
@@ -126,20 +124,18 @@ static void print_summary(struct cli *cli)
 
 static void print_line(void *userdata, const char *line)
 {
-	fputs("coldplug:   ", stderr);
-	cli_put_message(line);
-	fputc('\n', stderr);
+	output_message("coldplug:   %s\n", line);
 }
 
 static int explain_timeout(struct cli *cli, char **specs)
 {
 	if (cli->progress_shown)
-		fputs("\r\033[K", stderr);
+		output_clear_line();
 	fprintf(stderr, "coldplug: error: timed out after %u.%03u s of waiting\n", cli->timeout_ms / 1000,
 		cli->timeout_ms % 1000);
 	for (int i = 0; i < cli->waits; i++)
 		if (!coldplug_found(cli->c, (size_t)i))
-			fprintf(stderr, "coldplug:   not found: %s\n", specs[i]);
+			output_message("coldplug:   not found: %s\n", specs[i]);
 	explain_missing(cli->c, print_line, NULL);
 	return 1;
 }
@@ -163,7 +159,7 @@ int cli_end(struct cli *cli, int r)
 	if (r < 0)
 		return cli_fail(cli, r, "cannot show the plan");
 	if (text)
-		cli_put(text);
+		output_text(stdout, text);
 	free(text);
 	if (cli->verbosity >= 0)
 		print_summary(cli);
@@ -174,7 +170,7 @@ int cli_end(struct cli *cli, int r)
 	for (int i = 0; i < cli->waits; i++) {
 		if (coldplug_found(cli->c, (size_t)i))
 			continue;
-		fprintf(stderr, "coldplug: error: interrupted while waiting for %s\n", cli->wait_specs[i]);
+		output_message("coldplug: error: interrupted while waiting for %s\n", cli->wait_specs[i]);
 		return 1;
 	}
 	return coldplug_exit_code(cli->c) == EXIT_SYSTEM ? EXIT_SYSTEM : 0;

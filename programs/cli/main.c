@@ -20,8 +20,10 @@ static const struct command commands[] = {
 	  "show why a module is loaded, or which rule withholds it" },
 	{ "record", COMMAND_RECORD, command_record, "FILE",
 	  "save the machine's devices and configuration, to plan from them elsewhere" },
+#ifdef HAVE_TOOLS
 	{ "replay", COMMAND_REPLAY, command_replay, "FILE",
 	  "show what would be loaded on a recorded machine" },
+#endif
 	{ "closure", COMMAND_CLOSURE, command_closure, "[NAME|ALIAS...]",
 	  "list the module and firmware files that an initramfs needs" },
 #ifdef HAVE_TOOLS
@@ -37,8 +39,8 @@ static void help(FILE *to)
 	      to);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
-	fputs("\n'coldplug init' is PID 1 of an initramfs, and so is coldplug when it is called by the name init.\n"
-	      "Called by the name modprobe, coldplug behaves as modprobe(8).\n"
+	fputs("  init     start a machine: be PID 1 of an initramfs, as coldplug is by the name init too\n"
+	      "\nCalled by the name modprobe, coldplug behaves as modprobe(8).\n"
 	      "'coldplug COMMAND --help' shows the options of a command, 'coldplug --version' the version.\n\n"
 	      "Exit codes:\n"
 	      "    0  everything was done\n"
@@ -64,6 +66,31 @@ static const struct command *find_command_of_link(const char *argv0)
 	const char *name = slash ? slash + 1 : argv0;
 
 	return name && !strcmp(name, "coldplug-mkimage") ? find_command("image") : NULL;
+}
+
+static int no_command(const char *name)
+{
+	output_message("coldplug: there is no command '%s'; see 'coldplug --help'\n", name);
+	return EXIT_USAGE;
+}
+
+/* name is a subcommand or another program that coldplug can be, or NULL. */
+static int show_help(char *name)
+{
+	static char option[] = "--help";
+	char *args[] = { name, option, NULL };
+	const struct command *command = name ? find_command(name) : NULL;
+	const struct applet *applet = name ? find_applet(name) : NULL;
+
+	if (applet)
+		return applet->fn(2, args);
+	if (name && !command)
+		return no_command(name);
+	if (command)
+		cli_help(command);
+	else
+		help(stdout);
+	return 0;
 }
 
 static int run_command(const struct command *command, int argc, char **argv)
@@ -97,27 +124,14 @@ int main(int argc, char **argv)
 		help(stderr);
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
-		command = argc > 2 ? find_command(argv[2]) : NULL;
-		if (argc > 2 && !command) {
-			fprintf(stderr, "coldplug: there is no command '%s'; see 'coldplug --help'\n",
-				argv[2]);
-			return EXIT_USAGE;
-		}
-		if (command)
-			cli_help(command);
-		else
-			help(stdout);
-		return 0;
-	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help"))
+		return show_help(argc > 2 ? argv[2] : NULL);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		puts("coldplug " COLDPLUG_VERSION COLDPLUG_FEATURES);
 		return 0;
 	}
 	command = find_command(argv[1]);
-	if (!command) {
-		fprintf(stderr, "coldplug: there is no command '%s'; see 'coldplug --help'\n", argv[1]);
-		return EXIT_USAGE;
-	}
+	if (!command)
+		return no_command(argv[1]);
 	return run_command(command, argc - 1, argv + 1);
 }

@@ -62,9 +62,21 @@ static int set_receive_buffer(struct setup *s, const char *value)
 	return coldplug_set_receive_buffer(s->cli->c, (unsigned int)n);
 }
 
+int cli_take_stdout(struct cli *cli)
+{
+	if (cli->stream >= 0)
+		return -E2BIG;
+	cli->stream = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (cli->stream < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0)
+		return -errno;
+	return coldplug_set_stream(cli->c, cli->stream);
+}
+
 static int set_report(struct setup *s, const char *value)
 {
-	return coldplug_set_report(s->cli->c, value);
+	int r = strcmp(value, "-") != 0 ? 0 : cli_take_stdout(s->cli);
+
+	return r ?: coldplug_set_report(s->cli->c, value);
 }
 
 static int set_wait_for(struct setup *s, const char *value)
@@ -122,7 +134,17 @@ static int set_notify_fd(struct setup *s, const char *value)
 
 static int set_record(struct setup *s, const char *value)
 {
-	return coldplug_set_record(s->cli->c, value);
+	int r = strcmp(value, "-") != 0 ? 0 : cli_take_stdout(s->cli);
+
+	return r ?: coldplug_set_record(s->cli->c, value);
+}
+
+static int set_modules(struct setup *s, const char *value)
+{
+	if (s->cli->modules)
+		return -E2BIG;
+	s->cli->modules = fopen(value, "re");
+	return s->cli->modules ? 0 : -errno;
 }
 
 static int set_dry_run(struct setup *s, const char *value)
@@ -280,10 +302,10 @@ static const struct option_row {
 	{ "root", 0, ALL & ~(COMMAND_REPLAY | COMMAND_MONITOR), set_root, "DIR",
 	  "use sys/, proc/, lib/modules/ and etc/ of DIR; load nothing" },
 	{ "root", 0, COMMAND_MONITOR, set_root, "DIR", NULL }, /* command_monitor() refuses it and says why */
-	{ "release", 'S', ALL & ~COMMAND_LIST, set_release, "KVER", "use the modules of this kernel release",
+	{ "release", 'S', ALL, set_release, "KVER", "use the modules of this kernel release",
 	  "it is not a kernel release" },
-	{ "set-version", 0, ALL & ~COMMAND_LIST, set_release, "KVER", NULL },
-	{ "config", 'C', ALL & ~(COMMAND_LIST | COMMAND_IMAGE), set_config, "PATH",
+	{ "set-version", 0, ALL, set_release, "KVER", NULL },
+	{ "config", 'C', ALL & ~COMMAND_IMAGE, set_config, "PATH",
 	  "read this file or directory instead of modprobe.d; may be repeated", NULL,
 	  "it may be given at most 15 times" },
 #ifdef HAVE_TOOLS
@@ -325,9 +347,14 @@ static const struct option_row {
 	{ "timeout", 0, COMMAND_MONITOR, set_timeout, "SECONDS",
 	  "report readiness after so long in any case (60)",
 	  "it must be a number of seconds from 0.001 to 4000000.999" },
-	{ "report", 0, LOADING, set_report, "FILE", "write a report to FILE, see coldplug-report(5)" },
+	{ "report", 0, LOADING, set_report, "FILE",
+	  "write a report to FILE (-: standard output), see coldplug-report(5)", NULL,
+	  "only one thing can be written to standard output" },
 	{ "record", 0, COMMAND_RUN, set_record, "FILE",
-	  "record the machine and the events of this run in FILE" },
+	  "record the machine and the events of this run in FILE (-: standard output)", NULL,
+	  "only one thing can be written to standard output" },
+	{ "modules", 0, COMMAND_RUN | COMMAND_MONITOR, set_modules, "FILE",
+	  "load the modules of FILE, each line a name and its parameters", NULL, "it may be given once" },
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL,
 	  "do not add async_probe to modules without drivers" },
 	{ "devicetree", 0,
@@ -381,7 +408,7 @@ static void print_log(void *userdata, int level, const char *message)
 	struct cli *cli = userdata;
 
 	if (cli->progress_shown) {
-		fputs("\r\033[K", stderr);
+		output_clear_line();
 		cli->progress_shown = false;
 	}
 	cli->n_errors += level <= 3;
@@ -392,7 +419,7 @@ int cli_fail(struct cli *cli, int error, const char *what)
 {
 	/* The library has logged every error but -ENOMEM. */
 	if (!cli->n_errors || error == -ENOMEM)
-		fprintf(stderr, "coldplug %s: %s: %s\n", cli->command->name, what, strerror(-error));
+		output_message("coldplug %s: %s: %s\n", cli->command->name, what, strerror(-error));
 	return EXIT_SYSTEM;
 }
 
@@ -478,7 +505,7 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 	int answer, r = coldplug_new(&cli->c);
 
 	cli->command = command;
-	cli->notify_fd = -1;
+	cli->notify_fd = cli->stream = -1;
 	if (r < 0)
 		return cli_fail(cli, r, "starting") + 1;
 	snprintf(program, sizeof(program), "coldplug %s", command->name);
@@ -496,10 +523,15 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 			return usage(command);
 		r = rows[row].set(&s, optarg);
 		if (r < 0) {
-			fprintf(stderr, "coldplug %s: --%s '%s' cannot be used: %s\n", command->name,
-				rows[row].name, optarg ? optarg : "", why_not(&rows[row], r));
+			output_message("coldplug %s: --%s '%s' cannot be used: %s\n", command->name,
+				       rows[row].name, optarg ? optarg : "", why_not(&rows[row], r));
 			return usage(command);
 		}
+	}
+	if (cli->json && cli->stream >= 0) {
+		fprintf(stderr, "coldplug %s: --json and a report on standard output cannot be combined\n",
+			command->name);
+		return usage(command);
 	}
 	cli->args = argv + optind;
 	cli->n_args = argc - optind;
@@ -509,6 +541,10 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 void cli_free(struct cli *cli)
 {
 	coldplug_free(cli->c);
+	if (cli->modules)
+		fclose(cli->modules);
+	if (cli->stream >= 0)
+		close(cli->stream);
 	free(cli->image.names.items);
 	free(cli->image.types.items);
 	free(cli->image.add.items);

@@ -11,6 +11,7 @@
 #include "programs/applets.h"
 #include "programs/descriptors.h"
 #include "programs/init/init.h"
+#include "programs/output.h"
 
 /* The kernel's first PID namespace (include/linux/proc_ns.h PROC_PID_INIT_INO). */
 #define FIRST_PID_NAMESPACE 0xeffffffcU
@@ -54,13 +55,14 @@ static void show_options(const struct init_options *o)
 	const char *why = "root= is missing";
 	char *spec = o->root ? init_spec_of(o->root, &why) : NULL;
 
-	printf("root: %s\n", spec ? spec : "not a device to wait for");
+	output_printf("root: %s\n", spec ? spec : "not a device to wait for");
 	if (!spec)
-		printf("  %s\n", why);
-	printf("type: %s\nflags: %s,%s\ninit: %s\n",
-	       o->root_fs_types ? o->root_fs_types : "(as libblkid finds)", o->read_write ? "rw" : "ro",
-	       o->root_flags ? o->root_flags : "", o->init ? o->init : "/sbin/init");
-	printf("resume: %s\n", o->resume && !o->no_resume ? o->resume : "no");
+		output_printf("  %s\n", why);
+	output_printf("type: %s\nflags: %s,%s\ninit: %s\n",
+		      o->root_fs_types ? o->root_fs_types : "(as libblkid finds)",
+		      o->read_write ? "rw" : "ro", o->root_flags ? o->root_flags : "",
+		      o->init ? o->init : "/sbin/init");
+	output_printf("resume: %s\n", o->resume && !o->no_resume ? o->resume : "no");
 	if (o->wait_s)
 		printf("wait: %u s\n", o->wait_s);
 	else

@@ -57,6 +57,14 @@ void say_restore_limit(void)
 		set_limit(limit_before);
 }
 
+/* A console writes control characters as they are to its terminal, and names come from devices. */
+static void hide_control_characters(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 void say(int level, const char *fmt, ...)
 {
 	char line[1000]; /* the kernel takes 1,024 bytes, less its own prefix (LOG_LINE_MAX) */
@@ -66,6 +74,7 @@ void say(int level, const char *fmt, ...)
 	va_start(ap, fmt);
 	m = vsnprintf(line + n, sizeof(line) - (size_t)n - 1, fmt, ap);
 	va_end(ap);
+	hide_control_characters(line);
 	n = (int)strlen(line);
 	if (m < 0)
 		return;

@@ -32,14 +32,17 @@ static int set_unless_empty(char **place, const char *value)
 	return 0;
 }
 
+#define NUMBER_MAX 1000000U
+
 /* 0 also when the value is not a number: then a warning says so, and *place is left alone. */
 static int set_number(struct init_options *o, const char *name, const char *value, unsigned int *place)
 {
 	char *end;
 	unsigned long n = value ? strtoul(value, &end, 10) : 0;
 
-	if (!value || !isdigit((unsigned char)*value) || *end || n > 1000000) {
-		say(4, "%s=%s on the kernel command line is not a number: ignored", name, value ? value : "");
+	if (!value || !isdigit((unsigned char)*value) || *end || n > NUMBER_MAX) {
+		say(4, "%s=%s on the kernel command line is not a number from 0 to %u: ignored", name,
+		    value ? value : "", NUMBER_MAX);
 		o->unknown++;
 		return 0;
 	}

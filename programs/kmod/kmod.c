@@ -7,6 +7,7 @@
 #include "programs/applets.h"
 #include "programs/kmod/front.h"
 #include "programs/kmod/static-nodes.h"
+#include "programs/output.h"
 
 static int help_main(int argc, char **argv);
 
@@ -62,7 +63,7 @@ int kmod_main(int argc, char **argv)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (!strcmp(commands[i].name, argv[first]))
 			return commands[i].fn(argc - first, argv + first);
-	fprintf(stderr, "invalid command '%s'\n", argv[first]);
+	output_message("invalid command '%s'\n", argv[first]);
 	help_main(0, NULL);
 	return 1;
 }

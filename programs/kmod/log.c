@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "programs/output.h"
+
 static bool use_syslog;
 static int most = LOG_WARNING;
 
@@ -53,6 +55,13 @@ static void write_syslog(int level, const char *word, const char *text)
 	close(fd);
 }
 
+static void write_stderr(const char *word, const char *text)
+{
+	fprintf(stderr, "%s: %s: ", program_invocation_short_name, word);
+	output_text(stderr, text);
+	putc('\n', stderr);
+}
+
 void kmod_log_level(int level)
 {
 	most = level;
@@ -77,7 +86,7 @@ bool kmod_log(int level, const char *fmt, ...)
 	if (use_syslog)
 		write_syslog(level, words[level], text);
 	else
-		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, words[level], text);
+		write_stderr(words[level], text);
 	free(text);
 	return true;
 }

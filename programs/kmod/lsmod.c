@@ -12,6 +12,7 @@
 #include "programs/applets.h"
 #include "programs/kmod/front.h"
 #include "programs/kmod/log.h"
+#include "programs/output.h"
 
 static const struct option options[] = {
 	{ "syslog", no_argument, NULL, 's' },
@@ -39,9 +40,9 @@ static void print_table(const struct coldplug_loaded *list, int64_t n)
 {
 	puts("Module                  Size  Used by");
 	for (int64_t i = 0; i < n; i++)
-		printf("%-19s %8" PRIu64 "  %" PRId64 "%s%s\n", list[i].name, list[i].size,
-		       list[i].refcount < 0 ? -2 : list[i].refcount, *list[i].holders ? " " : "",
-		       list[i].holders);
+		output_printf("%-19s %8" PRIu64 "  %" PRId64 "%s%s\n", list[i].name, list[i].size,
+			      list[i].refcount < 0 ? -2 : list[i].refcount, *list[i].holders ? " " : "",
+			      list[i].holders);
 }
 
 static int fail(int error)

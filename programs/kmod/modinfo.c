@@ -12,6 +12,7 @@
 #include "programs/applets.h"
 #include "programs/kmod/front.h"
 #include "programs/kmod/log.h"
+#include "programs/output.h"
 
 static const struct option options[] = {
 	{ "author", no_argument, NULL, 'a' },
@@ -105,25 +106,28 @@ static void print_parameters(struct modinfo *m)
 	while (m->n_parameters) {
 		const struct parameter *p = &m->parameters[--m->n_parameters];
 
-		printf("%s%.*s:", m->field ? "" : "parm:           ", p->n_name, p->name);
+		output_printf("%s%.*s:", m->field ? "" : "parm:           ", p->n_name, p->name);
 		if (p->text)
-			fputs(p->text, stdout);
+			output_text(stdout, p->text);
 		if (p->type && !p->text && !m->field)
-			fputs(p->type, stdout);
+			output_text(stdout, p->type);
 		else if (p->type)
-			printf(" (%s)", p->type);
+			output_printf(" (%s)", p->type);
 		putchar(m->end);
 	}
 }
 
 static void print_field(const struct modinfo *m, const struct coldplug_field *f)
 {
-	if (m->field)
-		printf("%s%c", f->value, m->end);
-	else if (m->end)
-		printf("%s:%*s%s\n", f->key, (int)strlen(f->key) - 15, "", f->value);
-	else
-		printf("%s=%s%c", f->key, f->value, m->end);
+	if (!m->field) {
+		output_text(stdout, f->key);
+		if (m->end)
+			printf(":%*s", (int)strlen(f->key) - 15, "");
+		else
+			putchar('=');
+	}
+	output_text(stdout, f->value);
+	putchar(m->end);
 }
 
 static bool is_parameter(const struct coldplug_field *f)
@@ -157,19 +161,20 @@ static int print_fields(struct modinfo *m, const struct coldplug_field *fields, 
 	return 0;
 }
 
-/* Prints the name and the file. */
+static void print_line(const struct modinfo *m, const char *word, const char *value)
+{
+	printf("%s", m->field ? "" : word);
+	output_text(stdout, value);
+	putchar(m->end);
+}
+
+/* Prints the name, if there is no file, and the file. */
 static void print_place(const struct modinfo *m, const struct coldplug_module *module)
 {
-	const char *path = module->path ?: "(builtin)";
-
-	if (!module->path && !m->field)
-		printf("%-16s%s%c", "name:", module->name, m->end);
-	if (!module->path && is_field(m, "name"))
-		printf("%s%c", module->name, m->end);
-	if (!m->field)
-		printf("%-16s%s%c", "filename:", path, m->end);
-	if (is_field(m, "filename"))
-		printf("%s%c", path, m->end);
+	if (!module->path && (!m->field || is_field(m, "name")))
+		print_line(m, "name:           ", module->name);
+	if (!m->field || is_field(m, "filename"))
+		print_line(m, "filename:       ", module->path ?: "(builtin)");
 }
 
 static int print_module(struct modinfo *m, const struct coldplug_module *module)

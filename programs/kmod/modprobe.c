@@ -15,6 +15,7 @@
 #include "programs/descriptors.h"
 #include "programs/applets.h"
 #include "programs/kmod/log.h"
+#include "programs/output.h"
 
 /* The state of one call of modprobe. */
 struct run {
@@ -48,22 +49,22 @@ static void show_act(const struct modprobe *m, const struct coldplug_act *a)
 		return;
 	switch (a->kind) {
 	case COLDPLUG_ACT_MATCH:
-		printf("%s\n", a->module);
+		output_printf("%s\n", a->module);
 		break;
 	case COLDPLUG_ACT_INSMOD:
-		printf("insmod %s %s\n", a->path, a->params);
+		output_printf("insmod %s %s\n", a->path, a->params);
 		break;
 	case COLDPLUG_ACT_INSTALL:
-		printf("install %s %s\n", a->command, a->params);
+		output_printf("install %s %s\n", a->command, a->params);
 		break;
 	case COLDPLUG_ACT_BUILTIN:
-		printf("builtin %s\n", a->module);
+		output_printf("builtin %s\n", a->module);
 		break;
 	case COLDPLUG_ACT_RMMOD:
-		printf("rmmod %s\n", a->module);
+		output_printf("rmmod %s\n", a->module);
 		break;
 	case COLDPLUG_ACT_REMOVE:
-		printf("remove %s\n", a->command);
+		output_printf("remove %s\n", a->command);
 		break;
 	default:
 		break;
@@ -108,7 +109,7 @@ static int print_symbols(const struct run *run, const char *path, const char *na
 			 needed ? "modversions" : "symbols", name, strerror(r == -ENODATA ? ENOENT : -r));
 		return r;
 	}
-	fputs(text, stdout);
+	output_text(stdout, text);
 	free(text);
 	return 0;
 }
@@ -215,7 +216,7 @@ static int show_config(struct run *run)
 		kmod_log(LOG_ERR, "%s", strerror(-r));
 		return r;
 	}
-	fputs(text, stdout);
+	output_text(stdout, text);
 	free(text);
 	return 0;
 }

@@ -14,6 +14,7 @@
 
 #include "programs/kmod/front.h"
 #include "programs/kmod/log.h"
+#include "programs/output.h"
 
 static const struct option options[] = {
 	{ "output", required_argument, NULL, 'o' },
@@ -22,30 +23,31 @@ static const struct option options[] = {
 	{},
 };
 
-static void print_human(FILE *to, const struct coldplug_node *n)
+static void print_human(const struct coldplug_node *n)
 {
-	fprintf(to, "Module: %s\n\tDevice node: /dev/%s\n\t\tType: %s device\n\t\tMajor: %u\n\t\tMinor: %u\n",
+	output_printf(
+		"Module: %s\n\tDevice node: /dev/%s\n\t\tType: %s device\n\t\tMajor: %u\n\t\tMinor: %u\n",
 		n->module, n->name, n->type == 'c' ? "character" : "block", n->major, n->minor);
 }
 
 /* tmpfiles.d(5). '!': only while the system boots. */
-static void print_tmpfiles(FILE *to, const struct coldplug_node *n)
+static void print_tmpfiles(const struct coldplug_node *n)
 {
 	const char *slash = strrchr(n->name, '/');
 
 	if (slash)
-		fprintf(to, "d /dev/%.*s 0755 - - -\n", (int)(slash - n->name), n->name);
-	fprintf(to, "%c! /dev/%s 0600 - - - %u:%u\n", n->type, n->name, n->major, n->minor);
+		output_printf("d /dev/%.*s 0755 - - -\n", (int)(slash - n->name), n->name);
+	output_printf("%c! /dev/%s 0600 - - - %u:%u\n", n->type, n->name, n->major, n->minor);
 }
 
-static void print_devname(FILE *to, const struct coldplug_node *n)
+static void print_devname(const struct coldplug_node *n)
 {
-	fprintf(to, "%s %s %c%u:%u\n", n->module, n->name, n->type, n->major, n->minor);
+	output_printf("%s %s %c%u:%u\n", n->module, n->name, n->type, n->major, n->minor);
 }
 
 static const struct format {
 	const char *name;
-	void (*print)(FILE *to, const struct coldplug_node *n);
+	void (*print)(const struct coldplug_node *n);
 	const char *help;
 } formats[] = {
 	{ "human", print_human, "for people to read (default)" },
@@ -73,7 +75,7 @@ static const struct format *find_format(const char *name)
 	for (size_t i = 0; i < N_FORMATS; i++)
 		if (!strcmp(formats[i].name, name))
 			return &formats[i];
-	fprintf(stderr, "Unknown format: '%s'.\n", name);
+	output_message("Unknown format: '%s'.\n", name);
 	help();
 	return NULL;
 }
@@ -102,37 +104,29 @@ static int make_parents(char *path)
 	return r;
 }
 
-static FILE *open_output(char *path)
+/* Makes the file the standard output. Returns false after a message. */
+static bool open_output(char *path)
 {
-	int r = path ? make_parents(path) : 0;
-	FILE *f = stdout;
+	int r = make_parents(path);
 
 	if (r < 0) {
-		fprintf(stderr, "Error: could not create parent directory for %s - %s.\n", path,
-			strerror(-r));
-		return NULL;
+		output_message("Error: could not create parent directory for %s - %s.\n", path, strerror(-r));
+		return false;
 	}
-	if (path)
-		f = fopen(path, "we");
-	if (!f)
-		fprintf(stderr, "Error: could not create %s - %s\n", path, strerror(errno));
-	return f;
+	if (!freopen(path, "we", stdout)) {
+		output_message("Error: could not create %s - %s\n", path, strerror(errno));
+		return false;
+	}
+	return true;
 }
 
 static int print(const struct format *format, const struct coldplug_node *nodes, int64_t n, char *output)
 {
-	FILE *f = open_output(output);
-
-	if (!f)
+	if (output && !open_output(output))
 		return 1;
 	for (int64_t i = 0; i < n; i++)
-		format->print(f, &nodes[i]);
-	if (f == stdout)
-		return kmod_end(false);
-	if (!ferror(f) && fclose(f) != EOF)
-		return 0;
-	fprintf(stderr, "Error: could not write %s\n", output);
-	return 1;
+		format->print(&nodes[i]);
+	return kmod_end(false);
 }
 
 static int print_nodes(const struct format *format, char *output)
@@ -146,11 +140,11 @@ static int print_nodes(const struct format *format, char *output)
 		return 1;
 	n = coldplug_nodes(c, &nodes);
 	if (n == -ENOENT)
-		fprintf(stderr, "Warning: %s/modules.devname not found - ignoring\n",
-			coldplug_module_directory(c) ?: "");
+		output_message("Warning: %s/modules.devname not found - ignoring\n",
+			       coldplug_module_directory(c) ?: "");
 	else if (n < 0)
-		fprintf(stderr, "Error: could not open %s/modules.devname - %s\n",
-			coldplug_module_directory(c) ?: "", strerror((int)-n));
+		output_message("Error: could not open %s/modules.devname - %s\n",
+			       coldplug_module_directory(c) ?: "", strerror((int)-n));
 	r = n < 0 ? n != -ENOENT : print(format, nodes, n, output);
 	/* A bad line has been reported. */
 	r |= coldplug_exit_code(c) != 0;

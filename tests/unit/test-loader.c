@@ -639,6 +639,33 @@ static void a_load_that_never_returns_does_not_keep_the_report(void **state)
 	teardown(&w);
 }
 
+/* What was written to a pipe cannot be replaced. */
+static void a_descriptor_gets_the_whole_report_once(void **state)
+{
+	char text[8192];
+	ssize_t n, size = 0;
+	struct world w;
+	int fds[2];
+
+	setup(&w);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(loader_report_open_fd(w.loader, fds[1]), 0);
+	close(fds[1]);
+	build_step(&w.b, (struct step){ .params = "forever" });
+	submit(&w);
+	loader_free(steal_ptr(w.loader));
+	assert_int_equal(poll(&(struct pollfd){ fds[0], POLLIN, 0 }, 1, 2500), 0);
+	atomic_store(&w.fake->release, true);
+	while ((n = read(fds[0], text + size, sizeof(text) - 1 - (size_t)size)) > 0)
+		size += n;
+	text[size] = '\0';
+	close(fds[0]);
+	assert_true(looks_like_json(text));
+	assert_int_equal(count(text, "\"outcome\":\"loaded\""), 1);
+	assert_int_equal(count(text, "\"summary\""), 1);
+	teardown(&w);
+}
+
 static void starting_leaves_the_caller_no_child(void **state)
 {
 	struct world w;
@@ -1134,6 +1161,7 @@ int main(void)
 		cmocka_unit_test(the_reports_directory_is_that_of_the_call),
 		cmocka_unit_test(the_front_may_end_in_any_way_and_the_report_is_whole),
 		cmocka_unit_test(a_load_that_never_returns_does_not_keep_the_report),
+		cmocka_unit_test(a_descriptor_gets_the_whole_report_once),
 		cmocka_unit_test(starting_leaves_the_caller_no_child),
 		cmocka_unit_test(closed_standard_descriptors_are_not_taken),
 		cmocka_unit_test(a_loader_that_died_is_an_error_and_no_hang),

@@ -91,7 +91,7 @@ static void round_trip(struct recording *r)
 	const char *tar = tree_path(&r->t, "m.tar"), *why;
 
 	assert_int_equal(context_open(r->c), 0);
-	assert_int_equal(record_begin(&record, &r->c->machine, tar), 0);
+	assert_int_equal(record_begin(&record, &r->c->machine, tar, -1), 0);
 	for (size_t i = 0; i < r->n; i++) {
 		struct uevent e;
 
@@ -303,6 +303,39 @@ static void nothing_is_unpacked_or_read_through_a_link_that_leads_out(void **sta
 	}
 }
 
+/* An archive of n names, each behind this many directories. */
+static void write_archive(const char *path, size_t n, size_t depth)
+{
+	FILE *f = fopen(path, "we");
+	char name[PATH_MAX];
+
+	assert_non_null(f);
+	for (size_t i = 0; i < n; i++) {
+		size_t at = 0;
+
+		for (size_t d = 0; d < depth; d++)
+			at += (size_t)sprintf(name + at, "%c/", (int)('a' + i));
+		sprintf(name + at, "f");
+		assert_int_equal(tar_write(f, &(struct tar_entry){ .name = name, .data = "x", .size = 1 }),
+				 0);
+	}
+	assert_int_equal(tar_finish(f), 0);
+	fclose(f);
+}
+
+static void a_name_too_long_to_be_removed_is_not_unpacked(void **state)
+{
+	struct recording *r = *state;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s", tree_path(&r->t, "deep.tar"));
+	write_archive(path, 1, 500);
+	assert_int_equal(record_unpack(path, r->unpacked.root.fd, &r->m.log), 0);
+	write_archive(path, 1, 1900);
+	assert_int_equal(record_unpack(path, r->unpacked.root.fd, &r->m.log), -EFBIG);
+	assert_contains(messages_text(&r->m), "deep.tar: cannot be unpacked: a name in it is too long");
+}
+
 static void nobody_else_can_read_a_recording(void **state)
 {
 	struct recording *r = *state;
@@ -322,7 +355,8 @@ static void what_is_not_ended_leaves_no_file(void **state)
 
 	assert_int_equal(coldplug_set_record(r->c, tree_path(&r->t, "m.tar")), 0);
 	assert_int_equal(context_open(r->c), 0);
-	assert_int_equal(record_begin(&r->c->listener.record, &r->c->machine, r->c->settings.record_path), 0);
+	assert_int_equal(record_begin(&r->c->listener.record, &r->c->machine, r->c->settings.record_path, -1),
+			 0);
 	r->c = coldplug_free(r->c);
 	assert_int_equal(glob(tree_path(&r->t, "m.tar*"), 0, NULL, &found), GLOB_NOMATCH);
 	globfree(&found);
@@ -342,6 +376,7 @@ int main(void)
 		t(addresses_are_not_recorded),
 		t(what_is_too_large_is_told_and_the_rest_recorded),
 		t(nothing_is_unpacked_or_read_through_a_link_that_leads_out),
+		t(a_name_too_long_to_be_removed_is_not_unpacked),
 		t(nobody_else_can_read_a_recording),
 		t(what_is_not_ended_leaves_no_file),
 		t(a_broken_event_is_told_and_the_next_one_read),
