@@ -28,6 +28,8 @@
 /* A table of 50 sections has 3,200 bytes, their names 800, and a signature of Debian's 170 or 680. */
 #define HEAD_SIZE 4096U
 #define TAIL_SIZE 8192U
+#define BUILD_ID_MAX 64U    /* it is a hash */
+#define MODINFO_MAX "1 MiB" /* LIMIT_MODINFO */
 
 /* A module's file that is read in pieces. */
 struct source {
@@ -85,6 +87,8 @@ static int read_section(struct fields *f, const struct source *s, const struct e
 
 	*range = (struct elf_range){};
 	r = elf_section_range(elf, name, range);
+	if (r >= 0 && range->size > LIMIT_MODINFO)
+		return -EFBIG;
 	return r < 0 ? r : read_range(f, s, range);
 }
 
@@ -148,8 +152,9 @@ static int add_signature(struct fields *f, const struct source *source)
 	range.offset = f->image.size - range.size;
 	range.size = signature_size(f->image.data + range.offset, f->image.size);
 	range.offset = f->image.size - range.size;
-	r = read_range(f, source, &range);
-	if (r < 0 || !signature_read(f->image.data + range.offset, range.size, &s))
+	r = range.size > LIMIT_MODINFO ? 0 : read_range(f, source, &range);
+	if (r < 0 || range.size > LIMIT_MODINFO ||
+	    !signature_read(f->image.data + range.offset, range.size, &s))
 		return r;
 	return add(f, "sig_id", s.id_type, FIELD_SIGNATURE) ?:
 		add(f, "signer", arena_strndup(&f->arena, (const char *)s.signer.data, s.signer.n),
@@ -167,7 +172,7 @@ static int add_build_id(struct fields *f, const struct source *s, const struct e
 
 	/* A module without a readable build id is a module all the same. */
 	if (read_section(f, s, elf, ".note.gnu.build-id", &notes) < 0 ||
-	    elf_build_id(elf, &notes, &id, &n) <= 0)
+	    elf_build_id(elf, &notes, &id, &n) <= 0 || n > BUILD_ID_MAX)
 		return 0;
 	return add_hex(f, "build-id", id, n, FIELD_NOTE);
 }
@@ -220,6 +225,8 @@ static int read_image(struct fields *f, const struct source *s)
 
 	if (r <= 0)
 		return r ?: -ENODATA;
+	if (info.size > LIMIT_MODINFO)
+		return -EFBIG;
 	r = read_range(f, s, &info) ?: add_signature(f, s) ?: add_build_id(f, s, &elf);
 	n = f->items.n;
 	return r ?: add_strings(f, f->image.data + info.offset, info.size) ?: rotate(f, n);
@@ -232,7 +239,11 @@ static int judge(const struct fields *f, int r, const char **why)
 	struct elf_kind kind;
 
 	if (r != -EBADMSG && r != -ENOEXEC) {
-		*why = r == -ENODATA ? "has no .modinfo section" : strerror(-r);
+		*why = strerror(-r);
+		if (r == -ENODATA)
+			*why = "has no .modinfo section";
+		if (r == -EFBIG)
+			*why = "has a .modinfo section of more than " MODINFO_MAX;
 		return r;
 	}
 	*why = elf_header_complaint(f->image.data, size < ELF_HEADER_MAX ? size : ELF_HEADER_MAX, size)

@@ -259,8 +259,8 @@ struct coldplug_field {
 /** Reads what a module's file, compressed or not, says of it; of a module without a path, what
  * modules.builtin.modinfo says. *list is an array in the file's order, valid until the next call. Returns
  * how many fields there are; -ENOENT if there is neither a path nor such a file; -ENODATA if the file has
- * no such section; -ENOEXEC if it is no module; -EINVAL if it is damaged; or another negative errno. Only
- * a message of level 6 says more. Since 0.1. */
+ * no such section; -ENOEXEC if it is no module; -EINVAL if it is damaged; -EFBIG if it is too large
+ * (docs/LIMITS.md); or another negative errno. Only a message of level 6 says more. Since 0.1. */
 int64_t coldplug_modinfo(struct coldplug *c, const struct coldplug_module *module,
 			 const struct coldplug_field **list);
 

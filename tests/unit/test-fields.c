@@ -6,6 +6,7 @@
 #include <zlib.h>
 #endif
 
+#include "base/limits.h"
 #include "engine/fields.h"
 
 /* An object of 64 bits: header, .modinfo, .note.gnu.build-id, .shstrtab, the section headers, and what is appended. */
@@ -275,6 +276,27 @@ static void sections_may_overlap(void **state)
 	fields_free(&fields);
 }
 
+static void what_is_too_large_is_refused(void **state)
+{
+	_cleanup_free_ unsigned char *data = calloc(1, 2 * LIMIT_MODINFO);
+	struct fields fields = {};
+	struct file f;
+
+	assert_non_null(data);
+	make(&f, info, sizeof(info), "", 0);
+	put_section(&f, 1, 1, f.info, LIMIT_MODINFO + 1);
+	memcpy(data, f.bytes, f.size);
+	assert_int_equal(read_bytes(&fields, data, 2 * LIMIT_MODINFO), -EFBIG);
+	/* Of the notes only the build id would be shown. */
+	put_section(&f, 1, 1, f.info, LIMIT_MODINFO);
+	put_section(&f, 2, 10, f.notes, LIMIT_MODINFO + 1);
+	memcpy(data, f.bytes, f.size);
+	assert_int_equal(read_bytes(&fields, data, 2 * LIMIT_MODINFO), 0);
+	assert_contains(text_of(&fields), "license=GPL;");
+	assert_null(strstr(text_of(&fields), "AB:CD:01"));
+	fields_free(&fields);
+}
+
 static void what_is_built_in_is_found_by_its_name(void **state)
 {
 	static const char text[] = "a.license=GPL\0a.parm=x:y\0ab.license=X\0b.file=z\0b.bare\0broken\0c.";
@@ -324,6 +346,7 @@ int main(void)
 		cmocka_unit_test(a_bad_file_is_an_error_or_a_module),
 		cmocka_unit_test(nothing_of_another_file_is_shown),
 		cmocka_unit_test(sections_may_overlap),
+		cmocka_unit_test(what_is_too_large_is_refused),
 		cmocka_unit_test(what_is_built_in_is_found_by_its_name),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
 	};
