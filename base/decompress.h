@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Bytes of the longest signature of these formats, that of xz. kmod has EINVAL for a shorter file. */
+#define COMPRESSION_MAGIC_MAX 6U
+
 enum compression {
 	COMPRESSION_NONE,
 	COMPRESSION_GZIP,

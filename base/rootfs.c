@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -362,35 +361,9 @@ int rootfs_open_regular(const struct rootfs *root, const char *path, size_t max,
 	return steal_fd(&fd);
 }
 
-int rootfs_map(const struct rootfs *root, const char *path, size_t max, struct file_bytes *ret)
-{
-	struct stat st;
-	_cleanup_close_ int fd = rootfs_open_regular(root, path, max, &st);
-	struct file_bytes file = { .mapped = 1 };
-	void *p;
-
-	if (fd < 0)
-		return fd;
-	file.mtime = st.st_mtime;
-	if (st.st_size > 0) {
-		p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (p == MAP_FAILED)
-			return -errno;
-		file.data = p;
-		file.size = (size_t)st.st_size;
-	}
-	*ret = file;
-	return 0;
-}
-
 void file_release(struct file_bytes *file)
 {
-	if (file->mapped) {
-		if (file->data)
-			munmap(file->data, file->size);
-	} else {
-		free(file->data);
-	}
+	free(file->data);
 	*file = (struct file_bytes){};
 }
 

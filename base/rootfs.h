@@ -52,13 +52,12 @@ int rootfs_open_regular(const struct rootfs *root, const char *path, size_t max,
 /* A directory to be listed. 0 or -errno. */
 int rootfs_opendir(const struct rootfs *root, const char *path, DIR **ret);
 
-/* Bytes read or mapped, freed by file_release(). data is NUL-terminated one byte past size when it
- * was read (not when it is mapped). */
+/* Bytes read, freed by file_release(). data is NUL-terminated one byte past size. Files that are large and of which
+ * little is looked at are read by base/blocks. */
 struct file_bytes {
 	char *data;
 	size_t size;
 	int64_t mtime; /* seconds */
-	int mapped;
 };
 
 #define _cleanup_file_ __attribute__((cleanup(file_release)))
@@ -71,8 +70,6 @@ int rootfs_read(const struct rootfs *root, const char *path, size_t max, struct 
 int file_read(int fd, size_t max, struct file_bytes *ret);
 /* The same for a pipe too, until all its writers have closed it. */
 int file_or_pipe_read(int fd, size_t max, struct file_bytes *ret);
-/* Maps a regular file read-only; an empty one gives size 0 and data NULL. */
-int rootfs_map(const struct rootfs *root, const char *path, size_t max, struct file_bytes *ret);
 void file_release(struct file_bytes *file);
 
 /* Reads a small attribute relative to a directory descriptor into buf, NUL-terminated and without the

@@ -272,10 +272,13 @@ static int add_dep(struct depmod *d, struct index_builder *b, uint32_t module)
 	_cleanup_free_ char *line = NULL;
 	size_t size;
 	FILE *f = open_memstream(&line, &size);
-	int r = f ? dep_line(d, module, f) : -ENOMEM;
+	int r, k;
 
-	if (f && fclose(f) == EOF)
-		r = -ENOMEM;
+	if (!f)
+		return -ENOMEM;
+	r = dep_line(d, module, f);
+	k = memstream_close(f, &line);
+	r = r ?: k;
 	return r ?: add_entry(b, d->modules.items[module].name, line, module);
 }
 
@@ -325,7 +328,7 @@ static int make_softdeps(const struct depmod *d, uint8_t **data, size_t *size)
 		for (size_t j = 0; j < m->softdeps.items.n; j++)
 			fprintf(f, "softdep %s %s\n", m->name, m->softdeps.items.items[j]);
 	}
-	if (fclose(f) == EOF) {
+	if (memstream_close(f, &text) < 0) {
 		free(text);
 		return -ENOMEM;
 	}

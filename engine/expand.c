@@ -547,19 +547,23 @@ int expander_fill_command(struct expander *x, const char *command, const char *p
 
 int expander_fill_step(struct expander *x, const struct action *a, struct step *s)
 {
+	const char *params = expander_params(x, a);
+	size_t n = params ? strlen(params) : 0;
+
+	if (n && params[n - 1] == ' ')
+		params = arena_strndup(&x->arena, params, n - 1);
+	return expander_fill_step_with(x, a, params, s);
+}
+
+int expander_fill_step_with(struct expander *x, const struct action *a, const char *params, struct step *s)
+{
 	uint32_t module = x->objects.items[a->object].module;
 	const struct module *m = modules_get(x->modules, module);
-	size_t n;
 	int r;
 
 	s->name = modules_name(x->modules, module);
-	s->params = expander_params(x, a);
+	s->params = params;
 	if (!m || !s->params)
-		return -ENOMEM;
-	n = strlen(s->params);
-	if (n && s->params[n - 1] == ' ')
-		s->params = arena_strndup(&x->arena, s->params, n - 1);
-	if (!s->params)
 		return -ENOMEM;
 	if (a->command) {
 		s->origin =

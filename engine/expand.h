@@ -155,6 +155,8 @@ int expander_softdeps(struct expander *x, uint32_t module, struct softdeps *ret)
 
 /* An action as a step, without id and edges. 0 or -ENOMEM. */
 int expander_fill_step(struct expander *x, const struct action *a, struct step *ret);
+/* The same with these parameters; NULL is -ENOMEM. */
+int expander_fill_step_with(struct expander *x, const struct action *a, const char *params, struct step *ret);
 /* A command with $CMDLINE_OPTS replaced by params. 0, -ENOMEM, -E2BIG past LIMIT_COMMAND. */
 int expander_fill_command(struct expander *x, const char *command, const char *params, const char **ret);
 /* An action's parameters as kmod prints them: the configuration's options joined with blanks, a blank

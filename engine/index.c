@@ -44,57 +44,113 @@ static uint32_t be32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static int broken(struct index *index, size_t offset, const char *what)
+/* A file that cannot be read is broken there, whatever was looked for. */
+static __attribute__((cold, noinline)) void note_broken(struct index *index, size_t offset, const char *what)
 {
 	index->bad_offset = (uint32_t)offset;
-	index->bad = what;
+	index->bad = index->error ? blocks_strerror(index->error) : what;
+}
+
+static inline int broken(struct index *index, size_t offset, const char *what)
+{
+	note_broken(index, offset, what);
 	return -EBADMSG;
 }
 
-/* The end of the string at p, one past its NUL; NULL when it runs out of the file. */
-static const uint8_t *string_end(const struct index *index, const uint8_t *p)
+/* How far it may be looked from p on, which is within the file: p itself when nothing there has been read. */
+static inline const uint8_t *readable(const struct index *index, const uint8_t *p)
 {
 	const uint8_t *end = index->data + index->size;
-	const uint8_t *nul = p < end ? memchr(p, '\0', (size_t)(end - p)) : NULL;
 
-	return nul ? nul + 1 : NULL;
+	if (index->file)
+		end = index->data + blocks_end(index->file, (size_t)(p - index->data));
+	return end > p ? end : p;
+}
+
+/* Reads n bytes from p on. Their end, or NULL when that cannot be, or they are not within the file. */
+static __attribute__((cold, noinline)) const uint8_t *read_more(struct index *index, const uint8_t *p,
+								size_t n)
+{
+	if (!index->file || n > (size_t)(index->data + index->size - p))
+		return NULL;
+	index->error = blocks_read(index->file, (size_t)(p - index->data), n);
+	return index->error ? NULL : p + n;
+}
+
+/* How far it may be looked when n bytes from p on are to be there, end being what is known; or NULL. */
+static inline const uint8_t *reach(struct index *index, const uint8_t *p, size_t n, const uint8_t *end)
+{
+	return (size_t)(end - p) >= n ? end : read_more(index, p, n);
+}
+
+static __attribute__((cold, noinline)) const uint8_t *far_string_end(struct index *index, const uint8_t *end)
+{
+	const uint8_t *p, *nul;
+
+	do {
+		p = end;
+		if (!read_more(index, p, 1))
+			return NULL;
+		end = readable(index, p);
+		nul = memchr(p, '\0', (size_t)(end - p));
+	} while (!nul);
+	return nul + 1;
+}
+
+/* The end of the string at p, one past its NUL, which may be beyond end; NULL when it runs out of the file. */
+static inline const uint8_t *string_end(struct index *index, const uint8_t *p, const uint8_t *end)
+{
+	const uint8_t *nul = memchr(p, '\0', (size_t)(end - p));
+
+	return nul ? nul + 1 : far_string_end(index, end);
+}
+
+/* The same for the value at p, which follows its priority. */
+static const uint8_t *value_end(struct index *index, const uint8_t *p)
+{
+	const uint8_t *end;
+
+	if (p == index->data + index->size)
+		return NULL;
+	end = reach(index, p, 5, readable(index, p));
+	return end ? string_end(index, p + 4, end) : NULL;
 }
 
 /* Reads the node that ref (offset and flags) names. */
-static int read_node(struct index *index, uint32_t ref, struct node *ret)
+static inline int read_node(struct index *index, uint32_t ref, struct node *ret)
 {
 	size_t offset = ref & INDEX_NODE_MASK;
-	const uint8_t *p = index->data + offset;
-	const uint8_t *end = index->data + index->size;
+	const uint8_t *p = index->data + offset, *end;
 	struct node n = { .offset = (uint32_t)offset, .prefix = "", .first = 1, .last = 0 };
-	const uint8_t *q;
 
 	if (offset < 12 || offset >= index->size)
 		return broken(index, offset, "node outside the file");
+	end = readable(index, p);
 	if (ref & INDEX_NODE_PREFIX) {
-		q = string_end(index, p);
-		if (!q)
-			return broken(index, offset, "prefix without end");
 		n.prefix = (const char *)p;
-		n.prefix_len = (uint32_t)(q - p - 1);
-		p = q;
+		p = string_end(index, p, end);
+		if (!p)
+			return broken(index, offset, "prefix without end");
+		n.prefix_len = (uint32_t)((const char *)p - n.prefix - 1);
+		end = p > end ? p : end;
 	}
 	if (ref & INDEX_NODE_CHILDS) {
-		if (end - p < 2)
+		end = reach(index, p, 2, end);
+		if (!end)
 			return broken(index, offset, "children outside the file");
 		n.first = p[0];
 		n.last = p[1];
 		n.children = p + 2;
-		if (n.first > n.last || end - n.children < 4 * (n.last - n.first + 1))
-			return broken(index, offset, "children outside the file");
 		p = n.children + 4 * (n.last - n.first + 1);
+		if (n.first > n.last || !(end = reach(index, n.children, (size_t)(p - n.children), end)))
+			return broken(index, offset, "children outside the file");
 	}
 	if (ref & INDEX_NODE_VALUES) {
-		if (end - p < 4)
+		if (!reach(index, p, 4, end))
 			return broken(index, offset, "values outside the file");
 		n.n_values = be32(p);
 		n.values = p + 4;
-		if (n.n_values > (size_t)(end - n.values) / 5)
+		if (n.n_values > (size_t)(index->data + index->size - n.values) / 5)
 			return broken(index, offset, "more values than the file holds");
 	}
 	*ret = n;
@@ -106,18 +162,17 @@ static uint32_t node_child(const struct node *n, unsigned char c)
 {
 	uint32_t ref;
 
-	if (c < n->first || c > n->last || n->first > n->last)
+	if (c < n->first || c > n->last)
 		return 0;
 	ref = be32(n->children + 4 * (c - n->first));
 	return ref & INDEX_NODE_MASK ? ref : 0;
 }
 
-int index_open(struct index *index, const void *data, size_t size)
+static int open_index(struct index *index)
 {
 	struct node root;
 
-	*index = (struct index){ .data = data, .size = size };
-	if (size < 12)
+	if (index->size < 12 || !reach(index, index->data, 12, readable(index, index->data)))
 		return broken(index, 0, "shorter than its header");
 	if (be32(index->data) != INDEX_MAGIC)
 		return broken(index, 0, "not a kmod index (wrong magic)");
@@ -128,6 +183,18 @@ int index_open(struct index *index, const void *data, size_t size)
 	if (!(index->root & ~INDEX_NODE_MASK))
 		return 0;
 	return read_node(index, index->root, &root);
+}
+
+int index_open(struct index *index, const void *data, size_t size)
+{
+	*index = (struct index){ .data = data, .size = size };
+	return open_index(index);
+}
+
+int index_open_file(struct index *index, struct blocks *file)
+{
+	*index = (struct index){ .data = file->data, .size = file->size, .file = file };
+	return open_index(index);
 }
 
 static bool is_empty(const struct index *index)
@@ -158,7 +225,7 @@ int index_find(struct index *index, const char *key, const char **value)
 	}
 	if (!n.n_values)
 		return 0;
-	if (!string_end(index, n.values + 4))
+	if (!value_end(index, n.values))
 		return broken(index, n.offset, "value without end");
 	*value = (const char *)n.values + 4;
 	return 1;
@@ -247,8 +314,7 @@ static int add_values(struct matcher *m, const struct node *n)
 	h->patterns.items[pattern + m->path_len] = '\0';
 	h->patterns.n += m->path_len + 1;
 	for (uint32_t i = 0; i < n->n_values; i++) {
-		const uint8_t *q =
-			p + 4 < m->index->data + m->index->size ? string_end(m->index, p + 4) : NULL;
+		const uint8_t *q = value_end(m->index, p);
 
 		if (!q)
 			return broken(m->index, n->offset, "value without end");
@@ -354,17 +420,12 @@ static int match_star(struct matcher *m, const struct node *n, uint32_t at, size
 	return r;
 }
 
-/* Goes on in the child for character c of n, having consumed c of the pattern and stepped to pos. */
-static int match_child(struct matcher *m, const struct node *n, unsigned char c, size_t pos)
+static int match_node(struct matcher *m, const struct node *n, uint32_t ref, unsigned char c, size_t pos)
 {
-	uint32_t ref = node_child(n, c);
 	size_t mark = m->path_len;
 	struct node child;
-	int r;
+	int r = read_node(m->index, ref, &child);
 
-	if (!ref)
-		return 0;
-	r = read_node(m->index, ref, &child);
 	if (!r)
 		r = push_char(m, n, (char)c);
 	if (r < 0)
@@ -377,6 +438,15 @@ static int match_child(struct matcher *m, const struct node *n, unsigned char c,
 		r = match_rest(m, &child, 0, pos);
 	m->path_len = mark;
 	return r;
+}
+
+/* Goes on in the child for character c of n, having consumed c of the pattern and stepped to pos. Most nodes have
+ * no child for most characters. */
+static inline int match_child(struct matcher *m, const struct node *n, unsigned char c, size_t pos)
+{
+	uint32_t ref = node_child(n, c);
+
+	return ref ? match_node(m, n, ref, c, pos) : 0;
 }
 
 static int match_children(struct matcher *m, const struct node *n, size_t pos)
@@ -542,8 +612,7 @@ static int each_value(struct each *e, const struct node *n)
 
 		if (!e->budget--)
 			return broken(e->index, n->offset, "a trie that does not end");
-		q = p + 4 < e->index->data + e->index->size ? string_end(e->index, p + 4) : NULL;
-
+		q = value_end(e->index, p);
 		if (!q)
 			return broken(e->index, n->offset, "value without end");
 		r = e->fn(e->userdata, e->path, (const char *)p + 4, be32(p));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A trie of patterns in the format of kmod's modules.*.bin (version 2.1; shared/index.h and
- * tools/depmod.c of kmod are the reference), read where it is mapped. A file is data from outside:
+ * tools/depmod.c of kmod are the reference), read in place. A file is data from outside:
  * every offset is checked when it is followed, and a lookup has a budget that no valid file reaches.
  */
 #pragma once
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
+#include "base/blocks.h"
 
 #define INDEX_MAGIC 0xB007F457U
 #define INDEX_VERSION 0x00020001U
@@ -23,6 +24,8 @@
 struct index {
 	const uint8_t *data; /* borrowed; outlives the index */
 	size_t size;
+	struct blocks *file; /* what data is read from when it is looked at; NULL: all is there */
+	int error;	     /* of reading it */
 	uint32_t root;
 	/* After an -EBADMSG: where the file is broken and how. */
 	uint32_t bad_offset;
@@ -31,7 +34,7 @@ struct index {
 
 /* One value found. */
 struct index_hit {
-	const char *value; /* points into the file */
+	const char *value; /* points into the data */
 	uint32_t priority;
 	uint32_t pattern; /* index_hits.patterns + this: the pattern that matched, NUL-terminated */
 	/* Where it was found: decides the order among equal priorities. */
@@ -45,6 +48,9 @@ struct index_hits {
 
 /* Checks the header. 0, or -EBADMSG with index->bad set. */
 int index_open(struct index *index, const void *data, size_t size);
+/* The same for a file that is read on demand: it outlives the index. From here on -EBADMSG also means that it could
+ * not be read, or was changed while it was in use. */
+int index_open_file(struct index *index, struct blocks *file);
 
 /* The first value of exactly this key: 1 and *value, 0 when there is none, -EBADMSG. */
 int index_find(struct index *index, const char *key, const char **value);

@@ -28,7 +28,8 @@ static int parse_line(struct loaded_list *list, char *line, struct loaded_module
 	if (*end)
 		return 0;
 	ret->refcount = strtoll(refcount, &end, 10);
-	if (*end && strcmp(refcount, "-") != 0)
+	/* -1 is one that is being unloaded */
+	if ((*end || ret->refcount < -1) && strcmp(refcount, "-") != 0)
 		return 0;
 	if (!strcmp(refcount, "-"))
 		ret->refcount = -1;

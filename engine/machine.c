@@ -257,7 +257,7 @@ const char *machine_path(const struct machine *m, struct arena *arena, const cha
 	return arena_printf(arena, "%s/%s", m->root.path, path);
 }
 
-/* As the user wrote it, but absolute. */
+/* As the user wrote it, but absolute; like kmod, with a "./" in front of it if there is one. */
 static char *absolute_path(const char *path)
 {
 	_cleanup_free_ char *cwd = path[0] == '/' ? NULL : getcwd(NULL, 0);
@@ -265,8 +265,6 @@ static char *absolute_path(const char *path)
 
 	if (path[0] == '/')
 		return strdup(path);
-	if (path[0] == '.' && path[1] == '/')
-		path += 2;
 	return !cwd || asprintf(&joined, "%s/%s", cwd, path) < 0 ? NULL : joined;
 }
 

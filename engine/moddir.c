@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/blocks.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/config.h"
@@ -197,36 +198,34 @@ enum bin_state {
 	BIN_EMPTY, /* what depmod writes when it has no key for it */
 };
 
-/* Maps the .bin. 1 when it can be used; 0 when not, why says why. */
-static int map_bin(struct moddir *d, enum moddir_index which, struct moddir_source *s, enum bin_state *state,
-		   char *why, size_t size)
+/* Opens the .bin. 1 when it can be used; 0 when not, why says why. */
+static int open_bin(struct moddir *d, enum moddir_index which, struct moddir_source *s, enum bin_state *state,
+		    char *why, size_t size)
 {
 	_cleanup_free_ char *path = NULL;
-	struct file_bytes file = {};
 	int r;
 
 	if (asprintf(&path, "/%s/%s", d->path, files[which].bin) < 0)
 		return -ENOMEM;
-	r = rootfs_map(d->root, path, LIMIT_INDEX, &file);
+	r = blocks_open(&s->file, d->root, path, LIMIT_INDEX);
+	if (r == -ENOMEM)
+		return r;
 	*state = r == -ENOENT ? BIN_MISSING : BIN_BROKEN;
 	if (r < 0) {
-		snprintf(why, size, "%s: %s", path, r == -ENOENT ? "missing" : strerror(-r));
+		snprintf(why, size, "%s: %s", path, r == -ENOENT ? "missing" : blocks_strerror(r));
 		return 0;
 	}
-	if (file.mtime < mtime_of(d, files[which].text)) {
+	if (s->file.mtime.tv_sec < mtime_of(d, files[which].text)) {
 		snprintf(why, size, "%s: older than %s", path, files[which].text);
-		r = 0;
-	} else if (index_open(&s->index, file.data, file.size) < 0) {
-		if (!file.size && !files[which].needed)
+	} else if (index_open_file(&s->index, &s->file) < 0) {
+		if (!s->file.size && !files[which].needed)
 			*state = BIN_EMPTY;
 		snprintf(why, size, "%s: broken at byte %u: %s", path, s->index.bad_offset, s->index.bad);
-		r = 0;
 	} else {
-		s->file = file;
 		return 1;
 	}
-	file_release(&file);
-	return r;
+	blocks_close(&s->file);
+	return 0;
 }
 
 /* Falls back to the text. An index that is not needed may be missing when there is no text either, and
@@ -264,7 +263,7 @@ static int open_source(struct moddir *d, enum moddir_index which)
 		s->state = SOURCE_ABSENT;
 		return 0;
 	}
-	r = map_bin(d, which, s, &state, why, sizeof(why));
+	r = open_bin(d, which, s, &state, why, sizeof(why));
 	if (r < 0)
 		return r;
 	if (r > 0) {
@@ -282,7 +281,7 @@ static int replace_broken(struct moddir *d, enum moddir_index which)
 
 	snprintf(why, sizeof(why), "/%s/%s: broken at byte %u: %s", d->path, files[which].bin,
 		 s->index.bad_offset, s->index.bad);
-	/* The mapping stays until moddir_close(): values found before may still be in use. */
+	/* The file stays until moddir_close(): values found before may still be in use. */
 	return use_text(d, which, s, BIN_BROKEN, why);
 }
 
@@ -385,7 +384,7 @@ int moddir_open(struct moddir *d, const struct rootfs *root, const char *release
 void moddir_close(struct moddir *d)
 {
 	for (size_t i = 0; i < MODDIR_INDEXES; i++) {
-		file_release(&d->sources[i].file);
+		blocks_close(&d->sources[i].file);
 		free(d->sources[i].built);
 	}
 	free(d->path);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The index files of one kernel release: several sources behind one small interface. Each is the
- * mapped .bin, or, when that is missing, broken or older than its text, a trie built from the text. */
+ * .bin, read on demand, or, when that is missing, broken or older than its text, a trie built from the text. */
 #pragma once
 
 #include "base/arena.h"
+#include "base/blocks.h"
 #include "base/log.h"
 #include "base/rootfs.h"
 #include "engine/index.h"
@@ -20,8 +21,8 @@ enum moddir_index {
 struct moddir_source {
 	enum { SOURCE_UNOPENED, SOURCE_OPEN, SOURCE_ABSENT } state;
 	bool from_text;
-	struct file_bytes file; /* the mapping, when it is the .bin's */
-	uint8_t *built;		/* or the image built */
+	struct blocks file; /* the .bin's, until moddir_close() also when it was found broken */
+	uint8_t *built;	    /* or the image built */
 	struct index index;
 };
 

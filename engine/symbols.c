@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "engine/modinfo.h"
@@ -44,6 +45,18 @@ static int print_exported(FILE *f, const struct elf *elf)
 	return r ?: n ? 0 : -ENODATA;
 }
 
+/* The errors of kmod: a file is damaged, also if its compressed data are cut short, or too short to see what it is. */
+static int cannot_open(int r, const char *path)
+{
+	struct stat st;
+
+	if (r == -EBADMSG || r == -ENODATA)
+		return -EINVAL;
+	if (r == -ENOEXEC && !stat(path, &st) && st.st_size < (off_t)COMPRESSION_MAGIC_MAX)
+		return -EINVAL;
+	return r;
+}
+
 int symbols_text(const char *path, bool exported, char **ret)
 {
 	_cleanup_modinfo_ struct modinfo m = {};
@@ -62,12 +75,12 @@ int symbols_text(const char *path, bool exported, char **ret)
 	r = modinfo_open(&m, &root, real, &why);
 	rootfs_close(&root);
 	if (r < 0)
-		return r == -EBADMSG ? -EINVAL : r;
+		return cannot_open(r, real);
 	f = open_memstream(&text, &size);
 	if (!f)
 		return -ENOMEM;
 	r = exported ? print_exported(f, &m.elf) : print_needed(f, &m.elf);
-	if (fclose(f) == EOF)
+	if (memstream_close(f, &text) < 0)
 		return -ENOMEM;
 	if (r < 0)
 		return r == -EBADMSG ? -EINVAL : r;

@@ -570,6 +570,13 @@ const char *coldplug_found(const struct coldplug *c, size_t i);
  * and numbers it is NULL without COLDPLUG_FOUND_TYPE too. Since 0.1. */
 const char *coldplug_found_type(const struct coldplug *c, size_t i);
 
+/** Looks at what is on a device now, and waits for that. *types becomes the type of the file system, as libblkid
+ * calls it, or "". 1 means that there is more than one signature: *types has all that could be named, with commas, and
+ * nobody can tell which is right. The string is valid until the next call. A process of its own reads the device, and
+ * may do nothing else. Returns 0, 1, -EOPNOTSUPP if the library was built without libblkid, -ETIMEDOUT if the device does not
+ * answer for 10 seconds, -ECHILD if that process has died, -EBADMSG, or why the device cannot be opened. Since 0.1. */
+int coldplug_signatures(struct coldplug *c, const char *node, const char **types);
+
 /* ---- a hotplug daemon ----
  *
  *	coldplug_set_flag(c, COLDPLUG_MONITOR, true);
@@ -691,7 +698,7 @@ int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_ms);
 /** Loads the module in an open file alone, as insmod(8): nothing that it needs, and without configuration.
  * fd may be a pipe, which is read to its end. It stays open. COLDPLUG_FORCE_MODVERSION and
  * COLDPLUG_FORCE_VERMAGIC apply. params is "A=1 B=2", or NULL. Returns 0 or the kernel's negative errno;
- * -ENOEXEC if it is no module or is damaged. Since 0.1. */
+ * -ENOEXEC if it is no module; -EINVAL if it is too short, or its compressed data are damaged. Since 0.1. */
 int coldplug_insert_fd(struct coldplug *c, int fd, const char *params);
 
 /** Removes one module alone, as rmmod(8): neither what uses it nor what it needs. name is as for

@@ -102,6 +102,7 @@ struct monitor {
 struct answers {
 	struct coldplug_step step;
 	char step_path[2 * PATH_MAX]; /* its path */
+	char signatures[256];
 	ARRAY(const char *) names;
 	ARRAY(const char *) undriven;
 	ARRAY(const char *) withheld;

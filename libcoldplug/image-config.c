@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The configuration of an image: five directories flattened into one of /etc. A file hides those of the same name in
  * later directories, and a link to /dev/null does so too: an empty file is left of it. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,12 @@
 #include "libcoldplug/mkimage.h"
 
 static const char *const places[] = { "etc", "run", "usr/local/lib", "usr/lib", "lib" };
+
+/* One that has vanished, a link that leads nowhere, or what is no file of configuration. */
+static bool is_none(int r)
+{
+	return r == -ENOENT || r == -ELOOP || r == -EISDIR || r == -EINVAL || r == -EFBIG;
+}
 
 static int add_conf(struct mkimage *im, const char *kind, const struct conf_file *conf)
 {
@@ -22,8 +29,12 @@ static int add_conf(struct mkimage *im, const char *kind, const struct conf_file
 		return -ENOMEM;
 	}
 	if (r < 0 && !conf_file_is_mask(&im->machine, conf->path)) {
-		log_warning(&im->c->log, "%s/%s: cannot be read and is left out: %s", im->machine.path,
-			    conf->path, strerror(-r));
+		if (is_none(r))
+			log_warning(&im->c->log, "%s/%s: cannot be read and is left out: %s",
+				    im->machine.path, conf->path, strerror(-r));
+		else
+			log_lost(&im->c->log, "%s/%s: cannot be read: %s", im->machine.path, conf->path,
+				 strerror(-r));
 		return 0;
 	}
 	r = image_tree_file(&im->tree, name, 0644, &file);

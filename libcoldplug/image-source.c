@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 
 #include "base/cleanup.h"
+#include "base/directory.h"
 #include "base/limits.h"
 #include "libcoldplug/mkimage.h"
 
@@ -20,29 +21,31 @@ static int open_root(struct mkimage *im, struct rootfs *root, const char *path)
 	return r < 0 ? mkimage_fail(im, path, r) : 0;
 }
 
-static bool is_directory(const struct rootfs *root, const char *path)
+/* 1, 0 or -errno. */
+static int is_directory(struct mkimage *im, const struct rootfs *root, const char *path)
 {
 	_cleanup_close_ int fd = rootfs_openat(root, path, O_PATH | O_DIRECTORY);
 
-	return fd >= 0;
+	if (fd >= 0)
+		return 1;
+	return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP ? 0 : mkimage_fail(im, path, fd);
 }
 
 /* Calls fn for the names in a directory: 0, -errno, or fn's first other answer.
  * A directory that does not exist is empty. */
-static int each_name(const struct rootfs *root, const char *path,
+static int each_name(struct mkimage *im, const struct rootfs *root, const char *path,
 		     int (*fn)(void *userdata, const struct rootfs *root, const char *dir, const char *name),
 		     void *userdata)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
-	struct dirent *de;
-	int r = rootfs_opendir(root, path, &dir);
+	_cleanup_directory_ struct directory dir = {};
+	const char *name;
+	int r = directory_open(&dir, root, path), k = 0;
 
-	if (r < 0)
-		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
-	while (!r && (errno = 0, de = readdir(dir)))
-		if (strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0)
-			r = fn(userdata, root, path, de->d_name);
-	return r ?: -errno;
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	while (r >= 0 && !k && (r = directory_next(&dir, &name)) > 0)
+		k = fn(userdata, root, path, name);
+	return r < 0 ? mkimage_fail(im, path, r) : k;
 }
 
 struct releases {
@@ -54,11 +57,13 @@ static int take_release(void *userdata, const struct rootfs *root, const char *d
 {
 	struct releases *s = userdata;
 	_cleanup_free_ char *path = NULL;
+	int r;
 
 	if (asprintf(&path, "%s/%s", dir, name) < 0)
 		return -ENOMEM;
-	if (!is_directory(root, path))
-		return 0;
+	r = is_directory(s->im, root, path);
+	if (r <= 0)
+		return r;
 	if (s->found) {
 		bool swap = strcmp(name, s->found) < 0;
 
@@ -77,10 +82,10 @@ static int only_release(struct mkimage *im, const struct rootfs *root, char **re
 	int r = 0;
 
 	for (size_t i = 0; !r && !s.found && i < ARRAY_SIZE(module_dirs); i++)
-		r = each_name(root, module_dirs[i], take_release, &s);
+		r = each_name(im, root, module_dirs[i], take_release, &s);
 	if (r < 0) {
 		free(s.found);
-		return r == -EEXIST ? r : mkimage_fail(im, "cannot find the kernel's release", r);
+		return r;
 	}
 	*ret = s.found;
 	return 0;
@@ -106,13 +111,15 @@ static int find_moddir(struct mkimage *im)
 {
 	for (size_t i = 0; im->release && i < ARRAY_SIZE(module_dirs); i++) {
 		_cleanup_free_ char *path = NULL;
+		int r;
 
 		if (asprintf(&path, "%s/%s", module_dirs[i], im->release) < 0)
 			return -ENOMEM;
-		if (is_directory(&im->files, path)) {
+		r = is_directory(im, &im->files, path);
+		if (r > 0)
 			im->moddir = steal_ptr(path);
-			return 0;
-		}
+		if (r)
+			return r < 0 ? r : 0;
 	}
 	return 0;
 }
@@ -232,7 +239,7 @@ int mkimage_take_indexes(struct mkimage *im)
 		r = make_directories(im, place);
 	if (r < 0)
 		return mkimage_fail(im, "cannot prepare the recording", r);
-	return each_name(&im->files, im->moddir, copy_index, im);
+	return each_name(im, &im->files, im->moddir, copy_index, im);
 }
 
 int mkimage_root_mount(struct mkimage *im, char **source, char **type)
@@ -242,7 +249,7 @@ int mkimage_root_mount(struct mkimage *im, char **source, char **type)
 	int r = rootfs_read(&im->machine, "proc/self/mounts", LIMIT_CONFIG_FILE, &file);
 
 	if (r < 0)
-		return r == -ENOMEM ? r : 0;
+		return r == -ENOENT || r == -ENOTDIR ? 0 : mkimage_fail(im, "/proc/self/mounts", r);
 	rest = file.data;
 	for (char *line; (line = strsep(&rest, "\n"));) {
 		const char *from = strtok_r(line, " ", &save), *on = strtok_r(NULL, " ", &save);

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "libcoldplug/record.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -399,6 +400,14 @@ static int finish(struct mkimage *im)
 	return r < 0 ? mkimage_fail(im, im->wish->output ?: "the image", r) : 0;
 }
 
+/* A lost line of it may be the one that keeps a module from being loaded. */
+static int add_configuration(struct mkimage *im)
+{
+	unsigned int lost = im->c->log.lost;
+
+	return mkimage_add_configuration(im) ?: check_lost(im, lost);
+}
+
 static int make(struct mkimage *im)
 {
 	int r = read_wish(im) ?: mkimage_open(im);
@@ -406,13 +415,16 @@ static int make(struct mkimage *im)
 	if (!r)
 		r = im->moddir ? add_modules(im) : check_no_modules(im);
 	if (!r)
-		r = mkimage_add_configuration(im);
+		r = add_configuration(im);
 	if (!r)
 		r = add_root_conf(im);
 	if (!r)
 		r = mkimage_add_programs(im);
 	if (!r)
 		r = mkimage_add_files(im);
+	/* All that is needed of a recording has been read. */
+	if (!r)
+		r = record_drop(&im->c->settings.unpacked, &im->c->log);
 	return r ?: finish(im);
 }
 

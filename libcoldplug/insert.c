@@ -90,10 +90,17 @@ static int report_failed_command(struct insertion *in, const struct step *step,
 	return context_report(in->c, &act) ?: not_inserted(in, EINVAL);
 }
 
+static int report_no_file(struct insertion *in, const char *module)
+{
+	struct coldplug_act act = { .kind = COLDPLUG_ACT_NO_FILE, .module = module };
+
+	return context_report(in->c, &act) ?: not_inserted(in, ENOENT);
+}
+
 static int do_step(struct insertion *in, const struct action *a, struct load_result *result)
 {
 	struct step step;
-	int r = expander_fill_step(&in->m->expander, a, &step);
+	int r = expander_fill_step_with(&in->m->expander, a, expander_params(&in->m->expander, a), &step);
 
 	if (r < 0)
 		return r;
@@ -101,11 +108,8 @@ static int do_step(struct insertion *in, const struct action *a, struct load_res
 	work_on_step(&in->kernel, &step, result);
 	if (step.kind == STEP_COMMAND && result->outcome != LOAD_DONE)
 		return report_failed_command(in, &step, result);
-	if (step.kind == STEP_ABSENT) {
-		struct coldplug_act act = { .kind = COLDPLUG_ACT_NO_FILE, .module = step.name };
-
-		return context_report(in->c, &act) ?: not_inserted(in, ENOENT);
-	}
+	if (step.kind == STEP_ABSENT)
+		return report_no_file(in, step.name);
 	return answer_of(in, result);
 }
 
@@ -171,7 +175,7 @@ static int why_withheld(struct insertion *in, const struct lookup_match *match)
 		const struct withheld *w = &x->withheld.items[i];
 
 		if (w->request == in->request && w->kind == WITHHELD_OFF)
-			return has_flag(in->c, COLDPLUG_DRY_RUN) ? 0 : not_inserted(in, ENOENT);
+			return has_flag(in->c, COLDPLUG_DRY_RUN) ? 0 : report_no_file(in, "off");
 		if (w->request == in->request && w->module == match->module)
 			return w->kind == WITHHELD_FORBIDDEN ? not_inserted(in, EPERM) : 0;
 	}
@@ -350,6 +354,5 @@ API int coldplug_insert_fd(struct coldplug *c, int fd, const char *params)
 	r = load_fd(&kernel, fd, params ?: "", &how);
 	if (r < 0 && how.complaint[0])
 		log_info(&c->log, "the module %s", how.complaint);
-	/* These are a decompressor's answers, not the kernel's. */
-	return how.complaint[0] && (r == -EBADMSG || r == -ENODATA) ? -ENOEXEC : r;
+	return r;
 }

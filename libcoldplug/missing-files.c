@@ -40,7 +40,7 @@ static int check_file(const struct rootfs *root, const char *path, const char **
 		return EINVAL;
 	}
 	*why = "is empty";
-	return st.st_size ? 0 : ENOEXEC;
+	return st.st_size ? 0 : EINVAL; /* as image_load() has it */
 }
 
 static void set_outcome(struct coldplug *c, struct load_result *result, enum load_outcome outcome)
@@ -61,6 +61,12 @@ static bool needs_missing(struct coldplug *c, const struct step *s)
 	return false;
 }
 
+/* Whether the error says what the file is; else it is only known that it could not be looked at. */
+static bool is_of_the_file(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EINVAL || error == ENOEXEC;
+}
+
 static void check_step(struct coldplug *c, struct step *s)
 {
 	struct load_result *result = &c->loading.results.items[s->id];
@@ -73,7 +79,10 @@ static void check_step(struct coldplug *c, struct step *s)
 		result->error = error;
 		snprintf(result->message, sizeof(result->message), "%s/%s: %s", c->machine.root.path, s->path,
 			 why);
-		log_error(&c->log, "module '%s': %s", s->name, result->message);
+		if (is_of_the_file(error))
+			log_error(&c->log, "module '%s': %s", s->name, result->message);
+		else
+			log_lost(&c->log, "module '%s': %s", s->name, result->message);
 		set_outcome(c, result, LOAD_FAILED);
 	} else if (needs_missing(c, s)) {
 		set_outcome(c, result, LOAD_SKIPPED);

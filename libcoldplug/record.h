@@ -28,6 +28,8 @@ void record_abort(struct record *r);
 int record_unpack(const char *path, int dirfd, struct log *log);
 /* Removes what was unpacked to dir, and dir. 0, or -errno after an error that names it. */
 int record_remove(const char *dir, struct log *log);
+/* The same for what *dir names; it is NULL afterwards, and may be NULL. */
+int record_drop(char **dir, struct log *log);
 /* The events of an unpacked one: fn for each. 0 also when there are none. */
 int record_each_event(const struct rootfs *root, struct log *log,
 		      int (*fn)(void *userdata, const struct uevent *e, uint64_t time_us), void *userdata);

@@ -86,6 +86,13 @@ int record_remove(const char *dir, struct log *log)
 	return r;
 }
 
+int record_drop(char **dir, struct log *log)
+{
+	_cleanup_free_ char *unpacked = steal_ptr(*dir);
+
+	return unpacked ? record_remove(unpacked, log) : 0;
+}
+
 API int coldplug_set_recording(struct coldplug *c, const char *path)
 {
 	const char *tmp = getenv("TMPDIR");

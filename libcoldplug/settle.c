@@ -322,10 +322,5 @@ API int coldplug_replay(struct coldplug *c)
 	if (!r)
 		r = coldplug_run(c);
 	r = r ?: record_each_event(&c->machine.root, &c->log, replay_event, c);
-	if (!r && c->settings.unpacked && !c->settings.keep_unpacked) {
-		r = record_remove(c->settings.unpacked, &c->log);
-		free(c->settings.unpacked);
-		c->settings.unpacked = NULL;
-	}
-	return r;
+	return r ?: c->settings.keep_unpacked ? 0 : record_drop(&c->settings.unpacked, &c->log);
 }

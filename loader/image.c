@@ -10,9 +10,10 @@
  *                          CRC32, for one; ENOSYS, EOPNOTSUPP), decompressed here, init_module
  *     compressed, bytes    decompressed here, init_module
  *
- * The first bytes decide, not the suffix. EINVAL may also come from the module's own init; then the second
- * try gives the same answer again. The bytes are read, not mapped: if a mapped file shrank, SIGBUS would
- * end all loads.
+ * The first bytes decide, not the suffix. As for kmod, EINVAL says that a file is too short to see what it is, or that its
+ * compressed data are damaged; ENOEXEC, as the kernel has it, that it is plain and no module. EINVAL may also come from
+ * the module's own init; then the second try gives the same answer again. The bytes are read, not mapped: if a mapped
+ * file shrank, SIGBUS would end all loads.
  *
  * async_probe. The kernel's do_init_module() (kernel/module/main.c) ends in async_synchronize_full()
  * unless the module was given that parameter (commit 67d6212afda2): one adapter that scans its bus for
@@ -191,7 +192,7 @@ static int load_plain(const struct kernel *k, const struct image *image, const c
 	int r;
 
 	if (wrong)
-		return complain(how, -ENOEXEC, wrong);
+		return complain(how, image->size < COMPRESSION_MAGIC_MAX ? -EINVAL : -ENOEXEC, wrong);
 	if (image->fd >= 0) {
 		r = k->ops->finit_module(k->data, image->fd, params, k->finit_flags);
 		if (r != -ENOSYS)
@@ -245,7 +246,7 @@ static int load_decompressed(const struct kernel *k, const struct image *image, 
 		return complain(how, r, strerror(-r));
 	r = decompress(c, data, size, LIMIT_IMAGE, &plain);
 	if (r < 0)
-		return complain(how, r, decompress_strerror(c, r));
+		return complain(how, r == -EBADMSG || r == -ENODATA ? -EINVAL : r, decompress_strerror(c, r));
 	blob_release(&store);
 	return load_plain_bytes(k, plain.data, plain.size, params, how);
 }

@@ -204,6 +204,16 @@ static bool header_is_good(const struct wire_header *h)
 		((h->type == WIRE_REPORT_DONE || h->type == WIRE_LEFT) && h->size == sizeof(int32_t));
 }
 
+/* That of a step that was handed over, with a text that ends. */
+static bool result_is_good(const struct loader *l, const struct load_result *r)
+{
+	unsigned char own;
+
+	memcpy(&own, &r->own, sizeof(own));
+	return r->step < l->n_submitted && r->outcome <= LOAD_SKIPPED && own <= 1 &&
+		memchr(r->message, '\0', sizeof(r->message));
+}
+
 /* Reads one message and not a byte more, so that loader_fd() is readable as long as there is another.
  * 1: l->in is one; 0: none now; -EPIPE. */
 static int receive(struct loader *l)
@@ -217,6 +227,8 @@ static int receive(struct loader *l)
 		r = -EPIPE;
 	if (r > 0)
 		r = receive_until(l, offsetof(struct wire_answer, result) + l->in.header.size);
+	if (r > 0 && l->in.header.type == WIRE_RESULT && !result_is_good(l, &l->in.result))
+		r = -EPIPE;
 	if (r < 0)
 		l->dead = true;
 	if (r > 0)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct blockdev {
 	char type[32]; /* of the file system, "" */
@@ -10,10 +11,16 @@ struct blockdev {
 	char label[256];
 	char partuuid[64]; /* of the partition table's entry */
 	char partlabel[256];
+	char signatures[256]; /* there is more than one: their types, with commas, and all others are "" */
 };
 
 /* Whether this build can look. */
 bool blockdev_available(void);
 
-/* Looks at a device node; what is not known is "". 0, -EOPNOTSUPP, or -errno of opening it. */
+/* Has a process of its own look at a device node, which may never end, and which is confined before it interprets
+ * what it reads. What is not known is "". 0, -EOPNOTSUPP, -errno of opening it, or -ECHILD: the process has died. */
 int blockdev_probe(const char *node, struct blockdev *ret);
+
+/* Takes what such a process has written. A name with control characters is taken for none. 0, or -EBADMSG when this
+ * cannot be what is on a device. */
+int blockdev_take(const void *data, size_t size, struct blockdev *ret);

@@ -37,10 +37,12 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/confine.h"
 #include "base/detach.h"
 
 #define STOPPED UINT32_MAX
 #define NONE UINT32_MAX
+#define MAX_ERRNO 4096 /* the kernel's are below */
 
 /* The page that both processes see. */
 struct shared {
@@ -102,10 +104,16 @@ static int answer_all(void *userdata)
 		fds[2 + i] = &root.pins[i].fd;
 	if (detach_settle("coldplug-prober", fds, 2 + root.n_pins) < 0)
 		return 1;
+	/* The process that it starts for a disk is not to say how far this one has come. */
+	(void)madvise(t->shared, sizeof(*t->shared), MADV_DONTFORK);
+	if (confine_to_reading() < 0)
+		return 1;
 	for (uint32_t i = 0; i < t->list->n; i++) {
 		ssize_t n = t->prober->fn(&root, intern_string(t->list, i), m.data, sizeof(m.data));
 		uint32_t at = i;
 
+		if (n == PROBE_LOST)
+			return 1;
 		m.question = i;
 		if (n && !send_answer(t, &m, n))
 			break;
@@ -154,7 +162,7 @@ int prober_fd(struct prober *p)
 {
 	int r;
 
-	p->buf = p->buf ? p->buf : malloc(sizeof(struct message));
+	p->buf = p->buf ? p->buf : malloc(sizeof(struct message) + 1);
 	if (!p->buf)
 		return -ENOMEM;
 	r = poller_open(&p->poller);
@@ -235,6 +243,15 @@ static int fork_child(struct prober *p, struct probe_child *c)
 	return r ?: poller_watch(&p->poller, c->fd);
 }
 
+static void tell_if_unfiltered(struct prober *p)
+{
+	if (!p->told_unfiltered && !confine_has_filter())
+		log_debug(p->log,
+			  "this kernel does not filter system calls (CONFIG_SECCOMP_FILTER): "
+			  "what reads devices is confined less");
+	p->told_unfiltered = true;
+}
+
 static size_t n_stuck(const struct prober *p)
 {
 	size_t n = 0;
@@ -287,6 +304,7 @@ int prober_go(struct prober *p)
 	}
 	c->list = p->waiting;
 	p->waiting = (struct intern){};
+	tell_if_unfiltered(p);
 	set_timer(p);
 	return 0;
 }
@@ -373,6 +391,13 @@ static int lose_answer(struct prober *p, struct probe_child *c, int error, struc
 	return r < 0 ? r : 1;
 }
 
+/* Questions are answered in their order. */
+static bool is_answer(const struct probe_child *c, const struct message *m, size_t n)
+{
+	return n >= HEAD && m->question < c->list.n && m->question >= c->next && m->question <= c->stuck &&
+		m->error <= 0 && m->error > -MAX_ERRNO && (!m->error || n == HEAD);
+}
+
 /* One message of a child: 1 and *ret, 0 none, or -errno. */
 static int receive(struct prober *p, struct probe_child *c, struct probe_answer *ret)
 {
@@ -386,8 +411,11 @@ static int receive(struct prober *p, struct probe_child *c, struct probe_answer 
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? 0 : lose_answer(p, c, errno, ret);
-	if (n < (ssize_t)HEAD || m->question >= c->list.n)
+	if (!n)
 		return end_child(p, c, ret);
+	if (!is_answer(c, m, (size_t)n))
+		return lose_answer(p, c, EBADMSG, ret);
+	p->buf[n] = '\0';
 	c->answered |= m->question == c->stuck;
 	c->next = m->question + 1;
 	*ret = (struct probe_answer){ .question = intern_string(&c->list, m->question),

@@ -30,7 +30,8 @@ static inline const char *probe_name(const char *question)
 }
 
 /* Answers a question in a child, where it may block: writes up to size bytes to buf and returns how
- * many; 0: there is no answer, and none is sent; -errno: the error is sent. */
+ * many; 0: there is no answer, and none is sent; -errno: the error is sent; PROBE_LOST: it has died, as if the
+ * child itself had. The child may only read (base/confine.h). */
 typedef ssize_t probe_fn(const struct rootfs *root, const char *question, char *buf, size_t size);
 
 /* No open or read gives this error. */
@@ -39,7 +40,7 @@ typedef ssize_t probe_fn(const struct rootfs *root, const char *question, char *
 struct probe_answer {
 	const char *question;
 	int error; /* 0; the answering function's; -ETIMEDOUT: given up, but it may still come; PROBE_LOST */
-	const char *data;
+	const char *data; /* a NUL follows, whatever the child has sent */
 	size_t size;
 };
 
@@ -54,8 +55,9 @@ struct prober {
 	uint32_t n_lost_reported;
 	ARRAY(struct probe_child *) children;		/* the last one is at work unless it is stuck */
 	unsigned int slow_ms, give_up_ms, max_children; /* PROBE_...; tests choose others */
-	struct poller poller;				/* all children, and a timer while one is at work */
-	char *buf;					/* the last answer */
+	bool told_unfiltered; /* it was logged that the children's calls are not filtered */
+	struct poller poller; /* all children, and a timer while one is at work */
+	char *buf;	      /* the last answer */
 };
 
 /* root must stay where it is. */

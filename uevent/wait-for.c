@@ -229,38 +229,63 @@ static int check_number(struct wait_list *l, struct wait_spec *spec, const struc
 	return set_named_by_sysfs(l, spec, disks, strrchr(target, '/') + 1);
 }
 
-/* The number of a partition; 0: not a partition. */
+/* What cannot be read is looked at again the next time, and may be asked often: it is said once. -ENOMEM goes up. */
+static int tell_unread(struct wait_list *l, struct prober *disks, const char *path, int r)
+{
+	if (r == -ENOMEM)
+		return r;
+	if (disks && !l->unread_told)
+		log_warning(disks->log, "/sys/%s: cannot be read: %s", path, strerror(-r));
+	l->unread_told = true;
+	return 0;
+}
+
+static bool is_gone(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -ENODEV;
+}
+
+/* The number of a partition; 0: not a partition; -errno. */
 static long partition_number(const struct rootfs *root, const char *device)
 {
 	_cleanup_file_ struct file_bytes file = {};
 	char path[PATH_MAX];
+	int r;
 
-	if (snprintf(path, sizeof(path), "sys/%s/partition", device) >= (int)sizeof(path) ||
-	    rootfs_read(root, path, LIMIT_ATTRIBUTE, &file) < 0)
+	if (snprintf(path, sizeof(path), "sys/%s/partition", device) >= (int)sizeof(path))
 		return 0;
+	r = rootfs_read(root, path, LIMIT_ATTRIBUTE, &file);
+	if (r < 0)
+		return is_gone(r) ? 0 : r;
 	return strtol(file.data, NULL, 10);
 }
 
-/* The partition with this number in the directory of its disk; 0 is the disk itself. False: not there. */
-static bool find_partition(const struct rootfs *root, const char *disk, long number, char name[256])
+/* The partition with this number in the directory of its disk; 0 is the disk itself. 1; 0: not there; -errno when it
+ * may be there, but something cannot be read. */
+static int find_partition(const struct rootfs *root, const char *disk, long number, char name[256])
 {
 	_cleanup_directory_ struct directory dir = {};
 	const char *entry;
 	char path[PATH_MAX];
+	int r, error = 0;
 
 	if (number == 0)
 		return snprintf(name, 256, "%s", strrchr(disk, '/') + 1) < 256;
-	if (snprintf(path, sizeof(path), "sys/%s", disk) >= (int)sizeof(path) ||
-	    directory_open(&dir, root, path) < 0)
-		return false;
-	while (directory_next(&dir, &entry) > 0) {
+	if (snprintf(path, sizeof(path), "sys/%s", disk) >= (int)sizeof(path))
+		return 0;
+	r = directory_open(&dir, root, path);
+	while (r >= 0 && (r = directory_next(&dir, &entry)) > 0) {
+		long found;
+
 		if (entry[0] == '.' ||
-		    snprintf(path, sizeof(path), "%s/%s", disk, entry) >= (int)sizeof(path) ||
-		    partition_number(root, path) != number)
+		    snprintf(path, sizeof(path), "%s/%s", disk, entry) >= (int)sizeof(path))
 			continue;
-		return snprintf(name, 256, "%s", entry) < 256;
+		found = partition_number(root, path);
+		if (found == number)
+			return snprintf(name, 256, "%s", entry) < 256;
+		error = found < 0 ? (int)found : error;
 	}
-	return false;
+	return r < 0 && !is_gone(r) ? r : error;
 }
 
 /* The partition that is offset partitions behind the base, on the same disk. */
@@ -269,16 +294,21 @@ static int check_offset(struct wait_list *l, struct wait_spec *spec, const struc
 {
 	char path[300], target[PATH_MAX], name[256];
 	long number;
+	int r;
 
 	snprintf(path, sizeof(path), "sys/class/block/%.255s", spec->base);
 	exchange(path + strlen("sys/class/block/"), '/', '!');
 	if (!read_link(root, path, target))
 		return 0;
 	number = partition_number(root, target);
+	if (number < 0)
+		return tell_unread(l, disks, target, (int)number);
 	*strrchr(target, '/') = '\0';
-	if (!number || number + spec->offset < 0 || !strchr(target, '/') ||
-	    !find_partition(root, target, number + spec->offset, name))
+	if (!number || number + spec->offset < 0 || !strchr(target, '/'))
 		return 0;
+	r = find_partition(root, target, number + spec->offset, name);
+	if (r <= 0)
+		return r < 0 ? tell_unread(l, disks, target, r) : 0;
 	return set_named_by_sysfs(l, spec, disks, name);
 }
 
@@ -374,30 +404,35 @@ static void sysfs_name(const char *node, char name[256])
 	exchange(name, '/', '!');
 }
 
-static bool is_holder(const struct rootfs *root, const char *name, const char *holder)
+/* 1, 0 or -errno, as the next two. */
+static int is_holder(const struct rootfs *root, const char *name, const char *holder)
 {
 	_cleanup_close_ int fd = -1;
 	char path[600];
 
 	snprintf(path, sizeof(path), "sys/class/block/%s/holders/%s", name, holder);
 	fd = rootfs_openat(root, path, O_PATH | O_NOFOLLOW);
-	return fd >= 0;
+	if (fd < 0)
+		return is_gone(fd) ? 0 : fd;
+	return 1;
 }
 
 /* Both are parts of the same device mapper map, or of the same array. */
-static bool share_holder(const struct rootfs *root, const char *a, const char *b)
+static int share_holder(const struct rootfs *root, const char *a, const char *b)
 {
 	_cleanup_directory_ struct directory dir = {};
 	const char *holder;
 	char path[300];
+	int r, k;
 
 	snprintf(path, sizeof(path), "sys/class/block/%s/holders", a);
-	if (directory_open(&dir, root, path) < 0)
-		return false;
-	while (directory_next(&dir, &holder) > 0)
-		if (is_holder(root, b, holder))
-			return true;
-	return false;
+	r = directory_open(&dir, root, path);
+	while (r >= 0 && (r = directory_next(&dir, &holder)) > 0) {
+		k = is_holder(root, b, holder);
+		if (k)
+			return k;
+	}
+	return is_gone(r) ? 0 : r;
 }
 
 /* The world-wide identifier of a SCSI or NVMe disk. False: it has none. */
@@ -428,7 +463,7 @@ static bool find_disk(const struct rootfs *root, const char *name, char disk[PAT
 	*number = partition_number(root, disk);
 	if (*number)
 		*strrchr(disk, '/') = '\0';
-	return true;
+	return *number >= 0;
 }
 
 /* Whether both are paths to the same disk. */
@@ -443,23 +478,34 @@ static bool have_one_wwid(const struct rootfs *root, const char *a, const char *
 }
 
 /* Whether two nodes lead to the same bytes. */
-static bool are_same(const struct rootfs *root, const char *node, const char *other)
+static int are_same(const struct rootfs *root, const char *node, const char *other)
 {
 	char a[256], b[256];
 
 	sysfs_name(node, a);
 	sysfs_name(other, b);
-	return is_holder(root, a, b) || is_holder(root, b, a) || share_holder(root, a, b) ||
+	return is_holder(root, a, b) ?: is_holder(root, b, a) ?: share_holder(root, a, b) ?:
 		have_one_wwid(root, a, b);
 }
 
-/* A copied disk has its original's UUID, and it is chance which of them is found. */
-static void warn_of_twin(struct wait_spec *spec, struct log *log, const char *node)
+/* A copied disk has its original's UUID, and it is chance which of them is found. Whether it is a copy is not known
+ * when sysfs cannot be read. */
+static int check_twin(struct wait_spec *spec, const struct rootfs *root, struct log *log, const char *node)
 {
+	int r = are_same(root, spec->node, node);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		log_warning(log, "%s: whether it is the same disk as %s is not known: %s", node, spec->node,
+			    strerror(-r));
+	if (r)
+		return 0;
 	if (!spec->twin_told && !spec->offset)
 		log_warning(log, "%s is on more than one device: %s is used, %s is not", spec->text,
 			    spec->node, node);
 	spec->twin_told = true;
+	return 0;
 }
 
 static int take_for_spec(struct wait_list *l, struct wait_spec *spec, const struct rootfs *root,
@@ -467,8 +513,8 @@ static int take_for_spec(struct wait_list *l, struct wait_spec *spec, const stru
 			 const struct blockdev *dev)
 {
 	if (spec->node && !error && is_meant(spec, dev) && strcmp(spec->node, node) != 0 &&
-	    !spans_devices(dev->type) && !are_same(root, spec->node, node))
-		warn_of_twin(spec, log, node);
+	    !spans_devices(dev->type))
+		return check_twin(spec, root, log, node);
 	if (spec->node)
 		return 0;
 	if (spec->named) {
@@ -497,8 +543,8 @@ int wait_list_take_answer(struct wait_list *l, const struct rootfs *root, struct
 	if (answer->error)
 		/* There is no medium, it has gone again, or the root has no device nodes. */
 		log_debug(log, "%s: cannot be probed: %s", node, strerror(-answer->error));
-	else if (answer->size == sizeof(dev))
-		memcpy(&dev, answer->data, sizeof(dev));
+	else if (blockdev_take(answer->data, answer->size, &dev) < 0)
+		log_warning(log, "%s: what was said of its contents makes no sense, ignored", node);
 	for (size_t i = 0; !r && i < l->specs.n; i++)
 		r = take_for_spec(l, &l->specs.items[i], root, disks, log, node, answer->error, &dev);
 	return r;
@@ -538,10 +584,9 @@ int wait_list_check_all(struct wait_list *l, const struct rootfs *root, struct p
 		exchange(name, '!', '/');
 		r = probe_block(l, disks, name);
 	}
-	/* The next look tries the others again. */
-	if (k < 0 && k != -ENOENT && k != -ENOMEM && disks)
-		log_warning(disks->log, "/sys/class/block: cannot be read: %s", strerror(-k));
-	return r ?: k == -ENOMEM ? -ENOMEM : 0;
+	if (r < 0)
+		return r;
+	return k < 0 && k != -ENOENT ? tell_unread(l, disks, "class/block", k) : 0;
 }
 
 bool wait_list_is_probing(const struct wait_list *l)

@@ -37,6 +37,7 @@ struct wait_list {
 	size_t n_found;
 	bool types;	  /* a path or a number only counts as there when its contents are known */
 	bool one_will_do; /* a second device of the same name is not logged */
+	bool unread_told; /* it was logged that something in sysfs cannot be read */
 };
 
 /* "/dev/...", "MAJOR:MINOR", "UUID=", "LABEL=", "PARTUUID=", also with "/PARTNROFF=N" behind,

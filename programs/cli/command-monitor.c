@@ -52,12 +52,20 @@ static void set_signals(struct cli *cli, sigset_t *waiting)
 	sigaction(SIGHUP, &hup, NULL);
 }
 
-static void print_json(struct cli *cli, enum coldplug_json what)
+/* Something that happened is missing in the output. */
+static bool incomplete;
+
+/* The modules of a device are more important than the line about it, so this is no reason to end. */
+static void print_json(struct cli *cli, enum coldplug_json what, const char *loss)
 {
 	char *text;
+	int r = coldplug_json(cli->c, what, &text);
 
-	if (coldplug_json(cli->c, what, &text) < 0)
+	if (r < 0) {
+		cli_fail(cli, r, loss);
+		incomplete = true;
 		return;
+	}
 	puts(text);
 	fflush(stdout);
 	free(text);
@@ -68,7 +76,7 @@ static void print_event(void *userdata, const struct coldplug_event *e)
 	struct cli *cli = userdata;
 
 	if (cli->json) {
-		print_json(cli, COLDPLUG_JSON_EVENT);
+		print_json(cli, COLDPLUG_JSON_EVENT, "an event is missing in the output");
 		return;
 	}
 	output_printf("event   %-8s %s%s%s\n", e->action, e->devpath, e->modalias ? "  " : "",
@@ -82,7 +90,7 @@ static void print_result(void *userdata, size_t step)
 	const struct coldplug_step *s = coldplug_step(cli->c, step);
 
 	if (cli->json)
-		print_json(cli, COLDPLUG_JSON_RESULT);
+		print_json(cli, COLDPLUG_JSON_RESULT, "a result is missing in the output");
 	else if (cli->verbosity > 0 || s->state == COLDPLUG_FAILED)
 		cli_print_step(cli, s);
 	fflush(stdout);
@@ -239,5 +247,7 @@ int command_monitor(struct cli *cli)
 		r = stay(cli, &waiting);
 	notify_manager("STOPPING=1");
 	/* Each failure was reported when it happened, so the exit code does not repeat it. */
-	return r < 0 ? cli_fail(cli, r, "cannot go on") : 0;
+	if (r >= 0)
+		return incomplete ? EXIT_SYSTEM : 0;
+	return cli_fail(cli, r, "cannot go on");
 }

@@ -10,6 +10,7 @@
 #include "programs/init/init.h"
 
 #define TYPES_MAX 4096
+#define FILE_SYSTEMS "/proc/filesystems"
 
 static const struct {
 	const char *type, *where, *data;
@@ -115,7 +116,7 @@ void mount_split_flags(const char *options, unsigned long *flags, char *data)
 static void known_types(char *list, size_t size)
 {
 	char line[128], *name;
-	FILE *f = fopen("/proc/filesystems", "re");
+	FILE *f = fopen(FILE_SYSTEMS, "re");
 	size_t n = 0;
 
 	*list = '\0';
@@ -128,6 +129,8 @@ static void known_types(char *list, size_t size)
 		if (n >= size)
 			break;
 	}
+	if (!f || ferror(f))
+		say(3, "%s: cannot be read: %s", FILE_SYSTEMS, strerror(errno));
 	if (f)
 		fclose(f);
 }

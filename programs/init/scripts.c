@@ -64,9 +64,11 @@ static int list_scripts(char *names[SCRIPTS_MAX])
 		if (de->d_name[0] == '.' || de->d_name[len - 1] == '~')
 			continue;
 		names[n] = strdup(de->d_name);
-		n += names[n] != NULL;
+		if (!names[n])
+			break;
+		n++;
 	}
-	if (d && n < SCRIPTS_MAX && errno)
+	if (n < SCRIPTS_MAX && errno && (d || errno != ENOENT))
 		say(3, "%s: cannot be read to its end: %s", SCRIPTS, strerror(errno));
 	if (d)
 		closedir(d);

@@ -138,35 +138,62 @@ int initramfs_open(void)
 	return fd;
 }
 
-static void empty(int dir, dev_t device)
+static int empty(int dir, dev_t device);
+
+/* What was mounted there stays, and so do the directories above it. */
+static int remove_entry(int dir, const char *name, dev_t device)
+{
+	struct stat st;
+	int r = 0;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (st.st_dev != device)
+		return 0;
+	if (S_ISDIR(st.st_mode)) {
+		int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+		r = fd < 0 ? -errno : empty(fd, device);
+	}
+	if (!unlinkat(dir, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) || r)
+		return r;
+	return errno == ENOENT || errno == ENOTEMPTY || errno == EBUSY ? 0 : -errno;
+}
+
+/* Closes dir. Goes on after an error, and returns the first one. */
+static int empty(int dir, dev_t device)
 {
 	DIR *d = fdopendir(dir);
 	struct dirent *de;
-	struct stat st;
+	int r = d ? 0 : -errno;
 
-	while (d && (de = readdir(d))) {
-		if (!strcmp(de->d_name, ".") || !strcmp(de->d_name, ".."))
-			continue;
-		if (fstatat(dir, de->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != device)
-			continue;
-		if (S_ISDIR(st.st_mode)) {
-			int fd = openat(dir, de->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (!d)
+		close(dir);
+	while (d && (errno = 0, de = readdir(d))) {
+		int k = strcmp(de->d_name, ".") && strcmp(de->d_name, "..")
+			? remove_entry(dir, de->d_name, device)
+			: 0;
 
-			if (fd >= 0)
-				empty(fd, device);
-		}
-		unlinkat(dir, de->d_name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
+		r = r ? r : k;
 	}
+	if (d && !r)
+		r = -errno;
 	if (d)
 		closedir(d);
+	return r;
 }
 
 void initramfs_empty(int initramfs)
 {
 	struct stat st;
+	int r;
 
-	if (initramfs >= 0 && !fstat(initramfs, &st))
-		empty(initramfs, st.st_dev);
+	if (initramfs < 0)
+		return;
+	r = fstat(initramfs, &st) < 0 ? -errno : empty(initramfs, st.st_dev);
+	if (r < 0)
+		say(4, "the initramfs cannot be emptied, and what is left of it takes memory: %s",
+		    strerror(-r));
 }
 
 int switch_root_enter(void)

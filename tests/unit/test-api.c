@@ -639,6 +639,22 @@ static void why_there_is_no_image_is_told(void **state)
 #endif
 }
 
+/* The root of these tests has no devices, but a file is looked into as well. */
+static void what_is_on_a_device_is_told(void **state)
+{
+	struct coldplug *c = open_it();
+	const char *types = "untouched";
+	int r = coldplug_signatures(c, "/proc/cmdline", &types);
+
+	assert_true(r == 0 || r == -EOPNOTSUPP);
+	assert_string_equal(types, r == 0 ? "" : "untouched");
+	types = "untouched";
+	r = coldplug_signatures(c, "/dev/none", &types);
+	assert_true(r == -ENOENT || r == -EOPNOTSUPP);
+	assert_string_equal(types, "untouched");
+	coldplug_free(c);
+}
+
 static void contexts_are_independent(void **state)
 {
 	struct coldplug *a = open_it(), *b = open_it();
@@ -677,6 +693,7 @@ int main(void)
 		cmocka_unit_test(one_name_at_a_time),
 		cmocka_unit_test(an_image_needs_files),
 		cmocka_unit_test(why_there_is_no_image_is_told),
+		cmocka_unit_test(what_is_on_a_device_is_told),
 		cmocka_unit_test(contexts_are_independent),
 	};
 

@@ -631,6 +631,93 @@ static void many_stars_in_a_row_are_no_trouble(void **state)
 	free(image.data);
 }
 
+/* ---- read on demand ---- */
+
+enum { MANY = 8000 };
+
+static void random_key(struct dice *d, char *key, size_t size)
+{
+	int n = snprintf(key, size, "%s:v%04Xd%04X", dice_roll(d, 2) ? "pci" : "usb", dice_roll(d, 0x10000),
+			 dice_roll(d, 0x10000));
+	size_t more = dice_roll(d, 20) ? 0 : dice_roll(d, 300);
+
+	/* Long ones, so that some reach from one block into the next. */
+	for (size_t i = 0; i < more; i++)
+		key[n++] = (char)('a' + i % 7);
+	key[n++] = '*';
+	key[n] = '\0';
+}
+
+static struct image large_index(struct dice *d, char keys[MANY][400])
+{
+	struct index_builder b = {};
+	struct image image;
+
+	for (size_t i = 0; i < MANY; i++) {
+		random_key(d, keys[i], sizeof(keys[i]));
+		assert_int_equal(index_builder_add(&b, keys[i], strlen(keys[i]), keys[i] + 4, 9, (uint32_t)i),
+				 0);
+	}
+	assert_int_equal(index_builder_finish(&b, &image.data, &image.size), 0);
+	index_builder_free(&b);
+	return image;
+}
+
+/* Finding, matching or listing: what one index answers, the other does, with the same message when it is broken. */
+static bool answer_alike(struct index *a, struct index *b, const char *key, int question)
+{
+	const char *value[2] = {};
+	size_t n[2] = {};
+	int r[2];
+
+	if (question == 0) {
+		r[0] = index_each(a, count, &n[0]);
+		r[1] = index_each(b, count, &n[1]);
+	} else if (question < 20) {
+		char *first = strdup(spell_match(a, key));
+
+		r[0] = 0;
+		r[1] = strcmp(first, spell_match(b, key));
+		free(first);
+	} else {
+		r[0] = index_find(a, key, &value[0]);
+		r[1] = index_find(b, key, &value[1]);
+	}
+	return r[0] == r[1] && n[0] == n[1] && (r[0] <= 0 || !value[0] || !strcmp(value[0], value[1])) &&
+		(!a->bad || (b->bad && !strcmp(a->bad, b->bad) && a->bad_offset == b->bad_offset));
+}
+
+/* Each question is the first one that a file is asked, or comes after others. */
+static void an_index_that_is_read_on_demand_answers_as_one_that_is_there(void **state)
+{
+	static char keys[MANY][400];
+	_cleanup_tree_ struct tree t = tree_new();
+	struct dice d = dice_new(17);
+	struct image image = large_index(&d, keys);
+
+	assert_true(image.size > 20 << BLOCKS_SHIFT);
+	for (int i = 0; i < 60; i++) {
+		_cleanup_blocks_ struct blocks file = {};
+		struct index there, on_demand;
+		int r;
+
+		for (int k = 0; k < i % 3 * 200; k++)
+			image.data[12 + dice_roll(&d, (uint32_t)image.size - 12)] =
+				(uint8_t)dice_roll(&d, 256);
+		tree_write_bytes(&t, "f", image.data, image.size);
+		assert_int_equal(blocks_open(&file, &t.root, "f", 1 << 30), 0);
+		r = index_open(&there, image.data, image.size);
+		assert_int_equal(index_open_file(&on_demand, &file), r);
+		for (int k = 0; !r && k < 20; k++) {
+			const char *key = keys[dice_roll(&d, MANY)];
+
+			if (!answer_alike(&there, &on_demand, key, (int)dice_roll(&d, 40)))
+				fail_msg("index %d, question %d, '%s': other answers", i, k, key);
+		}
+	}
+	free(image.data);
+}
+
 static void every_entry_is_listed(void **state)
 {
 	struct image image = small_index();
@@ -663,6 +750,7 @@ int main(void)
 		cmocka_unit_test(no_index_has_more_hits_than_it_has_values),
 		cmocka_unit_test(many_stars_in_a_row_are_no_trouble),
 		cmocka_unit_test(every_entry_is_listed),
+		cmocka_unit_test(an_index_that_is_read_on_demand_answers_as_one_that_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -346,7 +346,7 @@ static void the_signatures_of_a_device_are_named(void **state)
 	assert_int_equal(signatures_read(write_image("blank", 0, "", 1), &s), 0);
 	assert_string_equal(s.types, "");
 	assert_false(s.ambivalent);
-	assert_int_equal(signatures_read("/nonexistent", &s), -EIO);
+	assert_int_equal(signatures_read("/nonexistent", &s), -ENOENT);
 }
 
 static int overflow(int depth)
@@ -407,6 +407,78 @@ static void a_child_is_waited_for_as_long_as_asked(void **state)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
+/* A file, a link, and so many directories within each other. */
+static int make_initramfs(int depth)
+{
+	char path[128], command[512];
+
+	snprintf(path, sizeof(path), "%s/initramfs", dir);
+	snprintf(
+		command, sizeof(command),
+		"mkdir %s && cd %s && touch file && ln -s /dev/null link && for i in $(seq %d); do mkdir .d d && "
+		"touch d/x && cd d; done",
+		path, path, depth);
+	assert_int_equal(system(command), 0);
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* What is said on standard error meanwhile. */
+static void empty_and_listen(int initramfs, rlim_t descriptors, char *text, size_t size)
+{
+	int saved = dup(STDERR_FILENO), fds[2];
+	struct rlimit before, limit;
+	ssize_t n;
+
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = (struct rlimit){ descriptors ? (rlim_t)fds[1] + 1 + descriptors : before.rlim_cur,
+				 before.rlim_max };
+	assert_true(dup2(fds[1], STDERR_FILENO) >= 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	initramfs_empty(initramfs);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	n = read(fds[0], text, size - 1);
+	text[n > 0 ? n : 0] = '\0';
+	close(saved);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void an_initramfs_is_emptied_and_what_cannot_be_is_said(void **state)
+{
+	static const struct {
+		rlim_t descriptors; /* that may be opened */
+		bool is_file;
+		const char *message;
+	} rows[] = {
+		{ 0, false, NULL },
+		{ 0, true,
+		  "the initramfs cannot be emptied, and what is left of it takes memory: Not a directory\n" },
+		{ 4, false, "takes memory: Too many open files\n" },
+	};
+	char path[128], text[512], command[160];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int fd = make_initramfs(10);
+
+		if (rows[i].is_file) {
+			close(fd);
+			fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		}
+		empty_and_listen(fd, rows[i].descriptors, text, sizeof(text));
+		snprintf(path, sizeof(path), "%s/initramfs/file", dir);
+		assert_int_equal(access(path, F_OK) == 0, rows[i].is_file);
+		assert_int_equal(fcntl(fd, F_GETFD), -1); /* it is closed */
+		snprintf(path, sizeof(path), "%s/initramfs", dir);
+		assert_int_equal(rmdir(path) == 0, !rows[i].message);
+		assert_true(rows[i].message ? strstr(text, rows[i].message) != NULL : !*text);
+		snprintf(command, sizeof(command), "rm -rf %s", path);
+		assert_int_equal(system(command), 0);
+	}
+	initramfs_empty(-1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +496,7 @@ int main(void)
 		cmocka_unit_test(the_signatures_of_a_device_are_named),
 		cmocka_unit_test(a_crash_is_told_although_the_stack_has_overflowed),
 		cmocka_unit_test(a_child_is_waited_for_as_long_as_asked),
+		cmocka_unit_test(an_initramfs_is_emptied_and_what_cannot_be_is_said),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

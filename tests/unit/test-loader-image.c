@@ -266,6 +266,7 @@ static void a_file_that_packs_no_module_is_refused_here(void **state)
 	assert_non_null(strstr(result.message, "text.ko.gz: is not a kernel module"));
 	fake_file(w.dir, "cut.ko.gz", packed, 12);
 	result = load(&w, "cut.ko.gz", "");
+	assert_int_equal(result.error, EINVAL);
 	assert_non_null(strstr(result.message, "cut.ko.gz: is cut short"));
 	assert_int_equal(w.fake->n_loads, 0);
 	teardown(&w);
@@ -320,7 +321,9 @@ static void a_bad_file_is_named_with_what_is_wrong(void **state)
 		int error;
 		const char *words;
 	} rows[] = {
-		{ "empty.ko", ENOEXEC, "empty.ko: is empty" },
+		{ "empty.ko", EINVAL, "empty.ko: is empty" },
+		{ "five.ko", EINVAL, "five.ko: is cut short" },
+		{ "six.ko", ENOEXEC, "six.ko: is cut short" },
 		{ "cut.ko", ENOEXEC, "cut.ko: is cut short" },
 		{ "text.ko", ENOEXEC, "text.ko: is not a kernel module" },
 		{ "none.ko", ENOENT, "none.ko: No such file" },
@@ -335,6 +338,8 @@ static void a_bad_file_is_named_with_what_is_wrong(void **state)
 	setup(&w, NULL);
 	fake_elf(elf);
 	fake_file(w.dir, "empty.ko", elf, 0);
+	fake_file(w.dir, "five.ko", elf, 5);
+	fake_file(w.dir, "six.ko", elf, 6);
 	fake_file(w.dir, "cut.ko", elf, 40);
 	fake_file(w.dir, "text.ko", "#!/bin/sh\nexit 0\n# and on\n", 26);
 	snprintf(path, sizeof(path), "%s/dir.ko", w.dir);

@@ -330,6 +330,71 @@ static void values_stay_when_their_index_is_replaced(void **state)
 	tree_free(&w.t);
 }
 
+/* An index of which one lookup reads a part. */
+static void write_large_bin(const struct tree *t, const char *name)
+{
+	struct index_builder b = {};
+	uint8_t *data;
+	char key[64];
+	size_t size;
+
+	for (unsigned int i = 0; i < 10000; i++) {
+		int n = snprintf(key, sizeof(key), "pci:%05u*", i * 9);
+
+		assert_int_equal(index_builder_add(&b, key, (size_t)n, "from_bin", 8, i), 0);
+	}
+	assert_int_equal(index_builder_finish(&b, &data, &size), 0);
+	tree_write_bytes(t, name, data, size);
+	index_builder_free(&b);
+	free(data);
+}
+
+/* Under a mapping each of these was a SIGBUS or a mixture of two files. */
+static void an_index_that_is_changed_in_use_is_replaced_by_its_text(void **state)
+{
+	enum { NOTHING, EMPTIED, CUT, WRITTEN, REPLACED };
+	static const struct {
+		int event;
+		bool text;
+		const char *answer, *message;
+		unsigned int warnings, lost;
+	} rows[] = {
+		{ NOTHING, true, "from_bin", "", 0, 0 },
+		{ EMPTIED, true, "from_text", "changed while it was in use; using modules.alias", 1, 0 },
+		{ CUT, true, "from_text", "changed while it was in use; using modules.alias", 1, 0 },
+		{ WRITTEN, true, "from_text", "changed while it was in use; using modules.alias", 1, 0 },
+		{ REPLACED, true, "from_bin", "", 0, 0 },
+		{ CUT, false, "", "changed while it was in use, and there is no modules.alias; run depmod", 0,
+		  1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct world w = { .t = tree_new() };
+		const char *path = tree_path(&w.t, DIR_ "modules.alias.bin"), *before;
+
+		write_large_bin(&w.t, DIR_ "modules.alias.bin");
+		if (rows[i].text)
+			tree_write(&w.t, DIR_ "modules.alias", "alias pci:8* from_text\n");
+		world_open(&w);
+		before = ask_alias(&w, "pci:00009x");
+		if (rows[i].event == EMPTIED || rows[i].event == CUT)
+			assert_int_equal(truncate(path, rows[i].event == CUT ? 100000 : 0), 0);
+		if (rows[i].event == WRITTEN)
+			tree_age(&w.t, DIR_ "modules.alias.bin", 10);
+		if (rows[i].event == REPLACED)
+			assert_int_equal(rename(path, tree_path(&w.t, DIR_ "old")), 0);
+		for (int k = 0; k < 2; k++)
+			assert_row_string(i, ask_alias(&w, "pci:81000x"), rows[i].answer);
+		assert_row_string(i, before, "from_bin");
+		assert_row(i, *rows[i].message || !w.m.text.n);
+		assert_contains(messages_text(&w.m), *rows[i].message ? BIN ": broken at byte" : "");
+		assert_contains(messages_text(&w.m), rows[i].message);
+		assert_row(i, w.m.log.warnings == rows[i].warnings && w.m.log.lost == rows[i].lost);
+		world_close(&w);
+		tree_free(&w.t);
+	}
+}
+
 static void a_modules_path_is_absolute_or_below_the_releases_directory(void **state)
 {
 	static const struct {
@@ -361,6 +426,7 @@ int main(void)
 		cmocka_unit_test(a_pattern_too_long_for_kmod_is_left_out_with_its_line),
 		cmocka_unit_test(a_release_is_found_in_lib_or_usr_lib),
 		cmocka_unit_test(values_stay_when_their_index_is_replaced),
+		cmocka_unit_test(an_index_that_is_changed_in_use_is_replaced_by_its_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ struct world {
 	char said[4096]; /* "QUESTION=ANSWER " of each */
 };
 
-/* "e...": an echo; "n...": no answer; "x...": an error; "k...": dies; "p...": the process's id;
+/* "e...": an echo; "n...": no answer; "x...": an error; "k...": dies; "l...": lost; "p...": the process's id;
  * "f/NAME": what is written to that FIFO. */
 static ssize_t answer(const struct rootfs *root, const char *question, char *buf, size_t size)
 {
@@ -27,7 +27,9 @@ static ssize_t answer(const struct rootfs *root, const char *question, char *buf
 	case 'x':
 		return -EXDEV;
 	case 'k':
-		return kill(getpid(), SIGKILL);
+		_exit(1);
+	case 'l':
+		return PROBE_LOST;
 	case 'b':
 		memset(buf, 'b', size);
 		return (ssize_t)size;
@@ -282,9 +284,9 @@ static void a_child_that_dies_loses_only_its_question(void **state)
 	ask(&w, "ea");
 	ask(&w, "k/usb1");
 	ask(&w, "eb");
-	ask(&w, "k/usb2");
+	ask(&w, "l/usb2");
 	wait_for_all(&w);
-	assert_string_equal(w.said, "ea=a k/usb1=(ECHILD) eb=b k/usb2=(ECHILD) ");
+	assert_string_equal(w.said, "ea=a k/usb1=(ECHILD) eb=b l/usb2=(ECHILD) ");
 	assert_string_equal(messages_text(&w.m),
 			    "/usb1: the process that probed it has died\n"
 			    "/usb2: the process that probed it has died\n");

@@ -60,29 +60,27 @@ static void more_than_the_maximum_is_EFBIG(void **state)
 {
 	static const struct {
 		size_t size, max;
-		int read, map;
+		int r;
 	} rows[] = {
-		{ 0, 0, 0, 0 },
-		{ 0, 10, 0, 0 },
-		{ 10, 10, 0, 0 },
-		{ 11, 10, -EFBIG, -EFBIG },
-		{ 100000, 99999, -EFBIG, -EFBIG },
-		{ 100000, 100000, 0, 0 },
+		{ 0, 0, 0 },
+		{ 0, 10, 0 },
+		{ 10, 10, 0 },
+		{ 11, 10, -EFBIG },
+		{ 100000, 99999, -EFBIG },
+		{ 100000, 100000, 0 },
 	};
 	static const char bytes[100000];
 	_cleanup_tree_ struct tree t = tree_new();
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		_cleanup_file_ struct file_bytes file = {}, map = {};
+		_cleanup_file_ struct file_bytes file = {};
 
 		tree_write_bytes(&t, "f", bytes, rows[i].size);
-		assert_row(i, rootfs_read(&t.root, "f", rows[i].max, &file) == rows[i].read);
-		assert_row(i, rootfs_map(&t.root, "f", rows[i].max, &map) == rows[i].map);
-		if (rows[i].read)
+		assert_row(i, rootfs_read(&t.root, "f", rows[i].max, &file) == rows[i].r);
+		if (rows[i].r)
 			continue;
 		assert_row(i, file.size == rows[i].size && file.data[file.size] == '\0');
-		assert_row(i, map.size == rows[i].size && (map.data || !map.size));
-		assert_row(i, llabs(file.mtime - time(NULL)) < 60 && file.mtime == map.mtime);
+		assert_row(i, llabs(file.mtime - time(NULL)) < 60);
 	}
 }
 
@@ -120,17 +118,14 @@ static void what_is_no_file_is_an_error_and_never_waits(void **state)
 	assert_int_equal(mkfifo(tree_path(&t, "fifo"), 0600), 0);
 	alarm(10);
 	assert_int_equal(rootfs_read(&t.root, "dir", 100, &file), -EISDIR);
-	assert_int_equal(rootfs_map(&t.root, "dir", 100, &file), -EISDIR);
-	assert_int_equal(rootfs_map(&t.root, "fifo", 100, &file), -EINVAL);
 	assert_int_equal(rootfs_read(&t.root, "none", 100, &file), -ENOENT);
-	assert_int_equal(rootfs_map(&t.root, "none/none", 100, &file), -ENOENT);
+	assert_int_equal(rootfs_read(&t.root, "none/none", 100, &file), -ENOENT);
 	assert_int_equal(rootfs_read(&t.root, "dir/..", 100, &file), -EISDIR);
 	assert_int_equal(rootfs_read(&t.root, "fifo", 100, &file), -EINVAL);
 	/* Nor when somebody writes into it. */
 	fd = open(tree_path(&t, "fifo"), O_RDWR | O_CLOEXEC);
 	assert_int_equal(write(fd, "x", 1), 1);
 	assert_int_equal(rootfs_read(&t.root, "fifo", 100, &file), -EINVAL);
-	assert_int_equal(rootfs_map(&t.root, "fifo", 100, &file), -EINVAL);
 	/* A socket cannot be opened, but it can be handed in. */
 	assert_int_equal(mknod(tree_path(&t, "socket"), S_IFSOCK | 0600, 0), 0);
 	assert_int_equal(rootfs_read(&t.root, "socket", 100, &file), -ENXIO);

@@ -8,10 +8,12 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "engine/index-build.h"
 #include "libcoldplug/context.h"
 #include "uevent/udev.h"
 
 #define PRINTK "sys/module/printk/uevent"
+#define ALIASES "lib/modules/1/modules.alias"
 
 struct source {
 	struct tree t;
@@ -30,8 +32,10 @@ struct source {
 	bool barrier_left;
 	bool overrun;
 	unsigned int n_looks;
-	unsigned int skips;  /* the next barrier's event comes so many numbers later than it should */
-	const char *appears; /* and with it this device, which no event announces */
+	unsigned int skips;    /* the next barrier's event comes so many numbers later than it should */
+	const char *appears;   /* and with it this device, which no event announces, */
+	bool truncates;	       /* while the index of aliases is truncated */
+	const char *announces; /* once, a device */
 	uint64_t seqnum;
 };
 
@@ -98,11 +102,19 @@ static ssize_t source_receive(void *data, int fd, struct msghdr *msg)
 		s->left--;
 		return deliver(s, msg, "X=1");
 	}
+	if (s->announces) {
+		const char *device = s->announces;
+
+		s->announces = NULL;
+		return deliver(s, msg, device);
+	}
 	if (!s->barrier_left)
 		return -EAGAIN;
 	s->barrier_left = false;
 	if (s->appears)
-		tree_write(&s->t, s->appears, "late\n");
+		tree_write(&s->t, s->appears, "pci:81000x\n");
+	if (s->truncates)
+		assert_int_equal(truncate(tree_path(&s->t, ALIASES ".bin"), 0), 0);
 	s->seqnum += s->skips;
 	s->skips = 0;
 	snprintf(more, sizeof(more), "SYNTH_UUID=%s", s->uuid + strlen("add "));
@@ -119,7 +131,7 @@ static int setup(void **state)
 	s->t = tree_new();
 	messages_init(&s->m);
 	tree_write(&s->t, "lib/modules/1/modules.dep", "");
-	tree_write(&s->t, "lib/modules/1/modules.alias", "");
+	tree_write(&s->t, ALIASES, "");
 	tree_write(&s->t, "proc/cmdline", "quiet\n");
 	tree_write(&s->t, "proc/modules", "");
 	tree_write(&s->t, PRINTK, "");
@@ -297,6 +309,94 @@ static void the_receive_buffer_is_the_callers_choice(void **state)
 	assert_int_equal(coldplug_set_receive_buffer(s->c, 1), -EBUSY);
 }
 
+/* So large that one lookup reads a part of it. The files of the modules do not exist: each load fails. */
+static void write_large_index(struct source *s)
+{
+	struct index_builder b = {};
+	uint8_t *data;
+	char key[64];
+	size_t size;
+
+	tree_write(&s->t, "lib/modules/1/modules.dep", "early.ko:\nlate.ko:\n");
+	tree_write(&s->t, ALIASES, "alias pci:0* early\nalias pci:8* late\n");
+	for (unsigned int i = 0; i < 10000; i++) {
+		int n = snprintf(key, sizeof(key), "pci:%05u*", i * 9);
+
+		assert_int_equal(index_builder_add(&b, key, (size_t)n, "early", 5, i), 0);
+	}
+	assert_int_equal(index_builder_finish(&b, &data, &size), 0);
+	tree_write_bytes(&s->t, ALIASES ".bin", data, size);
+	index_builder_free(&b);
+	free(data);
+}
+
+static bool is_planned(const struct source *s, const char *module)
+{
+	const struct coldplug_step *step;
+
+	for (size_t i = 0; (step = coldplug_step(s->c, i)); i++)
+		if (!strcmp(step->module, module))
+			return true;
+	return false;
+}
+
+static void a_run_lives_through_an_index_that_is_truncated(void **state)
+{
+	struct source *s = *state;
+
+	write_large_index(s);
+	tree_write(&s->t, "sys/devices/early/modalias", "pci:00009x\n");
+	s->in_front = 1;
+	s->skips = 5;
+	s->appears = "sys/devices/late/modalias";
+	s->truncates = true;
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_true(is_planned(s, "early") && is_planned(s, "late"));
+	assert_contains(messages_text(&s->m), "modules.alias.bin: broken at byte");
+	assert_contains(messages_text(&s->m), "changed while it was in use; using modules.alias\n");
+}
+
+static void announce(struct source *s, const char *device, const char *module)
+{
+	s->announces = device;
+	for (int i = 0; i < 100 && !is_planned(s, module); i++) {
+		assert_true(coldplug_dispatch(s->c) >= 0);
+		usleep(1000);
+	}
+	assert_true(is_planned(s, module));
+}
+
+/* Between two bursts: everything was forgotten, and the indexes are open for the next one. */
+static void start_monitor(struct source *s)
+{
+	write_large_index(s);
+	coldplug_set_flag(s->c, COLDPLUG_MONITOR, true);
+	assert_int_equal(coldplug_run(s->c), 0);
+	assert_int_equal(coldplug_finish(s->c), 0);
+	assert_true(coldplug_dispatch(s->c) >= 0);
+	assert_true(s->c->monitor.monitoring && s->c->machine.dir.sources[MODDIR_ALIAS].state == SOURCE_OPEN);
+}
+
+static void a_monitor_lives_through_an_index_that_is_truncated_between_bursts(void **state)
+{
+	struct source *s = *state;
+
+	start_monitor(s);
+	assert_int_equal(truncate(tree_path(&s->t, ALIASES ".bin"), 0), 0);
+	announce(s, "MODALIAS=pci:81000x", "late");
+}
+
+static void a_monitor_lives_through_an_index_that_is_truncated_in_a_burst(void **state)
+{
+	struct source *s = *state;
+
+	start_monitor(s);
+	announce(s, "MODALIAS=pci:00009x", "early");
+	assert_int_equal(truncate(tree_path(&s->t, ALIASES ".bin"), 0), 0);
+	announce(s, "MODALIAS=pci:81000x", "late");
+	assert_contains(messages_text(&s->m), "changed while it was in use; using modules.alias\n");
+}
+
 #define t(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -315,6 +415,9 @@ int main(void)
 		t(where_udevd_does_not_run_the_kernels_events_are_taken),
 		t(a_recording_that_cannot_be_made_keeps_nothing_from_being_done),
 		t(the_receive_buffer_is_the_callers_choice),
+		t(a_run_lives_through_an_index_that_is_truncated),
+		t(a_monitor_lives_through_an_index_that_is_truncated_between_bursts),
+		t(a_monitor_lives_through_an_index_that_is_truncated_in_a_burst),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

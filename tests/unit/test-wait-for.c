@@ -542,6 +542,68 @@ static void only_a_copy_is_a_twin(void **state)
 	}
 }
 
+/* A link that leads to itself is what else cannot be read. */
+static void what_cannot_be_read_of_two_disks_is_said_and_no_twin(void **state)
+{
+	static const struct {
+		const char *file, *message;
+	} rows[] = {
+		{ "sda/sda1/holders",
+		  "/dev/sdb1: whether it is the same disk as /dev/sda1 is not known: Too many" },
+		{ "sdb/sdb1/holders",
+		  "/dev/sdb1: whether it is the same disk as /dev/sda1 is not known: Too many" },
+	};
+
+	if (!blockdev_available())
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_machine_ struct machine m;
+		struct blockdev dev = { .uuid = "u", .type = "ext4" };
+		char path[64];
+
+		machine_init(&m);
+		two_disks(&m.t);
+		snprintf(path, sizeof(path), "sys/devices/block/%s", rows[i].file);
+		tree_link(&m.t, path, "holders");
+		want(&m, "UUID=u");
+		for (int k = 0; k < 2; k++)
+			assert_row(i,
+				   !take(&m,
+					 &(struct probe_answer){ k ? "b/dev/sdb1" : "b/dev/sda1", 0,
+								 (char *)&dev, sizeof(dev) }));
+		assert_contains(messages_text(&m.m), rows[i].message);
+		assert_null(strstr(messages_text(&m.m), "more than one device"));
+	}
+}
+
+static void a_partition_that_may_be_there_but_cannot_be_read_is_named_once(void **state)
+{
+	static const char *const unread[] = { "sda/sda1/partition", "sda/sda2/partition" };
+
+	if (!blockdev_available())
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(unread); i++) {
+		_cleanup_machine_ struct machine m;
+		struct blockdev dev = { .partuuid = "p" };
+		char path[64];
+
+		machine_init(&m);
+		two_disks(&m.t);
+		snprintf(path, sizeof(path), "sys/devices/block/%s", unread[i]);
+		tree_mkdir(&m.t, path);
+		unlink(tree_path(&m.t, path));
+		tree_link(&m.t, path, "partition");
+		want(&m, "PARTUUID=p/PARTNROFF=1");
+		assert_row(i,
+			   !take(&m, &(struct probe_answer){ "b/dev/sda1", 0, (char *)&dev, sizeof(dev) }));
+		assert_row(i, !wait_list_check_all(&m.l, &m.t.root, &m.disks));
+		assert_row(i, wait_list_pending(&m.l));
+		assert_contains(messages_text(&m.m), "/sys/devices/block/sda");
+		assert_contains(messages_text(&m.m), ": cannot be read: Too many levels of symbolic links\n");
+		assert_row(i, m.m.log.warnings == 1);
+	}
+}
+
 static void a_probe_says_what_is_there_and_nothing_else(void **state)
 {
 	_cleanup_tree_ struct tree t = { .root = ROOTFS_NONE };
@@ -578,6 +640,8 @@ int main(void)
 		cmocka_unit_test(a_disk_that_does_not_answer_holds_up_no_other),
 		cmocka_unit_test(a_partition_is_found_by_another_one_of_its_disk),
 		cmocka_unit_test(only_a_copy_is_a_twin),
+		cmocka_unit_test(what_cannot_be_read_of_two_disks_is_said_and_no_twin),
+		cmocka_unit_test(a_partition_that_may_be_there_but_cannot_be_read_is_named_once),
 		cmocka_unit_test(a_probe_says_what_is_there_and_nothing_else),
 	};
 

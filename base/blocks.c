@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/blocks.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/rootfs.h"
+
+#define BLOCK ((size_t)1 << BLOCKS_SHIFT)
+/* Of a file up to here most blocks would be read sooner or later. */
+#define WHOLE (4 * BLOCK)
+
+int blocks_open(struct blocks *b, const struct rootfs *root, const char *path, size_t max)
+{
+	struct stat st;
+	_cleanup_close_ int fd = rootfs_open_regular(root, path, max < UINT32_MAX ? max : UINT32_MAX, &st);
+	_cleanup_blocks_ struct blocks new = {};
+	int r;
+
+	if (fd < 0)
+		return fd;
+	new.size = (size_t)st.st_size;
+	new.mtime = st.st_mtim;
+	new.ends = calloc(new.size / BLOCK + 1, sizeof(*new.ends));
+	if (!new.ends)
+		return -ENOMEM;
+	new.fd = steal_fd(&fd);
+	/* What is never written to takes no memory. */
+	new.data = malloc(new.size + 1);
+	if (!new.data)
+		return -ENOMEM;
+	if (new.size <= WHOLE) {
+		r = blocks_read(&new, 0, new.size);
+		if (r < 0)
+			return r;
+		close(steal_fd(&new.fd));
+	}
+	*b = new;
+	new = (struct blocks){};
+	return 0;
+}
+
+void blocks_close(struct blocks *b)
+{
+	if (!b->ends)
+		return;
+	free((void *)(uintptr_t)b->data);
+	free(b->ends);
+	cleanup_close_p(&b->fd);
+	*b = (struct blocks){};
+}
+
+static int read_bytes(const struct blocks *b, size_t offset, size_t end)
+{
+	uint8_t *data = (uint8_t *)(uintptr_t)b->data;
+
+	while (offset < end) {
+		ssize_t n = pread(b->fd, data + offset, end - offset, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EBADMSG;
+		offset += (size_t)n;
+	}
+	return 0;
+}
+
+static int check_unchanged(const struct blocks *b)
+{
+	struct stat st;
+
+	if (fstat(b->fd, &st) < 0)
+		return -errno;
+	if ((uint64_t)st.st_size != b->size || st.st_mtim.tv_sec != b->mtime.tv_sec ||
+	    st.st_mtim.tv_nsec != b->mtime.tv_nsec)
+		return -EBADMSG;
+	return 0;
+}
+
+/* Reads the blocks that are not there from one on, as far as they are wanted. */
+static int fill(struct blocks *b, size_t first, size_t wanted)
+{
+	size_t next = first, end;
+	int r;
+
+	while (next * BLOCK < wanted && !b->ends[next])
+		next++;
+	end = next * BLOCK < b->size ? next * BLOCK : b->size;
+	r = read_bytes(b, first * BLOCK, end) ?: check_unchanged(b);
+	if (r < 0)
+		return r;
+	for (size_t i = first; i < next; i++)
+		b->ends[i] = (uint32_t)end;
+	return 0;
+}
+
+int blocks_read(struct blocks *b, size_t offset, size_t n)
+{
+	size_t first = offset / BLOCK, there = first * BLOCK, wanted = offset + n;
+	int r = 0;
+
+	if (offset > b->size || n > b->size - offset)
+		return -ERANGE;
+	if (!n)
+		return 0;
+	while (!r && there < wanted) {
+		size_t i = there / BLOCK;
+
+		if (!b->ends[i])
+			r = fill(b, i, wanted);
+		if (!r)
+			there = b->ends[i];
+	}
+	if (!r)
+		b->ends[first] = (uint32_t)there;
+	return r;
+}
+
+const char *blocks_strerror(int r)
+{
+	return r == -EBADMSG ? "changed while it was in use" : strerror(-r);
+}
