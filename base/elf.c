@@ -17,6 +17,8 @@
 #define VERSION_ENTRY 64U /* struct modversion_info of include/linux/module.h */
 #define TYPE_SYMTAB 2
 #define TYPE_NOBITS 8
+#define NOTE_HEADER 12U
+#define NOTE_BUILD_ID 3
 
 struct section {
 	uint32_t name;
@@ -406,6 +408,54 @@ int elf_symbol_ranges(const struct elf *elf, struct elf_range *symbols, struct e
 		return r < 0 ? r : -ENODATA;
 	*symbols = (struct elf_range){ s.offset, s.size };
 	*strings = (struct elf_range){ t.offset, t.size };
+	return 0;
+}
+
+int elf_names_range(const struct elf *elf, struct elf_range *ret)
+{
+	struct section s;
+
+	if (!elf->n_sections)
+		return 0;
+	if (get_section(elf, elf->names, &s) < 0)
+		return -EBADMSG;
+	*ret = (struct elf_range){ s.offset, s.size };
+	return 1;
+}
+
+int elf_section_range(const struct elf *elf, const char *name, struct elf_range *ret)
+{
+	struct section s;
+	int r = find_section(elf, name, &s);
+
+	if (r > 0)
+		*ret = (struct elf_range){ s.offset, s.size };
+	return r;
+}
+
+/* A note is its header, its owner's name and its contents, each filled up to four bytes. */
+int elf_build_id(const struct elf *elf, const struct elf_range *notes, const unsigned char **id, size_t *n)
+{
+	uint64_t left = notes->size, at = notes->offset;
+
+	while (left >= NOTE_HEADER) {
+		uint64_t n_name = get(elf, at, 4), n_contents = get(elf, at + 4, 4);
+		uint64_t contents = NOTE_HEADER + ((n_name + 3) & ~UINT64_C(3));
+		uint64_t all = contents + ((n_contents + 3) & ~UINT64_C(3));
+
+		if (contents > left || n_contents > left - contents)
+			return 0;
+		if (get(elf, at + 8, 4) == NOTE_BUILD_ID && n_name == 4 &&
+		    !memcmp(elf->data + at + NOTE_HEADER, "GNU", 4)) {
+			*id = elf->data + at + contents;
+			*n = n_contents;
+			return 1;
+		}
+		/* The last one need not be filled up. */
+		all = all < left ? all : left;
+		at += all;
+		left -= all;
+	}
 	return 0;
 }
 

@@ -74,3 +74,11 @@ int elf_sections_range(const void *head, size_t n_head, uint64_t size, struct el
 /* And where what elf_undefined_next() looks at lies. Needs the header and the section headers in place.
  * 0, -EBADMSG; -ENODATA: it has no symbols. */
 int elf_symbol_ranges(const struct elf *elf, struct elf_range *symbols, struct elf_range *strings);
+
+/* For a reader that has only the header and the section headers in place: where the sections' names lie,
+ * and with these in place too where the first section of a name lies. 1; 0: there is none; -EBADMSG. */
+int elf_names_range(const struct elf *elf, struct elf_range *ret);
+int elf_section_range(const struct elf *elf, const char *name, struct elf_range *ret);
+/* The build id among the notes in a range, which are in place: *id is n bytes of the file. 1; 0: there is
+ * none, or the notes lead out of the range. */
+int elf_build_id(const struct elf *elf, const struct elf_range *notes, const unsigned char **id, size_t *n);

@@ -100,19 +100,28 @@ static int read_holders(struct loaded_list *list, const struct rootfs *root, str
 	return r == -ENOMEM ? r : 0;
 }
 
-static void read_core_size(const struct rootfs *root, struct log *log, struct loaded_module *m)
+/* Whether value is the text of sys/module/NAME/ATTRIBUTE. */
+static bool read_text(const struct rootfs *root, struct log *log, const struct loaded_module *m,
+		      const char *attribute, char *value, size_t size)
 {
 	_cleanup_close_ int fd = -1;
-	char path[512], value[32];
+	char path[512];
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "sys/module/%.255s", m->name);
 	fd = rootfs_openat(root, path, O_RDONLY | O_DIRECTORY);
-	n = fd < 0 ? fd : read_attribute(fd, "coresize", value, sizeof(value));
-	if (n > 0)
+	n = fd < 0 ? fd : read_attribute(fd, attribute, value, size);
+	if (n < 0 && !is_gone((int)n))
+		log_lost(log, "/%s/%s: cannot be read: %s", path, attribute, strerror((int)-n));
+	return n > 0;
+}
+
+static void read_core_size(const struct rootfs *root, struct log *log, struct loaded_module *m)
+{
+	char value[32];
+
+	if (read_text(root, log, m, "coresize", value, sizeof(value)))
 		m->size = strtoull(value, NULL, 10);
-	else if (n < 0 && !is_gone((int)n))
-		log_lost(log, "/%s/coresize: cannot be read: %s", path, strerror((int)-n));
 }
 
 int loaded_read_details(struct loaded_list *list, const struct rootfs *root, struct log *log)
@@ -123,6 +132,25 @@ int loaded_read_details(struct loaded_list *list, const struct rootfs *root, str
 		read_core_size(root, log, &list->items.items[i]);
 		r = read_holders(list, root, log, &list->items.items[i]);
 	}
+	return r;
+}
+
+int loaded_read_one(struct loaded_list *list, const struct rootfs *root, struct log *log, const char *name,
+		    struct loaded_module *ret)
+{
+	struct loaded_module m = { .holders = "", .refcount = -1 };
+	char value[32];
+	int r;
+
+	m.name = arena_strdup(&list->arena, name);
+	if (!m.name)
+		return -ENOMEM;
+	read_core_size(root, log, &m);
+	if (read_text(root, log, &m, "refcnt", value, sizeof(value)))
+		m.refcount = strtoll(value, NULL, 10);
+	r = read_holders(list, root, log, &m);
+	if (!r)
+		*ret = m;
 	return r;
 }
 

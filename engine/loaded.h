@@ -27,4 +27,8 @@ struct loaded_list {
 int loaded_read(struct loaded_list *list, const struct rootfs *root, struct log *log);
 /* Adds what lsmod takes from sys/module: the core size and the holders in the directory's order. */
 int loaded_read_details(struct loaded_list *list, const struct rootfs *root, struct log *log);
+/* One module, whether or not it is in proc/modules: its size, holders and reference count (-1: it has
+ * none) are those of sys/module, or 0, "" and -1. The strings live in list. 0 or -ENOMEM. */
+int loaded_read_one(struct loaded_list *list, const struct rootfs *root, struct log *log, const char *name,
+		    struct loaded_module *ret);
 void loaded_free(struct loaded_list *list);

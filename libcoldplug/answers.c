@@ -67,6 +67,13 @@ API int coldplug_resolve(struct coldplug *c, const char *alias, const char *cons
 	return (int)c->answers.names.n;
 }
 
+static enum coldplug_initstate initstate_of(const char *word)
+{
+	if (!strcmp(word, "Loading"))
+		return COLDPLUG_INIT_COMING;
+	return strcmp(word, "Unloading") != 0 ? COLDPLUG_INIT_LIVE : COLDPLUG_INIT_GOING;
+}
+
 API int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list)
 {
 	int r = machine_open_root(&c->machine);
@@ -83,7 +90,8 @@ API int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **l
 	for (size_t i = 0; !r && i < c->answers.loaded_now.items.n; i++) {
 		const struct loaded_module *m = &c->answers.loaded_now.items.items[i];
 
-		r = array_push(&c->answers.loaded_answer, { m->name, m->size, m->refcount, m->holders });
+		r = array_push(&c->answers.loaded_answer,
+			       { m->name, m->size, m->refcount, m->holders, initstate_of(m->state) });
 	}
 	*list = c->answers.loaded_answer.items;
 	return r < 0 ? r : (int64_t)c->answers.loaded_answer.n;

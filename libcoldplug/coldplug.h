@@ -172,16 +172,31 @@ int coldplug_set_stream(struct coldplug *c, int fd);
  * 0.1. */
 int coldplug_resolve(struct coldplug *c, const char *alias, const char *const **names);
 
-/** One loaded module. */
+/** How a module is in the kernel (/sys/module/NAME/initstate). */
+enum coldplug_initstate {
+	COLDPLUG_INIT_ABSENT,  /**< it is not there */
+	COLDPLUG_INIT_COMING,  /**< its init has not ended */
+	COLDPLUG_INIT_LIVE,    /**< it is loaded */
+	COLDPLUG_INIT_GOING,   /**< it is being removed */
+	COLDPLUG_INIT_BUILTIN, /**< it is a part of the kernel */
+};
+
+/** One loaded module. New fields are only added at the end. */
 struct coldplug_loaded {
 	const char *name;
 	uint64_t size;	     /**< in bytes, of /sys/module/NAME/coresize */
 	int64_t refcount;    /**< -1 if the kernel cannot unload modules */
 	const char *holders; /**< the modules that use it, separated by commas, or "" */
+	enum coldplug_initstate initstate;
 };
 /** Lists the loaded modules in the order of /proc/modules and lsmod(8), the newest first. *list is an
  * array, valid until the next call. Returns how many there are. Since 0.1. */
 int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list);
+
+/** Says how one module is in the kernel now. Of name, which may be a path's last part, what stands before
+ * the first '.' counts, as for rmmod(8). *ret is valid until the next call. Returns 0, also if the module
+ * is not there. Since 0.1. */
+int coldplug_initstate(struct coldplug *c, const char *name, struct coldplug_loaded *ret);
 
 /** Calls fn for each parameter of the kernel command line (proc/cmdline below the root). Quotes, and the
  * end at "--", follow the kernel's own rules (lib/cmdline.c, kernel/params.c). value is NULL if the word
@@ -190,6 +205,78 @@ int64_t coldplug_loaded(struct coldplug *c, const struct coldplug_loaded **list)
  * be read. Since 0.1. */
 int coldplug_parameters(struct coldplug *c, int (*fn)(void *userdata, const char *name, const char *value),
 			void *userdata);
+
+/* ---- modules and their files, as modinfo(8) ----
+ *
+ *	const struct coldplug_module *modules;
+ *	const struct coldplug_field *fields;
+ *	int64_t n = coldplug_modules(c, "fs-ext4", COLDPLUG_BY_ALIAS, &modules);
+ *
+ *	for (int64_t i = 0; i < n; i++) {
+ *		int64_t n_fields = coldplug_modinfo(c, &modules[i], &fields);
+ *
+ *		for (int64_t k = 0; k < n_fields; k++)
+ *			printf("%s=%s\n", fields[k].key, fields[k].value);
+ *	}
+ */
+
+/** How coldplug_modules() takes its text. A path is relative to the working directory, or to the root if
+ * that is not "/". */
+enum coldplug_by {
+	COLDPLUG_BY_ALIAS, /**< a name or an alias, as coldplug_resolve() */
+	COLDPLUG_BY_NAME,  /**< a name only: of a module that has a file, or is built in */
+	COLDPLUG_BY_FILE,  /**< the path of a module's file */
+};
+
+/** One module. New fields are only added at the end. */
+struct coldplug_module {
+	const char *name;
+	const char *path; /**< of its file, absolute, beginning with the root; or NULL: it has none */
+	bool builtin;	  /**< it is a part of the kernel */
+};
+/** Finds the modules that a text means, in libkmod's order, in which a module can come twice. Nothing is
+ * planned, and no blacklist counts. *list is an array, valid until the next call. Returns how many there
+ * are, 0 if there is none, -EINVAL if the text is not an alias, or another negative errno if there is no
+ * such file. Since 0.1. */
+int64_t coldplug_modules(struct coldplug *c, const char *text, enum coldplug_by by,
+			 const struct coldplug_module **list);
+
+/** Where a field comes from. A signature is read, not checked; its fields are sig_id, signer, sig_key,
+ * sig_hashalgo and signature. */
+enum coldplug_field_source {
+	COLDPLUG_FIELD_MODINFO,	  /**< .modinfo, or modules.builtin.modinfo */
+	COLDPLUG_FIELD_SIGNATURE, /**< the signature at the file's end */
+	COLDPLUG_FIELD_NOTE,	  /**< a note of the linker: build-id */
+};
+
+/** One field. Bytes are in hexadecimal, separated by ':', 20 in a line. New members are only added at the
+ * end. */
+struct coldplug_field {
+	const char *key;
+	const char *value; /**< "" if there is none */
+	enum coldplug_field_source source;
+};
+/** Reads what a module's file, compressed or not, says of it; of a module without a path, what
+ * modules.builtin.modinfo says. *list is an array in the file's order, valid until the next call. Returns
+ * how many fields there are; -ENOENT if there is neither a path nor such a file; -ENODATA if the file has
+ * no such section; -ENOEXEC if it is no module; -EINVAL if it is damaged; -EFBIG if it is too large
+ * (docs/LIMITS.md); or another negative errno. Only a message of level 6 says more. Since 0.1. */
+int64_t coldplug_modinfo(struct coldplug *c, const struct coldplug_module *module,
+			 const struct coldplug_field **list);
+
+/** A device node that makes the kernel request its module when it is opened. New fields are only added at
+ * the end. */
+struct coldplug_node {
+	const char *module;
+	const char *name; /**< below /dev */
+	char type;	  /**< 'c' or 'b' */
+	unsigned int major;
+	unsigned int minor;
+};
+/** Lists the device nodes of modules.devname, which exist before their modules are loaded. *list is an
+ * array, valid until the next call. Returns how many there are, or -ENOENT if there is no such file. Since
+ * 0.1. */
+int64_t coldplug_nodes(struct coldplug *c, const struct coldplug_node **list);
 
 /* ---- requests ----
  *
@@ -607,6 +694,17 @@ int coldplug_match(struct coldplug *c, const char *name);
  * it is built in; -EBUSY if it is in use; -EINVAL if name is not an alias; -ELOOP if its softdeps do not
  * end; or the negative errno of the kernel. Since 0.1. */
 int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_ms);
+
+/** Loads the module in an open file alone, as insmod(8): nothing that it needs, and without configuration.
+ * fd may be a pipe, which is read to its end. It stays open. COLDPLUG_FORCE_MODVERSION and
+ * COLDPLUG_FORCE_VERMAGIC apply. params is "A=1 B=2", or NULL. Returns 0 or the kernel's negative errno;
+ * -ENOEXEC if it is no module; -EINVAL if it is too short, or its compressed data are damaged. Since 0.1. */
+int coldplug_insert_fd(struct coldplug *c, int fd, const char *params);
+
+/** Removes one module alone, as rmmod(8): neither what uses it nor what it needs. name is as for
+ * coldplug_initstate(). wait_ms is as for coldplug_remove(), and COLDPLUG_FORCE_REMOVE applies. Returns 0
+ * or the kernel's negative errno, which is logged too. Since 0.1. */
+int coldplug_remove_module(struct coldplug *c, const char *name, unsigned int wait_ms);
 
 /** Returns the configuration, and all aliases of modules, as modprobe -c prints them. The text is
  * NUL-terminated and has several megabytes. The caller frees it. Since 0.1. */

@@ -12,7 +12,9 @@
 #include "base/rootfs.h"
 #include "libcoldplug/coldplug.h"
 #include "engine/closure.h"
+#include "engine/fields.h"
 #include "engine/machine.h"
+#include "engine/nodes.h"
 #include "libcoldplug/orphans.h"
 #include "libcoldplug/wanted.h"
 #include "libcoldplug/settle-state.h"
@@ -111,6 +113,13 @@ struct answers {
 	struct lookup_matches matches;
 	struct closure_files closure;
 	ARRAY(struct coldplug_file) files;
+	struct arena module_paths;
+	ARRAY(struct coldplug_module) modules;
+	struct fields fields_now;
+	ARRAY(struct coldplug_field) fields;
+	struct nodes nodes_now;
+	ARRAY(struct coldplug_node) nodes;
+	struct loaded_list loaded_one;
 };
 
 struct coldplug {

@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/limits.h"
@@ -316,4 +317,42 @@ API int coldplug_match(struct coldplug *c, const char *name)
 	for (size_t i = 0; r >= 0 && i < in.m->expander.matches.items.n; i++)
 		r = report_match(&in, in.m->expander.matches.items.items[i].module);
 	return r < 0 ? r : 0;
+}
+
+/* What comes through a pipe is read first: the kernel takes only files. */
+static int load_fd(const struct kernel *k, int fd, const char *params, struct image_load *how)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	struct image image = { .path = "", .fd = fd };
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISREG(st.st_mode) && st.st_size > LIMIT_IMAGE)
+		return -EFBIG;
+	if (S_ISREG(st.st_mode)) {
+		image.size = (size_t)st.st_size;
+		return image_load(k, &image, params, how);
+	}
+	r = file_or_pipe_read(fd, LIMIT_IMAGE, &file);
+	if (r < 0)
+		return r;
+	image = (struct image){ .path = "", .fd = -1, .bytes = file.data, .size = file.size };
+	return image_load(k, &image, params, how);
+}
+
+API int coldplug_insert_fd(struct coldplug *c, int fd, const char *params)
+{
+	struct image_load how = {};
+	struct kernel kernel;
+	int r = machine_open_root(&c->machine);
+
+	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
+		return r;
+	context_kernel(c, &kernel);
+	r = load_fd(&kernel, fd, params ?: "", &how);
+	if (r < 0 && how.complaint[0])
+		log_info(&c->log, "the module %s", how.complaint);
+	return r;
 }

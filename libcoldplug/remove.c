@@ -69,7 +69,7 @@ static int refcount(struct removal *rm, uint32_t module)
 }
 
 /* Waits while it is in use, not longer than wait_ms in all. */
-static int delete_module(struct removal *rm, uint32_t module)
+static int delete_module(struct removal *rm, const char *name)
 {
 	const struct kernel *k = &rm->kernel;
 	unsigned int flags = O_NONBLOCK, waited = 0, ms = 1;
@@ -77,8 +77,7 @@ static int delete_module(struct removal *rm, uint32_t module)
 
 	if (has_flag(rm->c, COLDPLUG_FORCE_REMOVE))
 		flags |= O_TRUNC;
-	while ((r = k->ops->delete_module(k->data, name_of(rm, module), flags)) == -EAGAIN &&
-	       waited < rm->wait_ms) {
+	while ((r = k->ops->delete_module(k->data, name, flags)) == -EAGAIN && waited < rm->wait_ms) {
 		if (ms > rm->wait_ms - waited)
 			ms = rm->wait_ms - waited;
 		k->ops->sleep(k->data, ms);
@@ -94,7 +93,7 @@ static int remove_itself(struct removal *rm, uint32_t module)
 
 	if (r < 0 || has_flag(rm->c, COLDPLUG_DRY_RUN))
 		return r;
-	r = delete_module(rm, module);
+	r = delete_module(rm, name_of(rm, module));
 	return r < 0 ? report(rm, COLDPLUG_ACT_KEPT, module, -r) ?: not_removed(rm, -r) : 0;
 }
 
@@ -295,4 +294,20 @@ API int coldplug_remove(struct coldplug *c, const char *name, unsigned int wait_
 			   : remove_object(&rm, (uint32_t)id, has_flag(c, COLDPLUG_REMOVE_HOLDERS), true);
 	}
 	return r == NOT_REMOVED ? -rm.error : r;
+}
+
+API int coldplug_remove_module(struct coldplug *c, const char *name, unsigned int wait_ms)
+{
+	struct removal rm = { .c = c, .m = &c->machine, .wait_ms = wait_ms };
+	char module[LIMIT_NAME + 1];
+	int r = machine_open_root(rm.m);
+
+	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
+		return r;
+	context_kernel(c, &rm.kernel);
+	normalise_name(name, module, sizeof(module));
+	r = delete_module(&rm, module);
+	if (r < 0)
+		log_error(&c->log, "could not remove '%s': %s", module, strerror(-r));
+	return r;
 }

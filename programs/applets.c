@@ -5,8 +5,11 @@
 #include <string.h>
 
 static const struct applet applets[] = {
-	{ "init", init_main },
-	{ "modprobe", modprobe_main },
+	{ "init", init_main },	     { "modprobe", modprobe_main },
+#ifdef HAVE_TOOLS
+	{ "insmod", insmod_main },   { "kmod", kmod_main },	    { "lsmod", lsmod_main },
+	{ "modinfo", modinfo_main }, { "rmmod", rmmod_main },
+#endif
 };
 
 const struct applet *find_applet(const char *argv0)

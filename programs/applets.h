@@ -12,4 +12,9 @@ struct applet {
 const struct applet *find_applet(const char *argv0);
 
 int init_main(int argc, char **argv);
+int insmod_main(int argc, char **argv);
+int kmod_main(int argc, char **argv);
+int lsmod_main(int argc, char **argv);
+int modinfo_main(int argc, char **argv);
 int modprobe_main(int argc, char **argv);
+int rmmod_main(int argc, char **argv);

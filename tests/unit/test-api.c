@@ -379,6 +379,132 @@ static void loaded_modules_are_listed(void **state)
 	assert_int_equal(list[0].size, 16384);
 	assert_int_equal(list[0].refcount, 0);
 	assert_string_equal(list[0].holders, "");
+	assert_int_equal(list[0].initstate, COLDPLUG_INIT_LIVE);
+	coldplug_free(c);
+}
+
+/* Finds what text means, as "name path;" with the path below the directory of modules. */
+static const char *modules_of(struct coldplug *c, const char *text, enum coldplug_by by, int64_t *n)
+{
+	const struct coldplug_module *list;
+	static char names[512];
+	size_t used = 0;
+
+	names[0] = '\0';
+	*n = coldplug_modules(c, text, by, &list);
+	for (int64_t i = 0; i < *n; i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s %s;", list[i].name,
+					 list[i].path		   ? list[i].path + strlen(dir)
+						 : list[i].builtin ? "builtin"
+								   : "-");
+	return names;
+}
+
+static void modules_have_paths(void **state)
+{
+	static const struct {
+		const char *text;
+		enum coldplug_by by;
+		int64_t n;
+		const char *modules;
+	} rows[] = {
+		{ "a", COLDPLUG_BY_ALIAS, 1, "a /lib/modules/1.0/kernel/a.ko;" },
+		{ "pci:v1d2", COLDPLUG_BY_ALIAS, 2,
+		  "a /lib/modules/1.0/kernel/a.ko;black /lib/modules/1.0/kernel/black.ko;" },
+		{ "pci:v1d2", COLDPLUG_BY_NAME, 0, "" },
+		{ "a.b", COLDPLUG_BY_NAME, 1, "a /lib/modules/1.0/kernel/a.ko;" },
+		{ "in", COLDPLUG_BY_NAME, 1, "in builtin;" },
+		{ "in", COLDPLUG_BY_ALIAS, 1, "in builtin;" },
+		{ "nobody", COLDPLUG_BY_ALIAS, 0, "" },
+		{ "nobody", COLDPLUG_BY_NAME, 0, "" },
+		{ "", COLDPLUG_BY_NAME, 0, "" },
+		{ "]", COLDPLUG_BY_ALIAS, -EINVAL, "" },
+		{ "etc/x-y.ko", COLDPLUG_BY_FILE, 1, "x_y /etc/x-y.ko;" },
+		{ "/etc/x-y.ko", COLDPLUG_BY_FILE, 1, "x_y /etc/x-y.ko;" },
+		{ "/etc/none.ko", COLDPLUG_BY_FILE, -ENOENT, "" },
+		{ "a", (enum coldplug_by)77, -EINVAL, "" },
+	};
+	struct coldplug *c = open_it();
+
+	put("etc/x-y.ko", "no module");
+	put("lib/modules/1.0/modules.builtin", "kernel/in.ko\n");
+	for (size_t i = 0; i < SIZE(rows); i++) {
+		int64_t n;
+
+		assert_string_equal(modules_of(c, rows[i].text, rows[i].by, &n), rows[i].modules);
+		assert_int_equal(n, rows[i].n);
+	}
+	coldplug_free(c);
+}
+
+/* Of a module's file the tests of reference/ and unit/ know more. */
+static void modules_say_what_they_are(void **state)
+{
+	static const char builtin[] = "in.license=GPL\0in.parm=p:text\0other.license=X";
+	const struct coldplug_module in = { .name = "in", .builtin = true }, none = { .name = "in" };
+	const struct coldplug_module *list;
+	const struct coldplug_field *f;
+	struct coldplug *c = open_it();
+	char path[512];
+	FILE *file;
+
+	assert_int_equal(coldplug_modinfo(c, &in, &f), -ENOENT);
+	snprintf(path, sizeof(path), "%s/lib/modules/1.0/modules.builtin.modinfo", dir);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_int_equal(fwrite(builtin, 1, sizeof(builtin), file), sizeof(builtin));
+	fclose(file);
+	assert_int_equal(coldplug_modinfo(c, &in, &f), 2);
+	assert_string_equal(f[0].key, "license");
+	assert_string_equal(f[1].value, "p:text");
+	assert_int_equal(f[1].source, COLDPLUG_FIELD_MODINFO);
+	assert_int_equal(coldplug_modinfo(c, &none, &f), -ENOENT);
+	put("etc/x-y.ko", "no module");
+	assert_int_equal(coldplug_modules(c, "etc/x-y.ko", COLDPLUG_BY_FILE, &list), 1);
+	assert_int_equal(coldplug_modinfo(c, &list[0], &f), -ENOEXEC);
+	assert_string_equal(messages, "");
+	coldplug_set_log(c, take, messages, 6);
+	assert_int_equal(coldplug_modinfo(c, &list[0], &f), -ENOEXEC);
+	assert_non_null(strstr(messages, "/etc/x-y.ko: is cut short"));
+	remove(path);
+	coldplug_free(c);
+}
+
+static void device_nodes_are_listed(void **state)
+{
+	struct coldplug *c = open_it();
+	const struct coldplug_node *nodes;
+	char path[512];
+
+	assert_int_equal(coldplug_nodes(c, &nodes), -ENOENT);
+	put("lib/modules/1.0/modules.devname", "# nodes\nfuse fuse c10:229\nbroken\n");
+	assert_int_equal(coldplug_nodes(c, &nodes), 1);
+	assert_string_equal(nodes[0].module, "fuse");
+	assert_string_equal(nodes[0].name, "fuse");
+	assert_int_equal(nodes[0].type, 'c');
+	assert_int_equal(nodes[0].major, 10);
+	assert_int_equal(nodes[0].minor, 229);
+	assert_int_equal(coldplug_exit_code(c), 2);
+	snprintf(path, sizeof(path), "%s/lib/modules/1.0/modules.devname", dir);
+	remove(path);
+	coldplug_free(c);
+}
+
+static void a_module_can_be_asked_about_and_changed_alone(void **state)
+{
+	struct coldplug *c = open_it();
+	struct coldplug_loaded m;
+
+	put("sys/module/live/initstate", "live\n");
+	put("sys/module/live/refcnt", "0\n");
+	assert_int_equal(coldplug_initstate(c, "live", &m), 0);
+	assert_int_equal(m.initstate, COLDPLUG_INIT_LIVE);
+	assert_int_equal(m.refcount, 0);
+	assert_int_equal(coldplug_initstate(c, "nobody", &m), 0);
+	assert_int_equal(m.initstate, COLDPLUG_INIT_ABSENT);
+	/* It is a dry run. */
+	assert_int_equal(coldplug_remove_module(c, "live", 0), 0);
+	assert_int_equal(coldplug_insert_fd(c, 0, NULL), 0);
 	coldplug_free(c);
 }
 
@@ -559,6 +685,10 @@ int main(void)
 		cmocka_unit_test(what_nothing_has_counts_as_failed),
 		cmocka_unit_test(parameters_have_a_limit),
 		cmocka_unit_test(loaded_modules_are_listed),
+		cmocka_unit_test(modules_have_paths),
+		cmocka_unit_test(modules_say_what_they_are),
+		cmocka_unit_test(device_nodes_are_listed),
+		cmocka_unit_test(a_module_can_be_asked_about_and_changed_alone),
 		cmocka_unit_test(json_and_reports_are_whole),
 		cmocka_unit_test(one_name_at_a_time),
 		cmocka_unit_test(an_image_needs_files),

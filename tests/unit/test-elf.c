@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tests/unit/test.h"
 
-#include <cmocka.h>
-
-#include "base/cleanup.h"
 #include "base/elf.h"
 
 /* A module made here, in any of the four shapes: sections 0, .modinfo, .symtab, .strtab, .shstrtab. */
@@ -225,6 +216,44 @@ static void more_sections_than_16_bits_count_are_read(void **state)
 		put(&m, w ? 62 : 50, 0xffff, 2);
 		put_section(&m, 0, 0, 0, 0, 5, 4, 0);
 		assert_int_equal(read_all(m.bytes, m.size), 6);
+	}
+}
+
+static void a_count_of_sections_that_are_not_there_is_refused(void **state)
+{
+	/* The count in the header, and, where that is 0, in the first section; which section has the names. */
+	static const struct {
+		unsigned int count;
+		uint64_t first;
+		unsigned int names;
+		int open, names_range;
+	} rows[] = {
+		{ 6, 0, 4, -EBADMSG, 0 },
+		{ 0xfffe, 0, 4, -EBADMSG, 0 },
+		{ 0, 6, 4, -EBADMSG, 0 },
+		{ 0, UINT32_MAX, 4, -EBADMSG, 0 },
+		{ 0, UINT64_C(1) << 32, 4, -EBADMSG, 0 }, /* 0 in a file of 32 bits */
+		{ 0, UINT64_C(1) << 58, 4, -EBADMSG, 0 },
+		{ 0, 0, 4, 0, 0 },
+		{ 5, 0, 5, 0, -EBADMSG },
+		{ 5, 0, 0xfffe, 0, -EBADMSG },
+		{ 5, 0, 0xffff, 0, -EBADMSG }, /* that of the first section's link, which has no contents */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes) * ARRAY_SIZE(rows); i++) {
+		size_t row = i / ARRAY_SIZE(shapes);
+		struct elf_range range;
+		struct module m;
+		struct elf elf;
+		int r;
+
+		make(&m, shapes[i % ARRAY_SIZE(shapes)]);
+		put(&m, m.shape.is64 ? 60 : 48, rows[row].count, 2);
+		put(&m, m.shape.is64 ? 62 : 50, rows[row].names, 2);
+		put_section(&m, 0, 0, 8, 0, rows[row].first, 0, 0);
+		r = elf_open(&elf, m.bytes, m.size);
+		assert_row(row, r == rows[row].open || (!m.shape.is64 && !(uint32_t)rows[row].first && !r));
+		assert_row(row, r < 0 || elf_names_range(&elf, &range) == rows[row].names_range);
 	}
 }
 
@@ -459,6 +488,115 @@ static void a_program_is_static_without_interpreter_and_libraries(void **state)
 	}
 }
 
+/* Names end inside their section, or they are no names. */
+static void a_section_is_found_by_its_name(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
+		struct elf_range range;
+		struct module m;
+		struct elf elf;
+
+		make(&m, shapes[i]);
+		assert_int_equal(elf_open(&elf, m.bytes, m.size), 0);
+		assert_int_equal(elf_names_range(&elf, &range), 1);
+		assert_int_equal(range.size, sizeof(names));
+		assert_memory_equal(m.bytes + range.offset, names, sizeof(names));
+		assert_int_equal(elf_section_range(&elf, ".modinfo", &range), 1);
+		assert_int_equal(range.size, sizeof(modinfo));
+		assert_memory_equal(m.bytes + range.offset, modinfo, sizeof(modinfo));
+		assert_int_equal(elf_section_range(&elf, ".modinf", &range), 0);
+		assert_int_equal(elf_section_range(&elf, "", &range), 0);
+	}
+}
+
+static void a_section_table_may_point_anywhere(void **state)
+{
+	/* Which section's header is changed, in which field (0 name, 1 type, 2 offset, 3 size), and to what. */
+	static const struct {
+		unsigned int section, field;
+		uint64_t value;
+		int names, modinfo;
+	} rows[] = {
+		{ 4, 2, UINT32_MAX, -EBADMSG, -EBADMSG }, /* the names lie elsewhere, */
+		{ 4, 3, UINT32_MAX, -EBADMSG, -EBADMSG }, /* are too long, */
+		{ 4, 3, 0, 1, -EBADMSG },		  /* are none, */
+		{ 4, 3, 9, 1, -EBADMSG },		  /* have no NUL at their end, */
+		{ 4, 1, 8, -EBADMSG, -EBADMSG },	  /* take no room in the file */
+		{ 1, 0, UINT32_MAX, 1, -EBADMSG },	  /* the name lies elsewhere */
+		{ 1, 2, UINT32_MAX, 1, -EBADMSG },
+		{ 1, 3, UINT32_MAX, 1, -EBADMSG },
+		{ 1, 3, 0, 1, 1 },
+		{ 1, 2, 0, 1, 1 }, /* it overlaps the file's header */
+		{ 1, 1, 8, 1, -EBADMSG },
+		{ 3, 2, UINT32_MAX, 1, 1 }, /* another one does not matter */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(shapes) * ARRAY_SIZE(rows); i++) {
+		unsigned int fields64[] = { 0, 4, 24, 32 }, fields32[] = { 0, 4, 16, 20 };
+		size_t row = i / ARRAY_SIZE(shapes);
+		struct elf_range range;
+		struct module m;
+		struct elf elf;
+		bool w;
+
+		make(&m, shapes[i % ARRAY_SIZE(shapes)]);
+		w = m.shape.is64;
+		put(&m,
+		    m.sections + rows[row].section * (w ? 64 : 40) +
+			    (w ? fields64 : fields32)[rows[row].field],
+		    rows[row].value, w && rows[row].field > 1 ? 8 : 4);
+		assert_row(row, !elf_open(&elf, m.bytes, m.size));
+		assert_row(row, elf_names_range(&elf, &range) == rows[row].names);
+		assert_row(row, elf_section_range(&elf, ".modinfo", &range) == rows[row].modinfo);
+	}
+}
+
+static void a_build_id_is_found_among_notes(void **state)
+{
+	/* Words of 32 bits: lengths of name and contents, type, both. */
+	static const uint32_t gnu = 0x00554e47;
+	static const struct {
+		uint32_t words[10];
+		size_t size;
+		size_t found; /* at which byte; 0: nowhere */
+		size_t n;
+	} rows[] = {
+		{ { 4, 8, 3, gnu, 1, 2 }, 24, 16, 8 },
+		{ { 4, 5, 3, gnu, 1, 2 }, 24, 16, 5 },
+		{ { 4, 5, 3, gnu, 1, 2 }, 21, 16, 5 },		     /* not filled up at the end */
+		{ { 4, 4, 1, gnu, 1, 4, 4, 3, gnu, 1 }, 40, 36, 4 }, /* behind another */
+		{ { 4, 8, 3, gnu + 1, 1, 2 }, 24, 0, 0 },	     /* not GNU's */
+		{ { 3, 8, 3, gnu, 1, 2 }, 24, 0, 0 },
+		{ { 4, 8, 4, gnu, 1, 2 }, 24, 0, 0 },	       /* no build id */
+		{ { 4, 9, 3, gnu, 1, 2 }, 24, 0, 0 },	       /* too long, */
+		{ { 4, UINT32_MAX, 3, gnu, 1, 2 }, 24, 0, 0 }, /* far too long, */
+		{ { UINT32_MAX, 4, 3, gnu, 1, 2 }, 24, 0, 0 },
+		{ { UINT32_MAX, UINT32_MAX, 3, gnu, 1, 2 }, 24, 0, 0 },
+		{ { 4, 8, 3 }, 12, 0, 0 }, /* without end, */
+		{ { 4, 8 }, 8, 0, 0 },
+		{ {}, 40, 0, 0 }, /* empty ones */
+		{ {}, 0, 0, 0 },
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(rows); i++) {
+		bool big_endian = i % 2;
+		size_t row = i / 2, n = 0;
+		_cleanup_free_ unsigned char *data = malloc(rows[row].size + 1);
+		struct elf elf = { .data = data, .size = rows[row].size, .big_endian = big_endian };
+		const unsigned char *id = NULL;
+		int r;
+
+		for (size_t k = 0; k < rows[row].size; k++)
+			data[k] = (unsigned char)(rows[row].words[k / 4] >> 8 *
+							  (big_endian && rows[row].words[k / 4] != gnu
+								   ? 3 - k % 4
+								   : k % 4));
+		r = elf_build_id(&elf, &(struct elf_range){ 0, rows[row].size }, &id, &n);
+		assert_row(row, r == (rows[row].found > 0));
+		assert_row(row, !r || (id == data + rows[row].found && n == rows[row].n));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +606,7 @@ int main(void)
 		cmocka_unit_test(any_byte_may_be_anything),
 		cmocka_unit_test(random_bytes_behind_a_good_header_are_harmless),
 		cmocka_unit_test(more_sections_than_16_bits_count_are_read),
+		cmocka_unit_test(a_count_of_sections_that_are_not_there_is_refused),
 		cmocka_unit_test(the_symbols_can_be_read_without_the_rest),
 		cmocka_unit_test(ranges_of_a_bad_file_are_an_error),
 		cmocka_unit_test(a_file_cut_anywhere_has_no_ranges),
@@ -475,6 +614,9 @@ int main(void)
 		cmocka_unit_test(random_bytes_are_harmless_for_who_reads_in_pieces),
 		cmocka_unit_test(what_is_wrong_is_said_in_words),
 		cmocka_unit_test(a_program_is_static_without_interpreter_and_libraries),
+		cmocka_unit_test(a_section_is_found_by_its_name),
+		cmocka_unit_test(a_section_table_may_point_anywhere),
+		cmocka_unit_test(a_build_id_is_found_among_notes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,7 @@ static const struct {
 	LIMIT(LIMIT_PARAMS),	      LIMIT(LIMIT_NAME),
 	LIMIT(LIMIT_SOFTDEP_DEPTH),   LIMIT(LIMIT_COMMAND),
 	LIMIT(LIMIT_WARNINGS),	      LIMIT(LIMIT_RECORDING),
-	LIMIT(LIMIT_RECORDING_FILES),
+	LIMIT(LIMIT_RECORDING_FILES), LIMIT(LIMIT_MODINFO),
 };
 
 static char *read_source(const char *name, struct file_bytes *file)

@@ -526,6 +526,132 @@ static void modules_may_be_elsewhere(void **state)
 	machine_free(&w);
 }
 
+static void one_module_alone_is_removed_as_rmmod_does(void **state)
+{
+	static const struct {
+		const char *loaded, *name;
+		unsigned int wait_ms;
+		uint32_t flags;
+		int r;
+		const char *text;
+	} rows[] = {
+		{ "a b=1 c=1", "a", 0, 0, 0, "-a; " },
+		{ "a b=1 c=1", "b", 0, 0, -EAGAIN, "-b (-11); " },
+		{ "a b=1 c=1", "b", 0, FLAG(FORCE_REMOVE), -EAGAIN, "-b by force (-11); " },
+		{ "", "a", 0, 0, -ENOENT, "-a (-2); " },
+		{ "x_y", "x-y.ko.xz", 0, 0, 0, "-x_y; " },
+		{ "b=1", "b", 3, 0, -EAGAIN, "-b (-11); -b (-11); -b (-11); " },
+		{ "a", "a", 0, FLAG(DRY_RUN), 0, "" },
+		{ "a", "x:1", 0, 0, -ENOENT, "-x:1 (-2); " }, /* an alias is no name */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct fake_machine w;
+
+		machine_new(&w, "remove a false\n", rows[i].loaded, rows[i].flags);
+		assert_row(i, coldplug_remove_module(w.c, rows[i].name, rows[i].wait_ms) == rows[i].r);
+		assert_row_string(i, w.text, rows[i].text);
+		machine_free(&w);
+	}
+}
+
+static void how_one_module_is_in_the_kernel_is_told(void **state)
+{
+	static const struct {
+		const char *name;
+		enum coldplug_initstate state;
+		int64_t refcount;
+		const char *holders;
+	} rows[] = {
+		{ "b", COLDPLUG_INIT_LIVE, 2, "a" },	 { "b.ko", COLDPLUG_INIT_LIVE, 2, "a" },
+		{ "c", COLDPLUG_INIT_COMING, -1, "b" },	 { "in", COLDPLUG_INIT_BUILTIN, -1, "" },
+		{ "d", COLDPLUG_INIT_ABSENT, -1, "" },	 { "", COLDPLUG_INIT_ABSENT, -1, "" },
+		{ ".ko", COLDPLUG_INIT_ABSENT, -1, "" },
+	};
+	struct fake_machine w;
+
+	machine_new(&w, "", "b c", 0);
+	w.modules[1].coming = true;
+	tree_write(&w.t, "sys/module/b/refcnt", "2\n");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct coldplug_loaded m;
+
+		assert_row(i, coldplug_initstate(w.c, rows[i].name, &m) == 0);
+		assert_row(i, m.initstate == rows[i].state);
+		assert_row(i, m.refcount == rows[i].refcount);
+		assert_row_string(i, m.holders, rows[i].holders);
+	}
+	machine_free(&w);
+}
+
+/* What a file or, through a pipe, its bytes have become in the kernel. */
+static int insert(struct fake_machine *w, const char *name, const char *params, bool piped)
+{
+	_cleanup_close_ int fd = open(tree_path(&w->t, name), O_RDONLY | O_CLOEXEC);
+	char bytes[4096];
+	int ends[2], r;
+	ssize_t n;
+
+	assert_true(fd >= 0);
+	if (!piped)
+		return coldplug_insert_fd(w->c, fd, params);
+	n = read(fd, bytes, sizeof(bytes));
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], bytes, (size_t)n), n);
+	close(ends[1]);
+	r = coldplug_insert_fd(w->c, ends[0], params);
+	assert_int_equal(close(ends[0]), 0);
+	return r;
+}
+
+static int note_init(void *data, const void *image, size_t size, const char *params)
+{
+	note(data, "init of %zu bytes [%s]; ", size, params);
+	return 0;
+}
+
+static void one_file_alone_is_inserted_as_insmod_does(void **state)
+{
+	static const struct {
+		const char *file, *params;
+		uint32_t flags;
+		bool piped;
+		int r;
+		const char *text;
+	} rows[] = {
+		{ "lib/modules/1/a.ko", NULL, 0, false, 0, "+a; " },
+		{ "lib/modules/1/a.ko", "p=1 q", 0, false, 0, "+a p=1 q; " },
+		{ "lib/modules/1/a.ko", "", FLAG(FORCE_VERMAGIC), false, 0, "+a flags 2; " },
+		{ "lib/modules/1/a.ko", "", FLAG(FORCE_VERMAGIC) | FLAG(FORCE_MODVERSION), false, 0,
+		  "+a flags 3; " },
+		{ "lib/modules/1/b.ko", "", 0, false, -EEXIST, "+b (-17); " },
+		{ "lib/modules/1/a.ko", "", FLAG(DRY_RUN), false, 0, "" },
+		{ "lib/modules/1/a.ko", "p", 0, true, 0, "init of 64 bytes [p]; " },
+		{ "text", "", 0, false, -ENOEXEC, "" },
+		{ "text", "", 0, true, -ENOEXEC, "" },
+		{ "empty", "", 0, false, -EINVAL, "" },
+		{ "empty", "", 0, true, -EINVAL, "" },
+		{ "broken.gz", "", 0, false, -EINVAL, "" },
+		{ ".", "", 0, false, -EISDIR, "" },
+	};
+	struct kernel_ops with_init = ops;
+
+	with_init.init_module = note_init;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct fake_machine w;
+
+		machine_new(&w, "options a no=1\nsoftdep a pre: s\n", "", rows[i].flags);
+		w.c->settings.kernel_ops = &with_init;
+		w.failing = (struct fake_state){ .name = "b", .answer = -EEXIST };
+		tree_write(&w.t, "text", "this is no module, but some words of text");
+		tree_write(&w.t, "empty", "");
+		tree_write_bytes(&w.t, "broken.gz", "\x1f\x8b\x08\0\0\0\0\0\0\3broken", 16);
+		assert_row(i, insert(&w, rows[i].file, rows[i].params, rows[i].piped) == rows[i].r);
+		assert_row_string(i, w.text, rows[i].text);
+		machine_free(&w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -539,6 +665,9 @@ int main(void)
 		cmocka_unit_test(softdeps_in_a_circle_end),
 		cmocka_unit_test(one_context_does_one_name_after_the_other),
 		cmocka_unit_test(modules_may_be_elsewhere),
+		cmocka_unit_test(one_module_alone_is_removed_as_rmmod_does),
+		cmocka_unit_test(how_one_module_is_in_the_kernel_is_told),
+		cmocka_unit_test(one_file_alone_is_inserted_as_insmod_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Questions about single modules: where their files are, what these say, and how they are in the kernel. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "libcoldplug/act.h"
+
+#define API __attribute__((visibility("default")))
+
+static int add_module(struct coldplug *c, uint32_t id)
+{
+	struct answers *a = &c->answers;
+	const struct module *m = modules_get(&c->machine.modules, id);
+	struct coldplug_module module = { .name = modules_name(&c->machine.modules, id) };
+	int builtin;
+
+	if (!m)
+		return -ENOMEM;
+	if (m->path) {
+		module.path = moddir_file(&c->machine.dir, &a->module_paths, c->machine.root.path, m->path);
+		if (!module.path)
+			return -ENOMEM;
+	}
+	builtin = m->path ? 0 : modules_is_builtin(&c->machine.modules, id);
+	module.builtin = builtin > 0;
+	return builtin < 0 ? builtin : array_push(&a->modules, module);
+}
+
+static int by_alias(struct coldplug *c, const char *text)
+{
+	struct lookup_matches *matches = &c->answers.matches;
+	int r;
+
+	c->machine.lookup.names_only = true;
+	r = lookup_alias(&c->machine.lookup, text, matches);
+	c->machine.lookup.names_only = false;
+	for (size_t i = 0; r > 0 && i < matches->items.n; i++)
+		r = add_module(c, matches->items.items[i].module) ?: 1;
+	return r;
+}
+
+static int by_name(struct coldplug *c, const char *text)
+{
+	char name[LIMIT_NAME + 1];
+	uint32_t id = modules_id(&c->machine.modules, name, normalise_name(text, name, sizeof(name)));
+	const struct coldplug_module *m;
+	int r = id == MODULE_NONE ? -ENOMEM : add_module(c, id);
+
+	if (r < 0)
+		return r;
+	m = &c->answers.modules.items[0];
+	if (!m->path && !m->builtin)
+		c->answers.modules.n = 0;
+	return 0;
+}
+
+/* As the caller wrote it, but absolute. */
+static const char *absolute(struct coldplug *c, const char *path)
+{
+	_cleanup_free_ char *cwd = NULL;
+
+	if (path[0] == '/' || c->machine.root.path[0])
+		return arena_printf(&c->answers.module_paths, "%s%s%s", c->machine.root.path,
+				    path[0] == '/' ? "" : "/", path);
+	cwd = getcwd(NULL, 0);
+	return cwd ? arena_printf(&c->answers.module_paths, "%s/%s", cwd, path) : NULL;
+}
+
+/* On the running system the name is enough, and that is a cheaper call. */
+static int find_file(const struct rootfs *root, const char *path)
+{
+	_cleanup_close_ int fd = root->path[0] ? rootfs_openat(root, path + strlen(root->path), O_PATH) : -1;
+
+	if (!root->path[0])
+		return access(path, F_OK) < 0 ? -errno : 0;
+	return fd < 0 ? fd : 0;
+}
+
+static int by_file(struct coldplug *c, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	struct coldplug_module m = { .path = absolute(c, path) };
+	char name[LIMIT_NAME + 1];
+	int r = m.path ? find_file(&c->machine.root, m.path) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	normalise_name(slash ? slash + 1 : path, name, sizeof(name));
+	m.name = arena_strdup(&c->answers.module_paths, name);
+	return m.name ? array_push(&c->answers.modules, m) : -ENOMEM;
+}
+
+API int64_t coldplug_modules(struct coldplug *c, const char *text, enum coldplug_by by,
+			     const struct coldplug_module **list)
+{
+	static int (*const ways[])(struct coldplug *, const char *) = {
+		[COLDPLUG_BY_ALIAS] = by_alias,
+		[COLDPLUG_BY_NAME] = by_name,
+		[COLDPLUG_BY_FILE] = by_file,
+	};
+	int r = (size_t)by < ARRAY_SIZE(ways) ? machine_open_for_one(&c->machine) : -EINVAL;
+
+	if (r < 0)
+		return r;
+	arena_free(&c->answers.module_paths);
+	c->answers.modules.n = 0;
+	r = ways[by](c, text);
+	*list = c->answers.modules.items;
+	return r < 0 ? r : (int64_t)c->answers.modules.n;
+}
+
+static int read_builtin(struct coldplug *c, const char *module)
+{
+	_cleanup_file_ struct file_bytes file = {};
+	_cleanup_arena_ struct arena arena = {};
+	const char *path;
+	int r = machine_open_for_one(&c->machine);
+
+	if (r < 0 || !c->machine.dir.path)
+		return r ?: -ENOENT;
+	path = arena_printf(&arena, "%s/modules.builtin.modinfo", c->machine.dir.path);
+	if (!path)
+		return -ENOMEM;
+	r = rootfs_read(&c->machine.root, path, LIMIT_INDEX, &file);
+	return r ?: fields_read_builtin(&c->answers.fields_now, file.data, file.size, module);
+}
+
+/* path begins with the root. */
+static int read_file(struct coldplug *c, const char *path)
+{
+	const char *why;
+	int r = machine_open_root(&c->machine);
+
+	if (r < 0)
+		return r;
+	r = fields_read_file(&c->answers.fields_now, &c->machine.root, path + strlen(c->machine.root.path),
+			     &why);
+	if (r < 0)
+		log_info(&c->log, "%s: %s", path, why);
+	return r;
+}
+
+API int64_t coldplug_modinfo(struct coldplug *c, const struct coldplug_module *module,
+			     const struct coldplug_field **list)
+{
+	static const enum coldplug_field_source sources[] = {
+		[FIELD_MODINFO] = COLDPLUG_FIELD_MODINFO,
+		[FIELD_SIGNATURE] = COLDPLUG_FIELD_SIGNATURE,
+		[FIELD_NOTE] = COLDPLUG_FIELD_NOTE,
+	};
+	const struct fields *f = &c->answers.fields_now;
+	int r = -ENOENT;
+
+	if (module->path)
+		r = read_file(c, module->path);
+	else if (module->builtin)
+		r = read_builtin(c, module->name);
+	c->answers.fields.n = 0;
+	for (size_t i = 0; !r && i < f->items.n; i++)
+		r = array_push(&c->answers.fields,
+			       { f->items.items[i].key, f->items.items[i].value,
+				 sources[f->items.items[i].source] });
+	*list = c->answers.fields.items;
+	return r < 0 ? r : (int64_t)c->answers.fields.n;
+}
+
+API int64_t coldplug_nodes(struct coldplug *c, const struct coldplug_node **list)
+{
+	struct nodes *n = &c->answers.nodes_now;
+	int r = machine_open_for_one(&c->machine);
+
+	if (!r)
+		r = c->machine.dir.path ? nodes_read(n, &c->machine.root, c->machine.dir.path, &c->log)
+					: -ENOENT;
+	c->answers.nodes.n = 0;
+	for (size_t i = 0; !r && i < n->items.n; i++) {
+		const struct node *node = &n->items.items[i];
+
+		r = array_push(&c->answers.nodes,
+			       { node->module, node->name, node->type, node->major, node->minor });
+	}
+	*list = c->answers.nodes.items;
+	return r < 0 ? r : (int64_t)c->answers.nodes.n;
+}
+
+/* What modules.builtin names is a part of the kernel, whether or not sysfs shows it. */
+static int find_initstate(struct coldplug *c, const char *name, enum coldplug_initstate *ret)
+{
+	static const enum coldplug_initstate states[] = {
+		[INITSTATE_ABSENT] = COLDPLUG_INIT_ABSENT,   [INITSTATE_COMING] = COLDPLUG_INIT_COMING,
+		[INITSTATE_LIVE] = COLDPLUG_INIT_LIVE,	     [INITSTATE_GOING] = COLDPLUG_INIT_GOING,
+		[INITSTATE_BUILTIN] = COLDPLUG_INIT_BUILTIN, [INITSTATE_UNKNOWN] = COLDPLUG_INIT_ABSENT,
+	};
+	uint32_t id = modules_id(&c->machine.modules, name, strlen(name));
+	struct kernel kernel;
+	int r = id == MODULE_NONE ? -ENOMEM : modules_is_builtin(&c->machine.modules, id);
+
+	if (r < 0)
+		return r;
+	context_kernel(c, &kernel);
+	*ret = COLDPLUG_INIT_BUILTIN;
+	if (!r)
+		*ret = states[kernel.ops->initstate(kernel.data, &kernel.root, name)];
+	return 0;
+}
+
+API int coldplug_initstate(struct coldplug *c, const char *name, struct coldplug_loaded *ret)
+{
+	struct loaded_list *list = &c->answers.loaded_one;
+	enum coldplug_initstate state = COLDPLUG_INIT_ABSENT;
+	struct loaded_module m;
+	char module[LIMIT_NAME + 1];
+	int r = machine_open_for_one(&c->machine);
+
+	if (r < 0)
+		return r;
+	loaded_free(list);
+	/* Without a name it would be the directory of all. */
+	if (normalise_name(name, module, sizeof(module)))
+		r = find_initstate(c, module, &state);
+	r = r ?: loaded_read_one(list, &c->machine.root, &c->log, module, &m);
+	if (r < 0)
+		return r;
+	*ret = (struct coldplug_loaded){ m.name, m.size, m.refcount, m.holders, state };
+	return 0;
+}
