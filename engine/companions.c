@@ -56,3 +56,11 @@ const char companions_text[] =
 	"weakdep dm_raid raid0 raid1 raid10 raid456\n"
 	"weakdep md_mod raid0 raid1 raid10 raid456\n"
 	"weakdep zram lzo-rle zstd\n";
+
+const char requests_text[] =
+	/* lib/crc64-rocksoft.c: crypto_alloc_shash() */
+	"softdep crc64_rocksoft pre: crypto-crc64-rocksoft\n"
+	/* drivers/char/ipmi/ipmi_si_intf.c */
+	"softdep ipmi_si pre: acpi_ipmi\n"
+	/* sound/pci/hda/hda_bind.c */
+	"softdep snd_hda_intel pre: snd-hda-codec-generic\n";

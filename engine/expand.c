@@ -146,6 +146,17 @@ static int resolve_list(struct expander *x, const struct rule *rule, const char 
 	return copy ? 0 : -ENOMEM;
 }
 
+static int resolve_requests(struct expander *x, uint32_t module, struct softdeps *s)
+{
+	if (x->requests_known)
+		s->request_rule =
+			config_find(x->requests_known, RULE_SOFTDEP, modules_name(x->modules, module));
+	if (!s->request_rule)
+		return 0;
+	return resolve_list(x, s->request_rule, s->request_rule->pre, s->request_rule->n_pre, &s->requests,
+			    &s->n_requests);
+}
+
 /* Only the first line whose pattern matches counts. */
 int expander_softdeps(struct expander *x, uint32_t module, struct softdeps *ret)
 {
@@ -161,6 +172,9 @@ int expander_softdeps(struct expander *x, uint32_t module, struct softdeps *ret)
 			if (r < 0)
 				return r;
 		}
+		r = resolve_requests(x, module, &s);
+		if (r < 0)
+			return r;
 		r = make_room(x);
 		if (r < 0)
 			return r;
@@ -284,6 +298,23 @@ static int expand_list(struct expansion *e, const uint32_t *objects, uint32_t n)
 	return r;
 }
 
+/* The kernel's request would be subject to blacklists, because it names an alias. */
+static int expand_requests(struct expansion *e, const struct softdeps *s)
+{
+	struct expander *x = e->x;
+	int r = 0;
+
+	if (!(x->requests.items[e->request].flags & REQUEST_DEVICE))
+		return 0;
+	for (uint32_t i = 0; !r && i < s->n_requests; i++) {
+		const char *name = modules_name(x->modules, x->objects.items[s->requests[i]].module);
+
+		if (!config_find(x->config, RULE_BLACKLIST, name))
+			r = expand(e, s->requests[i], false);
+	}
+	return r;
+}
+
 /* A module between its softdeps. When these lead to any module, an install command is ignored. */
 static int add_with_softdeps(struct expansion *e, uint32_t object)
 {
@@ -291,7 +322,7 @@ static int add_with_softdeps(struct expansion *e, uint32_t object)
 	int r = expander_softdeps(e->x, e->x->objects.items[object].module, &s);
 
 	if (!r)
-		r = expand_list(e, s.pre, s.n_pre);
+		r = expand_list(e, s.pre, s.n_pre) ?: expand_requests(e, &s);
 	if (!r)
 		r = add_action(e, object, s.n_pre || s.n_post);
 	if (!r)

@@ -96,6 +96,9 @@ struct softdeps {
 	const struct rule *rule;
 	const uint32_t *pre, *post; /* objects */
 	uint32_t n_pre, n_post;
+	const struct rule *request_rule;
+	const uint32_t *requests; /* what the module's init will ask the kernel for */
+	uint32_t n_requests;
 };
 
 /* A module by the name or alias it was reached through: libkmod's struct kmod_module. */
@@ -113,6 +116,7 @@ struct expander {
 	struct modules *modules;
 	struct lookup *lookup;
 	const struct config *config;
+	const struct config *requests_known; /* requests_text of engine/companions.h, or NULL */
 	struct arena arena;
 	struct intern keys;
 	ARRAY(struct object) objects;

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/directory.h"
 #include "base/limits.h"
+#include "engine/companions.h"
 #include "engine/fingerprint.h"
 
 void machine_init(struct machine *m, const struct machine_paths *paths, struct log *log)
@@ -28,6 +29,7 @@ void machine_close(struct machine *m)
 	lookup_free(&m->lookup);
 	modules_free(&m->modules);
 	config_free(&m->config);
+	config_free(&m->requests);
 	moddir_close(&m->dir);
 	loaded_free(&m->loaded);
 	rootfs_close(&m->root);
@@ -198,6 +200,15 @@ static void join_parts(struct machine *m)
 	m->config.log = m->log;
 }
 
+static int read_requests(struct machine *m)
+{
+	_cleanup_free_ char *text = strdup(requests_text);
+
+	m->requests.log = m->log;
+	m->expander.requests_known = &m->requests;
+	return text ? config_parse(&m->requests, text, strlen(text), COMPANIONS_FILE) : -ENOMEM;
+}
+
 static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 {
 	int r;
@@ -214,6 +225,9 @@ static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 		return r;
 	if (fingerprint)
 		*fingerprint = machine_fingerprint(m);
+	r = read_requests(m);
+	if (r < 0)
+		return r;
 	return config_load(&m->config, &m->root, (const char *const *)m->paths->config, m->dir.path)
 		?: read_cmdline(m);
 }

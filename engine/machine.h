@@ -32,6 +32,7 @@ struct machine {
 	struct moddir dir;
 	struct modules modules;
 	struct config config;
+	struct config requests; /* that modules are known to make (engine/companions.h) */
 	struct lookup lookup;
 	struct loaded_list loaded;
 	struct expander expander;

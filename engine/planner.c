@@ -110,6 +110,16 @@ static int add_pre_edges(struct planner *p, uint32_t id, uint32_t module)
 					&(struct reason){ pre, REASON_SOFTDEP_PRE, module, 0, NULL, s.rule })
 			?: add_edge(p, id, pre, EDGE_SOFT);
 	}
+	for (uint32_t i = 0; !r && i < s.n_requests; i++) {
+		uint32_t module_asked = p->x->objects.items[s.requests[i]].module;
+
+		/* It is not planned for every request (expand.c). */
+		if (p->x->step_of.items[module_asked])
+			r = expander_add_reason(p->x,
+						&(struct reason){ module_asked, REASON_SOFTDEP_PRE, module, 0,
+								  NULL, s.request_rule })
+				?: add_edge(p, id, module_asked, EDGE_SOFT);
+	}
 	return r;
 }
 
