@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 #define STEP_NONE UINT32_MAX
-#define STEP_URGENT 340U /* priorities from here on: a boot waits for these */
+#define STEP_URGENT 340U    /* priorities from here on: a boot waits for these */
+#define STEP_CANDIDATE 200U /* it may have to wait for these */
 
 enum step_kind {
 	STEP_MODULE,  /* load the file at path */

@@ -53,6 +53,7 @@ struct loading {
 	struct plan batch;		   /* made, not handed over yet */
 	ARRAY(struct load_result) results; /* by step; outcome RESULT_NONE until it comes */
 	size_t n_results;
+	bool awaits;			 /* the loading process has been told that a device is awaited */
 	size_t handed;			 /* steps handed over */
 	size_t n_steps;			 /* steps, ever */
 	size_t n_cancelled;		 /* steps that were not started for it */

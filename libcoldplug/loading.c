@@ -84,13 +84,23 @@ API int64_t coldplug_plan(struct coldplug *c)
 	return (int64_t)n;
 }
 
+int context_tell_awaited(struct coldplug *c)
+{
+	bool awaits = wait_list_pending(&c->waiting.waits);
+
+	if (!c->loading.loader || awaits == c->loading.awaits)
+		return 0;
+	c->loading.awaits = awaits;
+	return loader_await(c->loading.loader, awaits);
+}
+
 API int coldplug_load(struct coldplug *c)
 {
 	int r;
 
 	if (has_flag(c, COLDPLUG_DRY_RUN))
 		return 0;
-	r = coldplug_start(c) ?: context_watch_loader(c);
+	r = coldplug_start(c) ?: context_watch_loader(c) ?: context_tell_awaited(c);
 	if (!r && c->loading.batch.n_steps)
 		r = loader_submit(c->loading.loader, &c->loading.batch);
 	if (r < 0)

@@ -7,6 +7,9 @@
 /* Whether modules without drivers are to be given async_probe. */
 bool context_async_probe(const struct coldplug *c);
 
+/* Tells the loading process whether a device is awaited, if that has changed. 0 or -errno. */
+int context_tell_awaited(struct coldplug *c);
+
 /* Takes the results that are there; how many, or -errno. */
 int context_take_results(struct coldplug *c);
 

@@ -179,7 +179,7 @@ static int take_turn(struct coldplug *c)
 	if (r < 0)
 		return r;
 	n = context_load_wanted(c);
-	return n < 0 ? (int)n : context_probe(c);
+	return n < 0 ? (int)n : context_tell_awaited(c) ?: context_probe(c);
 }
 
 API int coldplug_dispatch(struct coldplug *c)

@@ -74,6 +74,8 @@ static void front_is_gone(struct child *c)
 	if (c->sock >= 0)
 		close(c->sock);
 	c->sock = -1;
+	if (c->pool)
+		pool_await(c->pool, false);
 }
 
 static int take_plan(struct child *c, const char *data, size_t size)
@@ -134,6 +136,17 @@ static int take_annotation(struct child *c, const char *data, size_t size)
 	return 0;
 }
 
+static int take_await(struct child *c, const char *data, size_t size)
+{
+	int32_t value;
+
+	if (size != sizeof(value))
+		return -EBADMSG;
+	memcpy(&value, data, sizeof(value));
+	pool_await(c->pool, value);
+	return 0;
+}
+
 static int take_message(struct child *c, uint32_t type, const char *data, size_t size)
 {
 	switch (type) {
@@ -148,7 +161,10 @@ static int take_message(struct child *c, uint32_t type, const char *data, size_t
 		return take_report_head(c, data, size);
 	case WIRE_FINISH:
 		c->finishing = true;
+		pool_await(c->pool, false);
 		return 0;
+	case WIRE_AWAIT:
+		return take_await(c, data, size);
 	case WIRE_LEAVE:
 		c->n_leaves++;
 		return 0;
@@ -222,6 +238,9 @@ static int read_some(struct child *c)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
 	take_descriptors(c, &msg);
 	c->read_closed = n == 0;
+	/* Nobody waits any more. */
+	if (n == 0)
+		pool_await(c->pool, false);
 	c->in.n += (size_t)n;
 	return n > 0;
 }
@@ -360,8 +379,9 @@ static void serve(struct child *c)
 
 static void release(struct child *c)
 {
-	front_is_gone(c);
 	pool_free(c->pool);
+	c->pool = NULL;
+	front_is_gone(c);
 	report_free(&c->report);
 	for (unsigned int i = 0; i < c->n_passed; i++)
 		close(c->passed[i]);

@@ -176,6 +176,13 @@ int loader_annotate(struct loader *l, uint32_t step, const char *message)
 	return send_message(l, WIRE_MESSAGE, data, sizeof(step) + n, -1);
 }
 
+int loader_await(struct loader *l, bool awaited)
+{
+	int32_t value = awaited;
+
+	return l->finished ? 0 : send_message(l, WIRE_AWAIT, &value, sizeof(value), -1);
+}
+
 int loader_fd(const struct loader *l)
 {
 	return l->sock;

@@ -79,6 +79,11 @@ int loader_start(struct loader **ret, const struct loader_options *options);
  * message could not be sent completely; another -errno: it was not taken. */
 int loader_submit(struct loader *l, const struct plan *plan);
 
+/* Says whether a device is awaited, at first not. As long as it is, the steps that lead to it (those of the highest
+ * priority) go first, and the others start only on processors that these leave idle. It ends also with
+ * loader_finish(), loader_finish_later() and the front's end. 0 or -errno. */
+int loader_await(struct loader *l, bool awaited);
+
 /* A descriptor that is readable when loader_next() has something. */
 int loader_fd(const struct loader *l);
 

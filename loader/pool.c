@@ -42,6 +42,8 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "loader/precedence.h"
+#include "loader/idle.h"
 #include "loader/queue.h"
 #include "loader/verdict.h"
 #include "loader/wire.h"
@@ -55,7 +57,7 @@ struct worker {
 	pthread_t thread;
 	uint32_t index;
 	pid_t tid;
-	bool nice; /* has the lower weight */
+	enum weight weight;
 	bool busy;
 	bool slow; /* has given up its place */
 	bool late; /* has run longer than slow_us: no step is held for it */
@@ -95,7 +97,10 @@ struct pool {
 	ARRAY(struct step) steps;
 	ARRAY(struct record) records;
 	ARRAY(struct work_image) ahead; /* by step: opened ahead; shorter than steps, or empty */
-	unsigned int n_opening;		/* workers that have taken a step and not opened it yet */
+	struct precedence precedence;
+	struct idle *idle;	/* NULL: it could not be started, and no step waits for it */
+	bool granted;		/* a step that has to wait for an idle processor may start */
+	unsigned int n_opening; /* workers that have taken a step and not opened it yet */
 	struct worker *workers[POOL_WORKERS_MAX];
 	unsigned int n_workers;
 	unsigned int n_idle; /* workers that wait, or have not looked for a step yet */
@@ -140,14 +145,36 @@ static int add_worker(struct pool *p)
 	return 0;
 }
 
+/* Whether a step that is ready has to wait for an idle processor. */
+static bool needs_idle(const struct pool *p, uint32_t id)
+{
+	unsigned int n_awake = 0;
+
+	if (!p->idle || !p->precedence.awaited)
+		return false;
+	for (unsigned int i = 0; i < p->n_workers; i++) {
+		const struct worker *w = p->workers[i];
+
+		n_awake += w->busy && !w->slow &&
+			precedence_leads(&p->precedence, queue_priority(&p->queue, w->step));
+	}
+	return precedence_makes_wait(&p->precedence, queue_priority(&p->queue, id), n_awake);
+}
+
 static uint32_t pick(struct pool *p)
 {
+	uint32_t id;
+
 	if (p->queue.n_running - p->n_slow >= p->jobs)
 		return STEP_NONE;
 	/* A patient step is better than none. */
 	if (queue_pick(&p->queue) == STEP_NONE && p->queue.n_running == p->n_slow)
 		queue_release(&p->queue, true);
-	return queue_pick(&p->queue);
+	id = queue_pick(&p->queue);
+	if (id == STEP_NONE || p->granted || !needs_idle(p, id))
+		return id;
+	idle_ask(p->idle);
+	return STEP_NONE;
 }
 
 /* Wakes or starts a worker if a step can be started. That a thread cannot be created is no error: the workers
@@ -248,7 +275,10 @@ static bool take(struct worker *w, uint32_t *id)
 
 	if (pick(p) == STEP_NONE)
 		return false;
+	if (needs_idle(p, queue_pick(&p->queue)))
+		p->granted = false;
 	*id = queue_start(&p->queue);
+	precedence_note_start(&p->precedence, queue_priority(&p->queue, *id));
 	w->busy = true;
 	p->n_opening++;
 	w->slow = w->late = false;
@@ -294,18 +324,41 @@ static void note_opened(struct pool *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
-/* While an urgent step is left, other loads run with a tenth of its weight, because all of them together have more
- * to do than there are processors. Commands keep theirs: the processes they start may stay. Without CAP_SYS_NICE the
- * weight cannot be raised again and stays low. In Linux setpriority(2) sets that of a thread. */
-static bool should_be_nice(const struct pool *p, uint32_t id)
+/* Commands keep theirs: the processes they start may stay. */
+static enum weight weight_of(const struct pool *p, uint32_t id)
 {
-	return p->queue.n_urgent && p->steps.items[id].kind == STEP_MODULE && !queue_is_urgent(&p->queue, id);
+	if (p->steps.items[id].kind != STEP_MODULE)
+		return WEIGHT_FULL;
+	return precedence_weight(&p->precedence, queue_priority(&p->queue, id), p->queue.n_urgent);
 }
 
-static void be_nice(struct worker *w, bool nice)
+/* Without CAP_SYS_NICE a weight cannot be raised again and stays low. In Linux setpriority(2) sets that of a thread. */
+static void set_weight(struct worker *w, enum weight weight)
 {
-	if (w->nice != nice && !setpriority(PRIO_PROCESS, 0, w->pool->niceness + (nice ? NICE : 0)))
-		w->nice = nice;
+	static const int nice[WEIGHTS] = { [WEIGHT_LEAD] = -NICE,
+					   [WEIGHT_FULL] = 0,
+					   [WEIGHT_NICE] = NICE,
+					   [WEIGHT_IDLE] = 0 };
+	struct sched_param param = {};
+
+	if (w->weight == weight)
+		return;
+	if ((w->weight == WEIGHT_IDLE || weight == WEIGHT_IDLE) &&
+	    sched_setscheduler(w->tid, weight == WEIGHT_IDLE ? SCHED_IDLE : SCHED_OTHER, &param) < 0)
+		return;
+	if (!setpriority(PRIO_PROCESS, (id_t)w->tid, w->pool->niceness + nice[weight]))
+		w->weight = weight;
+}
+
+/* A load in flight may have become one that is waited for. */
+static void promote(struct pool *p)
+{
+	for (unsigned int i = 0; i < p->n_workers; i++) {
+		struct worker *w = p->workers[i];
+
+		if (w->busy && w->weight == WEIGHT_IDLE && weight_of(p, w->step) != WEIGHT_IDLE)
+			set_weight(w, weight_of(p, w->step));
+	}
 }
 
 /* Called and returns with the lock held. */
@@ -315,10 +368,10 @@ static void carry_out(struct worker *w, uint32_t id)
 	struct pool *p = w->pool;
 	struct step step = p->steps.items[id];
 	struct work_image image = take_ahead(p, id);
-	bool nice = should_be_nice(p, id);
+	enum weight weight = weight_of(p, id);
 
+	set_weight(w, weight);
 	pthread_mutex_unlock(&p->lock);
-	be_nice(w, nice);
 	if (image.image.fd < 0)
 		work_open(p->kernel, &step, &image);
 	note_opened(p);
@@ -433,6 +486,17 @@ static uint64_t find_slow(struct pool *p)
 	return next;
 }
 
+/* A processor is idle. */
+static void found_idle(void *userdata)
+{
+	struct pool *p = userdata;
+
+	pthread_mutex_lock(&p->lock);
+	p->granted = true;
+	kick(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
 static void *watcher_main(void *arg)
 {
 	struct pool *p = arg;
@@ -455,9 +519,7 @@ static void *watcher_main(void *arg)
 	return NULL;
 }
 
-/* Twice the number of processors, because probes wait for locks, too briefly to be found asleep; at least four,
- * because a small machine has slow devices too; at most 64, because the kernel's own locks are the limit beyond. */
-static unsigned int choose_jobs(void)
+static unsigned int count_processors(void)
 {
 	/* One cpu_set_t has room for 1,024; the kernel wants room for every processor it could have. */
 	cpu_set_t sets[16];
@@ -467,7 +529,14 @@ static unsigned int choose_jobs(void)
 		n = CPU_COUNT_S(sizeof(sets), sets);
 	else if (errno == EINVAL)
 		n = (int)sysconf(_SC_NPROCESSORS_ONLN);
-	return n < 2 ? 4 : n > 32 ? 64 : 2 * (unsigned int)n;
+	return n < 1 ? 1 : (unsigned int)n;
+}
+
+/* Twice the number of processors, because probes wait for locks, too briefly to be found asleep; at least four,
+ * because a small machine has slow devices too; at most 64, because the kernel's own locks are the limit beyond. */
+static unsigned int choose_jobs(unsigned int processors)
+{
+	return processors < 2 ? 4 : processors > 32 ? 64 : 2 * processors;
 }
 
 static int init_locks(struct pool *p)
@@ -498,9 +567,7 @@ static int start_threads(struct pool *p)
 	pthread_mutex_lock(&p->lock);
 	r = add_worker(p);
 	pthread_mutex_unlock(&p->lock);
-	if (r < 0)
-		return r;
-	return start_thread(&p->watcher, watcher_main, p);
+	return r ?: start_thread(&p->watcher, watcher_main, p);
 }
 
 static void stop_workers(struct pool *p)
@@ -543,7 +610,8 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 	if (!p)
 		return -ENOMEM;
 	p->kernel = kernel;
-	p->jobs = options->jobs ? options->jobs : choose_jobs();
+	p->precedence.processors = count_processors();
+	p->jobs = options->jobs ? options->jobs : choose_jobs(p->precedence.processors);
 	p->niceness = getpriority(PRIO_PROCESS, 0);
 	p->slow_us = (options->slow_ms ? options->slow_ms : POOL_SLOW_MS) * UINT64_C(1000);
 	p->adaptive = !options->jobs;
@@ -564,6 +632,8 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 		release(p);
 		return r;
 	}
+	/* Without it there is no order but that of the queue. */
+	(void)idle_start(&p->idle, found_idle, p);
 	*ret = p;
 	return 0;
 }
@@ -605,6 +675,7 @@ static void enqueue(struct pool *p, const struct plan *plan)
 	if (p->cancelled)
 		queue_cancel(&p->queue);
 	record_skipped(p);
+	promote(p);
 	notify(p);
 	kick(p);
 }
@@ -652,6 +723,17 @@ size_t pool_open_ahead(struct pool *p)
 		n += !open_ahead(p, id);
 	pthread_mutex_unlock(&p->lock);
 	return n;
+}
+
+void pool_await(struct pool *p, bool awaited)
+{
+	pthread_mutex_lock(&p->lock);
+	if (precedence_await(&p->precedence, awaited)) {
+		p->granted = false;
+		promote(p);
+		kick(p);
+	}
+	pthread_mutex_unlock(&p->lock);
 }
 
 void pool_cancel(struct pool *p)
@@ -740,6 +822,7 @@ void pool_free(struct pool *p)
 {
 	if (!p)
 		return;
+	idle_stop(p->idle);
 	stop_workers(p);
 	pthread_join(p->watcher, NULL);
 	release(p);

@@ -28,6 +28,8 @@ int pool_submit(struct pool *p, const struct plan *plan);
 /* Opens the files that are still to be loaded, so that nothing below the root is needed any more. Returns how
  * many steps need it all the same: commands that have not ended, and files for which there was no descriptor. */
 size_t pool_open_ahead(struct pool *p);
+/* Whether a device is awaited (loader_await()). */
+void pool_await(struct pool *p, bool awaited);
 /* From now on no step is started, also none of later plans. */
 void pool_cancel(struct pool *p);
 /* An eventfd, readable when there are new results since it was last read. */

@@ -113,7 +113,7 @@ void queue_inherit(struct queue *q)
 	/* Steps that wait for a node come after it. */
 	for (uint32_t id = (uint32_t)q->nodes.n; id-- > 0;) {
 		struct queue_node *node = &q->nodes.items[id];
-		uint32_t priority = node->state < NODE_RUNNING ? priority_of_waiting(q, id) : 0;
+		uint32_t priority = node->state < NODE_DONE ? priority_of_waiting(q, id) : 0;
 
 		if (priority <= node->priority)
 			continue;
@@ -336,6 +336,11 @@ bool queue_skipped(struct queue *q, struct queue_skip *ret)
 		return false;
 	*ret = q->skips.items[q->n_taken++];
 	return true;
+}
+
+uint32_t queue_priority(const struct queue *q, uint32_t id)
+{
+	return q->nodes.items[id].priority;
 }
 
 bool queue_is_urgent(const struct queue *q, uint32_t id)

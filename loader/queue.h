@@ -67,6 +67,7 @@ void queue_cancel(struct queue *q);
 /* The next step that was skipped; false: there is none. */
 bool queue_skipped(struct queue *q, struct queue_skip *ret);
 
+uint32_t queue_priority(const struct queue *q, uint32_t id);
 /* Whether a boot waits for it, or for a step that waits for it. */
 bool queue_is_urgent(const struct queue *q, uint32_t id);
 /* Whether it was taken by queue_start(), skipped or ended; whether it was skipped or ended. */

@@ -18,6 +18,7 @@ enum wire_type {
 	WIRE_REPORT_PATH, /* a file's name; with it, as SCM_RIGHTS, its directory. No name: what is to be written to */
 	WIRE_REPORT_HEAD, /* bytes */
 	WIRE_FINISH,
+	WIRE_AWAIT,	  /* int32_t: whether a device is awaited */
 	WIRE_LEAVE,	  /* answered by WIRE_LEFT */
 	WIRE_MESSAGE,	  /* uint32_t step, and the text that replaces its result's message */
 	WIRE_RESULT,	  /* to the front: struct load_result */

@@ -413,6 +413,8 @@ static int do_something(struct world *w, struct loader *l)
 	case 3:
 		usleep(roll(3000));
 		return 0;
+	case 4:
+		return loader_await(l, roll(2));
 	default:
 		r = read_results(w, l, roll(30), (int)roll(4));
 		return r < 0 ? r : 0;

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Idea: ask the scheduler. A thread of the policy SCHED_IDLE sleeps for a moment and compares the time at which it was
+ * to be woken with the time at which it runs. On an idle processor that is the time of a context switch. Where each
+ * processor has something else to do, it is the rest of somebody's time slice, because a thread of this policy never
+ * takes a processor from another one (sched(7)). On several processors the kernel wakes it on an idle one.
+ *
+ * Where no processor ever becomes idle, the answer is given all the same after PATIENCE_US, and sooner each time that
+ * this happens again: it must not hold a boot up.
+ *
+ * This needs no file, no privilege and no kernel option, and sees everything that wants a processor: the probes in
+ * kernel threads too. Refused: /proc/stat (its hundredths of a second are too coarse), /proc/pressure (often not
+ * there), and the mere fact that the thread runs: it gets a little of each processor's time in any case.
+ */
+#include "loader/idle.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#define NAP_US 1000U	    /* between two looks */
+#define LOOKS 4U	    /* in a row; one alone can be lucky */
+#define PATIENCE_US 500000U /* without an idle processor; half of it the next time, and so on */
+#define PATIENCE_MIN_US 8000U
+#define LATE_US 250U /* a context switch is much shorter, a time slice much longer */
+#define STACK_SIZE ((size_t)64 * 1024)
+
+struct idle {
+	pthread_t thread;
+	sem_t asked;
+	atomic_bool is_asked;
+	atomic_bool quit;
+	uint64_t patience_us; /* of the thread */
+	void (*found)(void *userdata);
+	void *userdata;
+};
+
+static void set_policy(int policy)
+{
+	struct sched_param param = {};
+
+	(void)pthread_setschedparam(pthread_self(), policy, &param);
+}
+
+static bool wakes_at_once(void)
+{
+	struct timespec nap = { .tv_nsec = NAP_US * 1000 };
+	uint64_t start = clock_now_us();
+
+	(void)nanosleep(&nap, NULL);
+	return clock_now_us() - start < NAP_US + LATE_US;
+}
+
+static bool is_idle_now(void)
+{
+	for (unsigned int n = 0; n < LOOKS; n++)
+		if (!wakes_at_once())
+			return false;
+	return true;
+}
+
+static void wait_for_idle(struct idle *i)
+{
+	uint64_t end = clock_now_us() + i->patience_us;
+
+	while (!atomic_load(&i->quit) && clock_now_us() < end) {
+		if (is_idle_now()) {
+			i->patience_us = PATIENCE_US;
+			return;
+		}
+	}
+	if (i->patience_us > PATIENCE_MIN_US)
+		i->patience_us /= 2;
+}
+
+static void *idle_main(void *arg)
+{
+	struct idle *i = arg;
+
+	for (;;) {
+		set_policy(SCHED_IDLE);
+		while (sem_wait(&i->asked))
+			;
+		wait_for_idle(i);
+		/* Whoever waits for a lock that found takes must not wait for an idle processor. */
+		set_policy(SCHED_OTHER);
+		if (atomic_load(&i->quit))
+			return NULL;
+		atomic_store(&i->is_asked, false);
+		i->found(i->userdata);
+	}
+}
+
+int idle_start(struct idle **ret, void (*found)(void *userdata), void *userdata)
+{
+	_cleanup_free_ struct idle *i = calloc(1, sizeof(*i));
+	pthread_attr_t attr;
+	int r;
+
+	if (!i)
+		return -ENOMEM;
+	i->found = found;
+	i->userdata = userdata;
+	i->patience_us = PATIENCE_US;
+	if (sem_init(&i->asked, 0, 0) < 0)
+		return -errno;
+	r = pthread_attr_init(&attr);
+	if (!r) {
+		r = pthread_attr_setstacksize(&attr, STACK_SIZE)
+			?: pthread_create(&i->thread, &attr, idle_main, i);
+		pthread_attr_destroy(&attr);
+	}
+	if (r) {
+		sem_destroy(&i->asked);
+		return -r;
+	}
+	*ret = steal_ptr(i);
+	return 0;
+}
+
+void idle_ask(struct idle *i)
+{
+	if (!atomic_exchange(&i->is_asked, true))
+		sem_post(&i->asked);
+}
+
+void idle_stop(struct idle *i)
+{
+	if (!i)
+		return;
+	atomic_store(&i->quit, true);
+	sem_post(&i->asked);
+	pthread_join(i->thread, NULL);
+	sem_destroy(&i->asked);
+	free(i);
+}

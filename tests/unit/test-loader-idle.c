@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/test.h"
+
+#include <sched.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <sys/resource.h>
+
+#include "base/clock.h"
+#include "loader/idle.h"
+
+struct answers {
+	struct idle *idle;
+	atomic_uint n;
+	unsigned int again; /* so often the answer asks once more */
+	sem_t last;
+};
+
+static void take_answer(void *userdata)
+{
+	struct answers *a = userdata;
+
+	atomic_fetch_add(&a->n, 1);
+	if (!a->again)
+		sem_post(&a->last);
+	else if (a->again--)
+		idle_ask(a->idle);
+}
+
+static void start(struct answers *a, unsigned int again)
+{
+	*a = (struct answers){ .again = again };
+	sem_init(&a->last, 0, 0);
+	assert_int_equal(idle_start(&a->idle, take_answer, a), 0);
+}
+
+static void stop(struct answers *a)
+{
+	idle_stop(a->idle);
+	sem_destroy(&a->last);
+}
+
+static void without_a_question_there_is_no_answer(void **state)
+{
+	struct answers a;
+
+	start(&a, 0);
+	stop(&a);
+	assert_int_equal(a.n, 0);
+}
+
+/* On a busy machine too, but then it takes longer. */
+static void each_question_is_answered_once(void **state)
+{
+	struct answers a;
+
+	start(&a, 20);
+	idle_ask(a.idle);
+	while (sem_wait(&a.last))
+		;
+	stop(&a);
+	assert_int_equal(a.n, 21);
+}
+
+static void a_question_without_an_answer_is_dropped_at_the_end(void **state)
+{
+	struct answers a;
+
+	start(&a, 0);
+	for (int i = 0; i < 5; i++)
+		idle_ask(a.idle);
+	stop(&a);
+	assert_true(a.n <= 1);
+}
+
+/* The thread shares one processor with this one, which does not let go of it. Now and then it may be lucky. */
+static void a_busy_processor_is_not_idle(void **state)
+{
+	unsigned int n_false = 0;
+	cpu_set_t before, one;
+	struct answers a;
+
+	/* Then the scheduler lets the two share it. */
+	if (getpriority(PRIO_PROCESS, 0) > 0)
+		skip();
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	start(&a, 0);
+	for (unsigned int round = 0; round < 10; round++) {
+		uint64_t end = clock_now_us() + 60000;
+		unsigned int n = a.n;
+
+		idle_ask(a.idle);
+		while (clock_now_us() < end)
+			;
+		n_false += a.n != n;
+		while (sem_wait(&a.last))
+			;
+	}
+	stop(&a);
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+	assert_true(n_false <= 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_question_there_is_no_answer),
+		cmocka_unit_test(each_question_is_answered_once),
+		cmocka_unit_test(a_question_without_an_answer_is_dropped_at_the_end),
+		cmocka_unit_test(a_busy_processor_is_not_idle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
