@@ -189,10 +189,10 @@ static void set_priorities(struct planner *p)
 		if (reason->kind != REASON_REQUEST || !id || id - 1 < p->batch_steps)
 			continue;
 		s = &p->steps.items[id - 1];
-		priority = alias_priority(p->x->requests.items[reason->request].text, p->hold_nothing);
+		priority = alias_priority(p->x->requests.items[reason->request].text, p->awaited);
 		if (priority > s->priority)
 			s->priority = priority;
-		s->patient |= !p->hold_nothing && alias_scans(p->x->requests.items[reason->request].text);
+		s->patient |= p->awaited && alias_scans(p->x->requests.items[reason->request].text);
 	}
 	for (size_t id = p->steps.n; id-- > p->batch_steps;) {
 		struct step *s = &p->steps.items[id];

@@ -15,7 +15,8 @@ struct planner {
 	ARRAY(struct step) steps;    /* of all batches */
 	ARRAY(uint32_t) step_module; /* by step */
 	ARRAY(struct step_edge) edges;
-	bool hold_nothing;  /* only the end of all loads counts, not one disk: no step is patient */
+	uint32_t
+		awaited; /* providers (engine/priority.h); 0: only the end of all loads counts, and no step is patient */
 	size_t batch_steps; /* where the current batch begins */
 	size_t batch_edges;
 	size_t batch_reasons;

@@ -5,32 +5,82 @@
 #include <stddef.h>
 
 #include "base/cleanup.h"
+#include "engine/plan.h"
 
 /* PCI classes: include/linux/pci_ids.h; virtio: include/uapi/linux/virtio_ids.h; USB: linux/usb/ch9.h.
  * The first pattern that matches counts. A fast disk comes before an adapter that scans its bus. */
 static const struct {
 	const char *pattern;
 	uint32_t priority;
+	uint32_t provides;
 } classes[] = {
-	{ "fs-*", 450 }, /* a file system that is about to be mounted (fs/filesystems.c asks by this name) */
-	{ "pci:*bc01sc08*", 400 },	       /* NVMe */
-	{ "virtio:d00000002v*", 390 },	       /* block */
-	{ "pci:v00001AF4d0000100[18]*", 385 }, /* the PCI half of virtio block and SCSI */
-	{ "pci:v00001AF4d0000104[28]*", 385 },
-	{ "virtio:d00000008v*", 380 }, /* SCSI */
-	{ "pci:*bc01sc06*", 370 },     /* SATA */
-	{ "pci:*bc01sc01*", 360 },     /* IDE */
-	{ "scsi:t-0x00*", 350 },       /* disks on what was found */
-	{ "mmc:block", 350 },
-	{ "pci:*bc08sc05*", 340 },     /* SD host */
-	{ "usb:*ic08isc*", 330 },      /* mass storage */
-	{ "pci:*bc0Csc03*", 320 },     /* USB host */
-	{ "pci:*bc01sc00*", 210 },     /* SCSI: a bus rests for seconds after its reset */
-	{ "pci:*bc01sc0[047]*", 200 }, /* RAID, SAS */
-	{ "pci:*bc01*", 200 },
-	{ "pci:*bc02*", 100 }, /* network */
-	{ "virtio:d00000001v*", 100 },
+	/* a file system that is about to be mounted (fs/filesystems.c asks by this name) */
+	{ "fs-*", 450, PROVIDER_ANY },
+	{ "pci:*bc01sc08*", 400, PROVIDER_NVME },
+	{ "virtio:d00000002v*", 390, PROVIDER_VIRTIO_BLOCK },
+	/* the PCI half of virtio block and SCSI */
+	{ "pci:v00001AF4d00001001*", 385, PROVIDER_VIRTIO_BLOCK },
+	{ "pci:v00001AF4d00001042*", 385, PROVIDER_VIRTIO_BLOCK },
+	{ "pci:v00001AF4d00001004*", 385, PROVIDER_SCSI },
+	{ "pci:v00001AF4d00001048*", 385, PROVIDER_SCSI },
+	{ "virtio:d00000008v*", 380, PROVIDER_SCSI },
+	{ "pci:*bc01sc06*", 370, PROVIDER_SCSI }, /* SATA */
+	{ "pci:*bc01sc01*", 360, PROVIDER_SCSI }, /* IDE */
+	/* disks on what was found: their driver is loaded while the adapters look for them */
+	{ "scsi:t-0x0[05]*", 350, PROVIDER_SCSI | PROVIDER_USB },
+	{ "pci:*bc08sc05*", 345, PROVIDER_MMC },
+	{ "mmc:block", 340, PROVIDER_MMC },
+	{ "usb:*ic08isc*", 330, PROVIDER_USB },	      /* mass storage */
+	{ "pci:*bc0Csc03*", 320, PROVIDER_USB },      /* USB host */
+	{ "pci:*bc01sc00*", 210, PROVIDER_SCSI },     /* SCSI: a bus rests for seconds after its reset */
+	{ "pci:*bc01sc0[047]*", 200, PROVIDER_SCSI }, /* RAID, SAS */
+	{ "pci:*bc01*", 200, PROVIDER_ANY },
+	{ "pci:*bc02*", 100, 0 }, /* network */
+	{ "virtio:d00000001v*", 100, 0 },
 };
+
+/* By the kernel's names of block devices, and what udev's 60-persistent-storage.rules make of them. */
+static const struct {
+	const char *pattern;
+	uint32_t providers;
+	const char *behind; /* scsi_bus_uevent(), mmc_bus_uevent() */
+} nodes[] = {
+	{ "/dev/nvme*", PROVIDER_NVME, NULL },
+	{ "/dev/vd*", PROVIDER_VIRTIO_BLOCK, NULL },
+	{ "/dev/sd*", PROVIDER_SCSI | PROVIDER_USB, "scsi:t-0x00" },
+	{ "/dev/sr*", PROVIDER_SCSI | PROVIDER_USB, "scsi:t-0x05" },
+	{ "/dev/mmcblk*", PROVIDER_MMC, "mmc:block" },
+	{ "/dev/disk/by-id/nvme-*", PROVIDER_NVME, NULL },
+	{ "/dev/disk/by-id/ata-*", PROVIDER_SCSI, NULL },
+	{ "/dev/disk/by-id/usb-*", PROVIDER_USB, NULL },
+	{ "/dev/disk/by-id/mmc-*", PROVIDER_MMC, "mmc:block" },
+	{ "/dev/disk/by-path/*-nvme-*", PROVIDER_NVME, NULL },
+	{ "/dev/disk/by-path/*-ata-*", PROVIDER_SCSI, NULL },
+	{ "/dev/disk/by-path/*-usb-*", PROVIDER_USB, NULL },
+};
+
+static size_t find_node(const char *node)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(nodes) && fnmatch(nodes[i].pattern, node, 0))
+		i++;
+	return i;
+}
+
+uint32_t providers_of(const char *node)
+{
+	size_t i = find_node(node);
+
+	return i < ARRAY_SIZE(nodes) ? nodes[i].providers : PROVIDER_ANY;
+}
+
+const char *alias_behind(const char *node)
+{
+	size_t i = find_node(node);
+
+	return i < ARRAY_SIZE(nodes) ? nodes[i].behind : NULL;
+}
 
 bool alias_scans(const char *alias)
 {
@@ -48,13 +98,25 @@ static const struct {
 	{ "pci:*bc01sc00*", 420 }, /* SCSI */
 };
 
-uint32_t alias_priority(const char *alias, bool only_end_counts)
+/* What cannot be the way to the awaited device comes behind all that can. Among USB and MMC alone, their slow buses
+ * are all there is. */
+static uint32_t adjust(uint32_t priority, uint32_t provides, uint32_t awaited)
 {
-	for (size_t i = 0; only_end_counts && i < ARRAY_SIZE(long_ones); i++)
+	if (provides && !(provides & awaited))
+		return priority >= STEP_CANDIDATE ? priority / 2 - 20 : priority;
+	if (awaited & (PROVIDER_NVME | PROVIDER_VIRTIO_BLOCK | PROVIDER_SCSI))
+		return priority;
+	return provides && provides != PROVIDER_ANY ? priority + 100 : priority;
+}
+
+uint32_t alias_priority(const char *alias, uint32_t awaited)
+{
+	for (size_t i = 0; !awaited && i < ARRAY_SIZE(long_ones); i++)
 		if (!fnmatch(long_ones[i].pattern, alias, 0))
 			return long_ones[i].priority;
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
 		if (!fnmatch(classes[i].pattern, alias, 0))
-			return classes[i].priority;
+			return awaited ? adjust(classes[i].priority, classes[i].provides, awaited)
+				       : classes[i].priority;
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include "engine/modinfo.h"
 #include "libcoldplug/missing-files.h"
 #include "libcoldplug/report.h"
+#include "libcoldplug/want.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -68,7 +69,7 @@ API int64_t coldplug_plan(struct coldplug *c)
 	/* An adapter sleeps for seconds while it scans its bus. Where a disk is waited for, its driver
 	 * starts when nothing urgent is left; where only the end of all loads counts, the others are
 	 * better done meanwhile. */
-	c->machine.planner.hold_nothing = !c->waiting.waits.specs.n;
+	c->machine.planner.awaited = context_awaited_providers(c);
 	r = planner_finish_batch(&c->machine.planner, &c->loading.batch);
 	if (r < 0)
 		return r;

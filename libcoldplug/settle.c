@@ -255,6 +255,19 @@ API int coldplug_advance(struct coldplug *c, int *timeout_ms)
 	return r;
 }
 
+/* What leads to an awaited device is loaded while the walk is under way. */
+static int load_glimpsed(struct coldplug *c)
+{
+	int64_t n;
+
+	if (has_flag(c, COLDPLUG_DRY_RUN) || !wait_list_pending(&c->waiting.waits))
+		return 0;
+	n = context_glimpse(c);
+	if (n > 0)
+		n = coldplug_plan(c);
+	return n > 0 ? coldplug_load(c) : (int)n;
+}
+
 API int coldplug_begin(struct coldplug *c)
 {
 	int r = coldplug_start(c);
@@ -264,6 +277,8 @@ API int coldplug_begin(struct coldplug *c)
 		r = context_listen(c);
 	if (!r)
 		r = begin_record(c);
+	if (!r)
+		r = load_glimpsed(c);
 	if (!r)
 		r = coldplug_want_configured(c);
 	if (!r)

@@ -13,7 +13,9 @@
 #include "base/cmdline.h"
 #include "base/limits.h"
 #include "engine/conf-files.h"
+#include "engine/priority.h"
 #include "uevent/devicetree.h"
+#include "uevent/glimpse.h"
 #include "uevent/walk.h"
 
 #define API __attribute__((visibility("default")))
@@ -104,6 +106,49 @@ static int take_device(void *userdata, const struct probe_answer *answer)
 int context_take_devices(struct coldplug *c)
 {
 	return prober_take(&c->wanted.devices_prober, take_device, c);
+}
+
+uint32_t context_awaited_providers(const struct coldplug *c)
+{
+	const struct wait_list *w = &c->waiting.waits;
+	uint32_t providers = 0;
+
+	for (size_t i = 0; i < w->specs.n; i++)
+		providers |= w->specs.items[i].kind == WAIT_PATH ? providers_of(w->specs.items[i].value)
+								 : PROVIDER_ANY;
+	return providers;
+}
+
+static int glimpse_alias(void *userdata, const char *alias)
+{
+	struct coldplug *c = userdata;
+
+	if (alias_priority(alias, context_awaited_providers(c)) < STEP_URGENT)
+		return 0;
+	/* The walk finds the device; to it, the alias is then nothing new. */
+	return wanted_add_device(&c->wanted, "", alias, false);
+}
+
+/* Nothing but these drivers makes nodes of such a name. */
+static int expect_drivers(struct coldplug *c)
+{
+	const struct wait_list *w = &c->waiting.waits;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < w->specs.n; i++) {
+		const char *alias =
+			w->specs.items[i].kind == WAIT_PATH ? alias_behind(w->specs.items[i].value) : NULL;
+
+		r = alias ? wanted_add_device(&c->wanted, "", alias, false) : 0;
+	}
+	return r;
+}
+
+int64_t context_glimpse(struct coldplug *c)
+{
+	int r = context_open(c) ?: glimpse(&c->machine.root, glimpse_alias, c) ?: expect_drivers(c);
+
+	return r < 0 ? r : context_request_devices(c);
 }
 
 API int64_t coldplug_walk(struct coldplug *c)

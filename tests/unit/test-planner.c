@@ -3,6 +3,7 @@
 #include "tests/unit/test-engine.h"
 
 #include "base/limits.h"
+#include "engine/priority.h"
 
 #define MODPROBE_D (REQUEST_SHOW | REQUEST_IGNORE_LOADED) /* modprobe -D */
 
@@ -718,22 +719,59 @@ static void what_a_fast_disk_needs_is_as_urgent_as_the_disk(void **state)
 
 static void an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk(void **state)
 {
-	for (int hold_nothing = 0; hold_nothing < 2; hold_nothing++) {
+	for (uint32_t awaited = 0; awaited <= PROVIDER_ANY; awaited += PROVIDER_ANY) {
 		struct engine *e = engine_new(&(struct engine_files){
 			.dep = "sym: scsi; scsi:; nvme:",
 			.alias = "alias pci:*bc01sc00* sym\nalias pci:*bc01sc08* nvme\n" });
 		struct plan plan;
 
-		e->planner.hold_nothing = hold_nothing;
+		e->planner.awaited = awaited;
 		ask(e, "pci:v00001000d00000012sv00000000sd00001000bc01sc00i00", REQUEST_DEVICE);
 		ask(e, "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02", REQUEST_DEVICE);
 		assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
 		assert_string_equal(spell_plan(e, &plan), "scsi sym<h:scsi nvme");
-		assert_int_equal(plan.steps[1].patient, !hold_nothing);
-		assert_int_equal(plan.steps[1].priority < plan.steps[2].priority, !hold_nothing);
+		assert_int_equal(plan.steps[1].patient, awaited != 0);
+		assert_int_equal(plan.steps[1].priority < plan.steps[2].priority, awaited != 0);
 		assert_false(plan.steps[0].patient || plan.steps[2].patient);
 		engine_free(e);
 	}
+}
+
+/* The kernel would start a process for it, and the init would wait for that. */
+static void what_an_init_asks_for_is_loaded_before_it(void **state)
+{
+	static const struct {
+		const char *conf, *text;
+		uint32_t flags;
+		const char *plan;
+	} rows[] = {
+		{ "", "pci:v1", REQUEST_DEVICE, "generic asker<s:generic disk<h:asker" },
+		/* As modprobe would have it. */
+		{ "", "disk", 0, "asker disk<h:asker" },
+		/* The request would have been refused too. */
+		{ "blacklist generic", "pci:v1", REQUEST_DEVICE, "asker disk<h:asker" },
+		/* The module's own softdep still counts. */
+		{ "softdep asker pre: other", "pci:v1", REQUEST_DEVICE,
+		  "other generic asker<s:other,s:generic disk<h:asker" },
+	};
+	struct config requests = {};
+	char text[] = "softdep asker pre: crypto-asked\n";
+
+	assert_int_equal(config_parse(&requests, text, strlen(text), "requests"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct engine *e = engine_new(
+			&(struct engine_files){ .dep = "disk: asker; asker:; generic:; other:",
+						.alias = "alias pci:v1 disk\nalias crypto-asked generic\n",
+						.conf = rows[i].conf });
+		struct plan plan;
+
+		e->expander.requests_known = &requests;
+		ask(e, rows[i].text, rows[i].flags);
+		assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+		assert_string_equal(spell_plan(e, &plan), rows[i].plan);
+		engine_free(e);
+	}
+	config_free(&requests);
 }
 
 /* Thousands of softdeps one behind the other: cut with a word, no overflow. */
@@ -919,6 +957,7 @@ int main(void)
 		cmocka_unit_test(every_module_has_its_reason),
 		cmocka_unit_test(what_a_fast_disk_needs_is_as_urgent_as_the_disk),
 		cmocka_unit_test(an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk),
+		cmocka_unit_test(what_an_init_asks_for_is_loaded_before_it),
 		cmocka_unit_test(a_chain_of_softdeps_too_long_is_cut),
 		cmocka_unit_test(modules_that_need_each_other_are_named),
 		cmocka_unit_test(in_any_graph_what_is_needed_comes_first),

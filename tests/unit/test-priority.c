@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/test.h"
 
+#include "engine/plan.h"
 #include "engine/priority.h"
 
 /* Real aliases, in the order in which a boot wants them; equal numbers are equal. */
@@ -15,27 +16,28 @@ static void what_the_root_may_be_on_comes_first(void **state)
 		{ 1, "virtio:d00000002v00001AF4" },
 		{ 2, "pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00" }, /* virtio block */
 		{ 2, "pci:v00001AF4d00001042sv00001AF4sd00001100bc01sc00i00" },
+		{ 2, "pci:v00001AF4d00001004sv00001AF4sd00000008bc01sc00i00" }, /* virtio SCSI */
 		{ 3, "virtio:d00000008v00001AF4" },
 		{ 4, "pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01" }, /* AHCI */
 		{ 5, "pci:v00008086d00007010sv00001AF4sd00001100bc01sc01i80" }, /* IDE */
 		{ 6, "scsi:t-0x00" },
-		{ 6, "mmc:block" },
 		{ 7, "pci:v00001B36d00000007sv00001AF4sd00001100bc08sc05i01" }, /* SDHCI */
-		{ 8, "usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00" },
-		{ 9, "pci:v00001B36d0000000Dsv00001AF4sd00001100bc0Csc03i30" },	 /* xHCI */
-		{ 10, "pci:v00001000d00000012sv00000000sd00001000bc01sc00i00" }, /* 53c895a */
-		{ 11, "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00" }, /* megasas */
-		{ 12, "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00" }, /* e1000 */
-		{ 12, "virtio:d00000001v00001AF4" },
-		{ 13, "pci:v00001234d00001111sv00001AF4sd00001100bc03sc00i00" }, /* VGA */
-		{ 13, "dmi:bvnSeaBIOS:bvr1:" },
-		{ 13, "" },
-		{ 13, "ahci" },
+		{ 8, "mmc:block" },
+		{ 9, "usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00" },
+		{ 10, "pci:v00001B36d0000000Dsv00001AF4sd00001100bc0Csc03i30" }, /* xHCI */
+		{ 11, "pci:v00001000d00000012sv00000000sd00001000bc01sc00i00" }, /* 53c895a */
+		{ 12, "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00" }, /* megasas */
+		{ 13, "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00" }, /* e1000 */
+		{ 13, "virtio:d00000001v00001AF4" },
+		{ 14, "pci:v00001234d00001111sv00001AF4sd00001100bc03sc00i00" }, /* VGA */
+		{ 14, "dmi:bvnSeaBIOS:bvr1:" },
+		{ 14, "" },
+		{ 14, "ahci" },
 	};
 
 	for (size_t i = 1; i < ARRAY_SIZE(rows); i++) {
-		uint32_t before = alias_priority(rows[i - 1].alias, false);
-		uint32_t now = alias_priority(rows[i].alias, false);
+		uint32_t before = alias_priority(rows[i - 1].alias, PROVIDER_ANY);
+		uint32_t now = alias_priority(rows[i].alias, PROVIDER_ANY);
 
 		assert_row(i, rows[i].rank == rows[i - 1].rank ? now == before : now < before);
 	}
@@ -53,7 +55,73 @@ static void where_only_the_end_counts_what_takes_longest_comes_first(void **stat
 	};
 
 	for (size_t i = 1; i < ARRAY_SIZE(rows); i++)
-		assert_row(i, alias_priority(rows[i], true) < alias_priority(rows[i - 1], true));
+		assert_row(i, alias_priority(rows[i], 0) < alias_priority(rows[i - 1], 0));
+}
+
+#define NVME "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02"
+#define AHCI "pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01"
+#define XHCI "pci:v00001B36d0000000Dsv00001AF4sd00001100bc0Csc03i30"
+#define VIRTIO_BLOCK "pci:v00001AF4d00001042sv00001AF4sd00001100bc01sc00i00"
+#define SDHCI "pci:v00001B36d00000007sv00001AF4sd00001100bc08sc05i01"
+#define MEGARAID "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00"
+#define NETWORK "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00"
+
+/* Who leads to the node is urgent, or may be waited for; who does not is neither. */
+static void the_name_of_a_node_says_what_leads_to_it(void **state)
+{
+	static const struct {
+		const char *node, *leads, *does_not;
+		const char *behind;
+	} rows[] = {
+		{ "/dev/nvme0n1p2", NVME, AHCI, NULL },
+		{ "/dev/vda1", VIRTIO_BLOCK, NVME, NULL },
+		{ "/dev/sda1", AHCI, NVME, "scsi:t-0x00" },
+		{ "/dev/sr0", AHCI, SDHCI, "scsi:t-0x05" },
+		{ "/dev/mmcblk0p1", SDHCI, XHCI, "mmc:block" },
+		{ "/dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_nvme0", NVME, VIRTIO_BLOCK, NULL },
+		{ "/dev/disk/by-id/ata-QEMU_HARDDISK_QM00001", AHCI, XHCI, NULL },
+		{ "/dev/disk/by-id/mmc-QEMU_0xdeadbeef", SDHCI, NVME, "mmc:block" },
+		{ "/dev/disk/by-path/pci-0000:00:04.0-usb-0:1:1.0-scsi-0:0:0:0", XHCI, AHCI, NULL },
+		{ "/dev/disk/by-path/pci-0000:00:01.0-nvme-1", NVME, XHCI, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint32_t awaited = providers_of(rows[i].node);
+
+		assert_row(i, alias_priority(rows[i].leads, awaited) >= STEP_URGENT);
+		assert_row(i, alias_priority(rows[i].does_not, awaited) < STEP_CANDIDATE);
+		assert_row(i, alias_priority(rows[i].does_not, awaited) > 0);
+		if (rows[i].behind)
+			assert_string_equal(alias_behind(rows[i].node), rows[i].behind);
+		else
+			assert_null(alias_behind(rows[i].node));
+	}
+}
+
+static void of_another_name_nothing_is_known(void **state)
+{
+	static const char *const nodes[] = { "/dev/xvda",
+					     "/dev/mapper/root",
+					     "/dev/md0",
+					     "/dev/dm-0",
+					     "/dev/disk/by-uuid/0123-4567",
+					     "/dev/root",
+					     "",
+					     "nvme0n1" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
+		assert_row(i, providers_of(nodes[i]) == PROVIDER_ANY);
+		assert_null(alias_behind(nodes[i]));
+	}
+}
+
+/* A driver without a class of its own may be the one. */
+static void raid_may_be_waited_for_and_the_network_not(void **state)
+{
+	assert_true(alias_priority(MEGARAID, PROVIDER_ANY) >= STEP_CANDIDATE);
+	assert_true(alias_priority(MEGARAID, PROVIDER_SCSI | PROVIDER_USB) >= STEP_CANDIDATE);
+	assert_true(alias_priority(MEGARAID, PROVIDER_NVME) < STEP_CANDIDATE);
+	assert_true(alias_priority(NETWORK, PROVIDER_ANY) < STEP_CANDIDATE);
 }
 
 int main(void)
@@ -61,6 +129,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(where_only_the_end_counts_what_takes_longest_comes_first),
 		cmocka_unit_test(what_the_root_may_be_on_comes_first),
+		cmocka_unit_test(the_name_of_a_node_says_what_leads_to_it),
+		cmocka_unit_test(of_another_name_nothing_is_known),
+		cmocka_unit_test(raid_may_be_waited_for_and_the_network_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "tests/unit/test.h"
 
 #include "base/limits.h"
+#include "uevent/glimpse.h"
 #include "uevent/walk.h"
 
 struct seen {
@@ -422,6 +423,41 @@ static void on_this_machine_it_finds_what_a_full_descent_finds(void **state)
 	free(expected);
 }
 
+static int glimpse_one(void *userdata, const char *alias)
+{
+	return see(userdata, "", alias);
+}
+
+/* Links as the kernel makes them; what a bus lists wrongly is left to the walk. */
+static void a_glimpse_sees_the_devices_that_buses_list(void **state)
+{
+	struct tree t = tree_new();
+	struct seen s = {};
+	char out[256];
+
+	tree_write(&t, "sys/devices/pci0/0000:00:01.0/modalias", "pci:v1\n");
+	tree_write(&t, "sys/devices/pci0/0000:00:02.0/modalias", "pci:v2");
+	tree_write(&t, "sys/devices/pci0/0000:00:03.0/uevent", "");
+	tree_write(&t, "sys/devices/virtio0/modalias", "virtio:d2v1\n");
+	tree_write(&t, "sys/devices/platform/x/modalias", "platform:x\n");
+	tree_link(&t, "sys/bus/pci/devices/0000:00:01.0", "../../../devices/pci0/0000:00:01.0");
+	tree_link(&t, "sys/bus/pci/devices/0000:00:02.0", "../../../devices/pci0/0000:00:02.0");
+	tree_link(&t, "sys/bus/pci/devices/0000:00:03.0", "../../../devices/pci0/0000:00:03.0");
+	tree_link(&t, "sys/bus/pci/devices/gone", "../../../devices/gone");
+	tree_link(&t, "sys/bus/virtio/devices/virtio0", "../../../devices/virtio0");
+	tree_link(&t, "sys/bus/platform/devices/x", "../../../devices/platform/x");
+	assert_int_equal(glimpse(&t.root, glimpse_one, &s), 0);
+	array_push(&s.text, '\0');
+	sort_lines(s.text.items, out, sizeof(out));
+	assert_string_equal(out, " pci:v1\n pci:v2\n virtio:d2v1\n");
+	s.answer = -ENOMEM;
+	s.n = 0;
+	assert_int_equal(glimpse(&t.root, glimpse_one, &s), -ENOMEM);
+	assert_int_equal(s.n, 1);
+	array_free(&s.text);
+	tree_free(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +471,7 @@ int main(void)
 		cmocka_unit_test(a_negative_answer_ends_the_walk),
 		cmocka_unit_test(what_takes_a_lock_is_asked_and_nothing_else),
 		cmocka_unit_test(an_answer_is_sent_only_when_it_holds_what_was_asked),
+		cmocka_unit_test(a_glimpse_sees_the_devices_that_buses_list),
 		cmocka_unit_test(on_this_machine_it_finds_what_a_full_descent_finds),
 	};
 
