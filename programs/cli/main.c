@@ -40,7 +40,11 @@ static void help(FILE *to)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fputs("  init     start a machine: be PID 1 of an initramfs, as coldplug is by the name init too\n"
-	      "\nCalled by the name modprobe, coldplug behaves as modprobe(8).\n"
+	      "\nCalled by the name modprobe"
+#ifdef HAVE_TOOLS
+	      ", insmod, rmmod, lsmod, modinfo or kmod"
+#endif
+	      ", coldplug behaves as kmod's program of that name.\n"
 	      "'coldplug COMMAND --help' shows the options of a command, 'coldplug --version' the version.\n\n"
 	      "Exit codes:\n"
 	      "    0  everything was done\n"
