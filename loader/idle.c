@@ -30,7 +30,7 @@
 #define LOOKS 4U	    /* in a row; one alone can be lucky */
 #define PATIENCE_US 500000U /* without an idle processor; half of it the next time, and so on */
 #define PATIENCE_MIN_US 8000U
-#define LATE_US 250U /* a context switch is much shorter, a time slice much longer */
+#define LATE_US 500U /* a processor in a deep sleep needs hundreds; a time slice is much longer */
 #define STACK_SIZE ((size_t)64 * 1024)
 
 struct idle {
@@ -39,6 +39,7 @@ struct idle {
 	atomic_bool is_asked;
 	atomic_bool quit;
 	uint64_t patience_us; /* of the thread */
+	uint64_t late_us;     /* a nap may take so much longer */
 	void (*found)(void *userdata);
 	void *userdata;
 };
@@ -50,19 +51,29 @@ static void set_policy(int policy)
 	(void)pthread_setschedparam(pthread_self(), policy, &param);
 }
 
-static bool wakes_at_once(void)
+/* Without high-resolution timers a nap ends with a tick, the first one or the second. */
+static uint64_t choose_late_us(void)
+{
+	struct timespec resolution;
+
+	if (clock_getres(CLOCK_MONOTONIC, &resolution) < 0 || resolution.tv_sec || resolution.tv_nsec < 2000)
+		return LATE_US;
+	return LATE_US + 2 * (uint64_t)resolution.tv_nsec / 1000;
+}
+
+static bool wakes_at_once(const struct idle *i)
 {
 	struct timespec nap = { .tv_nsec = NAP_US * 1000 };
 	uint64_t start = clock_now_us();
 
 	(void)nanosleep(&nap, NULL);
-	return clock_now_us() - start < NAP_US + LATE_US;
+	return clock_now_us() - start < NAP_US + i->late_us;
 }
 
-static bool is_idle_now(void)
+static bool is_idle_now(const struct idle *i)
 {
 	for (unsigned int n = 0; n < LOOKS; n++)
-		if (!wakes_at_once())
+		if (!wakes_at_once(i))
 			return false;
 	return true;
 }
@@ -72,7 +83,7 @@ static void wait_for_idle(struct idle *i)
 	uint64_t end = clock_now_us() + i->patience_us;
 
 	while (!atomic_load(&i->quit) && clock_now_us() < end) {
-		if (is_idle_now()) {
+		if (is_idle_now(i)) {
 			i->patience_us = PATIENCE_US;
 			return;
 		}
@@ -110,6 +121,7 @@ int idle_start(struct idle **ret, void (*found)(void *userdata), void *userdata)
 	i->found = found;
 	i->userdata = userdata;
 	i->patience_us = PATIENCE_US;
+	i->late_us = choose_late_us();
 	if (sem_init(&i->asked, 0, 0) < 0)
 		return -errno;
 	r = pthread_attr_init(&attr);
