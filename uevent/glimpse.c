@@ -7,6 +7,7 @@
 #include "uevent/glimpse.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -35,7 +35,7 @@ static void put_symbol(struct module *m, size_t at, uint32_t name, uint16_t sect
 }
 
 static void put_section(struct module *m, unsigned int i, uint32_t name, uint32_t type, size_t offset,
-			size_t size, uint32_t link, size_t entry)
+			uint64_t size, uint32_t link, size_t entry)
 {
 	bool w = m->shape.is64;
 	size_t at = m->sections + i * (w ? 64 : 40);
