@@ -43,10 +43,10 @@ static const struct {
 static const struct {
 	const char *pattern;
 	uint32_t providers;
-	const char *behind; /* scsi_bus_uevent(), mmc_bus_uevent() */
+	const char *behind; /* what virtio_uevent(), scsi_bus_uevent() and mmc_bus_uevent() say */
 } nodes[] = {
 	{ "/dev/nvme*", PROVIDER_NVME, NULL },
-	{ "/dev/vd*", PROVIDER_VIRTIO_BLOCK, NULL },
+	{ "/dev/vd*", PROVIDER_VIRTIO_BLOCK, "virtio:d00000002v00001AF4" },
 	{ "/dev/sd*", PROVIDER_SCSI | PROVIDER_USB, "scsi:t-0x00" },
 	{ "/dev/sr*", PROVIDER_SCSI | PROVIDER_USB, "scsi:t-0x05" },
 	{ "/dev/mmcblk*", PROVIDER_MMC, "mmc:block" },

@@ -74,7 +74,7 @@ static void the_name_of_a_node_says_what_leads_to_it(void **state)
 		const char *behind;
 	} rows[] = {
 		{ "/dev/nvme0n1p2", NVME, AHCI, NULL },
-		{ "/dev/vda1", VIRTIO_BLOCK, NVME, NULL },
+		{ "/dev/vda1", VIRTIO_BLOCK, NVME, "virtio:d00000002v00001AF4" },
 		{ "/dev/sda1", AHCI, NVME, "scsi:t-0x00" },
 		{ "/dev/sr0", AHCI, SDHCI, "scsi:t-0x05" },
 		{ "/dev/mmcblk0p1", SDHCI, XHCI, "mmc:block" },
