@@ -332,10 +332,21 @@ int moddir_match(struct moddir *d, enum moddir_index which, const char *key, str
 	return ask(d, which, &(struct question){ .kind = MATCH, .key = key, .hits = hits });
 }
 
+static int see_nothing(void *userdata, const char *key, const char *value, uint32_t priority)
+{
+	return 0;
+}
+
 int moddir_each(struct moddir *d, enum moddir_index which,
 		int (*fn)(void *userdata, const char *key, const char *value, uint32_t priority),
 		void *userdata)
 {
+	/* What is broken is found before fn is called: it would get the entries in front of that twice, from the index
+	 * and from its text. All of the index has been read then, so it cannot change under the second pass. */
+	int r = ask(d, which, &(struct question){ .kind = EACH, .fn = see_nothing });
+
+	if (r < 0)
+		return r;
 	return ask(d, which, &(struct question){ .kind = EACH, .fn = fn, .userdata = userdata });
 }
 

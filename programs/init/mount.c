@@ -295,15 +295,17 @@ static int settle_ambivalence(const struct init_options *o, const char *node, co
 }
 
 /* What is to be tried, in buf or as given: 0 or -errno. The engine could not tell, or there is
- * none. */
+ * none. *unseen: what is on the device could not be looked at, so it may be ambivalent. */
 static int find_types(const struct init_options *o, const char *node, const char **type, const char **types,
-		      char buf[TYPES_MAX])
+		      char buf[TYPES_MAX], bool *unseen)
 {
 	static struct signatures found;
 	int r = signatures_read(node, &found);
 
+	*unseen = r < 0 && r != -EOPNOTSUPP && !o->root_fs_types;
 	if (r < 0 && r != -EOPNOTSUPP)
-		say(4, "%s: cannot read what is on it: %s", node, strerror(-r));
+		say(4, "%s: cannot read what is on it: %s%s", node, strerror(-r),
+		    *unseen ? "; it is mounted read-only" : "");
 	if (!r && found.ambivalent) {
 		*types = buf;
 		return settle_ambivalence(o, node, found.types, buf);
@@ -323,6 +325,7 @@ int mount_root(const struct init_options *o, const char *node, const char *type)
 	const char *types = o->root_fs_types ? o->root_fs_types : type, *which = NULL;
 	const char *options = o->root_flags ? o->root_flags : "";
 	char *data = malloc(strlen(options) + 1), known[TYPES_MAX], buf[64];
+	bool unseen = false;
 	struct root_mount m = { .node = node, .flags = o->read_write ? 0 : MS_RDONLY, .data = data };
 	int r;
 
@@ -330,7 +333,9 @@ int mount_root(const struct init_options *o, const char *node, const char *type)
 		return -ENOMEM;
 	mkdir(NEW_ROOT, 0755);
 	mount_split_flags(options, &m.flags, data);
-	r = type ? 0 : find_types(o, node, &type, &types, known);
+	r = type ? 0 : find_types(o, node, &type, &types, known, &unseen);
+	if (unseen)
+		m.flags |= MS_RDONLY;
 	if (!r) {
 		r = try_types(&m, types, &which, buf);
 		if (r < 0)

@@ -173,6 +173,35 @@ static void an_index_nobody_needs_may_be_missing_but_not_broken(void **state)
 }
 
 /* depmod writes 0 bytes where it has no key to write: without the text, or with one that has none. */
+static int count_entry(void *userdata, const char *key, const char *value, uint32_t priority)
+{
+	unsigned int *n = userdata;
+
+	++*n;
+	return 0;
+}
+
+/* Whatever is broken in it: none of its entries is seen beside those of its text. */
+static void each_entry_of_a_broken_index_comes_once(void **state)
+{
+	for (long at = 12; at < 120; at++) {
+		struct world w = { .t = tree_new() };
+		unsigned int n = 0;
+		struct stat st;
+
+		tree_write(&w.t, DIR_ "modules.alias", "alias b* one\nalias c* two\nalias d* three\n");
+		write_bin(&w.t, DIR_ "modules.alias.bin", "a*", "from_bin");
+		assert_int_equal(stat(tree_path(&w.t, DIR_ "modules.alias.bin"), &st), 0);
+		if (at < st.st_size)
+			break_byte(&w.t, DIR_ "modules.alias.bin", at, 0xff);
+		world_open(&w);
+		assert_int_equal(moddir_each(&w.d, MODDIR_ALIAS, count_entry, &n), 0);
+		assert_row(at, n == (w.m.log.warnings ? 3 : 2));
+		world_close(&w);
+		tree_free(&w.t);
+	}
+}
+
 static void an_empty_index_of_nothing_is_no_broken_one(void **state)
 {
 	static const struct {
@@ -420,6 +449,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_index_that_is_no_good_is_replaced_by_its_text),
 		cmocka_unit_test(an_index_nobody_needs_may_be_missing_but_not_broken),
+		cmocka_unit_test(each_entry_of_a_broken_index_comes_once),
 		cmocka_unit_test(an_empty_index_of_nothing_is_no_broken_one),
 		cmocka_unit_test(a_modules_path_is_absolute_or_below_the_releases_directory),
 		cmocka_unit_test(each_text_is_read_as_depmod_wrote_it),
