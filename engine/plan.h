@@ -42,6 +42,7 @@ struct step {
 	bool post_only;	     /* wanted only as a post softdep: not tried when all it follows failed */
 	uint32_t edge_first; /* into plan.edges */
 	uint32_t n_edges;
+	uint64_t planned_us; /* when the loader received it (CLOCK_MONOTONIC); 0 before */
 };
 
 struct plan {

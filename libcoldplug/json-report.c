@@ -190,6 +190,26 @@ static void put_withheld(struct json *j, struct machine *m)
 	json_close(j, ']');
 }
 
+/* For blame and plot. A program that is counted in bytes leaves it out. */
+#ifdef HAVE_TOOLS
+static void put_awaited(struct json *j, const struct wait_list *l, const struct rootfs *root)
+{
+	json_open(j, "awaited", '[');
+	for (size_t i = 0; i < l->specs.n; i++) {
+		const struct wait_spec *spec = &l->specs.items[i];
+		char path[PATH_MAX];
+
+		json_open(j, NULL, '{');
+		json_string(j, "spec", spec->text);
+		json_string(j, "node", spec->node);
+		json_string(j, "path", wait_spec_device(spec, root, path) ? path : NULL);
+		json_number(j, "found_us", (int64_t)spec->found_us);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+#endif
+
 static int put_plan(struct json *j, struct coldplug *c)
 {
 	struct by_module reasons = {};
@@ -212,6 +232,9 @@ static int put_plan(struct json *j, struct coldplug *c)
 		}
 		json_close(j, ']');
 		put_withheld(j, &c->machine);
+#ifdef HAVE_TOOLS
+		put_awaited(j, &c->waiting.waits, &c->machine.root);
+#endif
 		json_close(j, '}');
 	}
 	free(reasons.first);

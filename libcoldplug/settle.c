@@ -13,6 +13,7 @@
 #include "libcoldplug/listen.h"
 #include "libcoldplug/loading.h"
 #include "libcoldplug/record.h"
+#include "libcoldplug/report.h"
 #include "libcoldplug/round.h"
 #include "libcoldplug/want.h"
 
@@ -249,6 +250,11 @@ API int coldplug_advance(struct coldplug *c, int *timeout_ms)
 	settle_note_now(&c->settle, SETTLE_ANSWERED);
 	if (!r)
 		r = verdict == SETTLE_TIMED_OUT ? -ETIMEDOUT : 1;
+#ifdef HAVE_TOOLS
+	/* The caller may leave now, and the report says when the device came. If it cannot, the run has not failed. */
+	if ((r > 0 || r == -ETIMEDOUT) && c->waiting.waits.specs.n && c->loading.loader)
+		(void)report_send_head(c);
+#endif
 	r = end_record(c, r);
 	if ((r > 0 || r == -ETIMEDOUT) && has_flag(c, COLDPLUG_MONITOR))
 		enter_monitor_mode(c);

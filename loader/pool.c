@@ -660,6 +660,8 @@ static int prepare(struct pool *p, const struct plan *plan)
 
 static void enqueue(struct pool *p, const struct plan *plan)
 {
+	uint64_t now = clock_now_us();
+
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct step *s = &plan->steps[i];
 		struct queue_step step = {
@@ -668,6 +670,7 @@ static void enqueue(struct pool *p, const struct plan *plan)
 			.patient = s->patient,
 		};
 
+		p->steps.items[s->id].planned_us = now;
 		queue_add(&p->queue, &step, plan->edges + s->edge_first, s->n_edges);
 	}
 	queue_inherit(&p->queue);

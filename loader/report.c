@@ -73,6 +73,7 @@ static void put_load(struct json *j, const struct step *step, const struct load_
 	json_number(j, "worker", r->worker);
 	json_number(j, "start_us", (int64_t)r->start_us);
 	json_number(j, "end_us", (int64_t)r->end_us);
+	json_number(j, "planned_us", (int64_t)step->planned_us);
 	json_close(j, '}');
 }
 

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/directory.h"
 #include "base/limits.h"
 #include "uevent/blockdev.h"
@@ -143,6 +144,7 @@ static int set_found(struct wait_list *l, struct wait_spec *spec, const char *no
 {
 	spec->node = strdup(node);
 	spec->type = *type ? strdup(type) : NULL;
+	spec->found_us = clock_now_us();
 	l->n_found += spec->node != NULL;
 	return spec->node && (spec->type || !*type) ? 0 : -ENOMEM;
 }
@@ -207,6 +209,17 @@ static void exchange(char *s, char from, char to)
 	for (; *s; s++)
 		if (*s == from)
 			*s = to;
+}
+
+bool wait_spec_device(const struct wait_spec *spec, const struct rootfs *root, char path[PATH_MAX])
+{
+	char link[300], target[PATH_MAX];
+
+	if (!spec->node || strncmp(spec->node, "/dev/", 5) != 0)
+		return false;
+	snprintf(link, sizeof(link), "sys/class/block/%.255s", spec->node + 5);
+	exchange(link + strlen("sys/class/block/"), '/', '!');
+	return read_link(root, link, target) && snprintf(path, PATH_MAX, "/%s", target) < PATH_MAX;
 }
 
 static int set_named_by_sysfs(struct wait_list *l, struct wait_spec *spec, struct prober *disks, char *name)
@@ -605,6 +618,7 @@ void wait_list_take_named(struct wait_list *l)
 		if (!spec->named)
 			continue;
 		spec->node = steal_ptr(spec->named);
+		spec->found_us = clock_now_us();
 		l->n_found++;
 	}
 }

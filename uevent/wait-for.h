@@ -3,7 +3,9 @@
  * (uevent/prober.h), because they may not answer. */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/array.h"
 #include "base/log.h"
@@ -21,15 +23,16 @@ enum wait_kind {
 
 struct wait_spec {
 	enum wait_kind kind;
-	char *text;	/* as given */
-	char *value;	/* the path, the numbers, the UUID, the label */
-	long offset;	/* WAIT_PARTUUID: the partition so many behind the one named */
-	char *base;	/* with an offset: the name of the one named, once it is known */
-	char *named;	/* the node, while its contents are probed */
-	char *node;	/* "/dev/..." once it is there */
-	char *type;	/* of its file system; NULL: not known */
-	bool put_off;	/* for the caller: the type has not been used yet */
-	bool twin_told; /* it was logged that another device has the same name */
+	char *text;	   /* as given */
+	char *value;	   /* the path, the numbers, the UUID, the label */
+	long offset;	   /* WAIT_PARTUUID: the partition so many behind the one named */
+	char *base;	   /* with an offset: the name of the one named, once it is known */
+	char *named;	   /* the node, while its contents are probed */
+	char *node;	   /* "/dev/..." once it is there */
+	char *type;	   /* of its file system; NULL: not known */
+	uint64_t found_us; /* when it was found to be there */
+	bool put_off;	   /* for the caller: the type has not been used yet */
+	bool twin_told;	   /* it was logged that another device has the same name */
 };
 
 struct wait_list {
@@ -53,6 +56,9 @@ static inline bool wait_list_pending(const struct wait_list *l)
 
 /* Whether a missing device is given by its path: that may appear without an event. */
 bool wait_list_needs_polling(const struct wait_list *l);
+
+/* The path below /sys of a block device that is there, "/devices/...". False: it has none. */
+bool wait_spec_device(const struct wait_spec *spec, const struct rootfs *root, char path[PATH_MAX]);
 
 /* A probe_fn: looks at a disk, and may block. */
 ssize_t wait_list_answer(const struct rootfs *root, const char *question, char *buf, size_t size);

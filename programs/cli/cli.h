@@ -10,6 +10,7 @@
 #include "programs/output.h"
 
 #define EXIT_USAGE 100
+#define EXIT_INPUT 2	/* some input could not be read */
 #define EXIT_SYSTEM 111 /* a system call failed, or memory ran out */
 
 enum command_id {
@@ -24,6 +25,8 @@ enum command_id {
 	COMMAND_REPLAY = 256,
 	COMMAND_CLOSURE = 512,
 	COMMAND_IMAGE = 1024,
+	COMMAND_PLOT = 2048,
+	COMMAND_BLAME = 4096,
 };
 
 /* What an option that may be repeated was given; NULL-terminated. */
@@ -120,3 +123,5 @@ int command_record(struct cli *cli);
 int command_replay(struct cli *cli);
 int command_closure(struct cli *cli);
 int command_image(struct cli *cli);
+int command_plot(struct cli *cli);
+int command_blame(struct cli *cli);

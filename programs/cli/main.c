@@ -29,6 +29,12 @@ static const struct command commands[] = {
 #ifdef HAVE_TOOLS
 	{ "image", COMMAND_IMAGE, command_image, "-o FILE", "make an initramfs with coldplug as its init" },
 #endif
+#ifdef HAVE_TOOLS
+	{ "plot", COMMAND_PLOT, command_plot, "REPORT...",
+	  "draw when each module was loaded, as an SVG picture" },
+	{ "blame", COMMAND_BLAME, command_blame, "REPORT",
+	  "show what an awaited device, or the end, waited for" },
+#endif
 	{ "list", COMMAND_LIST, command_list, "", "show the loaded modules, as lsmod does" },
 };
 
@@ -44,7 +50,7 @@ static void help(FILE *to)
 #ifdef HAVE_TOOLS
 	      ", insmod, rmmod, lsmod, modinfo or kmod"
 #endif
-	      ", coldplug behaves as kmod's program of that name.\n"
+	      ",\ncoldplug behaves as kmod's program of that name.\n"
 	      "'coldplug COMMAND --help' shows the options of a command, 'coldplug --version' the version.\n\n"
 	      "Exit codes:\n"
 	      "    0  everything was done\n"

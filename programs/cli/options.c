@@ -16,6 +16,7 @@
 #define ALL                                                                                              \
 	(PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY | COMMAND_CLOSURE | \
 	 COMMAND_IMAGE)
+#define OF_REPORTS (COMMAND_PLOT | COMMAND_BLAME) /* they look at no machine */
 
 struct setup {
 	struct cli *cli;
@@ -379,8 +380,9 @@ static const struct option_row {
 	  "print JSON" },
 	{ "notify-fd", 0, COMMAND_MONITOR, set_notify_fd, "FD", "write a newline to FD when ready (s6)",
 	  "it must be a descriptor from 3 to 65535" },
-	{ "verbose", 'v', ALL, set_verbose, NULL, "print more; given twice, print debugging messages too" },
-	{ "quiet", 'q', ALL, set_quiet, NULL, "print errors only" },
+	{ "verbose", 'v', ALL | OF_REPORTS, set_verbose, NULL,
+	  "print more; given twice, print debugging messages too" },
+	{ "quiet", 'q', ALL | OF_REPORTS, set_quiet, NULL, "print errors only" },
 };
 
 #define N_ROWS (sizeof(rows) / sizeof(rows[0]))

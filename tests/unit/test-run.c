@@ -303,6 +303,37 @@ static void who_has_a_loop_of_its_own_sees_when_all_has_settled(void **state)
 	assert_string_equal(coldplug_found(m->c, 0), "/dev/x");
 }
 
+/* Nothing is loaded after the device has come, and the caller leaves at once, as "run --wait-for" does. */
+static void the_report_says_when_the_device_came(void **state)
+{
+	static const char wanted[] =
+		"\"awaited\":[{\"spec\":\"/dev/x\",\"node\":\"/dev/x\",\"path\":null,\"found_us\":";
+	struct machine *m = *state;
+	static char text[8192];
+	char *awaited;
+	FILE *f = NULL;
+
+	assert_int_equal(coldplug_set_report(m->c, path_of(m, "report")), 0);
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/x"), 0);
+	assert_int_equal(coldplug_begin(m->c), 0);
+	while (!coldplug_is_settled(m->c))
+		assert_int_equal(turn(m), 0);
+	make_node(m, "dev/x");
+	while (!turn(m))
+		;
+	coldplug_free(m->c);
+	m->c = NULL;
+	for (int i = 0; !f && i < 1000; i++, usleep(10000))
+		f = fopen(path_of(m, "report"), "re");
+	assert_non_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	awaited = strstr(text, wanted);
+	if (!awaited)
+		fail_msg("there is no device in: %s", text);
+	assert_true(strtoull(awaited + strlen(wanted), NULL, 10) > 0);
+}
+
 static void what_is_found_early_lets_the_rest_settle(void **state)
 {
 	struct machine *m = *state;
@@ -513,6 +544,7 @@ int main(void)
 		t(run_waits_for_an_answer),
 		t(but_not_for_ever),
 		t(who_has_a_loop_of_its_own_sees_when_all_has_settled),
+		t(the_report_says_when_the_device_came),
 		t(what_is_found_early_lets_the_rest_settle),
 		t(who_begins_again_settles_again),
 		t(the_time_is_up_in_a_loop_too),

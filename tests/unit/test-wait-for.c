@@ -308,6 +308,31 @@ static void a_number_is_found_by_sysfs(void **state)
 	assert_null(m.l.specs.items[0].type);
 }
 
+static void a_device_that_came_has_a_path_in_sysfs(void **state)
+{
+	static const char target[] = "../../devices/pci0/block/cciss!c0d0/cciss!c0d0p1";
+	_cleanup_machine_ struct machine m;
+	const struct wait_spec *spec;
+	char path[PATH_MAX];
+
+	machine_init(&m);
+	want(&m, "104:1");
+	spec = &m.l.specs.items[0];
+	assert_false(wait_spec_device(spec, &m.t.root, path));
+	assert_int_equal(spec->found_us, 0);
+	tree_mkdir(&m.t, "sys/dev/block/");
+	tree_mkdir(&m.t, "sys/class/block/");
+	tree_link(&m.t, "sys/dev/block/104:1", target);
+	tree_write(&m.t, "dev/cciss/c0d0p1", "");
+	check_block(&m, "sda");
+	assert_string_equal(node_of(&m, 0), "/dev/cciss/c0d0p1");
+	assert_true(spec->found_us > 0);
+	assert_false(wait_spec_device(spec, &m.t.root, path));
+	tree_link(&m.t, "sys/class/block/cciss!c0d0p1", target);
+	assert_true(wait_spec_device(spec, &m.t.root, path));
+	assert_string_equal(path, "/devices/pci0/block/cciss!c0d0/cciss!c0d0p1");
+}
+
 /* A file instead of a disk: libblkid looks into both. */
 static bool make_disk(const struct tree *t, const char *name)
 {
@@ -630,6 +655,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_spec_says_what_is_meant),
 		cmocka_unit_test(what_names_nothing_is_refused),
+		cmocka_unit_test(a_device_that_came_has_a_path_in_sysfs),
 		cmocka_unit_test(a_path_is_there_when_it_is_a_device),
 		cmocka_unit_test(a_disk_that_cannot_be_read_is_there_all_the_same),
 		cmocka_unit_test(an_event_is_a_reason_to_look_for_paths),
