@@ -322,6 +322,9 @@ static int check_no_modules(struct mkimage *im)
 			"%s/lib/modules%s%s: there are no modules for this kernel; if it needs none, use \"-f none\" "
 			"without -m",
 			im->files.path, im->release ? "/" : "", im->release ?: "");
+	else if (!r && im->c->settings.paths.release && has_modules(im))
+		log_warning(&im->c->log, "%s/lib/modules%s%s: there are no modules for this kernel",
+			    im->files.path, im->release ? "/" : "", im->release ?: "");
 	return r;
 }
 

@@ -92,7 +92,13 @@ static int want_lines(struct cli *cli, FILE *f)
 
 	while (r >= 0 && (line = cli_next_line(f, "--modules")))
 		r = want_line(cli, line);
-	return r >= 0 && ferror(f) ? -errno : r;
+	if (r < 0 || !ferror(f))
+		return r;
+	r = -errno;
+	output_message("coldplug %s: the file of --modules cannot be read: %s\n", cli->command->name,
+		       strerror(-r));
+	cli->n_errors++;
+	return r;
 }
 
 int cli_want(struct cli *cli)
