@@ -284,7 +284,7 @@ static int set_filter(const struct sock_filter *end, size_t n)
 	memcpy(program, both, sizeof(both));
 	memcpy(program + ARRAY_SIZE(both), end, n * sizeof(*end));
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &set) < 0)
-		return errno == EINVAL ? 0 : -errno;
+		return errno == EINVAL || errno == ENOSYS ? 0 : -errno;
 	return 0;
 }
 
@@ -383,7 +383,7 @@ static void reset_signals(void)
 /* What a filter needs: Linux 3.5 has both. */
 static int forbid_new_privileges(void)
 {
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 && errno != EINVAL ? -errno : 0;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 && errno != EINVAL && errno != ENOSYS ? -errno : 0;
 }
 
 int confine_to_reading(void)

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "base/confine.h"
 #include "uevent/prober.h"
 
 struct world {
@@ -16,6 +17,7 @@ struct world {
 };
 
 /* "e...": an echo; "n...": no answer; "x...": an error; "k...": dies; "l...": lost; "p...": the process's id;
+ * "s...": its status;
  * "f/NAME": what is written to that FIFO. */
 static ssize_t answer(const struct rootfs *root, const char *question, char *buf, size_t size)
 {
@@ -35,6 +37,9 @@ static ssize_t answer(const struct rootfs *root, const char *question, char *buf
 		return (ssize_t)size;
 	case 'p':
 		return snprintf(buf, size, "%d", (int)getpid());
+	case 's':
+		fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+		return fd < 0 ? -errno : read(fd, buf, size);
 	case 'f':
 		fd = rootfs_openat(root, probe_name(question), O_RDONLY);
 		return fd < 0 ? fd : read(fd, buf, size);
@@ -426,6 +431,24 @@ static void no_descriptor_of_the_caller_stays_open(void **state)
 	write_fifo(&w, "hub", "x");
 }
 
+/* CAP_DAC_READ_SEARCH is bit 2: that alone may be left. */
+static void a_child_is_confined(void **state)
+{
+	_cleanup_world_ struct world w;
+	const char *p;
+
+	if (!confine_has_filter())
+		skip();
+	world_init(&w);
+	ask(&w, "s");
+	wait_for_all(&w);
+	assert_contains(w.said, "\nSeccomp:\t2\n");
+	assert_contains(w.said, "\nNoNewPrivs:\t1\n");
+	p = strstr(w.said, "\nCapPrm:");
+	assert_non_null(p);
+	assert_true((strtoull(p + strlen("\nCapPrm:"), NULL, 16) & ~UINT64_C(4)) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +462,7 @@ int main(void)
 		cmocka_unit_test(a_child_that_dies_loses_only_its_question),
 		cmocka_unit_test(the_number_of_stuck_children_is_limited),
 		cmocka_unit_test(without_descriptors_each_question_gets_an_error),
+		cmocka_unit_test(a_child_is_confined),
 		cmocka_unit_test(no_process_is_left_behind),
 		cmocka_unit_test(no_descriptor_of_the_caller_stays_open),
 	};

@@ -179,11 +179,16 @@ static void a_broken_event_is_told_and_the_next_one_read(void **state)
 	assert_contains(messages_text(&r->m), "no time");
 }
 
-static char *unpacked_text(struct recording *r, const char *path)
+static char *text_below(const struct tree *t, const char *path)
 {
 	struct file_bytes file;
 
-	return rootfs_read(&r->unpacked.root, path, 1000, &file) ? NULL : file.data;
+	return rootfs_read(&t->root, path, 1000, &file) ? NULL : file.data;
+}
+
+static char *unpacked_text(struct recording *r, const char *path)
+{
+	return text_below(&r->unpacked, path);
 }
 
 /* Below the unpacked root it is found without being named. */
@@ -303,6 +308,39 @@ static void nothing_is_unpacked_or_read_through_a_link_that_leads_out(void **sta
 	}
 }
 
+/* A file of the name that a link has, and one of a name that a file has. The link's target is there, or is not. */
+static void a_file_is_not_unpacked_onto_what_is_there(void **state)
+{
+	static const char *const targets[] = { "outside/secret", "outside/new", NULL };
+	struct recording *r = *state;
+	char path[128], target[128] = "", *text;
+
+	snprintf(path, sizeof(path), "%s", tree_path(&r->t, "evil.tar"));
+	tree_write(&r->t, "outside/secret", "s");
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		char name[] = { (char)('a' + i), '\0' };
+		struct tar_entry first = { .name = name, .data = "1", .size = 1 };
+		FILE *f = fopen(path, "we");
+
+		assert_non_null(f);
+		if (targets[i]) {
+			snprintf(target, sizeof(target), "%s", tree_path(&r->t, targets[i]));
+			first = (struct tar_entry){ .name = name, .link = target, .mode = 0777 };
+		}
+		assert_int_equal(tar_write(f, &first), 0);
+		assert_int_equal(tar_write(f, &(struct tar_entry){ .name = name, .data = "2", .size = 1 }),
+				 0);
+		assert_int_equal(tar_finish(f), 0);
+		fclose(f);
+		assert_row(i, record_unpack(path, r->unpacked.root.fd, &r->m.log) == -EEXIST);
+	}
+	assert_int_equal(faccessat(r->t.root.fd, "outside/new", F_OK, 0), -1);
+	assert_string_equal(text = text_below(&r->t, "outside/secret"), "s");
+	free(text);
+	assert_string_equal(text = unpacked_text(r, "c"), "1");
+	free(text);
+}
+
 /* An archive of n names, each behind this many directories. */
 static void write_archive(const char *path, size_t n, size_t depth)
 {
@@ -376,6 +414,7 @@ int main(void)
 		t(addresses_are_not_recorded),
 		t(what_is_too_large_is_told_and_the_rest_recorded),
 		t(nothing_is_unpacked_or_read_through_a_link_that_leads_out),
+		t(a_file_is_not_unpacked_onto_what_is_there),
 		t(a_name_too_long_to_be_removed_is_not_unpacked),
 		t(nobody_else_can_read_a_recording),
 		t(what_is_not_ended_leaves_no_file),
