@@ -123,7 +123,7 @@ static int glimpse_alias(void *userdata, const char *alias)
 {
 	struct coldplug *c = userdata;
 
-	if (alias_priority(alias, context_awaited_providers(c)) < STEP_URGENT)
+	if (alias_priority(alias, c->machine.planner.awaited) < STEP_URGENT)
 		return 0;
 	/* The walk finds the device; to it, the alias is then nothing new. */
 	return wanted_add_device(&c->wanted, "", alias, false);
@@ -146,8 +146,10 @@ static int expect_drivers(struct coldplug *c)
 
 int64_t context_glimpse(struct coldplug *c)
 {
-	int r = context_open(c) ?: glimpse(&c->machine.root, glimpse_alias, c) ?: expect_drivers(c);
+	int r = context_open(c);
 
+	c->machine.planner.awaited = context_awaited_providers(c);
+	r = r ?: glimpse(&c->machine.root, glimpse_alias, c) ?: expect_drivers(c);
 	return r < 0 ? r : context_request_devices(c);
 }
 

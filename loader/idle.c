@@ -25,13 +25,13 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "loader/thread.h"
 
 #define NAP_US 1000U	    /* between two looks */
 #define LOOKS 4U	    /* in a row; one alone can be lucky */
 #define PATIENCE_US 500000U /* without an idle processor; half of it the next time, and so on */
 #define PATIENCE_MIN_US 8000U
 #define LATE_US 500U /* a processor in a deep sleep needs hundreds; a time slice is much longer */
-#define STACK_SIZE ((size_t)64 * 1024)
 
 struct idle {
 	pthread_t thread;
@@ -113,7 +113,6 @@ static void *idle_main(void *arg)
 int idle_start(struct idle **ret, void (*found)(void *userdata), void *userdata)
 {
 	_cleanup_free_ struct idle *i = calloc(1, sizeof(*i));
-	pthread_attr_t attr;
 	int r;
 
 	if (!i)
@@ -124,15 +123,10 @@ int idle_start(struct idle **ret, void (*found)(void *userdata), void *userdata)
 	i->late_us = choose_late_us();
 	if (sem_init(&i->asked, 0, 0) < 0)
 		return -errno;
-	r = pthread_attr_init(&attr);
-	if (!r) {
-		r = pthread_attr_setstacksize(&attr, STACK_SIZE)
-			?: pthread_create(&i->thread, &attr, idle_main, i);
-		pthread_attr_destroy(&attr);
-	}
-	if (r) {
+	r = thread_start(&i->thread, idle_main, i);
+	if (r < 0) {
 		sem_destroy(&i->asked);
-		return -r;
+		return r;
 	}
 	*ret = steal_ptr(i);
 	return 0;

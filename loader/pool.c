@@ -45,12 +45,12 @@
 #include "loader/precedence.h"
 #include "loader/idle.h"
 #include "loader/queue.h"
+#include "loader/thread.h"
 #include "loader/verdict.h"
 #include "loader/wire.h"
 #include "loader/work.h"
 
 #define NICE 10
-#define STACK_SIZE ((size_t)256 * 1024) /* enough for liblzma, libzstd and the sanitizers */
 
 struct worker {
 	struct pool *pool;
@@ -112,20 +112,6 @@ struct pool {
 
 static void *worker_main(void *arg);
 
-static int start_thread(pthread_t *ret, void *(*fn)(void *), void *arg)
-{
-	pthread_attr_t attr;
-	int r = pthread_attr_init(&attr);
-
-	if (r)
-		return -r;
-	r = pthread_attr_setstacksize(&attr, STACK_SIZE);
-	if (!r)
-		r = pthread_create(ret, &attr, fn, arg);
-	pthread_attr_destroy(&attr);
-	return -r;
-}
-
 static int add_worker(struct pool *p)
 {
 	_cleanup_free_ struct worker *w = calloc(1, sizeof(*w));
@@ -137,7 +123,7 @@ static int add_worker(struct pool *p)
 		return -ENOMEM;
 	w->pool = p;
 	w->index = p->n_workers;
-	r = start_thread(&w->thread, worker_main, w);
+	r = thread_start(&w->thread, worker_main, w);
 	if (r < 0)
 		return r;
 	p->workers[p->n_workers++] = steal_ptr(w);
@@ -567,7 +553,7 @@ static int start_threads(struct pool *p)
 	pthread_mutex_lock(&p->lock);
 	r = add_worker(p);
 	pthread_mutex_unlock(&p->lock);
-	return r ?: start_thread(&p->watcher, watcher_main, p);
+	return r ?: thread_start(&p->watcher, watcher_main, p);
 }
 
 static void stop_workers(struct pool *p)
