@@ -320,6 +320,7 @@ static void the_number_of_stuck_children_is_limited(void **state)
 	/* One comes free. */
 	write_fifo(&w, "0", "zero");
 	wait_until_said(&w, "f/0=zero");
+	w.a.slow_ms = 100000; /* its process may start slowly */
 	ask(&w, "eb");
 	wait_for_all(&w);
 	assert_contains(w.said, " eb=b ");
