@@ -11,8 +11,8 @@
  * So the walk only reads the first. Where the second is needed it hands out a question. walk_answer()
  * answers it in a process that may block, and walk_take_answer() finds the aliases in the answer.
  *
- * Only "power" is skipped: the attribute group that the power management core puts under every device
- * (drivers/base/power/sysfs.c), so no device can have that name.
+ * Most of a small machine's directories have no device with an alias in or below them, and are known by where they
+ * are (uevent/walk-skip.c): they are not opened, and no question is handed out for a device of a class without aliases.
  *
  * Refused: listing /sys/bus/.../devices and /sys/class (fewer directories, but a device on neither is
  * missed, and each link must be resolved to name the device); several threads (see tests/bench/walk.c).
@@ -33,6 +33,7 @@
 #include "base/limits.h"
 #include "uevent/devicetree.h"
 #include "uevent/prober.h"
+#include "uevent/walk-skip.h"
 
 /* Where the results go. */
 struct sink {
@@ -54,6 +55,8 @@ struct walker {
 /* What a directory's listing shows. */
 struct listing {
 	bool modalias, uevent;
+	bool pci;     /* a PCI device's modalias */
+	bool quiet;   /* none is in uevent */
 	size_t names; /* where its subdirectories begin on the stack */
 };
 
@@ -94,8 +97,7 @@ static int take_entry(struct walker *w, int fd, const struct linux_dirent *de, s
 		l->uevent = true;
 	else if (is_called(name, "modalias"))
 		l->modalias = true;
-	else if (is_directory(fd, de) && !is_called(name, ".") && !is_called(name, "..") &&
-		 !is_called(name, "power"))
+	else if (is_directory(fd, de) && !is_called(name, ".") && !is_called(name, ".."))
 		return push_name(w, name);
 	return 0;
 }
@@ -202,12 +204,13 @@ static void log_unreadable(struct log *log, const char *path, int error)
 			 error == -EFBIG ? "larger than 65535 bytes" : strerror(-error));
 }
 
-static int read_modalias(struct walker *w, int fd)
+static int read_modalias(struct walker *w, int fd, bool *pci)
 {
 	char path[sizeof(w->path) + 16];
 	ssize_t n =
 		check_text(w->attribute, read_attribute(fd, "modalias", w->attribute, sizeof(w->attribute)));
 
+	*pci = n >= 0 && !strncmp(w->attribute, "pci:", 4);
 	if (n >= 0)
 		return add_modalias_lines(w);
 	snprintf(path, sizeof(path), "/sys%s/modalias", w->path);
@@ -228,17 +231,18 @@ static int ask_uevent(struct walker *w, unsigned int wanted)
 	return w->sink.ask(w->sink.userdata, question);
 }
 
-static int read_device(struct walker *w, int fd, const struct listing *l)
+static int read_device(struct walker *w, int fd, struct listing *l)
 {
-	unsigned int wanted = (l->modalias ? 0 : WALK_MODALIAS) | (w->devicetree ? WALK_DEVICETREE : 0);
-	int r = l->modalias ? read_modalias(w, fd) : 0;
+	unsigned int wanted =
+		(l->modalias || l->quiet ? 0 : WALK_MODALIAS) | (w->devicetree ? WALK_DEVICETREE : 0);
+	int r = l->modalias ? read_modalias(w, fd, &l->pci) : 0;
 
 	return !r && l->uevent && wanted ? ask_uevent(w, wanted) : r;
 }
 
-static int visit(struct walker *w, int fd, unsigned int depth);
+static int visit(struct walker *w, int fd, bool quiet, unsigned int depth);
 
-static int visit_child(struct walker *w, int parent, const char *name, unsigned int depth)
+static int visit_child(struct walker *w, int parent, const char *name, bool quiet, unsigned int depth)
 {
 	size_t mark = w->path_len, n = strlen(name);
 	int fd, r;
@@ -257,29 +261,41 @@ static int visit_child(struct walker *w, int parent, const char *name, unsigned 
 	w->path[w->path_len++] = '/';
 	memcpy(w->path + w->path_len, name, n + 1);
 	w->path_len += n;
-	r = visit(w, fd, depth + 1);
+	r = visit(w, fd, quiet, depth + 1);
 	close(fd);
 	w->path_len = mark;
 	w->path[mark] = '\0';
 	return r;
 }
 
-static int visit(struct walker *w, int fd, unsigned int depth)
+/* The stack may move while a child is visited: names are found by their place. */
+static int visit_children(struct walker *w, int fd, const struct listing *l, unsigned int depth)
 {
-	struct listing l = { .names = w->names.n };
-	int r = list_directory(w, fd, &l);
+	const struct skip_place here = { w->path, l->uevent, l->modalias, l->pci, w->devicetree };
+	bool quiet = skip_questions(&here);
 	size_t end = w->names.n;
+	char name[256];
+	int r = 0;
+
+	for (size_t at = l->names; !r && at < end; at += strlen(w->names.items + at) + 1) {
+		memccpy(name, w->names.items + at, '\0', sizeof(name) - 1);
+		name[sizeof(name) - 1] = '\0';
+		if (!skip_directory(&here, name))
+			r = visit_child(w, fd, name, quiet || skip_question(&here, name), depth);
+	}
+	return r;
+}
+
+/* quiet: a device has no alias in "uevent". */
+static int visit(struct walker *w, int fd, bool quiet, unsigned int depth)
+{
+	struct listing l = { .names = w->names.n, .quiet = quiet };
+	int r = list_directory(w, fd, &l);
 
 	if (!r)
 		r = read_device(w, fd, &l);
-	/* The stack may move while a child is visited: names are found by their place. */
-	for (size_t at = l.names; !r && at < end; at += strlen(w->names.items + at) + 1) {
-		char name[256];
-
-		memccpy(name, w->names.items + at, '\0', sizeof(name) - 1);
-		name[sizeof(name) - 1] = '\0';
-		r = visit_child(w, fd, name, depth);
-	}
+	if (!r)
+		r = visit_children(w, fd, &l, depth);
 	w->names.n = l.names;
 	return r;
 }
@@ -300,7 +316,7 @@ int walk_devices(const struct rootfs *root, bool devicetree, struct log *log,
 	w->sink = (struct sink){ found, ask, userdata, log };
 	w->devicetree = devicetree;
 	w->path_len = (size_t)snprintf(w->path, sizeof(w->path), "/devices");
-	r = visit(w, fd, 0);
+	r = visit(w, fd, false, 0);
 	array_free(&w->names);
 	return r;
 }

@@ -3,7 +3,9 @@
 #include "tests/unit/test.h"
 
 #include "base/limits.h"
+#include "base/array.h"
 #include "uevent/glimpse.h"
+#include "uevent/walk-skip.h"
 #include "uevent/walk.h"
 
 struct seen {
@@ -423,6 +425,64 @@ static void on_this_machine_it_finds_what_a_full_descent_finds(void **state)
 	free(expected);
 }
 
+static void what_cannot_have_an_alias_is_known_by_its_place(void **state)
+{
+	static const struct skip_place virtual = { .path = "/devices/virtual" };
+	static const struct skip_place cpus = { .path = "/devices/system/cpu",
+						.device = true,
+						.modalias = true };
+	static const struct {
+		struct skip_place in;
+		const char *name;
+		bool directory, question;
+	} rows[] = {
+		{ { .path = "/devices/platform/x", .device = true }, "power", true, false },
+		{ { .path = "/devices/platform/x", .device = true }, "wakeup", true, false },
+		{ { .path = "/devices/platform/x", .device = true }, "link", false, false },
+		{ { .path = "/devices/pci0000:00/0000:00:01.0", true, true, .pci = true },
+		  "link",
+		  true,
+		  false },
+		{ { .path = "/devices/virtual/net" }, "wakeup", false, true },
+		{ virtual, "tty", true, false },
+		{ virtual, "vc", true, false },
+		{ virtual, "misc", false, false },
+		{ virtual, "input", false, false },
+		{ { .path = "/devices/system", .device = true }, "memory", true, false },
+		{ { .path = "/devices/system" }, "memory", true, false },
+		{ { .path = "/devices/system" }, "cpu", false, false },
+		{ { .path = "/devices/x" }, "memory", false, false },
+		{ cpus, "cpu0", true, false },
+		{ cpus, "cpu4095", true, false },
+		{ cpus, "cpufreq", false, false },
+		{ { .path = "/devices/system/cpu", .device = true }, "cpu0", false, false },
+		{ { .path = "/devices/system/cpu", true, true, .devicetree = true }, "cpu0", false, false },
+		{ { .path = "/devices/virtual/misc" }, "uhid", false, true },
+		{ { .path = "/devices/virtual/misc", .devicetree = true }, "uhid", false, false },
+		{ { .path = "/devices/virtual/misc", .device = true }, "uhid", false, false },
+		{ { .path = "/devices/platform/x/net" }, "eth0", false, true },
+		{ { .path = "/devices/platform/x/ne" }, "eth0", false, false },
+		{ { .path = "/devices/platform/x/mmc_host/mmc0", .device = true },
+		  "mmc0:0001",
+		  false,
+		  false },
+		{ { .path = "/devices/LNXSYSTM:00/LNXSYBUS:00", .device = true }, "device:0a", false, true },
+		{ { .path = "/devices/LNXSYSTM:00/LNXSYBUS:00", .device = true },
+		  "PNP0A08:00",
+		  false,
+		  false },
+		{ { .path = "/devices/platform", .device = true }, "device:0a", false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct skip_place *in = &rows[i].in;
+		bool question = skip_questions(in) || skip_question(in, rows[i].name);
+
+		if (skip_directory(in, rows[i].name) != rows[i].directory || question != rows[i].question)
+			fail_msg("%s/%s", in->path, rows[i].name);
+	}
+}
+
 static int glimpse_one(void *userdata, const char *alias)
 {
 	return see(userdata, "", alias);
@@ -471,6 +531,7 @@ int main(void)
 		cmocka_unit_test(a_negative_answer_ends_the_walk),
 		cmocka_unit_test(what_takes_a_lock_is_asked_and_nothing_else),
 		cmocka_unit_test(an_answer_is_sent_only_when_it_holds_what_was_asked),
+		cmocka_unit_test(what_cannot_have_an_alias_is_known_by_its_place),
 		cmocka_unit_test(a_glimpse_sees_the_devices_that_buses_list),
 		cmocka_unit_test(on_this_machine_it_finds_what_a_full_descent_finds),
 	};

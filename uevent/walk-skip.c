@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Idea: what is known from a directory's name and from what it is in costs no system call. A machine has 64 consoles, and
+ * a server thousands of processors and memory blocks, each of them several directories and a file that only a process
+ * of its own may read (uevent/prober.h).
+ *
+ * The facts, each of which has held for as long as the kernel has had the name:
+ *
+ * "power" below a device is an attribute group (drivers/base/power/sysfs.c), "wakeup" the class of wakeup sources, which
+ * have no children (drivers/base/power/wakeup_stats.c, since 5.4), "link" below a PCI device the attribute group of
+ * its link's power management (drivers/pci/pcie/aspm.c).
+ *
+ * Consoles, their memory, /dev/null and its like, and backing devices are made without a parent, so in /devices/virtual,
+ * and nothing is made below them. The same holds for memory blocks, nodes, and what each processor has of clocks and
+ * machine checks in /devices/system.
+ *
+ * All processors have the alias that /devices/system/cpu/modalias has (drivers/base/cpu.c: both are made by
+ * CONFIG_GENERIC_CPU_AUTOPROBE of the same features).
+ *
+ * An ACPI object without an identifier is called "device:..." and has no alias (drivers/acpi/scan.c, acpi_device_hid();
+ * drivers/acpi/device_sysfs.c).
+ *
+ * A class's devices are in a directory of its name that is itself no device (drivers/base/core.c, get_device_parent()).
+ * Only buses and the class "input" put MODALIAS into a uevent; in no kernel have the classes named here.
+ */
+#include "uevent/walk-skip.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Each word stands between two blanks. */
+#define CLASSES                                                                                                 \
+	" ata_device ata_link ata_port block bsg drm graphics hidraw hwmon ieee80211 iommu leds misc net nvme " \
+	"pci_bus power_supply regulator rtc scsi_device scsi_disk scsi_generic scsi_host sound thermal tty vtconsole "
+
+static bool is_among(const char *words, const char *name)
+{
+	char word[32];
+
+	return snprintf(word, sizeof(word), " %s ", name) < (int)sizeof(word) && strstr(words, word);
+}
+
+static bool is_processor(const struct skip_place *in, const char *name)
+{
+	return in->modalias && !in->devicetree && !strncmp(name, "cpu", 3) && name[3] >= '0' &&
+		name[3] <= '9' && !strcmp(in->path, "/devices/system/cpu");
+}
+
+bool skip_directory(const struct skip_place *in, const char *name)
+{
+	switch (*name) {
+	case 'p':
+		return !strcmp(name, "power");
+	case 'w':
+		return in->device && !strcmp(name, "wakeup");
+	case 'l':
+		return in->pci && !strcmp(name, "link");
+	case 'c':
+		if (is_processor(in, name))
+			return true;
+		break;
+	}
+	if (!strcmp(in->path, "/devices/virtual"))
+		return is_among(" bdi mem tty vc ", name);
+	if (!strcmp(in->path, "/devices/system"))
+		return is_among(" clockevents machinecheck memory node ", name);
+	return false;
+}
+
+bool skip_questions(const struct skip_place *in)
+{
+	const char *slash = strrchr(in->path, '/');
+
+	return !in->device && !in->devicetree && slash && is_among(CLASSES, slash + 1);
+}
+
+bool skip_question(const struct skip_place *in, const char *name)
+{
+	return !in->devicetree && !strncmp(name, "device:", 7) &&
+		!strncmp(in->path, "/devices/LNXSYSTM:", 18);
+}
