@@ -85,6 +85,7 @@ struct waiting {
 	struct prober disks_prober; /* looks at their contents */
 	bool look_for_waits;	    /* a walk was made: any block device may be one of them */
 	bool was_cancelled;	    /* by coldplug_cancel() */
+	bool begun;		    /* by coldplug_begin(): coldplug_advance() says when all are there */
 	volatile sig_atomic_t cancelled;
 	uint64_t deadline_us; /* 0: none */
 };

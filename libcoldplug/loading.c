@@ -85,9 +85,18 @@ API int64_t coldplug_plan(struct coldplug *c)
 	return (int64_t)n;
 }
 
+/* Until the caller of coldplug_advance() comes back with its answer: it may be about to end, and what it does for that
+ * goes before the loads that nobody waits for. They begin, where no processor is idle, when it comes back or has gone. */
+static bool is_awaiting(const struct coldplug *c)
+{
+	const struct waiting *w = &c->waiting;
+
+	return wait_list_pending(&w->waits) || (w->begun && !c->settle.answered && w->waits.specs.n);
+}
+
 int context_tell_awaited(struct coldplug *c)
 {
-	bool awaits = wait_list_pending(&c->waiting.waits);
+	bool awaits = is_awaiting(c);
 
 	if (!c->loading.loader || awaits == c->loading.awaits)
 		return 0;

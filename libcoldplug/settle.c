@@ -294,6 +294,7 @@ API int coldplug_begin(struct coldplug *c)
 	c->waiting.deadline_us =
 		c->settings.timeout_ms ? c->loading.start_us + (uint64_t)c->settings.timeout_ms * 1000 : 0;
 	settle_note_now(&c->settle, SETTLE_BEGINS);
+	c->waiting.begun = true;
 	r = context_probe(c);
 	return r < 0 ? end_record(c, r) : 0;
 }
