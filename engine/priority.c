@@ -8,7 +8,8 @@
 #include "engine/plan.h"
 
 /* PCI classes: include/linux/pci_ids.h; virtio: include/uapi/linux/virtio_ids.h; USB: linux/usb/ch9.h.
- * The first pattern that matches counts. A fast disk comes before an adapter that scans its bus. */
+ * The first pattern that matches counts. A fast disk comes before an adapter that scans its bus. What together leads to
+ * one disk is at most 10 apart (loader/precedence.c). */
 static const struct {
 	const char *pattern;
 	uint32_t priority;
@@ -17,17 +18,17 @@ static const struct {
 	/* a file system that is about to be mounted (fs/filesystems.c asks by this name) */
 	{ "fs-*", 450, PROVIDER_ANY },
 	{ "pci:*bc01sc08*", 400, PROVIDER_NVME },
-	{ "virtio:d00000002v*", 390, PROVIDER_VIRTIO_BLOCK },
 	/* the PCI half of virtio block and SCSI */
-	{ "pci:v00001AF4d00001001*", 385, PROVIDER_VIRTIO_BLOCK },
-	{ "pci:v00001AF4d00001042*", 385, PROVIDER_VIRTIO_BLOCK },
+	{ "pci:v00001AF4d00001001*", 395, PROVIDER_VIRTIO_BLOCK },
+	{ "pci:v00001AF4d00001042*", 395, PROVIDER_VIRTIO_BLOCK },
+	{ "virtio:d00000002v*", 390, PROVIDER_VIRTIO_BLOCK },
 	{ "pci:v00001AF4d00001004*", 385, PROVIDER_SCSI },
 	{ "pci:v00001AF4d00001048*", 385, PROVIDER_SCSI },
 	{ "virtio:d00000008v*", 380, PROVIDER_SCSI },
-	{ "pci:*bc01sc06*", 370, PROVIDER_SCSI }, /* SATA */
-	{ "pci:*bc01sc01*", 360, PROVIDER_SCSI }, /* IDE */
 	/* disks on what was found: their driver is loaded while the adapters look for them */
-	{ "scsi:t-0x0[05]*", 350, PROVIDER_SCSI | PROVIDER_USB },
+	{ "scsi:t-0x0[05]*", 375, PROVIDER_SCSI | PROVIDER_USB },
+	{ "pci:*bc01sc06*", 370, PROVIDER_SCSI }, /* SATA */
+	{ "pci:*bc01sc01*", 365, PROVIDER_SCSI }, /* IDE */
 	{ "pci:*bc08sc05*", 345, PROVIDER_MMC },
 	{ "mmc:block", 340, PROVIDER_MMC },
 	{ "usb:*ic08isc*", 330, PROVIDER_USB },	      /* mass storage */

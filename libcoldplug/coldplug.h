@@ -496,7 +496,9 @@ int coldplug_run(struct coldplug *c);
  * coldplug_advance(), which does not block. It repeats this until coldplug_advance() returns 1 (the
  * machine has settled, or the devices of coldplug_wait_for() are there) or a negative errno, for instance
  * -ETIMEDOUT. If the caller goes on calling coldplug_advance() after that, the rest settles too, see
- * coldplug_is_settled(). A later coldplug_begin() looks at all devices again. With COLDPLUG_DRY_RUN
+ * coldplug_is_settled(). While a device is waited for, only what leads to it may have been looked at when
+ * it is there: a caller that does not go on calls coldplug_leave() or coldplug_finish(), which look at the
+ * other devices first (coldplug_run() has done that when it returns). A later coldplug_begin() looks at all devices again. With COLDPLUG_DRY_RUN
  * coldplug_begin() does everything, and coldplug_advance() must not be called. Since 0.1. */
 int coldplug_begin(struct coldplug *c);
 int coldplug_advance(struct coldplug *c, int *timeout_ms);
@@ -522,7 +524,8 @@ int coldplug_wait(struct coldplug *c);
 void coldplug_cancel(struct coldplug *c);
 
 /** Prepares for the removal of the files below the root (those of an initramfs at switch_root): the
- * loading process opens the files that it has still to load, and goes on. Returns how many steps still
+ * loading process opens the files that it has still to load, and goes on. Devices that have not been looked
+ * at yet (coldplug_begin()) are before that. Returns how many steps still
  * need the files below the root. These are install commands that have not ended. A caller that can wait
  * for them calls coldplug_dispatch() and asks again. Since 0.1. */
 int coldplug_leave(struct coldplug *c);

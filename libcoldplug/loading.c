@@ -11,6 +11,7 @@
 #include "engine/modinfo.h"
 #include "libcoldplug/missing-files.h"
 #include "libcoldplug/report.h"
+#include "libcoldplug/round.h"
 #include "libcoldplug/want.h"
 
 #define API __attribute__((visibility("default")))
@@ -91,7 +92,7 @@ static bool is_awaiting(const struct coldplug *c)
 {
 	const struct waiting *w = &c->waiting;
 
-	return wait_list_pending(&w->waits) || (w->begun && !c->settle.answered && w->waits.specs.n);
+	return wait_list_pending(&w->waits) || (w->begun && w->waits.specs.n);
 }
 
 int context_tell_awaited(struct coldplug *c)
@@ -262,8 +263,12 @@ API void coldplug_cancel(struct coldplug *c)
 
 API int coldplug_leave(struct coldplug *c)
 {
+	int64_t put_off = context_walk_first(c);
 	int n = c->loading.loader ? loader_leave(c->loading.loader) : 0;
 	int r = context_take_results(c);
+
+	if (put_off < 0)
+		return (int)put_off;
 
 	return n < 0 || r >= 0 ? n : r;
 }
@@ -276,6 +281,7 @@ API void coldplug_reload(struct coldplug *c)
 
 API int coldplug_finish(struct coldplug *c)
 {
+	int64_t put_off = context_walk_first(c);
 	int r = c->loading.report_error;
 
 	if (c->loading.loader)
@@ -288,5 +294,5 @@ API int coldplug_finish(struct coldplug *c)
 	/* It has ended, and its socket would stay readable. The next plan starts another one. */
 	loader_free(c->loading.loader);
 	c->loading.loader = NULL;
-	return r;
+	return put_off < 0 ? (int)put_off : r;
 }

@@ -8,6 +8,10 @@
  * 0 or -ENOMEM. */
 int context_look_again(struct coldplug *c);
 
+/* Makes the first walk if it was put off (libcoldplug/settle.c), and hands over what it finds; how many new steps, or
+ * -errno. */
+int64_t context_walk_first(struct coldplug *c);
+
 /* Plans what was wanted since the last time and hands it over; how many new steps, or -errno. */
 int64_t context_load_wanted(struct coldplug *c);
 

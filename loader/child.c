@@ -165,6 +165,9 @@ static int take_message(struct child *c, uint32_t type, const char *data, size_t
 		return 0;
 	case WIRE_AWAIT:
 		return take_await(c, data, size);
+	case WIRE_ASK_IDLE:
+		pool_ask_idle(c->pool);
+		return 0;
 	case WIRE_LEAVE:
 		c->n_leaves++;
 		return 0;
@@ -267,6 +270,10 @@ static bool next_out(struct child *c)
 	if (pool_next(c->pool, &c->cursor, &c->out.result)) {
 		c->out.header.type = WIRE_RESULT;
 		size = sizeof(c->out.result);
+	} else if (pool_found_idle(c->pool)) {
+		c->out.header.type = WIRE_IDLE;
+		c->out.error = 0;
+		size = sizeof(c->out.error);
 	} else if (c->n_leaves) {
 		c->n_leaves--;
 		c->out.header.type = WIRE_LEFT;

@@ -5,8 +5,8 @@
  * processor has something else to do, it is the rest of somebody's time slice, because a thread of this policy never
  * takes a processor from another one (sched(7)). On several processors the kernel wakes it on an idle one.
  *
- * Where no processor ever becomes idle, the answer is given all the same after PATIENCE_US, and sooner each time that
- * this happens again: it must not hold a boot up.
+ * Where no processor ever becomes idle, the answer is given all the same when there has been no progress for PATIENCE_US,
+ * and sooner each time that this happens again: it must not hold a boot up.
  *
  * This needs no file, no privilege and no kernel option, and sees everything that wants a processor: the probes in
  * kernel threads too. Refused: /proc/stat (its hundredths of a second are too coarse), /proc/pressure (often not
@@ -27,9 +27,10 @@
 #include "base/clock.h"
 #include "loader/thread.h"
 
-#define NAP_US 1000U	    /* between two looks */
-#define LOOKS 4U	    /* in a row; one alone can be lucky */
-#define PATIENCE_US 500000U /* without an idle processor; half of it the next time, and so on */
+#define NAP_US 1000U /* between two looks */
+/* In a row; one alone can be lucky. */
+#define LOOKS (IDLE_US / NAP_US)
+#define PATIENCE_US 500000U /* without an idle processor or progress; half of it the next time, and so on */
 #define PATIENCE_MIN_US 8000U
 #define LATE_US 500U /* a processor in a deep sleep needs hundreds; a time slice is much longer */
 
@@ -38,9 +39,10 @@ struct idle {
 	sem_t asked;
 	atomic_bool is_asked;
 	atomic_bool quit;
-	uint64_t patience_us; /* of the thread */
+	atomic_uint since_us; /* the last progress, or the question; wraps around */
+	uint32_t patience_us; /* of the thread */
 	uint64_t late_us;     /* a nap may take so much longer */
-	void (*found)(void *userdata);
+	void (*found)(void *userdata, bool idle);
 	void *userdata;
 };
 
@@ -78,39 +80,47 @@ static bool is_idle_now(const struct idle *i)
 	return true;
 }
 
-static void wait_for_idle(struct idle *i)
+void idle_note_progress(struct idle *i)
 {
-	uint64_t end = clock_now_us() + i->patience_us;
+	atomic_store(&i->since_us, (uint32_t)clock_now_us());
+}
 
-	while (!atomic_load(&i->quit) && clock_now_us() < end) {
+/* Whether there was one. */
+static bool wait_for_idle(struct idle *i)
+{
+	idle_note_progress(i);
+	while (!atomic_load(&i->quit) &&
+	       (uint32_t)clock_now_us() - atomic_load(&i->since_us) < i->patience_us) {
 		if (is_idle_now(i)) {
 			i->patience_us = PATIENCE_US;
-			return;
+			return true;
 		}
 	}
 	if (i->patience_us > PATIENCE_MIN_US)
 		i->patience_us /= 2;
+	return false;
 }
 
 static void *idle_main(void *arg)
 {
 	struct idle *i = arg;
+	bool idle;
 
 	for (;;) {
 		set_policy(SCHED_IDLE);
 		while (sem_wait(&i->asked))
 			;
-		wait_for_idle(i);
+		idle = wait_for_idle(i);
 		/* Whoever waits for a lock that found takes must not wait for an idle processor. */
 		set_policy(SCHED_OTHER);
 		if (atomic_load(&i->quit))
 			return NULL;
 		atomic_store(&i->is_asked, false);
-		i->found(i->userdata);
+		i->found(i->userdata, idle);
 	}
 }
 
-int idle_start(struct idle **ret, void (*found)(void *userdata), void *userdata)
+int idle_start(struct idle **ret, void (*found)(void *userdata, bool idle), void *userdata)
 {
 	_cleanup_free_ struct idle *i = calloc(1, sizeof(*i));
 	int r;

@@ -25,6 +25,7 @@ struct loader {
 	size_t n_in;			/* bytes of it read */
 	ARRAY(struct load_result) kept; /* read while finishing */
 	size_t n_kept_given;
+	bool found_idle;
 	bool dead;
 	bool finished;
 	int report_error;
@@ -183,6 +184,17 @@ int loader_await(struct loader *l, bool awaited)
 	return l->finished ? 0 : send_message(l, WIRE_AWAIT, &value, sizeof(value), -1);
 }
 
+int loader_ask_idle(struct loader *l)
+{
+	l->found_idle = l->finished;
+	return l->finished ? 0 : send_message(l, WIRE_ASK_IDLE, NULL, 0, -1);
+}
+
+bool loader_found_idle(const struct loader *l)
+{
+	return l->found_idle;
+}
+
 int loader_fd(const struct loader *l)
 {
 	return l->sock;
@@ -208,7 +220,8 @@ static int receive_until(struct loader *l, size_t size)
 static bool header_is_good(const struct wire_header *h)
 {
 	return (h->type == WIRE_RESULT && h->size == sizeof(struct load_result)) ||
-		((h->type == WIRE_REPORT_DONE || h->type == WIRE_LEFT) && h->size == sizeof(int32_t));
+		((h->type == WIRE_REPORT_DONE || h->type == WIRE_LEFT || h->type == WIRE_IDLE) &&
+		 h->size == sizeof(int32_t));
 }
 
 /* That of a step that was handed over, with a text that ends. */
@@ -221,25 +234,32 @@ static bool result_is_good(const struct loader *l, const struct load_result *r)
 		memchr(r->message, '\0', sizeof(r->message));
 }
 
-/* Reads one message and not a byte more, so that loader_fd() is readable as long as there is another.
- * 1: l->in is one; 0: none now; -EPIPE. */
-static int receive(struct loader *l)
+/* 1: l->in is a message; 0: none now; -EPIPE. */
+static int receive_any(struct loader *l)
 {
-	int r;
-
-	if (l->dead)
-		return -EPIPE;
-	r = receive_until(l, sizeof(l->in.header));
+	int r = receive_until(l, sizeof(l->in.header));
 	if (r > 0 && !header_is_good(&l->in.header))
 		r = -EPIPE;
 	if (r > 0)
 		r = receive_until(l, offsetof(struct wire_answer, result) + l->in.header.size);
 	if (r > 0 && l->in.header.type == WIRE_RESULT && !result_is_good(l, &l->in.result))
 		r = -EPIPE;
-	if (r < 0)
-		l->dead = true;
 	if (r > 0)
 		l->n_in = 0;
+	return r;
+}
+
+/* Reads one message and not a byte more, so that loader_fd() is readable as long as there is another; but WIRE_IDLE is
+ * only noted. 1: l->in is one; 0: none now; -EPIPE. */
+static int receive(struct loader *l)
+{
+	int r;
+
+	if (l->dead)
+		return -EPIPE;
+	while ((r = receive_any(l)) > 0 && l->in.header.type == WIRE_IDLE)
+		l->found_idle = true;
+	l->dead = r < 0;
 	return r;
 }
 

@@ -84,6 +84,11 @@ int loader_submit(struct loader *l, const struct plan *plan);
  * loader_finish(), loader_finish_later() and the front's end. 0 or -errno. */
 int loader_await(struct loader *l, bool awaited);
 
+/* Asks for a processor that the loads do not use. Once loader_next() has returned 0, loader_found_idle() says whether
+ * there has been one since; it is not waited for longer than half a second without progress. 0 or -errno. */
+int loader_ask_idle(struct loader *l);
+bool loader_found_idle(const struct loader *l);
+
 /* A descriptor that is readable when loader_next() has something. */
 int loader_fd(const struct loader *l);
 

@@ -51,6 +51,8 @@
 #include "loader/work.h"
 
 #define NICE 10
+/* Times in a row that a processor is found idle, for the front. */
+#define FRONT_IDLE 3
 
 struct worker {
 	struct pool *pool;
@@ -100,6 +102,10 @@ struct pool {
 	struct precedence precedence;
 	struct idle *idle;	/* NULL: it could not be started, and no step waits for it */
 	bool granted;		/* a step that has to wait for an idle processor may start */
+	bool asked_idle;	/* by pool_ask_idle() */
+	bool found_idle;	/* which is answered */
+	unsigned int n_found;	/* in a row */
+	uint64_t found_us;	/* the last one */
 	unsigned int n_opening; /* workers that have taken a step and not opened it yet */
 	struct worker *workers[POOL_WORKERS_MAX];
 	unsigned int n_workers;
@@ -284,6 +290,8 @@ static void put(struct worker *w, const struct load_result *result)
 
 	w->busy = false;
 	p->n_slow -= w->slow;
+	if (p->idle && precedence_leads(&p->precedence, queue_priority(&p->queue, result->step)))
+		idle_note_progress(p->idle);
 	record(p, result);
 	queue_complete(&p->queue, result->step, result->outcome);
 	record_skipped(p);
@@ -472,14 +480,36 @@ static uint64_t find_slow(struct pool *p)
 	return next;
 }
 
-/* A processor is idle. */
-static void found_idle(void *userdata)
+/* The front needs a processor for longer than a probe sleeps now and then. */
+static void answer_front(struct pool *p, bool idle)
+{
+	uint64_t now = clock_now_us();
+
+	p->n_found = now - p->found_us < UINT64_C(2) * IDLE_US ? p->n_found + 1 : 1;
+	p->found_us = now;
+	if (idle && p->n_found < FRONT_IDLE) {
+		idle_ask(p->idle);
+		return;
+	}
+	p->asked_idle = false;
+	p->found_idle = true;
+	notify(p);
+}
+
+/* A step that waits for an idle processor goes before the front. */
+static void found_idle(void *userdata, bool idle)
 {
 	struct pool *p = userdata;
+	uint32_t id;
 
 	pthread_mutex_lock(&p->lock);
-	p->granted = true;
+	id = queue_pick(&p->queue);
+	p->granted = !p->asked_idle || (id != STEP_NONE && needs_idle(p, id));
+	if (!p->granted)
+		answer_front(p, idle);
 	kick(p);
+	if (p->granted && p->asked_idle)
+		idle_ask(p->idle);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -723,6 +753,30 @@ void pool_await(struct pool *p, bool awaited)
 		kick(p);
 	}
 	pthread_mutex_unlock(&p->lock);
+}
+
+void pool_ask_idle(struct pool *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->asked_idle = p->idle;
+	if (p->idle) {
+		idle_ask(p->idle);
+	} else {
+		p->found_idle = true;
+		notify(p);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+bool pool_found_idle(struct pool *p)
+{
+	bool found;
+
+	pthread_mutex_lock(&p->lock);
+	found = p->found_idle;
+	p->found_idle = false;
+	pthread_mutex_unlock(&p->lock);
+	return found;
 }
 
 void pool_cancel(struct pool *p)

@@ -30,6 +30,9 @@ int pool_submit(struct pool *p, const struct plan *plan);
 size_t pool_open_ahead(struct pool *p);
 /* Whether a device is awaited (loader_await()). */
 void pool_await(struct pool *p, bool awaited);
+/* Asks for a processor that the steps do not use. pool_found_idle() says once that there is one; pool_fd() is then readable. */
+void pool_ask_idle(struct pool *p);
+bool pool_found_idle(struct pool *p);
 /* From now on no step is started, also none of later plans. */
 void pool_cancel(struct pool *p);
 /* An eventfd, readable when there are new results since it was last read. */

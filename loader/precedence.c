@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Idea: while a device is awaited, the steps of the highest priority lead, one for each processor. All others start
+ * Idea: while a device is awaited, the steps of the highest priority, and those just below it, lead: one for each
+ * processor. All others start
  * only when a processor is idle (loader/idle.c). So they use what the leading steps leave, also while these sleep for
  * their device or work in the kernel's threads; and however many they are, they do not hold a processor or one of the
  * kernel's locks that a leading step could have had.
@@ -17,6 +18,9 @@
 #include "loader/precedence.h"
 
 #include "engine/plan.h"
+
+/* A bus's driver, that of the device on it, and that of the disk lead together. */
+#define BAND 10
 
 bool precedence_await(struct precedence *p, bool awaited)
 {
@@ -36,7 +40,7 @@ void precedence_note_start(struct precedence *p, uint32_t priority)
 
 bool precedence_leads(const struct precedence *p, uint32_t priority)
 {
-	return p->awaited && priority >= STEP_URGENT && priority >= p->priority;
+	return p->awaited && priority >= STEP_URGENT && priority + BAND >= p->priority;
 }
 
 bool precedence_makes_wait(const struct precedence *p, uint32_t priority, unsigned int n_awake)

@@ -19,10 +19,12 @@ enum wire_type {
 	WIRE_REPORT_HEAD, /* bytes */
 	WIRE_FINISH,
 	WIRE_AWAIT,	  /* int32_t: whether a device is awaited */
+	WIRE_ASK_IDLE,	  /* answered by WIRE_IDLE */
 	WIRE_LEAVE,	  /* answered by WIRE_LEFT */
 	WIRE_MESSAGE,	  /* uint32_t step, and the text that replaces its result's message */
 	WIRE_RESULT,	  /* to the front: struct load_result */
 	WIRE_LEFT,	  /* int32_t: how many steps still need the files below the root */
+	WIRE_IDLE,	  /* int32_t, which says nothing */
 	WIRE_REPORT_DONE, /* int32_t: 0 or -errno; the last message */
 };
 

@@ -51,6 +51,7 @@ struct cli {
 	bool json;
 	bool dry_run;
 	int waits;		 /* how many --wait-for were given */
+	bool background;	 /* --background */
 	unsigned int timeout_ms; /* of --timeout, or 0 */
 	char *wait_specs[16];
 	FILE *modules;	       /* of --modules, or NULL */

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -38,9 +41,53 @@ static int begin(struct cli *cli)
 	return r < 0 ? r : cli_want(cli);
 }
 
+/* coldplug_run(), but it does not look at all devices before it returns. */
+static int run_until_there(struct coldplug *c)
+{
+	int timeout, r = coldplug_begin(c);
+
+	while (!r && (r = coldplug_advance(c, &timeout)) == 0) {
+		struct pollfd fd = { .fd = coldplug_fd(c), .events = POLLIN };
+
+		if (poll(&fd, 1, timeout) < 0 && errno != EINTR)
+			r = -errno;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Somebody may wait for the end of a pipe. */
+static void leave_terminal(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	setsid();
+	if (null < 0)
+		return;
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	dup2(log < 0 ? null : log, STDERR_FILENO);
+}
+
+/* What is left is done by a process of its own. If there can be none, it is done now. */
+static void go_on_in_background(struct cli *cli, int code)
+{
+	pid_t pid;
+
+	(void)fflush(NULL);
+	pid = fork();
+	/* Not by cli_free(), which would end the process that probes devices for the other one. */
+	if (pid > 0)
+		_exit(code);
+	if (!pid)
+		leave_terminal();
+	(void)coldplug_leave(cli->c);
+}
+
 int command_run(struct cli *cli)
 {
-	int r;
+	bool background;
+	int r, code;
 
 	if (cli_begins_with_param(cli))
 		return EXIT_USAGE;
@@ -48,12 +95,20 @@ int command_run(struct cli *cli)
 		fprintf(stderr, "coldplug run: --timeout can only be used together with --wait-for\n");
 		return EXIT_USAGE;
 	}
+	if (cli->background && !cli->waits) {
+		fprintf(stderr, "coldplug run: --background can only be used together with --wait-for\n");
+		return EXIT_USAGE;
+	}
 	/* A path or number that is waited for need not have a known type of file system. */
 	coldplug_set_flag(cli->c, COLDPLUG_FOUND_TYPE, false);
 	r = begin(cli);
+	background = cli->background && !cli->dry_run;
 	if (r >= 0)
-		r = coldplug_run(cli->c);
-	return cli_end(cli, r);
+		r = background ? run_until_there(cli->c) : coldplug_run(cli->c);
+	code = cli_end(cli, r);
+	if (background && r >= 0)
+		go_on_in_background(cli, code);
+	return code;
 }
 
 int command_load(struct cli *cli)

@@ -153,7 +153,7 @@ int cli_end(struct cli *cli, int r)
 	if (!cli->waits || cli->dry_run)
 		finished = coldplug_finish(cli->c);
 	/* In an initramfs the caller may be about to delete the modules' files. */
-	else
+	else if (!cli->background)
 		(void)coldplug_leave(cli->c);
 	r = cli->dry_run && cli->verbosity > 0 ? coldplug_plan_text(cli->c, &text) : 0;
 	if (r < 0)

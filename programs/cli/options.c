@@ -101,6 +101,12 @@ static int set_prepare_mount(struct setup *s, const char *value)
 }
 
 /* The value is in seconds and has at most three decimals. */
+static int set_background(struct setup *s, const char *value)
+{
+	s->cli->background = true;
+	return 0;
+}
+
 static int set_timeout(struct setup *s, const char *value)
 {
 	unsigned long seconds, ms = 0, digit = 100;
@@ -339,6 +345,8 @@ static const struct option_row {
 	  "end when /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL= appears",
 	  "it must be /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=",
 	  "it may be given at most 16 times" },
+	{ "background", 0, COMMAND_RUN, set_background, NULL,
+	  "with --wait-for: end before the other devices have been looked at" },
 	{ "prepare-mount", 0, COMMAND_RUN | COMMAND_MONITOR, set_prepare_mount, "SPEC",
 	  "when this device appears, load the module of its file system too",
 	  "it must be /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=" },

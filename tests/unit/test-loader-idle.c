@@ -12,15 +12,17 @@
 struct answers {
 	struct idle *idle;
 	atomic_uint n;
-	unsigned int again; /* so often the answer asks once more */
+	atomic_uint n_false; /* without an idle processor */
+	unsigned int again;  /* so often the answer asks once more */
 	sem_t last;
 };
 
-static void take_answer(void *userdata)
+static void take_answer(void *userdata, bool idle)
 {
 	struct answers *a = userdata;
 
 	atomic_fetch_add(&a->n, 1);
+	atomic_fetch_add(&a->n_false, !idle);
 	if (!a->again)
 		sem_post(&a->last);
 	else if (a->again--)
@@ -73,6 +75,26 @@ static void a_question_without_an_answer_is_dropped_at_the_end(void **state)
 	assert_true(a.n <= 1);
 }
 
+/* For longer than the patience that there is without any. */
+static void progress_is_waited_for(void **state)
+{
+	uint64_t end = clock_now_us() + 800000;
+	cpu_set_t before, one;
+	struct answers a;
+
+	sched_getaffinity(0, sizeof(before), &before);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	start(&a, 0);
+	idle_ask(a.idle);
+	while (clock_now_us() < end)
+		idle_note_progress(a.idle);
+	assert_int_equal(a.n_false, 0);
+	stop(&a);
+	sched_setaffinity(0, sizeof(before), &before);
+}
+
 /* The thread shares one processor with this one, which does not let go of it. Now and then it may be lucky. */
 static void a_busy_processor_is_not_idle(void **state)
 {
@@ -110,6 +132,7 @@ int main(void)
 		cmocka_unit_test(without_a_question_there_is_no_answer),
 		cmocka_unit_test(each_question_is_answered_once),
 		cmocka_unit_test(a_question_without_an_answer_is_dropped_at_the_end),
+		cmocka_unit_test(progress_is_waited_for),
 		cmocka_unit_test(a_busy_processor_is_not_idle),
 	};
 

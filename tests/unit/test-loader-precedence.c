@@ -23,10 +23,11 @@ static void what_leads_starts_at_once_and_the_rest_waits(void **state)
 		unsigned int n_awake;
 		bool waits;
 	} rows[] = {
-		{ 0, U, 0, false },	      { 0, U - 1, 0, true },	    { 0, 0, 0, true },
-		{ U + 60, U + 60, 1, false }, { U + 60, U + 60, 2, true },  { U + 60, U + 60, 3, true },
-		{ U + 60, U + 59, 0, true },  { U + 60, U + 61, 1, false }, { U, 0, 0, true },
-		{ 200, U, 0, false },	      { 300, 250, 0, true },
+		{ 0, U, 0, false },	      { 0, U - 1, 0, true },	   { 0, 0, 0, true },
+		{ U + 60, U + 60, 1, false }, { U + 60, U + 60, 2, true }, { U + 60, U + 60, 3, true },
+		{ U + 60, U + 50, 0, false }, { U + 60, U + 49, 0, true }, { U + 60, U + 61, 1, false },
+		{ U, U - 1, 0, true },	      { U, 0, 0, true },	   { 200, U, 0, false },
+		{ 300, 250, 0, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -46,13 +47,13 @@ static void the_leading_priority_does_not_fall_before_the_device_is_there(void *
 	precedence_await(&p, true);
 	precedence_note_start(&p, STEP_URGENT + 60);
 	precedence_note_start(&p, STEP_URGENT + 10);
-	assert_true(precedence_makes_wait(&p, STEP_URGENT + 50, 0));
+	assert_true(precedence_makes_wait(&p, STEP_URGENT + 40, 0));
 	assert_false(precedence_await(&p, true));
-	assert_true(precedence_makes_wait(&p, STEP_URGENT + 50, 0));
+	assert_true(precedence_makes_wait(&p, STEP_URGENT + 40, 0));
 	assert_true(precedence_await(&p, false));
 	assert_false(precedence_makes_wait(&p, 0, 0));
 	assert_true(precedence_await(&p, true));
-	assert_false(precedence_makes_wait(&p, STEP_URGENT + 50, 0));
+	assert_false(precedence_makes_wait(&p, STEP_URGENT + 40, 0));
 }
 
 static void what_may_be_waited_for_gets_more_of_a_processor(void **state)

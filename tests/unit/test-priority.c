@@ -13,26 +13,26 @@ static void what_the_root_may_be_on_comes_first(void **state)
 	} rows[] = {
 		{ -1, "fs-ext4" }, /* its disk is there already */
 		{ 0, "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02" }, /* NVMe */
-		{ 1, "virtio:d00000002v00001AF4" },
-		{ 2, "pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00" }, /* virtio block */
-		{ 2, "pci:v00001AF4d00001042sv00001AF4sd00001100bc01sc00i00" },
-		{ 2, "pci:v00001AF4d00001004sv00001AF4sd00000008bc01sc00i00" }, /* virtio SCSI */
-		{ 3, "virtio:d00000008v00001AF4" },
-		{ 4, "pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01" }, /* AHCI */
-		{ 5, "pci:v00008086d00007010sv00001AF4sd00001100bc01sc01i80" }, /* IDE */
-		{ 6, "scsi:t-0x00" },
-		{ 7, "pci:v00001B36d00000007sv00001AF4sd00001100bc08sc05i01" }, /* SDHCI */
-		{ 8, "mmc:block" },
-		{ 9, "usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00" },
-		{ 10, "pci:v00001B36d0000000Dsv00001AF4sd00001100bc0Csc03i30" }, /* xHCI */
-		{ 11, "pci:v00001000d00000012sv00000000sd00001000bc01sc00i00" }, /* 53c895a */
-		{ 12, "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00" }, /* megasas */
-		{ 13, "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00" }, /* e1000 */
-		{ 13, "virtio:d00000001v00001AF4" },
-		{ 14, "pci:v00001234d00001111sv00001AF4sd00001100bc03sc00i00" }, /* VGA */
-		{ 14, "dmi:bvnSeaBIOS:bvr1:" },
-		{ 14, "" },
-		{ 14, "ahci" },
+		{ 1, "pci:v00001AF4d00001001sv00001AF4sd00000002bc01sc00i00" }, /* virtio block */
+		{ 1, "pci:v00001AF4d00001042sv00001AF4sd00001100bc01sc00i00" },
+		{ 2, "virtio:d00000002v00001AF4" },
+		{ 3, "pci:v00001AF4d00001004sv00001AF4sd00000008bc01sc00i00" }, /* virtio SCSI */
+		{ 4, "virtio:d00000008v00001AF4" },
+		{ 5, "scsi:t-0x00" },
+		{ 6, "pci:v00008086d00002922sv00001AF4sd00001100bc01sc06i01" }, /* AHCI */
+		{ 7, "pci:v00008086d00007010sv00001AF4sd00001100bc01sc01i80" }, /* IDE */
+		{ 8, "pci:v00001B36d00000007sv00001AF4sd00001100bc08sc05i01" }, /* SDHCI */
+		{ 9, "mmc:block" },
+		{ 10, "usb:v46F4p0001d0000dc00dsc00dp00ic08isc06ip50in00" },
+		{ 11, "pci:v00001B36d0000000Dsv00001AF4sd00001100bc0Csc03i30" }, /* xHCI */
+		{ 12, "pci:v00001000d00000012sv00000000sd00001000bc01sc00i00" }, /* 53c895a */
+		{ 13, "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00" }, /* megasas */
+		{ 14, "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00" }, /* e1000 */
+		{ 14, "virtio:d00000001v00001AF4" },
+		{ 15, "pci:v00001234d00001111sv00001AF4sd00001100bc03sc00i00" }, /* VGA */
+		{ 15, "dmi:bvnSeaBIOS:bvr1:" },
+		{ 15, "" },
+		{ 15, "ahci" },
 	};
 
 	for (size_t i = 1; i < ARRAY_SIZE(rows); i++) {

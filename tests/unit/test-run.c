@@ -303,6 +303,75 @@ static void who_has_a_loop_of_its_own_sees_when_all_has_settled(void **state)
 	assert_string_equal(coldplug_found(m->c, 0), "/dev/x");
 }
 
+static void put_disk(const struct machine *m)
+{
+	put(m, "lib/modules/1.0/modules.dep", "kernel/black.ko:\nkernel/b2.ko:\nkernel/disk.ko:\n");
+	put(m, "lib/modules/1.0/modules.alias",
+	    "alias pci:v2 black\nalias pci:v3 b2\nalias pci:*bc01sc08* disk\n");
+	put(m, "sys/bus/pci/devices/d/modalias", "pci:v4bc01sc08\n");
+	put(m, "sys/devices/d/modalias", "pci:v4bc01sc08\n");
+}
+
+static size_t count_devices(const struct machine *m)
+{
+	struct coldplug_summary s;
+
+	coldplug_get_summary(m->c, &s);
+	return s.devices;
+}
+
+static void what_leads_to_a_disk_goes_before_the_walk(void **state)
+{
+	struct machine *m = *state;
+	int timeout;
+
+	put_disk(m);
+	coldplug_set_flag(m->c, COLDPLUG_FOUND_TYPE, false);
+	make_node(m, "dev/nvme0n1");
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/nvme0n1"), 0);
+	assert_int_equal(coldplug_begin(m->c), 0);
+	assert_int_equal(coldplug_advance(m->c, &timeout), 1);
+	assert_int_equal(count_devices(m), 0); /* a glimpse of a bus is no count of devices */
+	/* The caller is about to go, and nothing is lost. */
+	assert_int_equal(coldplug_leave(m->c), 0);
+	assert_true(count_devices(m) >= 3);
+}
+
+static void the_walk_that_was_put_off_is_made_when_the_disk_does_not_come(void **state)
+{
+	struct machine *m = *state;
+
+	put_disk(m);
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/nvme0n1"), 0);
+	assert_int_equal(coldplug_begin(m->c), 0);
+	assert_false(coldplug_is_settled(m->c));
+	while (!coldplug_is_settled(m->c))
+		assert_int_equal(turn(m), 0);
+	assert_int_equal(count_devices(m), 4);
+}
+
+static void who_only_runs_has_seen_all_devices(void **state)
+{
+	struct machine *m = *state;
+
+	put_disk(m);
+	make_node(m, "dev/nvme0n1");
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/nvme0n1"), 0);
+	assert_int_equal(coldplug_run(m->c), 0);
+	assert_true(count_devices(m) >= 3);
+}
+
+static void a_timeout_does_not_take_the_walk_away(void **state)
+{
+	struct machine *m = *state;
+
+	put_disk(m);
+	coldplug_set_timeout(m->c, 1);
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/nvme0n1"), 0);
+	assert_int_equal(coldplug_run(m->c), -ETIMEDOUT);
+	assert_true(count_devices(m) >= 3);
+}
+
 /* Nothing is loaded after the device has come, and the caller leaves at once, as "run --wait-for" does. */
 static void the_report_says_when_the_device_came(void **state)
 {
@@ -544,6 +613,10 @@ int main(void)
 		t(run_waits_for_an_answer),
 		t(but_not_for_ever),
 		t(who_has_a_loop_of_its_own_sees_when_all_has_settled),
+		t(what_leads_to_a_disk_goes_before_the_walk),
+		t(the_walk_that_was_put_off_is_made_when_the_disk_does_not_come),
+		t(who_only_runs_has_seen_all_devices),
+		t(a_timeout_does_not_take_the_walk_away),
 		t(the_report_says_when_the_device_came),
 		t(what_is_found_early_lets_the_rest_settle),
 		t(who_begins_again_settles_again),
