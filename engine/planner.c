@@ -175,6 +175,19 @@ static int make_edges(struct planner *p, const struct post_edges *posts)
 	return r;
 }
 
+/* A step is patient if all requests for it can wait. */
+static void set_patience(struct planner *p, bool patient)
+{
+	for (size_t i = p->batch_reasons; p->awaited && i < p->x->reasons.n; i++) {
+		const struct reason *reason = &p->x->reasons.items[i];
+		uint32_t id = p->x->step_of.items[reason->module];
+
+		if (reason->kind == REASON_REQUEST && id && id - 1 >= p->batch_steps &&
+		    alias_can_wait(p->x->requests.items[reason->request].text) == patient)
+			p->steps.items[id - 1].patient = patient;
+	}
+}
+
 /* How urgent each step is: from the requests that led to it, and from the steps that wait for it. */
 static void set_priorities(struct planner *p)
 {
@@ -192,8 +205,9 @@ static void set_priorities(struct planner *p)
 		priority = alias_priority(p->x->requests.items[reason->request].text, p->awaited);
 		if (priority > s->priority)
 			s->priority = priority;
-		s->patient |= p->awaited && alias_scans(p->x->requests.items[reason->request].text);
 	}
+	set_patience(p, true);
+	set_patience(p, false);
 	for (size_t id = p->steps.n; id-- > p->batch_steps;) {
 		struct step *s = &p->steps.items[id];
 

@@ -3,6 +3,7 @@
 
 #include <fnmatch.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "engine/plan.h"
@@ -83,9 +84,13 @@ const char *alias_behind(const char *node)
 	return i < ARRAY_SIZE(nodes) ? nodes[i].behind : NULL;
 }
 
-bool alias_scans(const char *alias)
+/* Adapters that scan a bus. And what processors and the firmware's tables want: many of these modules find nothing to drive,
+ * and the kernel stops all loads while it removes them (free_module() waits for a grace period under module_mutex); those
+ * for a processor's crypto instructions have the kernel start modprobe a dozen times. */
+bool alias_can_wait(const char *alias)
 {
-	return !fnmatch("pci:*bc01sc0[047]*", alias, 0);
+	return !fnmatch("pci:*bc01sc0[047]*", alias, 0) || !strncmp(alias, "cpu:", 4) ||
+		!strncmp(alias, "dmi:", 4);
 }
 
 /* A SCSI bus rests for three seconds after its reset, so its driver should start early. But from then

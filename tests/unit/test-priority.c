@@ -124,9 +124,30 @@ static void raid_may_be_waited_for_and_the_network_not(void **state)
 	assert_true(alias_priority(NETWORK, PROVIDER_ANY) < STEP_CANDIDATE);
 }
 
+static void what_only_the_processor_wants_can_wait(void **state)
+{
+	static const struct {
+		const char *alias;
+		bool can_wait;
+	} rows[] = {
+		{ "cpu:type:x86,ven0000fam0006mod003F:feature:,0000", true },
+		{ "dmi:bvnSeaBIOS:bvr1:", true },
+		{ "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00", true }, /* megasas scans */
+		{ "pci:v00001000d00000012sv00000000sd00001000bc01sc00i00", true },
+		{ "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02", false },
+		{ "dmi_sysfs", false },
+		{ "cpufreq", false },
+		{ "", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		assert_row(i, alias_can_wait(rows[i].alias) == rows[i].can_wait);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_only_the_processor_wants_can_wait),
 		cmocka_unit_test(where_only_the_end_counts_what_takes_longest_comes_first),
 		cmocka_unit_test(what_the_root_may_be_on_comes_first),
 		cmocka_unit_test(the_name_of_a_node_says_what_leads_to_it),
