@@ -15,6 +15,8 @@
 #include "engine/fields.h"
 #include "engine/machine.h"
 #include "engine/nodes.h"
+#include "engine/users.h"
+#include "engine/values.h"
 #include "libcoldplug/orphans.h"
 #include "libcoldplug/wanted.h"
 #include "libcoldplug/settle-state.h"
@@ -121,6 +123,12 @@ struct answers {
 	struct nodes nodes_now;
 	ARRAY(struct coldplug_node) nodes;
 	struct loaded_list loaded_one;
+	struct module_ids users;
+	ARRAY(const char *) related[2]; /* by enum coldplug_relation */
+	struct closure_files firmware_now;
+	ARRAY(const char *) firmware;
+	struct values values_now;
+	ARRAY(struct coldplug_value) values;
 };
 
 struct coldplug {

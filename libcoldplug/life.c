@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/cleanup.h"
 #include "libcoldplug/record.h"
 #include "libcoldplug/want.h"
 #include "uevent/walk.h"
@@ -63,6 +64,13 @@ static void free_contents(struct coldplug *c)
 	nodes_free(&c->answers.nodes_now);
 	array_free(&c->answers.nodes);
 	loaded_free(&c->answers.loaded_one);
+	array_free(&c->answers.users.items);
+	for (size_t i = 0; i < ARRAY_SIZE(c->answers.related); i++)
+		array_free(&c->answers.related[i]);
+	array_free(&c->answers.firmware_now.items);
+	array_free(&c->answers.firmware);
+	values_free(&c->answers.values_now);
+	array_free(&c->answers.values);
 }
 
 void context_reset(struct coldplug *c, bool keep_aliases)

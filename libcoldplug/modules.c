@@ -187,6 +187,77 @@ API int64_t coldplug_nodes(struct coldplug *c, const struct coldplug_node **list
 	return r < 0 ? r : (int64_t)c->answers.nodes.n;
 }
 
+static int push_name(struct coldplug *c, enum coldplug_relation relation, uint32_t id)
+{
+	return array_push(&c->answers.related[relation], modules_name(&c->machine.modules, id));
+}
+
+static int list_needs(struct coldplug *c, uint32_t id)
+{
+	const struct module *m = modules_get(&c->machine.modules, id);
+	int r = m ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; !r && i < m->n_deps; i++)
+		r = push_name(c, COLDPLUG_NEEDS, m->deps[i]);
+	return r;
+}
+
+static int list_users(struct coldplug *c, uint32_t id)
+{
+	int r = users_find(&c->machine.modules, id, &c->answers.users);
+
+	for (size_t i = 0; !r && i < c->answers.users.items.n; i++)
+		r = push_name(c, COLDPLUG_NEEDED_BY, c->answers.users.items.items[i]);
+	return r;
+}
+
+API int64_t coldplug_related(struct coldplug *c, const char *module, enum coldplug_relation relation,
+			     const char *const **names)
+{
+	char name[LIMIT_NAME + 1];
+	uint32_t id;
+	int r = relation > COLDPLUG_NEEDED_BY ? -EINVAL : machine_open_for_one(&c->machine);
+
+	if (r < 0)
+		return r;
+	c->answers.related[relation].n = 0;
+	id = modules_id(&c->machine.modules, name, normalise_name(module, name, sizeof(name)));
+	if (id == MODULE_NONE)
+		return -ENOMEM;
+	r = relation == COLDPLUG_NEEDS ? list_needs(c, id) : list_users(c, id);
+	*names = c->answers.related[relation].items;
+	return r < 0 ? r : (int64_t)c->answers.related[relation].n;
+}
+
+API int64_t coldplug_firmware(struct coldplug *c, const char *name, const char *const **paths)
+{
+	struct closure_files *files = &c->answers.firmware_now;
+	int r = machine_open_for_one(&c->machine) ?: closure_firmware(&c->machine, name, files);
+
+	c->answers.firmware.n = 0;
+	for (size_t i = 0; !r && i < files->items.n; i++)
+		r = array_push(&c->answers.firmware, files->items.items[i].path);
+	*paths = c->answers.firmware.items;
+	return r < 0 ? r : (int64_t)c->answers.firmware.n;
+}
+
+API int64_t coldplug_values(struct coldplug *c, const char *module, const struct coldplug_value **list)
+{
+	const struct values *v = &c->answers.values_now;
+	char name[LIMIT_NAME + 1];
+	int r = machine_open_root(&c->machine);
+
+	if (!r && normalise_name(module, name, sizeof(name)))
+		r = values_read(&c->answers.values_now, &c->machine.root, name);
+	else
+		values_free(&c->answers.values_now);
+	c->answers.values.n = 0;
+	for (size_t i = 0; !r && i < v->items.n; i++)
+		r = array_push(&c->answers.values, { v->items.items[i].name, v->items.items[i].text });
+	*list = c->answers.values.items;
+	return r < 0 ? r : (int64_t)c->answers.values.n;
+}
+
 /* What modules.builtin names is a part of the kernel, whether or not sysfs shows it. */
 static int find_initstate(struct coldplug *c, const char *name, enum coldplug_initstate *ret)
 {

@@ -13,6 +13,14 @@ static const struct command commands[] = {
 	  "do what run does, then stay and load modules for devices that appear" },
 	{ "load", COMMAND_LOAD, command_load, "NAME|ALIAS|PATH... [PARAM=VALUE...]",
 	  "load modules by name, alias or path, with their dependencies" },
+#ifdef HAVE_TOOLS
+	{ "insert", COMMAND_INSERT, command_insert, "MODULE [PARAM=VALUE...]",
+	  "load one module with what it needs, one after the other, as modprobe does" },
+	{ "remove", COMMAND_REMOVE, command_remove, "MODULE",
+	  "remove one module from the kernel, and what only it needed" },
+	{ "show", COMMAND_SHOW, command_show, "MODULE|ALIAS|PATH...",
+	  "show what is known about a module: file, state, parameters, firmware, devices" },
+#endif
 	{ "plan", COMMAND_PLAN, command_plan, "[NAME|ALIAS|PATH...]",
 	  "show what would be loaded, as modprobe -D does" },
 	{ "resolve", COMMAND_RESOLVE, command_resolve, "ALIAS...|-", "show which modules match an alias" },
