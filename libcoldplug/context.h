@@ -116,6 +116,8 @@ struct answers {
 	struct lookup_matches matches;
 	struct closure_files closure;
 	ARRAY(struct coldplug_file) files;
+	/* The rest is about single modules. A program that asks no such question is not linked with what frees it. */
+	void (*free_modules)(struct answers *a);
 	struct arena module_paths;
 	ARRAY(struct coldplug_module) modules;
 	struct fields fields_now;

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "base/cleanup.h"
 #include "libcoldplug/record.h"
 #include "libcoldplug/want.h"
 #include "uevent/walk.h"
@@ -57,20 +56,8 @@ static void free_contents(struct coldplug *c)
 	array_free(&c->answers.matches.items);
 	array_free(&c->answers.closure.items);
 	array_free(&c->answers.files);
-	arena_free(&c->answers.module_paths);
-	array_free(&c->answers.modules);
-	fields_free(&c->answers.fields_now);
-	array_free(&c->answers.fields);
-	nodes_free(&c->answers.nodes_now);
-	array_free(&c->answers.nodes);
-	loaded_free(&c->answers.loaded_one);
-	array_free(&c->answers.users.items);
-	for (size_t i = 0; i < ARRAY_SIZE(c->answers.related); i++)
-		array_free(&c->answers.related[i]);
-	array_free(&c->answers.firmware_now.items);
-	array_free(&c->answers.firmware);
-	values_free(&c->answers.values_now);
-	array_free(&c->answers.values);
+	if (c->answers.free_modules)
+		c->answers.free_modules(&c->answers);
 }
 
 void context_reset(struct coldplug *c, bool keep_aliases)
