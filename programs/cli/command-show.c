@@ -105,19 +105,23 @@ static const char *state_of(const struct show *s, const struct coldplug_loaded *
 	return words[s->module->builtin ? COLDPLUG_INIT_BUILTIN : m->initstate];
 }
 
-static void put_holders(struct show *s, const struct coldplug_loaded *m)
+static int put_holders(struct show *s, const struct coldplug_loaded *m)
 {
-	char *copy = strdup(m->holders), *save = NULL;
+	char *copy, *save = NULL;
 
 	if (!s->json && *m->holders)
 		put_text(s, "holders", m->holders);
-	if (s->json) {
-		json_write_open(&s->out, "holders", '[');
-		for (char *p = copy ? strtok_r(copy, ",", &save) : NULL; p; p = strtok_r(NULL, ",", &save))
-			json_write_string(&s->out, NULL, p);
-		json_write_close(&s->out, ']');
-	}
+	if (!s->json)
+		return 0;
+	copy = strdup(m->holders);
+	if (!copy)
+		return -ENOMEM;
+	json_write_open(&s->out, "holders", '[');
+	for (char *p = strtok_r(copy, ",", &save); p; p = strtok_r(NULL, ",", &save))
+		json_write_string(&s->out, NULL, p);
+	json_write_close(&s->out, ']');
 	free(copy);
+	return 0;
 }
 
 static int put_state(struct show *s)
@@ -132,8 +136,7 @@ static int put_state(struct show *s)
 		put_number(s, "size", (int64_t)m.size, " bytes");
 	if (m.refcount >= 0)
 		put_number(s, "refcount", m.refcount, "");
-	put_holders(s, &m);
-	return 0;
+	return put_holders(s, &m);
 }
 
 static void put_file(struct show *s)
@@ -182,11 +185,13 @@ static const char *about(const struct show *s, const char *key, const char *name
 	return NULL;
 }
 
-static void put_parameter(struct show *s, const char *name, size_t len, const char *value)
+static int put_parameter(struct show *s, const char *name, size_t len, const char *value)
 {
-	char *copy = strndup(name, len);
 	const char *type = about(s, "parmtype", name, len), *text = about(s, "parm", name, len);
+	char *copy = strndup(name, len);
 
+	if (!copy)
+		return -ENOMEM;
 	if (s->json) {
 		json_write_open(&s->out, NULL, '{');
 		json_write_string(&s->out, "name", copy);
@@ -195,12 +200,13 @@ static void put_parameter(struct show *s, const char *name, size_t len, const ch
 		json_write_string(&s->out, "description", text);
 		json_write_close(&s->out, '}');
 	} else {
-		output_printf("    %s%s%s%s%s%s\n", copy ? copy : "", value ? "=" : "", value ? value : "",
+		output_printf("    %s%s%s%s%s%s\n", copy, value ? "=" : "", value ? value : "",
 			      type ? " (" : "", type ? type : "", type ? ")" : "");
 		if (text)
 			output_printf("        %s\n", text);
 	}
 	free(copy);
+	return 0;
 }
 
 /* Whether the field is the first that is about this parameter. */
@@ -228,30 +234,49 @@ static bool has_parameter(const struct show *s)
 	return false;
 }
 
-static int put_parameters(struct show *s)
+static int put_described(struct show *s, const struct coldplug_value *values, int64_t n)
 {
-	const struct coldplug_value *values;
-	int64_t n = coldplug_values(s->cli->c, s->module->name, &values);
+	int r = 0;
 
-	if (n < 0)
-		return (int)n;
-	open_list(s, "parameters", n == 0 && !has_parameter(s));
-	for (int64_t i = 0; i < s->n_fields; i++) {
+	for (int64_t i = 0; i < s->n_fields && !r; i++) {
 		const char *name = s->fields[i].value;
 		size_t len = strcspn(name, ":");
 
 		if (is_parameter(&s->fields[i]) && is_first(s, i, len))
-			put_parameter(s, name, len, value_of(values, n, name, len));
+			r = put_parameter(s, name, len, value_of(values, n, name, len));
 	}
-	/* The kernel has some that no field is about. */
-	for (int64_t i = 0; i < n; i++) {
-		size_t len = strlen(values[i].name);
+	return r;
+}
 
-		if (!about(s, "parm", values[i].name, len) && !about(s, "parmtype", values[i].name, len))
-			put_parameter(s, values[i].name, len, values[i].value);
+/* The kernel has some parameters that no field is about. */
+static int put_others(struct show *s, const struct coldplug_value *values, int64_t n)
+{
+	int r = 0;
+
+	for (int64_t i = 0; i < n && !r; i++) {
+		const char *name = values[i].name;
+		size_t len = strlen(name);
+
+		if (!about(s, "parm", name, len) && !about(s, "parmtype", name, len))
+			r = put_parameter(s, name, len, values[i].value);
 	}
+	return r;
+}
+
+static int put_parameters(struct show *s)
+{
+	const struct coldplug_value *values;
+	int64_t n = coldplug_values(s->cli->c, s->module->name, &values);
+	int r;
+
+	if (n < 0)
+		return (int)n;
+	open_list(s, "parameters", n == 0 && !has_parameter(s));
+	r = put_described(s, values, n);
+	if (!r)
+		r = put_others(s, values, n);
 	close_list(s);
-	return 0;
+	return r;
 }
 
 static int put_one_firmware(struct show *s, const char *name)
@@ -286,34 +311,44 @@ static int put_firmware(struct show *s)
 	return r;
 }
 
+static void put_device(struct show *s, const struct coldplug_reason *r)
+{
+	bool withheld = r->why != COLDPLUG_WHY_DEVICE;
+
+	if (s->json) {
+		json_write_open(&s->out, NULL, '{');
+		json_write_string(&s->out, "device", r->device);
+		json_write_string(&s->out, "alias", r->alias);
+		json_write_string(&s->out, "pattern", r->pattern);
+		json_write_bool(&s->out, "withheld", withheld);
+		json_write_close(&s->out, '}');
+	} else {
+		output_printf("    %s%s\n        %s\n", r->device,
+			      withheld ? " (withheld, see coldplug why)" : "", r->alias);
+	}
+}
+
+static bool is_of_device(const struct coldplug_reason *r)
+{
+	return r->device && r->alias;
+}
+
 static int put_devices(struct show *s)
 {
 	const struct coldplug_reason *list;
 	int64_t n = coldplug_why(s->cli->c, s->module->name, &list);
 	bool any = false;
 
-	for (int64_t i = 0; i < n && !any; i++)
-		any = list[i].device && list[i].alias;
+	if (n < 0)
+		return (int)n;
+	for (int64_t i = 0; i < n; i++)
+		any |= is_of_device(&list[i]);
 	open_list(s, "devices", !any);
-	for (int64_t i = 0; i < n; i++) {
-		if (!list[i].device || !list[i].alias)
-			continue;
-		if (s->json) {
-			json_write_open(&s->out, NULL, '{');
-			json_write_string(&s->out, "device", list[i].device);
-			json_write_string(&s->out, "alias", list[i].alias);
-			json_write_string(&s->out, "pattern", list[i].pattern);
-			json_write_bool(&s->out, "withheld", list[i].why != COLDPLUG_WHY_DEVICE);
-			json_write_close(&s->out, '}');
-		} else {
-			output_printf("    %s%s\n        %s\n", list[i].device,
-				      list[i].why == COLDPLUG_WHY_DEVICE ? ""
-									 : " (withheld, see coldplug why)",
-				      list[i].alias);
-		}
-	}
+	for (int64_t i = 0; i < n; i++)
+		if (is_of_device(&list[i]))
+			put_device(s, &list[i]);
 	close_list(s);
-	return n < 0 ? (int)n : 0;
+	return 0;
 }
 
 /* What a file cannot say is left out. Kernels before 5.2 say nothing of what is built in. */
@@ -336,12 +371,12 @@ static int put_module(struct show *s)
 
 	if (r < 0)
 		return r;
-	if (s->json)
+	if (s->json) {
 		json_write_open(&s->out, NULL, '{');
-	else
-		output_printf("%s\n", s->module->name);
-	if (s->json)
 		json_write_string(&s->out, "module", s->module->name);
+	} else {
+		output_printf("%s\n", s->module->name);
+	}
 	put_file(s);
 	put_fields(s);
 	r = put_state(s);
