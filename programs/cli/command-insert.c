@@ -90,11 +90,11 @@ static int end(const struct acts *acts, int r, const char *name)
 
 	if (!r)
 		return lost;
-	if (acts->reported)
-		return lost > 1 ? lost : 1;
-	if (r == -ENOENT && (lost || !cli->n_errors))
+	if (r == -ENOENT && !acts->reported && (lost || !cli->n_errors))
 		output_message("coldplug %s: there is no module '%s'\n", cli->command->name, name);
-	else
+	else if (r == -EINVAL && !acts->reported && !cli->n_errors)
+		output_message("coldplug %s: '%s' is not a name or an alias\n", cli->command->name, name);
+	else if (!acts->reported)
 		return cli_fail(cli, r, name);
 	return lost > 1 ? lost : 1;
 }
