@@ -27,9 +27,9 @@ enum command_id {
 	COMMAND_IMAGE = 1024,
 	COMMAND_PLOT = 2048,
 	COMMAND_BLAME = 4096,
-	COMMAND_INSERT = 8192,
-	COMMAND_REMOVE = 16384,
-	COMMAND_SHOW = 32768,
+	COMMAND_INSERT = 32768,
+	COMMAND_REMOVE = 65536,
+	COMMAND_SHOW = 131072,
 };
 
 /* What an option that may be repeated was given; NULL-terminated. */
