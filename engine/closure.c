@@ -433,3 +433,15 @@ int closure_find(struct machine *m, const struct closure_options *options, struc
 	array_free(&x.by);
 	return r;
 }
+
+int closure_firmware(struct machine *m, const char *name, struct closure_files *ret)
+{
+	struct closure x = { .m = m, .root = &m->root, .files = ret };
+	int r = 0;
+
+	ret->items.n = 0;
+	if (*name && !leads_out(name))
+		r = strpbrk(name, "*?[") ? glob_firmware(&x, name, NULL) : find_firmware(&x, name, NULL);
+	intern_free(&x.firmware);
+	return r < 0 ? r : 0;
+}

@@ -30,3 +30,7 @@ struct closure_options {
  * names more. They must have been made with REQUEST_SHOW and REQUEST_IGNORE_LOADED. Replaces *ret,
  * modules first, sorted by path; its strings live as long as the planner's. 0 or -ENOMEM. */
 int closure_find(struct machine *m, const struct closure_options *options, struct closure_files *ret);
+
+/* Replaces *ret by the files of a firmware, which may be a pattern, below the machine's root: none if it is not there.
+ * The strings live as long as the planner's. 0 or -errno. */
+int closure_firmware(struct machine *m, const char *name, struct closure_files *ret);

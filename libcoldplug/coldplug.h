@@ -278,6 +278,33 @@ struct coldplug_node {
  * 0.1. */
 int64_t coldplug_nodes(struct coldplug *c, const struct coldplug_node **list);
 
+/** In which direction coldplug_related() looks. */
+enum coldplug_relation {
+	COLDPLUG_NEEDS,	    /**< the modules that this one needs, in the order to load them */
+	COLDPLUG_NEEDED_BY, /**< the modules that need this one */
+};
+/** Lists the modules that modules.dep relates to one, also indirectly. module is a name in any spelling. *names is an
+ * array, valid until the next call with the same relation. Returns how many there are, or -EINVAL if the relation is
+ * none of these. Since 0.1. */
+int64_t coldplug_related(struct coldplug *c, const char *module, enum coldplug_relation relation,
+			 const char *const **names);
+
+/** Lists the files of a firmware, by the name that modules have for it (the field "firmware" of coldplug_modinfo()), in
+ * the kernel's directories below lib/firmware. A name may be a pattern, which can have several files. *paths is an array
+ * of absolute paths that begin with the root, valid until the next call. Returns how many there are: 0 if it is missing.
+ * Since 0.1. */
+int64_t coldplug_firmware(struct coldplug *c, const char *name, const char *const **paths);
+
+/** A parameter of a module in the kernel. New fields are only added at the end. */
+struct coldplug_value {
+	const char *name;
+	const char *value; /**< without the newline at its end, or NULL: it cannot be read */
+};
+/** Lists the parameters of a module with the values that they have now (/sys/module/NAME/parameters), sorted by name.
+ * module is a name in any spelling. *list is an array, valid until the next call. Returns how many there are: 0 if the
+ * module is not in the kernel. Since 0.1. */
+int64_t coldplug_values(struct coldplug *c, const char *module, const struct coldplug_value **list);
+
 /* ---- requests ----
  *
  *	if (coldplug_walk(c) < 0 || coldplug_want_configured(c) < 0)

@@ -15,6 +15,8 @@
 #include "engine/fields.h"
 #include "engine/machine.h"
 #include "engine/nodes.h"
+#include "engine/users.h"
+#include "engine/values.h"
 #include "libcoldplug/orphans.h"
 #include "libcoldplug/wanted.h"
 #include "libcoldplug/settle-state.h"
@@ -116,6 +118,8 @@ struct answers {
 	struct lookup_matches matches;
 	struct closure_files closure;
 	ARRAY(struct coldplug_file) files;
+	/* The rest is about single modules. A program that asks no such question is not linked with what frees it. */
+	void (*free_modules)(struct answers *a);
 	struct arena module_paths;
 	ARRAY(struct coldplug_module) modules;
 	struct fields fields_now;
@@ -123,6 +127,12 @@ struct answers {
 	struct nodes nodes_now;
 	ARRAY(struct coldplug_node) nodes;
 	struct loaded_list loaded_one;
+	struct module_ids users;
+	ARRAY(const char *) related[2]; /* by enum coldplug_relation */
+	struct closure_files firmware_now;
+	ARRAY(const char *) firmware;
+	struct values values_now;
+	ARRAY(struct coldplug_value) values;
 };
 
 struct coldplug {

@@ -56,13 +56,8 @@ static void free_contents(struct coldplug *c)
 	array_free(&c->answers.matches.items);
 	array_free(&c->answers.closure.items);
 	array_free(&c->answers.files);
-	arena_free(&c->answers.module_paths);
-	array_free(&c->answers.modules);
-	fields_free(&c->answers.fields_now);
-	array_free(&c->answers.fields);
-	nodes_free(&c->answers.nodes_now);
-	array_free(&c->answers.nodes);
-	loaded_free(&c->answers.loaded_one);
+	if (c->answers.free_modules)
+		c->answers.free_modules(&c->answers);
 }
 
 void context_reset(struct coldplug *c, bool keep_aliases)

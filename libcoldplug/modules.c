@@ -11,6 +11,37 @@
 
 #define API __attribute__((visibility("default")))
 
+static void free_answers(struct answers *a)
+{
+	arena_free(&a->module_paths);
+	array_free(&a->modules);
+	fields_free(&a->fields_now);
+	array_free(&a->fields);
+	nodes_free(&a->nodes_now);
+	array_free(&a->nodes);
+	loaded_free(&a->loaded_one);
+	array_free(&a->users.items);
+	for (size_t i = 0; i < ARRAY_SIZE(a->related); i++)
+		array_free(&a->related[i]);
+	array_free(&a->firmware_now.items);
+	array_free(&a->firmware);
+	values_free(&a->values_now);
+	array_free(&a->values);
+}
+
+/* Each question begins with one of these. */
+static int open_root(struct coldplug *c)
+{
+	c->answers.free_modules = free_answers;
+	return machine_open_root(&c->machine);
+}
+
+static int open_machine(struct coldplug *c)
+{
+	c->answers.free_modules = free_answers;
+	return machine_open_for_one(&c->machine);
+}
+
 static int add_module(struct coldplug *c, uint32_t id)
 {
 	struct answers *a = &c->answers;
@@ -102,7 +133,7 @@ API int64_t coldplug_modules(struct coldplug *c, const char *text, enum coldplug
 		[COLDPLUG_BY_NAME] = by_name,
 		[COLDPLUG_BY_FILE] = by_file,
 	};
-	int r = (size_t)by < ARRAY_SIZE(ways) ? machine_open_for_one(&c->machine) : -EINVAL;
+	int r = (size_t)by < ARRAY_SIZE(ways) ? open_machine(c) : -EINVAL;
 
 	if (r < 0)
 		return r;
@@ -118,7 +149,7 @@ static int read_builtin(struct coldplug *c, const char *module)
 	_cleanup_file_ struct file_bytes file = {};
 	_cleanup_arena_ struct arena arena = {};
 	const char *path;
-	int r = machine_open_for_one(&c->machine);
+	int r = open_machine(c);
 
 	if (r < 0 || !c->machine.dir.path)
 		return r ?: -ENOENT;
@@ -133,7 +164,7 @@ static int read_builtin(struct coldplug *c, const char *module)
 static int read_file(struct coldplug *c, const char *path)
 {
 	const char *why;
-	int r = machine_open_root(&c->machine);
+	int r = open_root(c);
 
 	if (r < 0)
 		return r;
@@ -171,7 +202,7 @@ API int64_t coldplug_modinfo(struct coldplug *c, const struct coldplug_module *m
 API int64_t coldplug_nodes(struct coldplug *c, const struct coldplug_node **list)
 {
 	struct nodes *n = &c->answers.nodes_now;
-	int r = machine_open_for_one(&c->machine);
+	int r = open_machine(c);
 
 	if (!r)
 		r = c->machine.dir.path ? nodes_read(n, &c->machine.root, c->machine.dir.path, &c->log)
@@ -185,6 +216,77 @@ API int64_t coldplug_nodes(struct coldplug *c, const struct coldplug_node **list
 	}
 	*list = c->answers.nodes.items;
 	return r < 0 ? r : (int64_t)c->answers.nodes.n;
+}
+
+static int push_name(struct coldplug *c, enum coldplug_relation relation, uint32_t id)
+{
+	return array_push(&c->answers.related[relation], modules_name(&c->machine.modules, id));
+}
+
+static int list_needs(struct coldplug *c, uint32_t id)
+{
+	const struct module *m = modules_get(&c->machine.modules, id);
+	int r = m ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; !r && i < m->n_deps; i++)
+		r = push_name(c, COLDPLUG_NEEDS, m->deps[i]);
+	return r;
+}
+
+static int list_users(struct coldplug *c, uint32_t id)
+{
+	int r = users_find(&c->machine.modules, id, &c->answers.users);
+
+	for (size_t i = 0; !r && i < c->answers.users.items.n; i++)
+		r = push_name(c, COLDPLUG_NEEDED_BY, c->answers.users.items.items[i]);
+	return r;
+}
+
+API int64_t coldplug_related(struct coldplug *c, const char *module, enum coldplug_relation relation,
+			     const char *const **names)
+{
+	char name[LIMIT_NAME + 1];
+	uint32_t id;
+	int r = relation > COLDPLUG_NEEDED_BY ? -EINVAL : open_machine(c);
+
+	if (r < 0)
+		return r;
+	c->answers.related[relation].n = 0;
+	id = modules_id(&c->machine.modules, name, normalise_name(module, name, sizeof(name)));
+	if (id == MODULE_NONE)
+		return -ENOMEM;
+	r = relation == COLDPLUG_NEEDS ? list_needs(c, id) : list_users(c, id);
+	*names = c->answers.related[relation].items;
+	return r < 0 ? r : (int64_t)c->answers.related[relation].n;
+}
+
+API int64_t coldplug_firmware(struct coldplug *c, const char *name, const char *const **paths)
+{
+	struct closure_files *files = &c->answers.firmware_now;
+	int r = open_machine(c) ?: closure_firmware(&c->machine, name, files);
+
+	c->answers.firmware.n = 0;
+	for (size_t i = 0; !r && i < files->items.n; i++)
+		r = array_push(&c->answers.firmware, files->items.items[i].path);
+	*paths = c->answers.firmware.items;
+	return r < 0 ? r : (int64_t)c->answers.firmware.n;
+}
+
+API int64_t coldplug_values(struct coldplug *c, const char *module, const struct coldplug_value **list)
+{
+	const struct values *v = &c->answers.values_now;
+	char name[LIMIT_NAME + 1];
+	int r = open_root(c);
+
+	if (!r && normalise_name(module, name, sizeof(name)))
+		r = values_read(&c->answers.values_now, &c->machine.root, name);
+	else
+		values_free(&c->answers.values_now);
+	c->answers.values.n = 0;
+	for (size_t i = 0; !r && i < v->items.n; i++)
+		r = array_push(&c->answers.values, { v->items.items[i].name, v->items.items[i].text });
+	*list = c->answers.values.items;
+	return r < 0 ? r : (int64_t)c->answers.values.n;
 }
 
 /* What modules.builtin names is a part of the kernel, whether or not sysfs shows it. */
@@ -214,7 +316,7 @@ API int coldplug_initstate(struct coldplug *c, const char *name, struct coldplug
 	enum coldplug_initstate state = COLDPLUG_INIT_ABSENT;
 	struct loaded_module m;
 	char module[LIMIT_NAME + 1];
-	int r = machine_open_for_one(&c->machine);
+	int r = open_machine(c);
 
 	if (r < 0)
 		return r;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "programs/applets.h"
 
-#include <stddef.h>
 #include <string.h>
 
 static const struct applet applets[] = {
@@ -21,4 +20,9 @@ const struct applet *find_applet(const char *argv0)
 		if (!strcmp(applets[i].name, name))
 			return &applets[i];
 	return NULL;
+}
+
+const char *applet_name(size_t i)
+{
+	return i < sizeof(applets) / sizeof(applets[0]) ? applets[i].name : NULL;
 }

@@ -3,6 +3,8 @@
  * the name as the first argument. */
 #pragma once
 
+#include <stddef.h>
+
 struct applet {
 	const char *name;
 	int (*fn)(int argc, char **argv);
@@ -10,6 +12,9 @@ struct applet {
 
 /* The applet that argv[0] names, or NULL. */
 const struct applet *find_applet(const char *argv0);
+
+/* Their names: the first is init, the others are kmod's programs; NULL behind the last. */
+const char *applet_name(size_t i);
 
 int init_main(int argc, char **argv);
 int insmod_main(int argc, char **argv);

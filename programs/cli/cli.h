@@ -27,6 +27,9 @@ enum command_id {
 	COMMAND_IMAGE = 1024,
 	COMMAND_PLOT = 2048,
 	COMMAND_BLAME = 4096,
+	COMMAND_INSERT = 32768,
+	COMMAND_REMOVE = 65536,
+	COMMAND_SHOW = 131072,
 };
 
 /* What an option that may be repeated was given; NULL-terminated. */
@@ -107,6 +110,9 @@ int cli_exit_code_of_plan(struct cli *cli);
 /* Requests all names among the arguments, each with the parameters that follow it, and those of --modules. Returns 0 or
  * more, or a negative errno. */
 int cli_want(struct cli *cli);
+/* Joins the parameters that the words begin with; the caller frees *params, which is NULL before. Returns how many words
+ * they are, or -ENOMEM. */
+int cli_join_params(char **words, char **params);
 /* Returns the next line, until the next call, or NULL at the end. Only its first 65,535 bytes are kept, with a warning
  * that names the file. */
 char *cli_next_line(FILE *f, const char *name);
@@ -126,3 +132,6 @@ int command_closure(struct cli *cli);
 int command_image(struct cli *cli);
 int command_plot(struct cli *cli);
 int command_blame(struct cli *cli);
+int command_insert(struct cli *cli);
+int command_remove(struct cli *cli);
+int command_show(struct cli *cli);

@@ -13,6 +13,14 @@ static const struct command commands[] = {
 	  "do what run does, then stay and load modules for devices that appear" },
 	{ "load", COMMAND_LOAD, command_load, "NAME|ALIAS|PATH... [PARAM=VALUE...]",
 	  "load modules by name, alias or path, with their dependencies" },
+#ifdef HAVE_TOOLS
+	{ "insert", COMMAND_INSERT, command_insert, "MODULE [PARAM=VALUE...]",
+	  "load one module with what it needs, one after the other, as modprobe does" },
+	{ "remove", COMMAND_REMOVE, command_remove, "MODULE",
+	  "remove one module from the kernel, and what only it needed" },
+	{ "show", COMMAND_SHOW, command_show, "MODULE|ALIAS|PATH...",
+	  "show what is known about a module: file, state, parameters, firmware, devices" },
+#endif
 	{ "plan", COMMAND_PLAN, command_plan, "[NAME|ALIAS|PATH...]",
 	  "show what would be loaded, as modprobe -D does" },
 	{ "resolve", COMMAND_RESOLVE, command_resolve, "ALIAS...|-", "show which modules match an alias" },
@@ -38,6 +46,17 @@ static const struct command commands[] = {
 	{ "list", COMMAND_LIST, command_list, "", "show the loaded modules, as lsmod does" },
 };
 
+/* The programs of kmod's that it can be: "a, b or c". */
+static void print_applets(FILE *to)
+{
+	const char *name, *next = applet_name(1);
+
+	for (size_t i = 1; (name = next); i++) {
+		next = applet_name(i + 1);
+		fprintf(to, "%s%s", name, !next ? "" : applet_name(i + 2) ? ", " : " or ");
+	}
+}
+
 static void help(FILE *to)
 {
 	fputs("coldplug loads the kernel modules that a Linux machine needs, in parallel, by modprobe's rules.\n\n"
@@ -46,11 +65,10 @@ static void help(FILE *to)
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
 	fputs("  init     start a machine: be PID 1 of an initramfs, as coldplug is by the name init too\n"
-	      "\nCalled by the name modprobe"
-#ifdef HAVE_TOOLS
-	      ", insmod, rmmod, lsmod, modinfo or kmod"
-#endif
-	      ",\ncoldplug behaves as kmod's program of that name.\n"
+	      "\nCalled by the name ",
+	      to);
+	print_applets(to);
+	fputs(",\ncoldplug behaves as kmod's program of that name.\n"
 	      "'coldplug COMMAND --help' shows the options of a command, 'coldplug --version' the version.\n\n"
 	      "Exit codes:\n"
 	      "    0  everything was done\n"

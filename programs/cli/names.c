@@ -33,18 +33,26 @@ static int append_param(char **params, const char *word)
 	return 0;
 }
 
+int cli_join_params(char **words, char **params)
+{
+	int n = 0;
+
+	while (words[n] && is_param(words[n]))
+		if (append_param(params, words[n++]) < 0)
+			return -ENOMEM;
+	return n;
+}
+
 /* Requests a name with the parameters that follow it. Returns how many words these are. */
 static int want_one(struct cli *cli, char **words)
 {
 	char *params = NULL;
-	int n = 1, r;
+	int n = cli_join_params(words + 1, &params), r = n;
 
-	while (words[n] && is_param(words[n]))
-		if (append_param(&params, words[n++]) < 0)
-			return -1;
-	r = coldplug_want(cli->c, words[0], params);
+	if (n >= 0)
+		r = coldplug_want(cli->c, words[0], params);
 	free(params);
-	return r < 0 ? r : n;
+	return r < 0 ? r : n + 1;
 }
 
 char *cli_next_line(FILE *f, const char *name)

@@ -15,7 +15,7 @@
 #define PLANNING (LOADING | COMMAND_PLAN | COMMAND_WHY)
 #define ALL                                                                                              \
 	(PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY | COMMAND_CLOSURE | \
-	 COMMAND_IMAGE)
+	 COMMAND_IMAGE | COMMAND_INSERT | COMMAND_REMOVE | COMMAND_SHOW)
 #define OF_REPORTS (COMMAND_PLOT | COMMAND_BLAME) /* they look at no machine */
 
 struct setup {
@@ -253,6 +253,11 @@ static int set_recording(struct setup *s, const char *value)
 	return 0;
 }
 
+static int set_holders(struct setup *s, const char *value)
+{
+	return coldplug_set_flag(s->cli->c, COLDPLUG_REMOVE_HOLDERS, true);
+}
+
 static int set_tree(struct setup *s, const char *value)
 {
 	s->cli->image.image.root = value;
@@ -336,6 +341,12 @@ static const struct option_row {
 	{ "busybox", 'b', COMMAND_IMAGE, set_busybox, "BUSYBOX", "add a static busybox" },
 	{ "add", 'a', COMMAND_IMAGE, add_file, "SRC:DEST", "add a file; may be repeated" },
 	{ "dry-run", 'n', COMMAND_IMAGE, set_dry_run, NULL, "write nothing; list the files of the image" },
+	{ "dry-run", 'n', COMMAND_INSERT | COMMAND_REMOVE, set_dry_run, NULL,
+	  "change nothing; print what would be done" },
+	{ "holders", 0, COMMAND_REMOVE, set_holders, NULL, "remove the modules that use it too" },
+	{ "timeout", 0, COMMAND_REMOVE, set_timeout, "SECONDS",
+	  "wait at most so long until the module is no longer in use (0)",
+	  "it must be a number of seconds from 0.001 to 4000000.999" },
 #endif
 	{ "dry-run", 'n', COMMAND_RUN | COMMAND_LOAD, set_dry_run, NULL,
 	  "load nothing; with -v print what would be loaded" },
@@ -371,11 +382,11 @@ static const struct option_row {
 	  set_devicetree, NULL, "use OF_NAME, OF_TYPE and OF_COMPATIBLE_n of uevents as aliases too" },
 	{ "udev", 0, COMMAND_RUN | COMMAND_MONITOR, set_udev, NULL,
 	  "take events from udevd, after its rules, not from the kernel" },
-	{ "use-blacklist", 'b', LOADING | COMMAND_PLAN | COMMAND_RESOLVE, set_blacklist, NULL,
-	  "apply blacklists to module names too, not only to aliases" },
+	{ "use-blacklist", 'b', LOADING | COMMAND_PLAN | COMMAND_RESOLVE | COMMAND_INSERT, set_blacklist,
+	  NULL, "apply blacklists to module names too, not only to aliases" },
 	{ "receive-buffer", 0, COMMAND_RUN | COMMAND_MONITOR, set_receive_buffer, "BYTES",
 	  "size of the socket buffer for events (16777216)", "it must be a number from 1 to 1073741823" },
-	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN, set_ignore_install, NULL,
+	{ "ignore-install", 'i', COMMAND_LOAD | COMMAND_PLAN | COMMAND_INSERT, set_ignore_install, NULL,
 	  "ignore install commands and softdeps of the modules named" },
 	{ "machine", 'm', COMMAND_CLOSURE, set_machine, NULL,
 	  "list the files for this machine too when names are given" },
@@ -384,8 +395,8 @@ static const struct option_row {
 	{ "no-firmware", 0, COMMAND_CLOSURE, set_no_firmware, NULL, "list no firmware" },
 	{ "no-companions", 0, COMMAND_CLOSURE, set_no_companions, NULL,
 	  "leave out modules that only the table of companions names" },
-	{ "json", 0, COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR | COMMAND_REPLAY, set_json, NULL,
-	  "print JSON" },
+	{ "json", 0, COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR | COMMAND_REPLAY | COMMAND_SHOW, set_json,
+	  NULL, "print JSON" },
 	{ "notify-fd", 0, COMMAND_MONITOR, set_notify_fd, "FD", "write a newline to FD when ready (s6)",
 	  "it must be a descriptor from 3 to 65535" },
 	{ "verbose", 'v', ALL | OF_REPORTS, set_verbose, NULL,

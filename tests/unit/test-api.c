@@ -470,6 +470,36 @@ static void modules_say_what_they_are(void **state)
 	coldplug_free(c);
 }
 
+static void relations_firmware_and_values_are_listed(void **state)
+{
+	const struct coldplug_value *values;
+	const char *const *needs, *const *users, *const *paths;
+	struct coldplug *c = open_it();
+
+	assert_int_equal(coldplug_related(c, "a.ko", COLDPLUG_NEEDS, &needs), 1);
+	assert_int_equal(coldplug_related(c, "b", COLDPLUG_NEEDED_BY, &users), 1);
+	assert_string_equal(needs[0], "b");
+	assert_string_equal(users[0], "a");
+	assert_int_equal(coldplug_related(c, "nobody", COLDPLUG_NEEDED_BY, &users), 0);
+	assert_int_equal(coldplug_related(c, "a", (enum coldplug_relation)77, &users), -EINVAL);
+	put("lib/firmware/one.bin", "x");
+	assert_int_equal(coldplug_firmware(c, "one.bin", &paths), 1);
+	assert_string_equal(paths[0] + strlen(dir), "/lib/firmware/one.bin");
+	assert_int_equal(coldplug_firmware(c, "*.bin", &paths), 1);
+	assert_int_equal(coldplug_firmware(c, "two.bin", &paths), 0);
+	assert_int_equal(coldplug_firmware(c, "../firmware/one.bin", &paths), 0);
+	assert_int_equal(coldplug_firmware(c, "", &paths), 0);
+	put("sys/module/x_y/parameters/q", "\n");
+	put("sys/module/x_y/parameters/p", "1\n");
+	assert_int_equal(coldplug_values(c, "x-y", &values), 2);
+	assert_string_equal(values[0].name, "p");
+	assert_string_equal(values[0].value, "1");
+	assert_string_equal(values[1].value, "");
+	assert_int_equal(coldplug_values(c, "nobody", &values), 0);
+	assert_int_equal(coldplug_values(c, "", &values), 0);
+	coldplug_free(c);
+}
+
 static void device_nodes_are_listed(void **state)
 {
 	struct coldplug *c = open_it();
@@ -687,6 +717,7 @@ int main(void)
 		cmocka_unit_test(loaded_modules_are_listed),
 		cmocka_unit_test(modules_have_paths),
 		cmocka_unit_test(modules_say_what_they_are),
+		cmocka_unit_test(relations_firmware_and_values_are_listed),
 		cmocka_unit_test(device_nodes_are_listed),
 		cmocka_unit_test(a_module_can_be_asked_about_and_changed_alone),
 		cmocka_unit_test(json_and_reports_are_whole),
