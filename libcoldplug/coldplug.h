@@ -574,7 +574,7 @@ const char *coldplug_found_type(const struct coldplug *c, size_t i);
  * calls it, or "". 1 means that there is more than one signature: *types has all that could be named, with commas, and
  * nobody can tell which is right. The string is valid until the next call. A process of its own reads the device, and
  * may do nothing else. Returns 0, 1, -EOPNOTSUPP if the library was built without libblkid, -ETIMEDOUT if the device does not
- * answer for 10 seconds, -ECHILD if that process has died, -EBADMSG, or why the device cannot be opened. Since 0.1. */
+ * answer for 10 seconds, -ECHILD if that process has died or cannot be confined, -EBADMSG, or why the device cannot be opened. Since 0.1. */
 int coldplug_signatures(struct coldplug *c, const char *node, const char **types);
 
 /* ---- a hotplug daemon ----

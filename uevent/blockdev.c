@@ -195,9 +195,7 @@ static int look(const char *node, int fd)
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (detach_settle("coldplug-blkid", fds, 1) < 0)
 		return 1;
-	m.error = open_subject(node, &s);
-	if (confine_to_descriptors() < 0)
-		return 1;
+	m.error = open_subject(node, &s) ?: confine_to_descriptors();
 	if (!m.error)
 		interpret(&s, &m.dev);
 	return send(fd, &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m);
@@ -242,7 +240,7 @@ int blockdev_probe(const char *node, struct blockdev *ret)
 	if (!answered)
 		return -ECHILD;
 	if (m.error)
-		return m.error < 0 && m.error > -4096 ? m.error : -EBADMSG;
+		return (m.error < 0 && m.error > -4096) || confine_is_error(m.error) ? m.error : -EBADMSG;
 	*ret = m.dev;
 	return 0;
 }
