@@ -29,6 +29,7 @@
 
 #include "base/cleanup.h"
 #include "base/confine.h"
+#include "base/control.h"
 #include "base/detach.h"
 #include "base/rootfs.h"
 
@@ -255,14 +256,6 @@ static bool is_type(const char *s)
 	return true;
 }
 
-static bool has_control(const char *name)
-{
-	for (; *name; name++)
-		if ((unsigned char)*name < 0x20 || *name == 0x7f)
-			return true;
-	return false;
-}
-
 #define FIELD(name)                                                                   \
 	{                                                                             \
 		offsetof(struct blockdev, name), sizeof(((struct blockdev *)0)->name) \
@@ -284,7 +277,7 @@ int blockdev_take(const void *data, size_t size, struct blockdev *ret)
 
 		if (!memchr(field, '\0', fields[i].size))
 			return -EBADMSG;
-		if (i > 1 && has_control(field))
+		if (i > 1 && control_in(field))
 			*field = '\0';
 	}
 	if (!is_type(dev.type) || strchr(dev.type, ',') || !is_type(dev.signatures))

@@ -487,6 +487,7 @@ static void set_log(struct setup *s, int argc, char **argv, const char *letters,
 	cli->verbosity = 0;
 	opterr = 1;
 	optind = 0; /* the next getopt_long() starts again */
+	output_check_options(argc, argv, letters, longs);
 }
 
 static const char *why_not(const struct option_row *row, int error)

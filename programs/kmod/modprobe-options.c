@@ -12,6 +12,7 @@
 #include <coldplug.h>
 
 #include "programs/kmod/log.h"
+#include "programs/output.h"
 
 #define ALL_FORCE \
 	(1u << COLDPLUG_FORCE_MODVERSION | 1u << COLDPLUG_FORCE_VERMAGIC | 1u << COLDPLUG_FORCE_REMOVE)
@@ -309,6 +310,7 @@ int modprobe_options(struct modprobe *m, int argc, char **argv)
 		kmod_log(LOG_ERR, "out of memory");
 		return 2;
 	}
+	output_check_options(argc, m->words, short_options, long_options);
 	while (!r && (option = getopt_long(argc, m->words, short_options, long_options, NULL)) != -1)
 		r = take_option(m, option);
 	if (m->no_memory) {
