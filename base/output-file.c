@@ -9,8 +9,12 @@
 
 static int open_stream(struct output_file *o, int fd)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	int flags = fcntl(fd, F_GETFL), copy;
 
+	/* With O_PATH it is O_RDONLY too. */
+	if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (copy < 0)
 		return -errno;
 	o->f = o->stream = fdopen(copy, "w");

@@ -37,7 +37,7 @@ static _Noreturn void run_as_pid_1(char **argv)
 
 	process_setup();
 	umask(0022);
-	had_console = standard_descriptors();
+	had_console = standard_descriptors(false);
 	mount_api_file_systems();
 	if (!had_console)
 		process_open_console();
@@ -93,6 +93,15 @@ static int dry_run(const char *root)
 
 /* ---- the command ---- */
 
+/* The exit code, when all has been printed. */
+static int end_output(int r)
+{
+	if (fflush(stdout) != EOF && !ferror(stdout))
+		return r;
+	perror("coldplug init: standard output");
+	return 111;
+}
+
 static void help(FILE *to)
 {
 	fputs("coldplug init is PID 1 of an initramfs: it loads modules, mounts the root file system\n"
@@ -142,6 +151,7 @@ int init_main(int argc, char **argv)
 	bool dry = false;
 
 	run_if_pid_1(argv);
+	standard_descriptors(true);
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "-n") || !strcmp(argv[i], "--dry-run")) {
 			dry = true;
@@ -151,14 +161,14 @@ int init_main(int argc, char **argv)
 			root = argv[i] + 7;
 		} else if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
 			help(stdout);
-			return 0;
+			return end_output(0);
 		} else {
 			help(stderr);
 			return 100;
 		}
 	}
 	if (dry)
-		return dry_run(root);
+		return end_output(dry_run(root));
 	fputs("coldplug init: this is the PID 1 of an initramfs; see coldplug init --help\n", stderr);
 	return 100;
 }

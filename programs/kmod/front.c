@@ -10,7 +10,7 @@
 
 void kmod_begin(void)
 {
-	kmod_log_open(!standard_descriptors());
+	kmod_log_open(!standard_descriptors(false));
 }
 
 static void take_message(void *userdata, int level, const char *message)

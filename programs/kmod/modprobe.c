@@ -360,7 +360,7 @@ static bool output_lost(const struct modprobe *m)
 
 int modprobe_main(int argc, char **argv)
 {
-	bool had_stderr = standard_descriptors();
+	bool had_stderr = standard_descriptors(false);
 	struct modprobe m = {};
 	int r = modprobe_options(&m, argc, argv);
 
