@@ -150,9 +150,9 @@ void coldplug_set_event(struct coldplug *c, void (*fn)(void *userdata, const str
  * before coldplug_start(). Since 0.1. */
 int coldplug_set_report(struct coldplug *c, const char *path);
 
-/** Sets a descriptor that is written to where the path of coldplug_set_report(), coldplug_set_record() or
- * coldplug_record() is "-", for instance standard output. It must stay open, and is not closed. Without this, and with
- * -1, "-" is the name of a file. A report is then written when all loads have ended and not before, and what was
+/** Sets a descriptor that is written to where the path of coldplug_set_report(), coldplug_set_record(),
+ * coldplug_record() or coldplug_image() is "-", for instance standard output. It must stay open, and is not closed.
+ * Without this, and with -1, "-" is the name of a file. A report is then written when all loads have ended and not before, and what was
  * written before an error stays. Since 0.1. */
 int coldplug_set_stream(struct coldplug *c, int fd);
 
@@ -382,6 +382,7 @@ enum coldplug_why {
 	COLDPLUG_WHY_BANNED,	/**< "install NAME /bin/true" withholds it: file, line, by is NAME's module */
 	COLDPLUG_WHY_BUILTIN,	/**< it is built into the kernel */
 	COLDPLUG_WHY_LOADED,	/**< it is loaded */
+	COLDPLUG_WHY_NO_FILE,	/**< it has no file that can be loaded: pattern is the file and why */
 };
 
 /** One reason for what happens to a module. Unused fields are NULL or 0. */

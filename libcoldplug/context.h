@@ -109,6 +109,7 @@ struct answers {
 	ARRAY(const char *) withheld;
 	ARRAY(const char *) not_found_names;
 	ARRAY(struct coldplug_reason) reasons;
+	char *missing_file; /* what one of them says */
 	ARRAY(struct coldplug_loaded) loaded_answer;
 	struct loaded_list loaded_now;
 	struct lookup_matches matches;
