@@ -97,7 +97,7 @@ int unpack_entry(void *unpacker, const struct tar_entry *e)
 	int r;
 
 	if (strlen(e->name) > NAME_LENGTH_MAX)
-		return refuse(u, "a name in it is too long");
+		return refuse(u, "its name is too long");
 	r = count(u) ?: make_parents(u, e->name);
 	if (r < 0)
 		return r;

@@ -54,6 +54,7 @@ struct cli {
 	unsigned int timeout_ms; /* of --timeout, or 0 */
 	char *wait_specs[16];
 	FILE *modules;	       /* of --modules, or NULL */
+	const char *modules_name;
 	int stream;	       /* standard output as it was before cli_take_stdout(), or -1 */
 	unsigned int n_errors; /* logged by the library */
 	bool not_found;	       /* why: a name was not that of a module */
@@ -106,9 +107,18 @@ int cli_exit_code_of_plan(struct cli *cli);
 /* Requests all names among the arguments, each with the parameters that follow it, and those of --modules. Returns 0 or
  * more, or a negative errno. */
 int cli_want(struct cli *cli);
+/* A file that is read line by line. */
+struct cli_lines {
+	FILE *f;
+	const char *name;
+	unsigned int number; /* of the last line */
+};
+
 /* Returns the next line, until the next call, or NULL at the end. Only its first 65,535 bytes are kept, with a warning
  * that names the file. */
-char *cli_next_line(FILE *f, const char *name);
+char *cli_next_line(struct cli_lines *l);
+/* Whether that was the end: 0, or the negative errno of an error, which is reported. */
+int cli_lines_error(struct cli *cli, const struct cli_lines *l);
 /* Whether the first argument is a parameter, which is an error. It has been reported then. */
 bool cli_begins_with_param(struct cli *cli);
 

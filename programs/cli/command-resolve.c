@@ -29,12 +29,13 @@ static int resolve_one(struct cli *cli, const char *alias)
 
 static int resolve_stdin(struct cli *cli)
 {
+	struct cli_lines lines = { .f = stdin, .name = "standard input" };
 	const char *line;
 	int r = 0;
 
-	while (r >= 0 && (line = cli_next_line(stdin, "standard input")))
+	while (r >= 0 && (line = cli_next_line(&lines)))
 		r = resolve_one(cli, line);
-	return r >= 0 && ferror(stdin) ? -EIO : r;
+	return r < 0 ? r : cli_lines_error(cli, &lines);
 }
 
 int command_resolve(struct cli *cli)

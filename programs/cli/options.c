@@ -144,6 +144,12 @@ static int set_modules(struct setup *s, const char *value)
 {
 	if (s->cli->modules)
 		return -E2BIG;
+	if (!strcmp(value, "-")) {
+		s->cli->modules_name = "standard input";
+		s->cli->modules = stdin;
+		return 0;
+	}
+	s->cli->modules_name = value;
 	s->cli->modules = fopen(value, "re");
 	return s->cli->modules ? 0 : -errno;
 }
@@ -310,7 +316,7 @@ static const struct option_row {
 	  "read this file or directory instead of modprobe.d; may be repeated", NULL,
 	  "it may be given at most 15 times" },
 #ifdef HAVE_TOOLS
-	{ "output", 'o', COMMAND_IMAGE, set_output, "FILE", "write the image to FILE" },
+	{ "output", 'o', COMMAND_IMAGE, set_output, "FILE", "write the image to FILE (-: standard output)" },
 	{ "program", 'p', COMMAND_IMAGE, set_program, "PROGRAM",
 	  "use this static coldplug as init (default: the one that runs)" },
 	{ "recording", 'R', COMMAND_IMAGE, set_recording, "FILE",
@@ -355,7 +361,8 @@ static const struct option_row {
 	  "record the machine and the events of this run in FILE (-: standard output)", NULL,
 	  "only one thing can be written to standard output" },
 	{ "modules", 0, COMMAND_RUN | COMMAND_MONITOR, set_modules, "FILE",
-	  "load the modules of FILE, each line a name and its parameters", NULL, "it may be given once" },
+	  "load the modules of FILE (-: standard input): lines of a name and parameters", NULL,
+	  "it may be given once" },
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL,
 	  "do not add async_probe to modules without drivers" },
 	{ "devicetree", 0,
@@ -544,7 +551,7 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 void cli_free(struct cli *cli)
 {
 	coldplug_free(cli->c);
-	if (cli->modules)
+	if (cli->modules && cli->modules != stdin)
 		fclose(cli->modules);
 	if (cli->stream >= 0)
 		close(cli->stream);

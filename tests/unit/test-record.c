@@ -371,7 +371,7 @@ static void a_name_too_long_to_be_removed_is_not_unpacked(void **state)
 	assert_int_equal(record_unpack(path, r->unpacked.root.fd, &r->m.log), 0);
 	write_archive(path, 1, 1900);
 	assert_int_equal(record_unpack(path, r->unpacked.root.fd, &r->m.log), -EFBIG);
-	assert_contains(messages_text(&r->m), "deep.tar: cannot be unpacked: a name in it is too long");
+	assert_contains(messages_text(&r->m), ": its name is too long");
 }
 
 static void nobody_else_can_read_a_recording(void **state)
