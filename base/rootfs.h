@@ -72,6 +72,11 @@ int file_read(int fd, size_t max, struct file_bytes *ret);
 int file_or_pipe_read(int fd, size_t max, struct file_bytes *ret);
 void file_release(struct file_bytes *file);
 
+/* Reads exactly so many bytes from a place on. 0, -errno, or -EBADMSG: the file ends before. */
+int file_read_at(int fd, void *buf, size_t size, uint64_t offset);
+/* Writes all of it. 0 or -errno. */
+int file_write(int fd, const void *data, size_t size);
+
 /* Reads a small attribute relative to a directory descriptor into buf, NUL-terminated and without the
  * trailing newline; its length or -errno (-EFBIG when it does not fit). */
 ssize_t read_attribute(int dirfd, const char *name, char *buf, size_t size);
