@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * There are two levels, because libblkid needs both: to look at a device it opens the device, and for a partition the
- * disk too, whose name it finds in /sys. Only then does it interpret what a stranger may have written. A process at
- * the first level does the former (so does one that reads attributes of /sys, which can be no stricter), and
- * forks one that does the latter at the second level.
+ * There are two levels, because libblkid needs both: to look at a device it opens the device, and for a
+ * partition the disk too, whose name it finds in /sys. Only then does it interpret what a stranger may have
+ * written. A process at the first level does the former (so does one that reads attributes of /sys, which can
+ * be no stricter), and forks one that does the latter at the second level.
  *
- * What is not on a level's list fails with ENOSYS. A C library or a kernel that is newer than these lists then falls
- * back on a call that is on them, and a libblkid that misses something finds less, but goes on. Killing the process
- * would lose the whole answer, and a machine would not boot for it. Only a call by another architecture's
- * convention kills: nobody makes one by mistake.
+ * What is not on a level's list fails with ENOSYS. A C library or a kernel that is newer than these lists
+ * then falls back on a call that is on them, and a libblkid that misses something finds less, but goes on.
+ * Killing the process would lose the whole answer, and a machine would not boot for it. Only a call by
+ * another architecture's convention kills: nobody makes one by mistake.
  *
- * Neither level has a call that writes but send(), which only works on a socket. The filter does not see what a pointer
- * points to, so the flags of openat2() are not checked.
+ * Neither level has a call that writes but send(), which only works on a socket. The filter does not see what
+ * a pointer points to, so the flags of openat2() are not checked.
  *
  * Refused: libseccomp (another library in each image); SECCOMP_MODE_STRICT (malloc() needs mmap); Landlock
  * (since 5.13 only, and the second level opens nothing anyway); another user (it could not read the disks).

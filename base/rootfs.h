@@ -52,8 +52,8 @@ int rootfs_open_regular(const struct rootfs *root, const char *path, size_t max,
 /* A directory to be listed. 0 or -errno. */
 int rootfs_opendir(const struct rootfs *root, const char *path, DIR **ret);
 
-/* Bytes read, freed by file_release(). data is NUL-terminated one byte past size. Files that are large and of which
- * little is looked at are read by base/blocks. */
+/* Bytes read, freed by file_release(). data is NUL-terminated one byte past size. Files that are large and of
+ * which little is looked at are read by base/blocks. */
 struct file_bytes {
 	char *data;
 	size_t size;

@@ -169,8 +169,8 @@ static int take_long(char place[PATH_MAX], bool *there, const char *data, size_t
 	return 0;
 }
 
-/* One record of an extended header (pax(1p)), "LENGTH KEY=VALUE\n", of which the names matter. Returns its length, or 0
- * if it is damaged. */
+/* One record of an extended header (pax(1p)), "LENGTH KEY=VALUE\n", of which the names matter. Returns its
+ * length, or 0 if it is damaged. */
 static size_t take_record(struct reader *r, const char *data, size_t size)
 {
 	const char *blank = memchr(data, ' ', size), *equals;

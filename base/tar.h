@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A tar archive (POSIX.1-1988 ustar, with GNU's long names; read also with those of pax), written and read in order. */
+/* A tar archive (POSIX.1-1988 ustar, with GNU's long names; read also with those of pax), written and read in
+ * order. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,7 +31,7 @@ struct tar_error {
 };
 
 /* Calls fn for each file and link of an archive in memory; directories are left out. Names that leave
- * the archive ("..", absolute) are an error. 0, -EBADMSG, -ENOMEM, or what fn answered when it was negative; *error,
- * which is to be empty before, says more. */
+ * the archive ("..", absolute) are an error. 0, -EBADMSG, -ENOMEM, or what fn answered when it was negative;
+ * *error, which is to be empty before, says more. */
 int tar_read(const char *data, size_t size, int (*fn)(void *userdata, const struct tar_entry *e),
 	     void *userdata, struct tar_error *error);

@@ -146,7 +146,8 @@ static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 	return c->settings.flags & 1u << flag;
 }
 
-/* The descriptor that is written to if this is the path of a report or a recording; -1: there is a file of that name. */
+/* The descriptor that is written to if this is the path of a report or a recording; -1: there is a file of
+ * that name. */
 static inline int settings_stream(const struct settings *s, const char *path)
 {
 	return strcmp(path, "-") != 0 ? -1 : s->stream;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where an image's modules and configuration come from. A root being built and a recording are somebody else's: all
- * files are read, and in the unpacked recording written, below their root descriptors. */
+/* Where an image's modules and configuration come from. A root being built and a recording are somebody
+ * else's: all files are read, and in the unpacked recording written, below their root descriptors. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An initramfs: first all that can be checked without reading much, then the closure, then every file into memory,
- * and only then the output, which appears whole or not at all.
+ * An initramfs: first all that can be checked without reading much, then the closure, then every file into
+ * memory, and only then the output, which appears whole or not at all.
  *
- * Refused: a directory to put the files into. It needs room and a name that nobody else knows, its links can lead
- * elsewhere, and what of it ends up in the archive (modes, times, order) depends on the host.
+ * Refused: a directory to put the files into. It needs room and a name that nobody else knows, its links can
+ * lead elsewhere, and what of it ends up in the archive (modes, times, order) depends on the host.
  */
 #include "libcoldplug/mkimage.h"
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libblkid knows some seventy formats, and whoever prepares a disk chooses which of its parsers runs on what bytes.
- * So it runs in a process that has nothing but descriptors of the disk and of a socket (base/confine.h).
+ * libblkid knows some seventy formats, and whoever prepares a disk chooses which of its parsers runs on what
+ * bytes. So it runs in a process that has nothing but descriptors of the disk and of a socket
+ * (base/confine.h).
  *
  * That process opens the device before it is confined. For the name of a partition libblkid would then
- * look for its disk in /sys, open that, interpret the table of partitions, and look into /sys again for the place of
- * the partition. Here what needs /sys comes first.
+ * look for its disk in /sys, open that, interpret the table of partitions, and look into /sys again for the
+ * place of the partition. Here what needs /sys comes first.
  */
 #include "uevent/blockdev.h"
 

@@ -381,8 +381,8 @@ static int end_child(struct prober *p, struct probe_child *c, struct probe_answe
 	return 1;
 }
 
-/* An answer was there and is lost: which one is not known. What was not answered yet is asked again, except the first
- * of these, so that this ends. */
+/* An answer was there and is lost: which one is not known. What was not answered yet is asked again, except
+ * the first of these, so that this ends. */
 static int lose_answer(struct prober *p, struct probe_child *c, int error, struct probe_answer *ret)
 {
 	uint32_t at = c->stuck != NONE ? c->stuck : c->next;
@@ -419,8 +419,8 @@ static bool is_unconfined(const struct probe_child *c, const struct message *m, 
 	return n == HEAD && m->question == UNCONFINED && confine_is_error(m->error) && c->next == 0;
 }
 
-/* The child could not be confined, and the next one could not either: each of the questions is answered with an error.
- * If it was taken for stuck, another child has all questions but that one. */
+/* The child could not be confined, and the next one could not either: each of the questions is answered with
+ * an error. If it was taken for stuck, another child has all questions but that one. */
 static int lose_unconfined(struct prober *p, struct probe_child *c, int error, struct probe_answer *ret)
 {
 	char why[128];

@@ -24,7 +24,8 @@ static int usage(const char *what)
 	return EXIT_USAGE;
 }
 
-/* Chooses the machine that the image is for: the recorded one, that of --root, none with -r alone, else this one. */
+/* Chooses the machine that the image is for: the recorded one, that of --root, none with -r alone, else this
+ * one. */
 static int choose_machine(struct cli *cli)
 {
 	struct image_options *o = &cli->image;

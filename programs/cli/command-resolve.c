@@ -6,7 +6,8 @@
 
 #include "programs/cli/cli.h"
 
-/* A word whose brackets do not balance is not an alias. Its line is as empty as that of an alias without a match. */
+/* A word whose brackets do not balance is not an alias. Its line is as empty as that of an alias without a
+ * match. */
 static int resolve_one(struct cli *cli, const char *alias)
 {
 	const char *const *names;

@@ -87,8 +87,8 @@ static int no_command(const char *name)
 
 static bool has_stderr;
 
-/* Whether all that was printed could be. Where nobody can be told, as in an initramfs without a console, it does not
- * matter. */
+/* Whether all that was printed could be. Where nobody can be told, as in an initramfs without a console, it
+ * does not matter. */
 static bool end_output(void)
 {
 	if ((fflush(stdout) != EOF && !ferror(stdout)) || !has_stderr)

@@ -125,8 +125,8 @@ static int set_notify_fd(struct setup *s, const char *value)
 
 	if (*value < '0' || *value > '9' || *end || fd < 3 || fd > 65535)
 		return -EINVAL;
-	/* The check is made now, because later the number may be one of coldplug's own descriptors. Programs that
-	 * coldplug starts must not inherit it. */
+	/* The check is made now, because later the number may be one of coldplug's own descriptors. Programs
+	 * that coldplug starts must not inherit it. */
 	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;
 	s->cli->notify_fd = (int)fd;

@@ -25,8 +25,8 @@ struct kmod_program {
 	void (*help)(void);
 };
 
-/* Parses the options. -s, -V and -h are the same for all programs that have them; take() is called for the others, and
- * returns 0, or 1 + an exit code, as this does. */
+/* Parses the options. -s, -V and -h are the same for all programs that have them; take() is called for the
+ * others, and returns 0, or 1 + an exit code, as this does. */
 int kmod_options(const struct kmod_program *p, int argc, char **argv, int (*take)(void *userdata, int option),
 		 void *userdata);
 

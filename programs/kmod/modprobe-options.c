@@ -242,8 +242,8 @@ static int take_option(struct modprobe *m, int option)
 	}
 }
 
-/* Ends the word at p with a NUL and removes its quotes. The last quote, when nothing closes it, is a character like
- * others, and what follows it belongs to the word. Returns where the next word may begin. */
+/* Ends the word at p with a NUL and removes its quotes. The last quote, when nothing closes it, is a
+ * character like others, and what follows it belongs to the word. Returns where the next word may begin. */
 static char *end_word(char *p)
 {
 	char *to = p;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* In what process libblkid interprets a device: here that of libblkid is replaced by one that tries what it can do. */
+/* In what process libblkid interprets a device: here that of libblkid is replaced by one that tries what it
+ * can do. */
 #include "tests/unit/test.h"
 
 #include <linux/capability.h>

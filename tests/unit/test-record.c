@@ -308,7 +308,8 @@ static void nothing_is_unpacked_or_read_through_a_link_that_leads_out(void **sta
 	}
 }
 
-/* A file of the name that a link has, and one of a name that a file has. The link's target is there, or is not. */
+/* A file of the name that a link has, and one of a name that a file has. The link's target is there, or is
+ * not. */
 static void a_file_is_not_unpacked_onto_what_is_there(void **state)
 {
 	static const char *const targets[] = { "outside/secret", "outside/new", NULL };
