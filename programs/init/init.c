@@ -50,11 +50,15 @@ static _Noreturn void run_as_pid_1(char **argv)
 
 /* ---- the dry run ---- */
 
-static void show_options(const struct init_options *o)
+static int show_options(const struct init_options *o)
 {
 	const char *why = "root= is missing";
-	char *spec = o->root ? init_spec_of(o->root, &why) : NULL;
+	char *spec;
 
+	errno = 0;
+	spec = o->root ? init_spec_of(o->root, &why) : NULL;
+	if (!spec && errno == ENOMEM)
+		return -ENOMEM;
 	output_printf("root: %s\n", spec ? spec : "not a device to wait for");
 	if (!spec)
 		output_printf("  %s\n", why);
@@ -68,6 +72,7 @@ static void show_options(const struct init_options *o)
 	else
 		printf("wait: forever\n");
 	free(spec);
+	return 0;
 }
 
 /* What PID 1 would make of a command line: for whoever writes one. */
@@ -84,8 +89,11 @@ static int dry_run(const char *root)
 	else
 		fprintf(stderr, "coldplug init: %s\n", strerror(-r));
 	coldplug_free(c);
-	if (!r)
-		show_options(&o);
+	if (!r) {
+		r = show_options(&o);
+		if (r < 0)
+			fprintf(stderr, "coldplug init: %s\n", strerror(-r));
+	}
 	r = r < 0 ? 111 : o.unknown ? 2 : 0;
 	init_options_free(&o);
 	return r;
