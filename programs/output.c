@@ -84,6 +84,8 @@ void output_message(const char *fmt, ...)
 	free(text);
 }
 
+#ifdef HAVE_TOOLS
+
 static char *escaped(const char *text)
 {
 	char *out = malloc(strlen(text) * (CONTROL_ESCAPED_MAX / 2) + 1);
@@ -121,6 +123,15 @@ void output_check_options(int argc, char *const *argv, const char *letters, cons
 	opterr = 0;
 	optind = 0; /* the next getopt_long() starts again */
 }
+
+#else
+
+/* A small program is not called with options that somebody else has chosen. */
+void output_check_options(int argc, char *const *argv, const char *letters, const struct option *longs)
+{
+}
+
+#endif
 
 bool output_redraws(void)
 {
