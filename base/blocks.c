@@ -52,24 +52,6 @@ void blocks_close(struct blocks *b)
 	*b = (struct blocks){};
 }
 
-static int read_bytes(const struct blocks *b, size_t offset, size_t end)
-{
-	uint8_t *data = (uint8_t *)(uintptr_t)b->data;
-
-	while (offset < end) {
-		ssize_t n = pread(b->fd, data + offset, end - offset, (off_t)offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			return -EBADMSG;
-		offset += (size_t)n;
-	}
-	return 0;
-}
-
 static int check_unchanged(const struct blocks *b)
 {
 	struct stat st;
@@ -91,7 +73,9 @@ static int fill(struct blocks *b, size_t first, size_t wanted)
 	while (next * BLOCK < wanted && !b->ends[next])
 		next++;
 	end = next * BLOCK < b->size ? next * BLOCK : b->size;
-	r = read_bytes(b, first * BLOCK, end) ?: check_unchanged(b);
+	r = file_read_at(b->fd, (uint8_t *)(uintptr_t)b->data + first * BLOCK, end - first * BLOCK,
+			 first * BLOCK)
+		?: check_unchanged(b);
 	if (r < 0)
 		return r;
 	for (size_t i = first; i < next; i++)

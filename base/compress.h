@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Compression for the kernel: for each method a stream that its own decoder reads, in an initramfs and in a module's
- * file. The same input gives the same output. */
+/* Compression for the kernel: for each method a stream that its own decoder reads, in an initramfs and in a
+ * module's file. The same input gives the same output. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * There are two levels, because libblkid needs both: to look at a device it opens the device, and for a partition the
- * disk too, whose name it finds in /sys. Only then does it interpret what a stranger may have written. A process at
- * the first level does the former (so does one that reads attributes of /sys, which can be no stricter), and
- * forks one that does the latter at the second level.
+ * There are two levels, because libblkid needs both: to look at a device it opens the device, and for a
+ * partition the disk too, whose name it finds in /sys. Only then does it interpret what a stranger may have
+ * written. A process at the first level does the former (so does one that reads attributes of /sys, which can
+ * be no stricter), and forks one that does the latter at the second level.
  *
- * What is not on a level's list fails with ENOSYS. A C library or a kernel that is newer than these lists then falls
- * back on a call that is on them, and a libblkid that misses something finds less, but goes on. Killing the process
- * would lose the whole answer, and a machine would not boot for it. Only a call by another architecture's
- * convention kills: nobody makes one by mistake.
+ * What is not on a level's list fails with ENOSYS. A C library or a kernel that is newer than these lists
+ * then falls back on a call that is on them, and a libblkid that misses something finds less, but goes on.
+ * Killing the process would lose the whole answer, and a machine would not boot for it. Only a call by
+ * another architecture's convention kills: nobody makes one by mistake.
  *
- * Neither level has a call that writes but send(), which only works on a socket. The filter does not see what a pointer
- * points to, so the flags of openat2() are not checked.
+ * Neither level has a call that writes but send(), which only works on a socket. The filter does not see what
+ * a pointer points to, so the flags of openat2() are not checked.
  *
  * Refused: libseccomp (another library in each image); SECCOMP_MODE_STRICT (malloc() needs mmap); Landlock
  * (since 5.13 only, and the second level opens nothing anyway); another user (it could not read the disks).
@@ -30,6 +30,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -43,10 +44,39 @@
 #define MEMORY_MORE (256 << 20)
 #define PROCESSOR_SECONDS 20
 
+/* The calls that confine. */
+enum { LIMITS = 1, CAPABILITIES, NO_NEW_PRIVILEGES, FILTER, N_CALLS };
+
+/* Every errno is below. */
+#define ERRNO_END 4096
+
 /* Not in all headers. */
 #ifndef SECCOMP_RET_KILL_PROCESS
 #define SECCOMP_RET_KILL_PROCESS 0x80000000U
 #endif
+
+static int failure(int call)
+{
+	return -(call * ERRNO_END + errno);
+}
+
+bool confine_is_error(int r)
+{
+	return r <= -ERRNO_END && r > -N_CALLS * ERRNO_END;
+}
+
+const char *confine_strerror(int r, char text[128])
+{
+	static const char *const calls[N_CALLS] = {
+		[LIMITS] = "setrlimit()",
+		[CAPABILITIES] = "capset()",
+		[NO_NEW_PRIVILEGES] = "prctl(PR_SET_NO_NEW_PRIVS)",
+		[FILTER] = "prctl(PR_SET_SECCOMP)",
+	};
+
+	snprintf(text, 128, "%s: %s", calls[-r / ERRNO_END], strerror(-r % ERRNO_END));
+	return text;
+}
 
 #if defined(__x86_64__) && !defined(__ILP32__)
 #define ARCHITECTURE AUDIT_ARCH_X86_64
@@ -283,8 +313,8 @@ static int set_filter(const struct sock_filter *end, size_t n)
 
 	memcpy(program, both, sizeof(both));
 	memcpy(program + ARRAY_SIZE(both), end, n * sizeof(*end));
-	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &set) < 0)
-		return errno == EINVAL || errno == ENOSYS ? 0 : -errno;
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &set) < 0 && errno != EINVAL && errno != ENOSYS)
+		return failure(FILTER);
 	return 0;
 }
 
@@ -330,11 +360,11 @@ static int drop_capabilities(uint32_t kept)
 
 	/* A kernel for one user (CONFIG_MULTIUSER=n) has none. */
 	if (syscall(SYS_capget, &head, sets) < 0)
-		return errno == ENOSYS ? 0 : -errno;
+		return errno == ENOSYS ? 0 : failure(CAPABILITIES);
 	sets[0].effective &= kept;
 	sets[0].permitted &= kept;
 	sets[1].effective = sets[1].permitted = sets[0].inheritable = sets[1].inheritable = 0;
-	return syscall(SYS_capset, &head, sets) < 0 ? -errno : 0;
+	return syscall(SYS_capset, &head, sets) < 0 ? failure(CAPABILITIES) : 0;
 }
 
 /* Of address space. How much is mapped already is not known without /proc: then there is no limit. */
@@ -356,12 +386,12 @@ static int set_limit(int resource, rlim_t most)
 	struct rlimit limit;
 
 	if (getrlimit(resource, &limit) < 0)
-		return -errno;
+		return failure(LIMITS);
 	if (limit.rlim_max < most)
 		most = limit.rlim_max;
 	limit.rlim_cur = limit.rlim_cur < most ? limit.rlim_cur : most;
 	limit.rlim_max = most;
-	return setrlimit(resource, &limit) < 0 ? -errno : 0;
+	return setrlimit(resource, &limit) < 0 ? failure(LIMITS) : 0;
 }
 
 static int set_limits(void)
@@ -383,7 +413,9 @@ static void reset_signals(void)
 /* What a filter needs: Linux 3.5 has both. */
 static int forbid_new_privileges(void)
 {
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 && errno != EINVAL && errno != ENOSYS ? -errno : 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 && errno != EINVAL && errno != ENOSYS)
+		return failure(NO_NEW_PRIVILEGES);
+	return 0;
 }
 
 int confine_to_reading(void)

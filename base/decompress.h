@@ -35,8 +35,8 @@ enum compression compression_by_name(const char *name);
 
 /* Decompresses all members of data into ret, at most max bytes.
  * -EFBIG: more than max; -ENODATA: the data ends too early; -EBADMSG: it is damaged; -EOPNOTSUPP: this
- * build lacks the library; -E2BIG: its dictionary is larger than LIMIT_IMAGE; -ENOMEM. Bytes after the last gzip
- * member are ignored, as zlib's gzread and the kernel do; after xz and zstd they are damage. */
+ * build lacks the library; -E2BIG: its dictionary is larger than LIMIT_IMAGE; -ENOMEM. Bytes after the last
+ * gzip member are ignored, as zlib's gzread and the kernel do; after xz and zstd they are damage. */
 int decompress(enum compression c, const void *data, size_t size, size_t max, struct blob *ret);
 /* What a negative answer of decompress() means, in words. */
 const char *decompress_strerror(enum compression c, int r);

@@ -14,5 +14,6 @@ int detach_fork(int (*fn)(void *userdata), void *userdata);
  * left (each may get another number), standard input, output and error are /dev/null. 0 or -errno. */
 int detach_settle(const char *name, int *fds[], size_t n);
 
-/* Moves a descriptor beyond standard error: what is written to standard error must not go into it. 0 or -errno. */
+/* Moves a descriptor beyond standard error: what is written to standard error must not go into it. 0 or
+ * -errno. */
 int detach_lift(int *fd);

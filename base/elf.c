@@ -155,33 +155,39 @@ static const char *get_string(const struct elf *elf, const struct section *s, ui
 	return (const char *)p + offset;
 }
 
-/* The name of section i, in the section names; NULL: it leads out of the file. */
-static const char *section_name(const struct elf *elf, const struct section *names, uint32_t i)
+/* All sections but the first, which is none; it begins as {}. */
+struct walk {
+	struct section names;
+	uint32_t i; /* the section whose name was given last */
+};
+
+/* 1: *name is that of the next section; 0: there are no more; -EBADMSG. */
+static int next_section(const struct elf *elf, struct walk *w, const char **name)
 {
 	struct section s;
 
-	read_section(elf, i, &s);
-	return get_string(elf, names, s.name);
+	if (!elf->n_sections)
+		return 0;
+	if (!w->i && get_section(elf, elf->names, &w->names) < 0)
+		return -EBADMSG;
+	if (++w->i >= elf->n_sections)
+		return 0;
+	read_section(elf, w->i, &s);
+	*name = get_string(elf, &w->names, s.name);
+	return *name ? 1 : -EBADMSG;
 }
 
 /* 1: *ret is the section of that name; 0: there is none; -EBADMSG. */
 static int find_section(const struct elf *elf, const char *name, struct section *ret)
 {
-	struct section names;
+	struct walk w = {};
 	const char *p;
+	int r;
 
-	if (!elf->n_sections)
-		return 0;
-	if (get_section(elf, elf->names, &names) < 0)
-		return -EBADMSG;
-	for (uint32_t i = 1; i < elf->n_sections; i++) {
-		p = section_name(elf, &names, i);
-		if (!p)
-			return -EBADMSG;
+	while ((r = next_section(elf, &w, &p)) > 0)
 		if (!strcmp(p, name))
-			return get_section(elf, i, ret) < 0 ? -EBADMSG : 1;
-	}
-	return 0;
+			return get_section(elf, w.i, ret) < 0 ? -EBADMSG : 1;
+	return r;
 }
 
 /* The next string of a section of strings. */
@@ -340,22 +346,15 @@ static bool has_versions(const char *section)
 static int strip_versions(const struct elf *elf, unsigned char *data)
 {
 	unsigned int last = elf->big_endian ? (elf->is64 ? 7 : 3) : 0;
-	struct section names;
+	struct walk w = {};
 	const char *p;
+	int r;
 
-	if (!elf->n_sections)
-		return 0;
-	if (get_section(elf, elf->names, &names) < 0)
-		return -EBADMSG;
-	for (uint32_t i = 1; i < elf->n_sections; i++) {
-		p = section_name(elf, &names, i);
-		if (!p)
-			return -EBADMSG;
+	while ((r = next_section(elf, &w, &p)) > 0)
 		if (has_versions(p))
-			data[elf->sections + (uint64_t)i * section_entry(elf) + 8 + last] &=
+			data[elf->sections + (uint64_t)w.i * section_entry(elf) + 8 + last] &=
 				(unsigned char)~SECTION_FLAG_ALLOC;
-	}
-	return 0;
+	return r;
 }
 
 static int strip_vermagic(const struct elf *elf, unsigned char *data)

@@ -32,18 +32,20 @@ int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string)
 /* The next undefined symbol's name of the symbol table after *cursor (0 to begin). 1, 0, -EBADMSG as above. */
 int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name);
 
-/* The next symbol that a module exports, as depmod finds them: those with a "__crc_NAME" among its symbols; where
- * there are none (a kernel without symbol versions) the strings of __ksymtab_strings. Two functions, since only
- * the caller knows whether the first has found any. 1, 0, -EBADMSG as above. */
+/* The next symbol that a module exports, as depmod finds them: those with a "__crc_NAME" among its symbols;
+ * where there are none (a kernel without symbol versions) the strings of __ksymtab_strings. Two functions,
+ * since only the caller knows whether the first has found any. 1, 0, -EBADMSG as above. */
 int elf_crc_next(const struct elf *elf, size_t *cursor, const char **name);
 int elf_ksymtab_next(const struct elf *elf, size_t *cursor, const char **name);
-/* The version of the symbol at which elf_crc_next() has left the cursor; UINT64_MAX when its place is outside. */
+/* The version of the symbol at which elf_crc_next() has left the cursor; UINT64_MAX when its place is
+ * outside. */
 uint64_t elf_crc_value(const struct elf *elf, size_t cursor);
-/* The next symbol that a module needs, with the version that it must have. 1, 0, -EBADMSG as above; -ENODATA: the
- * module was built without versions. */
+/* The next symbol that a module needs, with the version that it must have. 1, 0, -EBADMSG as above; -ENODATA:
+ * the module was built without versions. */
 int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name);
 
-/* Hides from the kernel, in place, what says for which kernel a module was built. 0; -ENOEXEC, -EBADMSG as above. */
+/* Hides from the kernel, in place, what says for which kernel a module was built. 0; -ENOEXEC, -EBADMSG as
+ * above. */
 enum elf_strip { ELF_STRIP_VERSIONS = 1, ELF_STRIP_VERMAGIC = 2 };
 int elf_strip(void *data, size_t size, unsigned int what);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The files of an image, in memory until all are there: directories above an entry are made, a later entry takes
- * the place of an earlier one, and the archive has them sorted by name. */
+/* The files of an image, in memory until all are there: directories above an entry are made, a later entry
+ * takes the place of an earlier one, and the archive has them sorted by name. */
 #pragma once
 
 #include "base/array.h"

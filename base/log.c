@@ -1,26 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/log.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 
-/* Names come from files and devices: a control character must not reach a terminal. U+0080 to U+009F are
- * control characters too. */
+#include "base/control.h"
+
 static void escape(const char *text, char *out, size_t size)
 {
-	const unsigned char *p = (const unsigned char *)text;
 	size_t n = 0;
 
-	for (; *p && n < size - 9; p++) {
-		bool is_c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
-
-		if (*p >= ' ' && *p != 0x7f && !is_c1)
-			out[n++] = (char)*p;
-		else
-			n += (size_t)snprintf(out + n, size - n, "\\x%02x", *p);
-		if (is_c1)
-			n += (size_t)snprintf(out + n, size - n, "\\x%02x", *++p);
-	}
+	while (*text && n < size - CONTROL_ESCAPED_MAX)
+		n += control_escape(&text, out + n);
 	out[n] = '\0';
 }
 

@@ -9,8 +9,12 @@
 
 static int open_stream(struct output_file *o, int fd)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	int flags = fcntl(fd, F_GETFL), copy;
 
+	/* With O_PATH it is O_RDONLY too. */
+	if (flags >= 0 && (flags & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	if (copy < 0)
 		return -errno;
 	o->f = o->stream = fdopen(copy, "w");
@@ -74,13 +78,10 @@ static int write_all(const struct output_file *o, const char *data, size_t size)
 static int write_memory(struct output_file *o)
 {
 	_cleanup_blob_ struct blob blob = {};
-	bool failed = fclose(o->memory) == EOF;
-	int r;
+	int r = memstream_close(steal_ptr(o->memory), &o->text);
 
-	o->memory = NULL;
-	/* glibc's fclose() does not say that it has found no memory to make the text shorter. */
-	if (failed || !o->text)
-		return -ENOMEM;
+	if (r < 0)
+		return r;
 	if (o->method == COMPRESS_NONE)
 		return write_all(o, o->text, o->size);
 	r = compress_all(o->method, o->text, o->size, &blob);

@@ -23,8 +23,9 @@ struct output_file {
 /* A file with a name, see atomic_file_open(); unless stream is -1, that descriptor, which is duplicated. 0 or
  * -errno. */
 int output_file_open(struct output_file *o, int dirfd, const char *path, int stream);
-/* Has what is written from now on compressed by the method that the end of a name means: .gz, .xz, .zst; any other
- * means none. A descriptor gets everything at the end, so that nobody waits for its reader before. 0, -ENOMEM, or -EOPNOTSUPP: this program lacks it. */
+/* Has what is written from now on compressed by the method that the end of a name means: .gz, .xz, .zst; any
+ * other means none. A descriptor gets everything at the end, so that nobody waits for its reader before. 0,
+ * -ENOMEM, or -EOPNOTSUPP: this program lacks it. */
 int output_file_compress(struct output_file *o, const char *name);
 /* Writes the rest, and puts a file in its place; closes it in any case. 0 or -errno. */
 int output_file_commit(struct output_file *o);

@@ -361,6 +361,32 @@ int rootfs_open_regular(const struct rootfs *root, const char *path, size_t max,
 	return steal_fd(&fd);
 }
 
+int file_read_at(int fd, void *buf, size_t size, uint64_t offset)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = pread(fd, (char *)buf + done, size - done, (off_t)(offset + done));
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n == 0)
+			return -EBADMSG;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+int file_write(int fd, const void *data, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = write(fd, (const char *)data + done, size - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
 void file_release(struct file_bytes *file)
 {
 	free(file->data);

@@ -52,8 +52,8 @@ int rootfs_open_regular(const struct rootfs *root, const char *path, size_t max,
 /* A directory to be listed. 0 or -errno. */
 int rootfs_opendir(const struct rootfs *root, const char *path, DIR **ret);
 
-/* Bytes read, freed by file_release(). data is NUL-terminated one byte past size. Files that are large and of which
- * little is looked at are read by base/blocks. */
+/* Bytes read, freed by file_release(). data is NUL-terminated one byte past size. Files that are large and of
+ * which little is looked at are read by base/blocks. */
 struct file_bytes {
 	char *data;
 	size_t size;
@@ -71,6 +71,11 @@ int file_read(int fd, size_t max, struct file_bytes *ret);
 /* The same for a pipe too, until all its writers have closed it. */
 int file_or_pipe_read(int fd, size_t max, struct file_bytes *ret);
 void file_release(struct file_bytes *file);
+
+/* Reads exactly so many bytes from a place on. 0, -errno, or -EBADMSG: the file ends before. */
+int file_read_at(int fd, void *buf, size_t size, uint64_t offset);
+/* Writes all of it. 0 or -errno. */
+int file_write(int fd, const void *data, size_t size);
 
 /* Reads a small attribute relative to a directory descriptor into buf, NUL-terminated and without the
  * trailing newline; its length or -errno (-EFBIG when it does not fit). */

@@ -109,9 +109,9 @@ int tar_finish(FILE *f)
 	return put(f, zeros, sizeof(zeros));
 }
 
-static int refuse(const char **why, const char *what)
+static int refuse(struct tar_error *error, const char *what)
 {
-	*why = what;
+	error->why = what;
 	return -EBADMSG;
 }
 
@@ -159,17 +159,18 @@ struct reader {
 	bool long_name, long_link; /* the next entry's are there already */
 };
 
-static int take_long(char place[PATH_MAX], bool *there, const char *data, size_t size, const char **why)
+static int take_long(char place[PATH_MAX], bool *there, const char *data, size_t size,
+		     struct tar_error *error)
 {
 	if (!size || size > PATH_MAX || data[size - 1])
-		return refuse(why, "a long name is empty, too long or not terminated");
+		return refuse(error, "a long name is empty, too long or not terminated");
 	memcpy(place, data, size);
 	*there = true;
 	return 0;
 }
 
-/* One record of an extended header (pax(1p)), "LENGTH KEY=VALUE\n", of which the names matter. Returns its length, or 0
- * if it is damaged. */
+/* One record of an extended header (pax(1p)), "LENGTH KEY=VALUE\n", of which the names matter. Returns its
+ * length, or 0 if it is damaged. */
 static size_t take_record(struct reader *r, const char *data, size_t size)
 {
 	const char *blank = memchr(data, ' ', size), *equals;
@@ -199,13 +200,13 @@ static size_t take_record(struct reader *r, const char *data, size_t size)
 	return n;
 }
 
-static int take_pax(struct reader *r, const char *data, size_t size, const char **why)
+static int take_pax(struct reader *r, const char *data, size_t size, struct tar_error *error)
 {
 	while (size) {
 		size_t n = take_record(r, data, size);
 
 		if (!n)
-			return refuse(why, "an extended header is damaged");
+			return refuse(error, "an extended header is damaged");
 		data += n;
 		size -= n;
 	}
@@ -214,16 +215,16 @@ static int take_pax(struct reader *r, const char *data, size_t size, const char 
 
 /* The entry of a header: 1 when it is one for the caller. */
 static int take_header(struct reader *r, const struct header *h, const char *data, size_t size,
-		       struct tar_entry *e, const char **why)
+		       struct tar_entry *e, struct tar_error *error)
 {
 	uint64_t mode = 0, mtime = 0;
 
 	if (h->type == TYPE_LONG_NAME)
-		return take_long(r->name, &r->long_name, data, size, why);
+		return take_long(r->name, &r->long_name, data, size, error);
 	if (h->type == TYPE_LONG_LINK)
-		return take_long(r->link, &r->long_link, data, size, why);
+		return take_long(r->link, &r->long_link, data, size, error);
 	if (h->type == TYPE_PAX)
-		return take_pax(r, data, size, why);
+		return take_pax(r, data, size, error);
 	if (!r->long_name && h->prefix[0] && !memcmp(h->magic, "ustar", 6))
 		snprintf(r->name, sizeof(r->name), "%.155s/%.100s", h->prefix, h->name);
 	else if (!r->long_name)
@@ -236,10 +237,11 @@ static int take_header(struct reader *r, const struct header *h, const char *dat
 	*e = (struct tar_entry){ .name = r->name, .mode = (mode_t)mode & 07777, .mtime = (int64_t)mtime };
 	while (!strncmp(e->name, "./", 2))
 		e->name += 2;
+	snprintf(error->name, sizeof(error->name), "%s", e->name);
 	if (h->type != TYPE_FILE && h->type != '\0' && h->type != TYPE_LINK)
 		return 0;
 	if (!stays_inside(e->name))
-		return refuse(why, "a name that leads out of it");
+		return refuse(error, "a name that leads out of it");
 	if (h->type == TYPE_LINK) {
 		e->link = r->link;
 	} else {
@@ -250,7 +252,7 @@ static int take_header(struct reader *r, const struct header *h, const char *dat
 }
 
 int tar_read(const char *data, size_t size, int (*fn)(void *userdata, const struct tar_entry *e),
-	     void *userdata, const char **why)
+	     void *userdata, struct tar_error *error)
 {
 	_cleanup_free_ struct reader *r = calloc(1, sizeof(*r));
 	struct header h;
@@ -260,24 +262,28 @@ int tar_read(const char *data, size_t size, int (*fn)(void *userdata, const stru
 
 	if (!r)
 		return -ENOMEM;
+	error->in_entry = true;
 	for (size_t at = 0;; at += n) {
+		error->at = at;
+		error->name[0] = '\0';
 		if (size - at < BLOCK)
-			return refuse(why, "it ends too early");
+			return refuse(error, "it ends too early");
 		memcpy(&h, data + at, sizeof(h));
 		if (!h.name[0])
 			return 0;
 		at += BLOCK;
 		if (!checksum_is_right(&h) || !parse_octal(h.size, sizeof(h.size), &n))
-			return refuse(why, "not a tar archive, or a damaged one");
+			return refuse(error, "not a tar archive, or a damaged one");
+		snprintf(error->name, sizeof(error->name), "%.100s", h.name);
 		if (n > size - at)
-			return refuse(why, "it ends too early");
-		answer = take_header(r, &h, data + at, n, &e, why);
+			return refuse(error, "it ends too early");
+		answer = take_header(r, &h, data + at, n, &e, error);
 		if (answer > 0)
 			answer = fn(userdata, &e);
 		if (answer < 0)
 			return answer;
 		n = (n + BLOCK - 1) / BLOCK * BLOCK;
 		if (n > size - at)
-			return refuse(why, "it ends too early");
+			return refuse(error, "it ends too early");
 	}
 }

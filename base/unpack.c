@@ -64,26 +64,13 @@ static int make_parents(struct unpacker *u, const char *name)
 	return r;
 }
 
-static int write_all(int fd, const char *data, size_t size)
-{
-	while (size) {
-		ssize_t n = write(fd, data, size);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		data += n > 0 ? n : 0;
-		size -= n > 0 ? (size_t)n : 0;
-	}
-	return 0;
-}
-
 /* The file must be new. */
 static int write_file(int dir, const char *name, const struct tar_entry *e)
 {
 	_cleanup_close_ int fd =
 		openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = e->mtime } };
-	int r = fd < 0 ? -errno : write_all(fd, e->data, e->size);
+	int r = fd < 0 ? -errno : file_write(fd, e->data, e->size);
 
 	return !r && futimens(fd, times) < 0 ? -errno : r;
 }
@@ -97,7 +84,7 @@ int unpack_entry(void *unpacker, const struct tar_entry *e)
 	int r;
 
 	if (strlen(e->name) > NAME_LENGTH_MAX)
-		return refuse(u, "a name in it is too long");
+		return refuse(u, "its name is too long");
 	r = count(u) ?: make_parents(u, e->name);
 	if (r < 0)
 		return r;

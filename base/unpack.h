@@ -11,6 +11,6 @@ struct unpacker {
 	const char *why; /* what is wrong with the archive, after -EFBIG */
 };
 
-/* Writes one entry: a function for tar_read(). 0, or -errno: -EFBIG for a name that is too long, or for more than
- * LIMIT_RECORDING_FILES. */
+/* Writes one entry: a function for tar_read(). 0, or -errno: -EFBIG for a name that is too long, or for more
+ * than LIMIT_RECORDING_FILES. */
 int unpack_entry(void *unpacker, const struct tar_entry *e);

@@ -5,8 +5,8 @@
 /* weakdep lines as in modprobe.d(5), NUL-terminated. */
 extern const char companions_text[];
 
-/* softdep lines: what a module's init asks the kernel for by request_module(). It is loaded before, where devices are
- * served, so that the init waits for no process that the kernel starts. */
+/* softdep lines: what a module's init asks the kernel for by request_module(). It is loaded before, where
+ * devices are served, so that the init waits for no process that the kernel starts. */
 extern const char requests_text[];
 
 /* Where they come from, as origin of a rule. */

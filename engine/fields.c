@@ -45,21 +45,9 @@ static bool is_in_place(const struct source *s, const struct elf_range *range)
 
 static int read_range(struct fields *f, const struct source *s, const struct elf_range *range)
 {
-	uint64_t done = 0;
-
 	if (is_in_place(s, range))
 		return 0;
-	while (done < range->size) {
-		ssize_t n = pread(s->fd, f->image.data + range->offset + done, range->size - done,
-				  (off_t)(range->offset + done));
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			return -EBADMSG;
-		done += n > 0 ? (uint64_t)n : 0;
-	}
-	return 0;
+	return file_read_at(s->fd, f->image.data + range->offset, range->size, range->offset);
 }
 
 /* Reads the beginning, where the header and mostly the build id are, and the end, where the section

@@ -440,8 +440,8 @@ static int match_node(struct matcher *m, const struct node *n, uint32_t ref, uns
 	return r;
 }
 
-/* Goes on in the child for character c of n, having consumed c of the pattern and stepped to pos. Most nodes have
- * no child for most characters. */
+/* Goes on in the child for character c of n, having consumed c of the pattern and stepped to pos. Most nodes
+ * have no child for most characters. */
 static inline int match_child(struct matcher *m, const struct node *n, unsigned char c, size_t pos)
 {
 	uint32_t ref = node_child(n, c);

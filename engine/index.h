@@ -48,8 +48,8 @@ struct index_hits {
 
 /* Checks the header. 0, or -EBADMSG with index->bad set. */
 int index_open(struct index *index, const void *data, size_t size);
-/* The same for a file that is read on demand: it outlives the index. From here on -EBADMSG also means that it could
- * not be read, or was changed while it was in use. */
+/* The same for a file that is read on demand: it outlives the index. From here on -EBADMSG also means that it
+ * could not be read, or was changed while it was in use. */
 int index_open_file(struct index *index, struct blocks *file);
 
 /* The first value of exactly this key: 1 and *value, 0 when there is none, -EBADMSG. */

@@ -341,8 +341,9 @@ int moddir_each(struct moddir *d, enum moddir_index which,
 		int (*fn)(void *userdata, const char *key, const char *value, uint32_t priority),
 		void *userdata)
 {
-	/* What is broken is found before fn is called: it would get the entries in front of that twice, from the index
-	 * and from its text. All of the index has been read then, so it cannot change under the second pass. */
+	/* What is broken is found before fn is called: it would get the entries in front of that twice, from
+	 * the index and from its text. All of the index has been read then, so it cannot change under the
+	 * second pass. */
 	int r = ask(d, which, &(struct question){ .kind = EACH, .fn = see_nothing });
 
 	if (r < 0)

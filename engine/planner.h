@@ -15,8 +15,8 @@ struct planner {
 	ARRAY(struct step) steps;    /* of all batches */
 	ARRAY(uint32_t) step_module; /* by step */
 	ARRAY(struct step_edge) edges;
-	uint32_t
-		awaited; /* providers (engine/priority.h); 0: only the end of all loads counts, and no step is patient */
+	/* Providers (engine/priority.h). 0: only the end of all loads counts, and no step is patient. */
+	uint32_t awaited;
 	size_t batch_steps; /* where the current batch begins */
 	size_t batch_edges;
 	size_t batch_reasons;
@@ -24,8 +24,8 @@ struct planner {
 };
 
 /* Looks up and expands one request, and makes steps of its actions; text and params are copied. The id of the
- * request, or -ENOMEM, -E2BIG (more than LIMIT_STEPS): then half of it may be planned, and every later call of this
- * and of planner_finish_batch() answers the same. */
+ * request, or -ENOMEM, -E2BIG (more than LIMIT_STEPS): then half of it may be planned, and every later call
+ * of this and of planner_finish_batch() answers the same. */
 int64_t planner_request(struct planner *p, const char *text, const char *params, uint32_t flags);
 
 /* Makes the edges and priorities of all steps since the last call. The plan points into the planner and

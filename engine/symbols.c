@@ -45,7 +45,8 @@ static int print_exported(FILE *f, const struct elf *elf)
 	return r ?: n ? 0 : -ENODATA;
 }
 
-/* The errors of kmod: a file is damaged, also if its compressed data are cut short, or too short to see what it is. */
+/* The errors of kmod: a file is damaged, also if its compressed data are cut short, or too short to see what
+ * it is. */
 static int cannot_open(int r, const char *path)
 {
 	struct stat st;

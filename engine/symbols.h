@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
-/* Lines "0xVERSION<tab>SYMBOL" of what the module at path, one of this system's, exports or else uses. The caller frees
- * them. 0; -ENODATA: it has no such table; -ENOEXEC: it is no module; -EINVAL: it is damaged; -errno. */
+/* Lines "0xVERSION<tab>SYMBOL" of what the module at path, one of this system's, exports or else uses. The
+ * caller frees them. 0; -ENODATA: it has no such table; -ENOEXEC: it is no module; -EINVAL: it is damaged;
+ * -errno. */
 int symbols_text(const char *path, bool exported, char **ret);

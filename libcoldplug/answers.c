@@ -14,6 +14,7 @@
 #include "engine/closure.h"
 #include "engine/config-text.h"
 #include "engine/symbols.h"
+#include "libcoldplug/missing-files.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -340,6 +341,20 @@ static bool has_reason(const struct coldplug *c, enum coldplug_why why)
 	return false;
 }
 
+static int push_missing_file(struct coldplug *c, uint32_t id)
+{
+	int r;
+
+	free(steal_ptr(c->answers.missing_file));
+	r = missing_file_of(c, id, &c->answers.missing_file);
+	if (r <= 0)
+		return r;
+	return push_reason(
+		c,
+		(struct coldplug_reason){ .why = COLDPLUG_WHY_NO_FILE, .pattern = c->answers.missing_file },
+		NULL);
+}
+
 /* What is so whether or not anything asks for the module. */
 static int push_state(struct coldplug *c, const char *name, size_t n)
 {
@@ -360,7 +375,8 @@ static int push_state(struct coldplug *c, const char *name, size_t n)
 				(struct coldplug_reason){ .why = COLDPLUG_WHY_BANNED,
 							  .by = modules_name(&m->modules, id) },
 				install);
-	return r;
+	/* What means nothing has no file. */
+	return r || has_reason(c, COLDPLUG_WHY_OFF) ? r : push_missing_file(c, id);
 }
 
 API int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list)

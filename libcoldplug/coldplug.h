@@ -150,10 +150,10 @@ void coldplug_set_event(struct coldplug *c, void (*fn)(void *userdata, const str
  * before coldplug_start(). Since 0.1. */
 int coldplug_set_report(struct coldplug *c, const char *path);
 
-/** Sets a descriptor that is written to where the path of coldplug_set_report(), coldplug_set_record() or
- * coldplug_record() is "-", for instance standard output. It must stay open, and is not closed. Without this, and with
- * -1, "-" is the name of a file. A report is then written when all loads have ended and not before, and what was
- * written before an error stays. Since 0.1. */
+/** Sets a descriptor that is written to where the path of coldplug_set_report(), coldplug_set_record(),
+ * coldplug_record() or coldplug_image() is "-", for instance standard output. It must stay open, and is not
+ * closed. Without this, and with -1, "-" is the name of a file. A report is then written when all loads have
+ * ended and not before, and what was written before an error stays. Since 0.1. */
 int coldplug_set_stream(struct coldplug *c, int fd);
 
 /* ---- questions ----
@@ -409,6 +409,7 @@ enum coldplug_why {
 	COLDPLUG_WHY_BANNED,	/**< "install NAME /bin/true" withholds it: file, line, by is NAME's module */
 	COLDPLUG_WHY_BUILTIN,	/**< it is built into the kernel */
 	COLDPLUG_WHY_LOADED,	/**< it is loaded */
+	COLDPLUG_WHY_NO_FILE,	/**< it has no file that can be loaded: pattern is the file and why */
 };
 
 /** One reason for what happens to a module. Unused fields are NULL or 0. */
@@ -424,8 +425,8 @@ struct coldplug_reason {
 
 /** Lists all reasons for a module (in any spelling of its name) that the requests so far have. *list is an
  * array, valid until the next call. Returns how many there are. The rules that would
- * withhold it, and that it is built in or loaded, are listed too when nothing has requested it: alias is NULL then.
- * Since 0.1. */
+ * withhold it, and that it is built in or loaded, are listed too when nothing has requested it: alias is NULL
+ * then. Since 0.1. */
 int64_t coldplug_why(struct coldplug *c, const char *module, const struct coldplug_reason **list);
 
 /** Lists the requested modules that a rule withholds, and the names that are aliases to "off", each once
@@ -473,13 +474,13 @@ struct coldplug_file {
  * reported at level 6. Since 0.1. */
 int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list);
 
-/** What coldplug_image() makes, and what it has made. Lists are NULL-terminated; NULL is an empty one. Fields are
- * only ever added at the end. */
+/** What coldplug_image() makes, and what it has made. Lists are NULL-terminated; NULL is an empty one. Fields
+ * are only ever added at the end. */
 struct coldplug_image {
 	const char *output;  /**< the file to be made; NULL: nothing is written */
 	const char *program; /**< the static coldplug that goes into it; NULL: the one that runs */
-	/** Where modules, firmware and, without a recording, the configuration come from; NULL: the context's root, or
-	 * with a recording "/". */
+	/** Where modules, firmware and, without a recording, the configuration come from; NULL: the context's
+	 * root, or with a recording "/". */
 	const char *root;
 	bool machine; /**< for the machine of the root or the recording, else only for the names */
 	const char *const *names; /**< modules or aliases in addition */
@@ -497,10 +498,11 @@ struct coldplug_image {
 	uint64_t unpacked;	      /**< bytes of the archive */
 	uint64_t size;		      /**< bytes of the file */
 };
-/** Makes an initramfs with coldplug as its init. The context must not have been used for anything else, or -EBUSY is
- * returned. The file appears whole or not at all, and only its owner can read it. The time of all files in it is the
- * environment variable SOURCE_DATE_EPOCH, or 0.
- * Returns 0, or a negative errno that has been logged: -ENOENT if a name matches no module, -EIO if input was lost,
+/** Makes an initramfs with coldplug as its init. The context must not have been used for anything else, or
+ * -EBUSY is returned. The file appears whole or not at all, and only its owner can read it. The time of all
+ * files in it is the environment variable SOURCE_DATE_EPOCH, or 0.
+ * Returns 0, or a negative errno that has been logged: -ENOENT if a name matches no module, -EIO if input was
+ * lost,
  * -EOPNOTSUPP if the library was built without tools. Since 0.1. */
 int coldplug_image(struct coldplug *c, struct coldplug_image *image);
 
@@ -600,11 +602,12 @@ const char *coldplug_found(const struct coldplug *c, size_t i);
  * and numbers it is NULL without COLDPLUG_FOUND_TYPE too. Since 0.1. */
 const char *coldplug_found_type(const struct coldplug *c, size_t i);
 
-/** Looks at what is on a device now, and waits for that. *types becomes the type of the file system, as libblkid
- * calls it, or "". 1 means that there is more than one signature: *types has all that could be named, with commas, and
- * nobody can tell which is right. The string is valid until the next call. A process of its own reads the device, and
- * may do nothing else. Returns 0, 1, -EOPNOTSUPP if the library was built without libblkid, -ETIMEDOUT if the device does not
- * answer for 10 seconds, -ECHILD if that process has died, -EBADMSG, or why the device cannot be opened. Since 0.1. */
+/** Looks at what is on a device now, and waits for that. *types becomes the type of the file system, as
+ * libblkid calls it, or "". 1 means that there is more than one signature: *types has all that could be
+ * named, with commas, and nobody can tell which is right. The string is valid until the next call. A process
+ * of its own reads the device, and may do nothing else. Returns 0, 1, -EOPNOTSUPP if the library was built
+ * without libblkid, -ETIMEDOUT if the device does not answer for 10 seconds, -ECHILD if that process has died
+ * or cannot be confined, -EBADMSG, or why the device cannot be opened. Since 0.1. */
 int coldplug_signatures(struct coldplug *c, const char *node, const char **types);
 
 /* ---- a hotplug daemon ----
@@ -645,8 +648,9 @@ void coldplug_reload(struct coldplug *c);
  *	free(text);
  */
 
-/** Records the devices and the configuration of the machine (coldplug-record(8)) in a tar archive at path, which is
- * compressed if the path ends in .gz, .xz or .zst. It loads nothing. The unpacked archive can be used as a root of coldplug_set_root(). Since 0.1. */
+/** Records the devices and the configuration of the machine (coldplug-record(8)) in a tar archive at path,
+ * which is compressed if the path ends in .gz, .xz or .zst. It loads nothing. The unpacked archive can be
+ * used as a root of coldplug_set_root(). Since 0.1. */
 int coldplug_record(struct coldplug *c, const char *path);
 
 /** Has coldplug_run() do this too, and add the events that it receives. Its last coldplug_advance() may
@@ -654,8 +658,8 @@ int coldplug_record(struct coldplug *c, const char *path);
  * reported at once, everything else is done, and coldplug_exit_code() is 111. Since 0.1. */
 int coldplug_set_record(struct coldplug *c, const char *path);
 
-/** Uses a recording as the root, compressed or not. Paths are as in the recording. It is unpacked to a temporary directory, which coldplug_replay() or
- * coldplug_free() removes. Since 0.1. */
+/** Uses a recording as the root, compressed or not. Paths are as in the recording. It is unpacked to a
+ * temporary directory, which coldplug_replay() or coldplug_free() removes. Since 0.1. */
 int coldplug_set_recording(struct coldplug *c, const char *path);
 
 /** Plans what coldplug_run() would load, without loading it, and then handles the recorded events one
@@ -745,9 +749,10 @@ enum coldplug_symbols {
 	COLDPLUG_SYMBOLS_NEEDED,   /**< those that the module uses, with the versions it was built with */
 	COLDPLUG_SYMBOLS_EXPORTED, /**< those that it exports */
 };
-/** Returns lines "0xVERSION<tab>SYMBOL" of a module's file, compressed or not, as modprobe --show-modversions and
- * --show-exports print them. Returns 0; -ENODATA if the file has no such table; -ENOEXEC if it is no module; -EINVAL if
- * it is damaged; or another negative errno. The caller frees the text. Since 0.1. */
+/** Returns lines "0xVERSION<tab>SYMBOL" of a module's file, compressed or not, as modprobe --show-modversions
+ * and
+ * --show-exports print them. Returns 0; -ENODATA if the file has no such table; -ENOEXEC if it is no module;
+ * -EINVAL if it is damaged; or another negative errno. The caller frees the text. Since 0.1. */
 int coldplug_symbols_text(const char *path, enum coldplug_symbols which, char **ret);
 
 /** Returns the directory in which coldplug_insert() looks for modules, as modprobe names it, or NULL when

@@ -113,6 +113,7 @@ struct answers {
 	ARRAY(const char *) withheld;
 	ARRAY(const char *) not_found_names;
 	ARRAY(struct coldplug_reason) reasons;
+	char *missing_file; /* what one of them says */
 	ARRAY(struct coldplug_loaded) loaded_answer;
 	struct loaded_list loaded_now;
 	struct lookup_matches matches;
@@ -157,7 +158,8 @@ static inline bool has_flag(const struct coldplug *c, enum coldplug_flag flag)
 	return c->settings.flags & 1u << flag;
 }
 
-/* The descriptor that is written to if this is the path of a report or a recording; -1: there is a file of that name. */
+/* The descriptor that is written to if this is the path of a report or a recording; -1: there is a file of
+ * that name. */
 static inline int settings_stream(const struct settings *s, const char *path)
 {
 	return strcmp(path, "-") != 0 ? -1 : s->stream;

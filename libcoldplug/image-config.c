@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The configuration of an image: five directories flattened into one of /etc. A file hides those of the same name in
- * later directories, and a link to /dev/null does so too: an empty file is left of it. */
+/* The configuration of an image: five directories flattened into one of /etc. A file hides those of the same
+ * name in later directories, and a link to /dev/null does so too: an empty file is left of it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -16,8 +16,8 @@ static const char *const suffixes[COMPRESS_METHODS] = {
 	[COMPRESS_ZSTD] = ".zst",
 };
 
-/* A module's path below the release's directory, without the suffix of a compressed one. A module elsewhere is put
- * where depmod finds it. */
+/* A module's path below the release's directory, without the suffix of a compressed one. A module elsewhere
+ * is put where depmod finds it. */
 static char *bare_path(const struct mkimage *im, const char *path)
 {
 	size_t n = strlen(im->moddir);

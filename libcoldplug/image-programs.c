@@ -116,7 +116,8 @@ static const char *applet_end(const char *p, const char *end)
 }
 
 /* busybox has the names of its applets in one piece, sorted. They are found in its bytes, and it is not run,
- * so that a busybox for another architecture makes the same image. The longest such piece that has "sh" is taken. */
+ * so that a busybox for another architecture makes the same image. The longest such piece that has "sh" is
+ * taken. */
 static const char *find_applets(const struct cpio_entry *busybox, size_t *n)
 {
 	const char *p = busybox->data, *end = p + busybox->size, *best = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where an image's modules and configuration come from. A root being built and a recording are somebody else's: all
- * files are read, and in the unpacked recording written, below their root descriptors. */
+/* Where an image's modules and configuration come from. A root being built and a recording are somebody
+ * else's: all files are read, and in the unpacked recording written, below their root descriptors. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -181,19 +181,6 @@ static int make_directories(struct mkimage *im, const char *path)
 	return r;
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-	while (n) {
-		ssize_t k = write(fd, p, n);
-
-		if (k < 0 && errno != EINTR)
-			return -errno;
-		p += k > 0 ? k : 0;
-		n -= k > 0 ? (size_t)k : 0;
-	}
-	return 0;
-}
-
 /* Copies one index with its time, which decides whether it or its text is used. */
 static int copy_index(void *userdata, const struct rootfs *root, const char *dir, const char *name)
 {
@@ -214,7 +201,7 @@ static int copy_index(void *userdata, const struct rootfs *root, const char *dir
 		return r == -EISDIR ? 0 : mkimage_fail(im, from, r);
 	/* All directories of it were made here. */
 	fd = openat(im->machine.fd, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	r = fd < 0 ? -errno : write_all(fd, file.data, file.size);
+	r = fd < 0 ? -errno : file_write(fd, file.data, file.size);
 	times[1].tv_sec = file.mtime;
 	if (!r && futimens(fd, times) < 0)
 		r = -errno;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An initramfs: first all that can be checked without reading much, then the closure, then every file into memory,
- * and only then the output, which appears whole or not at all.
+ * An initramfs: first all that can be checked without reading much, then the closure, then every file into
+ * memory, and only then the output, which appears whole or not at all.
  *
- * Refused: a directory to put the files into. It needs room and a name that nobody else knows, its links can lead
- * elsewhere, and what of it ends up in the archive (modes, times, order) depends on the host.
+ * Refused: a directory to put the files into. It needs room and a name that nobody else knows, its links can
+ * lead elsewhere, and what of it ends up in the archive (modes, times, order) depends on the host.
  */
 #include "libcoldplug/mkimage.h"
 
@@ -76,7 +76,7 @@ static int check_output(struct mkimage *im)
 	_cleanup_free_ char *parent = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
 	struct stat st;
 
-	if (!path)
+	if (!path || settings_stream(&im->c->settings, path) >= 0)
 		return 0;
 	if (!parent)
 		return -ENOMEM;
@@ -375,7 +375,8 @@ static int count_entry(void *userdata, const struct cpio_entry *e)
 
 static int write_image(struct mkimage *im)
 {
-	int r = atomic_file_open(&im->out, AT_FDCWD, im->wish->output);
+	const char *path = im->wish->output;
+	int r = output_file_open(&im->out, AT_FDCWD, path, settings_stream(&im->c->settings, path));
 
 	im->cpio = (struct cpio){ .write = write_archive, .userdata = im, .mtime = im->mtime };
 	if (!r)
@@ -388,8 +389,8 @@ static int write_image(struct mkimage *im)
 		r = compressor_end(im->compressor);
 	im->compressor = compressor_free(im->compressor);
 	if (!r)
-		r = atomic_file_commit(&im->out);
-	atomic_file_abort(&im->out);
+		r = output_file_commit(&im->out);
+	output_file_abort(&im->out);
 	return r;
 }
 

@@ -141,8 +141,8 @@ static int report_action(struct insertion *in, const struct action *a)
 	return context_report(c, &act);
 }
 
-/* 0, or the answer that ends this match. A module that is only a softdep may fail, unless it is this process that
- * cannot load modules. */
+/* 0, or the answer that ends this match. A module that is only a softdep may fail, unless it is this process
+ * that cannot load modules. */
 static int carry_out(struct insertion *in, const struct action *a, struct load_result *result)
 {
 	struct coldplug *c = in->c;

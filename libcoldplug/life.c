@@ -52,6 +52,7 @@ static void free_contents(struct coldplug *c)
 	array_free(&c->answers.withheld);
 	array_free(&c->answers.not_found_names);
 	array_free(&c->answers.reasons);
+	free(c->answers.missing_file);
 	array_free(&c->answers.loaded_answer);
 	array_free(&c->answers.matches.items);
 	array_free(&c->answers.closure.items);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/arena.h"
 #include "base/cleanup.h"
 
 /* A recording, or another tree whose release has no directory "kernel", has the indexes alone. */
@@ -87,6 +88,24 @@ static void check_step(struct coldplug *c, struct step *s)
 	} else if (needs_missing(c, s)) {
 		set_outcome(c, result, LOAD_SKIPPED);
 	}
+}
+
+int missing_file_of(struct coldplug *c, uint32_t module, char **ret)
+{
+	_cleanup_arena_ struct arena arena = {};
+	const struct module *m = modules_get(&c->machine.modules, module);
+	const char *why, *path;
+
+	if (!m)
+		return -ENOMEM;
+	if (!m->path || !has_module_files(c))
+		return 0;
+	path = moddir_file(&c->machine.dir, &arena, NULL, m->path);
+	if (!path)
+		return -ENOMEM;
+	if (!check_file(&c->machine.root, path, &why))
+		return 0;
+	return asprintf(ret, "%s/%s: %s", c->machine.root.path, path, why) < 0 ? -ENOMEM : 1;
 }
 
 void missing_files_check(struct coldplug *c)

@@ -2,10 +2,10 @@
 /* What the files image*.c share: an image being made. */
 #pragma once
 
-#include "base/atomic-file.h"
 #include "base/compress.h"
 #include "base/elf.h"
 #include "base/image-tree.h"
+#include "base/output-file.h"
 #include "engine/depmod.h"
 #include "libcoldplug/context.h"
 
@@ -25,7 +25,7 @@ struct mkimage {
 	struct elf_kind kind; /* of the modules; its type is 0 while that is not known */
 	struct image_tree tree;
 	ARRAY(char) root_conf; /* the modules of the root's file system, a line each */
-	struct atomic_file out;
+	struct output_file out;
 	struct compressor *compressor;
 	struct cpio cpio;
 };

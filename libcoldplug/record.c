@@ -67,10 +67,11 @@ static bool is_absent(int error)
 }
 
 /* A recording without what is there would plan something else elsewhere. */
-static int unreadable(struct record *r, const char *path, int error)
+static int unreadable(struct record *r, const struct rootfs *root, const char *path, int error)
 {
 	if (error != -ENOMEM)
-		log_error(r->m->log, "%s: cannot be read: %s", path, strerror(-error));
+		log_error(r->m->log, "%s/%s: cannot be read: %s", root->path, entry_name(path),
+			  strerror(-error));
 	return error;
 }
 
@@ -83,11 +84,12 @@ static int read_file(struct record *r, const struct rootfs *root, const char *pa
 	if (k >= 0)
 		return 1;
 	if (k == -EFBIG)
-		log_lost(r->m->log, "%s: larger than %zu bytes, not recorded", path, max);
+		log_lost(r->m->log, "%s/%s: larger than %zu bytes, not recorded", root->path,
+			 entry_name(path), max);
 	else if (k != -ENOMEM && !strncmp(path, "sys/", 4) && !is_absent(k) && k != -ENODEV && k != -ENXIO)
-		log_lost(r->m->log, "/%s: cannot be read: %s", path, strerror(-k));
+		log_lost(r->m->log, "%s/%s: cannot be read: %s", root->path, path, strerror(-k));
 	else if (strncmp(path, "sys/", 4) != 0 && !is_absent(k))
-		return unreadable(r, path, k);
+		return unreadable(r, root, path, k);
 	return k == -ENOMEM ? k : 0;
 }
 
@@ -140,7 +142,7 @@ static int add_link(struct record *r, const char *path)
 	if (n < 0 && fd >= 0)
 		n = -errno;
 	if (n < 0 && !is_absent((int)n))
-		return unreadable(r, path, (int)n);
+		return unreadable(r, &r->m->root, path, (int)n);
 	if (n <= 0)
 		return 0;
 	target[n] = '\0';
@@ -257,7 +259,7 @@ static int add_indexes(struct record *r, const char *moddir)
 	int k = directory_open(&dir, &r->m->root, moddir);
 
 	if (k < 0)
-		return is_absent(k) ? 0 : unreadable(r, moddir, k);
+		return is_absent(k) ? 0 : unreadable(r, &r->m->root, moddir, k);
 	while ((k = directory_next(&dir, &name)) > 0) {
 		char *path = strncmp(name, "modules.", 8) != 0 ? NULL
 							       : arena_printf(&arena, "%s/%s", moddir, name);
@@ -270,7 +272,7 @@ static int add_indexes(struct record *r, const char *moddir)
 			break;
 	}
 	if (k < 0)
-		k = unreadable(r, moddir, k);
+		k = unreadable(r, &r->m->root, moddir, k);
 	else if (paths.n)
 		qsort(paths.items, paths.n, sizeof(*paths.items), compare_names);
 	for (size_t i = 0; !k && i < paths.n; i++)

@@ -8,9 +8,9 @@
 
 struct record;
 
-/* Begins the file (a temporary one beside it), or what is written to stream unless that is -1, with the present state of the machine. The "uevent" files
- * are read by another process (uevent/prober.h); record_take() takes the answers that are there, when
- * record_fd() is readable. */
+/* Begins the file (a temporary one beside it), or what is written to stream unless that is -1, with the
+ * present state of the machine. The "uevent" files are read by another process (uevent/prober.h);
+ * record_take() takes the answers that are there, when record_fd() is readable. */
 int record_begin(struct record **ret, struct machine *m, const char *path, int stream);
 /* What an error of these functions means. */
 const char *record_strerror(int r);

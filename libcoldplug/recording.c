@@ -34,21 +34,21 @@ static int expand(const struct file_bytes *file, struct blob *blob, const char *
 }
 
 /* Reads the archive and unpacks it. Says why it fails, or leaves the words to strerror(3). */
-static int unpack(int fd, struct unpacker *u, const char **why)
+static int unpack(int fd, struct unpacker *u, struct tar_error *error)
 {
 	_cleanup_file_ struct file_bytes file = {};
 	struct blob blob;
 	int r = file_or_pipe_read(fd, LIMIT_RECORDING, &file);
 
 	if (r == -EFBIG)
-		*why = "it is larger than 256 MiB";
+		error->why = "it is larger than 256 MiB";
 	if (!r)
-		r = expand(&file, &blob, why);
+		r = expand(&file, &blob, &error->why);
 	if (r < 0)
 		return r;
-	r = tar_read(blob.data, blob.size, unpack_entry, u, why);
+	r = tar_read(blob.data, blob.size, unpack_entry, u, error);
 	if (u->why)
-		*why = u->why;
+		error->why = u->why;
 	if (blob.data != file.data)
 		blob_release(&blob);
 	return r;
@@ -58,11 +58,17 @@ int record_unpack(const char *path, int dirfd, struct log *log)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct unpacker u = { .root = { .fd = dirfd, .path = (char *)"" } };
-	const char *why = NULL;
-	int r = fd < 0 ? -errno : unpack(fd, &u, &why);
+	struct tar_error e = {};
+	int r = fd < 0 ? -errno : unpack(fd, &u, &e);
+	const char *why = e.why ?: strerror(-r);
 
-	if (r < 0)
-		log_lost(log, "%s: cannot be unpacked: %s", path, why ? why : strerror(-r));
+	if (r < 0 && e.name[0])
+		log_lost(log, "%s: cannot be unpacked: the entry '%s' at byte %zu: %s", path, e.name, e.at,
+			 why);
+	else if (r < 0 && e.in_entry)
+		log_lost(log, "%s: cannot be unpacked: at byte %zu: %s", path, e.at, why);
+	else if (r < 0)
+		log_lost(log, "%s: cannot be unpacked: %s", path, why);
 	return r;
 }
 

@@ -4,9 +4,9 @@
  * go too; the module itself, or the remove command it has; the hard dependencies that nobody uses any more,
  * each of them once, with neither softdeps nor commands of their own; its pre softdeps, last one first.
  *
- * A negative errno from a function here ends the whole call: this process has no memory, or the callback has asked for
- * the end, or softdeps form a circle. A module that stays is a positive answer instead, because the kernel's errno may be
- * any, also ENOMEM or ECANCELED.
+ * A negative errno from a function here ends the whole call: this process has no memory, or the callback has
+ * asked for the end, or softdeps form a circle. A module that stays is a positive answer instead, because the
+ * kernel's errno may be any, also ENOMEM or ECANCELED.
  *
  * Nothing is planned ahead: whether a module is in use is known only when those in front of it have gone.
  */

@@ -12,7 +12,8 @@ int64_t context_request_devices(struct coldplug *c);
 int context_walk(struct coldplug *c);
 /* What may lead to the devices that are awaited (engine/priority.h); 0: none is. */
 uint32_t context_awaited_providers(const struct coldplug *c);
-/* The same for what may lead to an awaited device, as far as the buses list it; what else there is is left to the walk. */
+/* The same for what may lead to an awaited device, as far as the buses list it; what else there is is left to
+ * the walk. */
 int64_t context_glimpse(struct coldplug *c);
 int context_take_devices(struct coldplug *c);
 /* The same for the device of an event. */

@@ -292,6 +292,13 @@ static bool next_out(struct child *c)
 	return true;
 }
 
+/* The front would wait for the results that it does not get. */
+static void close_write(struct child *c)
+{
+	c->write_closed = true;
+	shutdown(c->sock, SHUT_WR);
+}
+
 /* Sends what can be sent without waiting. */
 static void write_front(struct child *c)
 {
@@ -305,7 +312,7 @@ static void write_front(struct child *c)
 		else if (errno == EAGAIN)
 			return;
 		else if (errno != EINTR)
-			c->write_closed = true;
+			close_write(c);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Applets are other programs that this one can be: it is the applet when it is called by a link of that name, or with
- * the name as the first argument. */
+/* Applets are other programs that this one can be: it is the applet when it is called by a link of that name,
+ * or with the name as the first argument. */
 #pragma once
 
 #include <stddef.h>

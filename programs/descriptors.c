@@ -4,25 +4,20 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Without /dev this is an O_PATH descriptor, which refuses reads and writes as a closed one does. */
-static int open_placeholder(void)
+/* An O_PATH descriptor refuses reads and writes as a closed one does. It is all there is without /dev. */
+static void open_placeholder(bool refuse)
 {
-	int fd = open("/dev/null", O_RDWR);
-
-	return fd >= 0 ? fd : open("/", O_PATH);
+	if (refuse || open("/dev/null", O_RDWR) < 0)
+		(void)!open("/", O_PATH);
 }
 
-bool standard_descriptors(void)
+bool standard_descriptors(bool refuse)
 {
-	bool had_stderr = fcntl(2, F_GETFD) >= 0;
-	int fd;
+	bool had_stderr = fcntl(STDERR_FILENO, F_GETFD) >= 0;
 
-	if (had_stderr && fcntl(0, F_GETFD) >= 0 && fcntl(1, F_GETFD) >= 0)
-		return true;
-	do
-		fd = open_placeholder();
-	while (fd >= 0 && fd <= 2);
-	if (fd > 2)
-		close(fd);
+	/* Each gets its number, because it is the lowest that is free. */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open_placeholder(fd == STDOUT_FILENO && (refuse || had_stderr));
 	return had_stderr;
 }

@@ -21,8 +21,8 @@ __attribute__((format(printf, 2, 3))) static void report(const struct listener *
 	l->say(l->userdata, line);
 }
 
-/* Processors, virtual devices, and the ACPI nodes of devices that are on another bus too have an alias and hardly
- * ever a driver. On most machines they would be more lines than all others together. */
+/* Processors, virtual devices, and the ACPI nodes of devices that are on another bus too have an alias and
+ * hardly ever a driver. On most machines they would be more lines than all others together. */
 static bool is_worth_reporting(const char *devpath)
 {
 	static const char *const none[] = { "/devices/LNXSYSTM:", "/devices/system/", "/devices/virtual/" };

@@ -3,6 +3,6 @@
 
 #include <coldplug.h>
 
-/* Explains why a device may be missing. Calls say() with one line for each device without a driver, and for each
- * module that is withheld (and by which rule), has no file, failed, was skipped or is still loading. */
+/* Explains why a device may be missing. Calls say() with one line for each device without a driver, and for
+ * each module that is withheld (and by which rule), has no file, failed, was skipped or is still loading. */
 void explain_missing(struct coldplug *c, void (*say)(void *userdata, const char *line), void *userdata);

@@ -7,26 +7,27 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/control.h"
+
 #define EXIT_NO_MEMORY 111
 
-/* The length of the control character that p begins with, or 0. U+0080 to U+009F are control characters too. */
-static size_t control_length(const unsigned char *p)
-{
-	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
-		return 2;
-	return (p[0] < ' ' && p[0] != '\n' && p[0] != '\t') || p[0] == 0x7f;
-}
-
+/* Standard error is not buffered, and each write of a part would be a system call. */
 static void put_escaped(FILE *to, const char *text)
 {
-	for (const unsigned char *p = (const unsigned char *)text; *p;) {
-		size_t n = control_length(p);
+	char buf[1024];
+	size_t n = 0;
 
-		if (!n)
-			putc(*p++, to);
-		for (; n; n--)
-			fprintf(to, "\\x%02x", *p++);
+	while (*text) {
+		if (n > sizeof(buf) - CONTROL_ESCAPED_MAX) {
+			fwrite(buf, 1, n, to);
+			n = 0;
+		}
+		if (*text == '\n' || *text == '\t')
+			buf[n++] = *text++;
+		else
+			n += control_escape(&text, buf + n);
 	}
+	fwrite(buf, 1, n, to);
 }
 
 /* It does not change while we run, and asking is a system call. */
@@ -82,6 +83,55 @@ void output_message(const char *fmt, ...)
 	put_escaped(stderr, text);
 	free(text);
 }
+
+#ifdef HAVE_TOOLS
+
+static char *escaped(const char *text)
+{
+	char *out = malloc(strlen(text) * (CONTROL_ESCAPED_MAX / 2) + 1);
+	size_t n = 0;
+
+	while (out && *text)
+		n += control_escape(&text, out + n);
+	if (out)
+		out[n] = '\0';
+	return out;
+}
+
+static bool have_controls(char *const *words)
+{
+	while (*words && !control_in(*words))
+		words++;
+	return *words;
+}
+
+void output_check_options(int argc, char *const *argv, const char *letters, const struct option *longs)
+{
+	char **copy;
+	int option = 0, n = 0;
+
+	if (!opterr || !is_terminal(stderr) || !have_controls(argv))
+		return;
+	copy = calloc((size_t)argc + 1, sizeof(*copy));
+	while (copy && n < argc && (copy[n] = escaped(argv[n])))
+		n++;
+	while (n == argc && option != -1 && option != '?')
+		option = getopt_long(argc, copy, letters, longs, NULL);
+	while (n)
+		free(copy[--n]);
+	free(copy);
+	opterr = 0;
+	optind = 0; /* the next getopt_long() starts again */
+}
+
+#else
+
+/* A small program is not called with options that somebody else has chosen. */
+void output_check_options(int argc, char *const *argv, const char *letters, const struct option *longs)
+{
+}
+
+#endif
 
 bool output_redraws(void)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libblkid knows some seventy formats, and whoever prepares a disk chooses which of its parsers runs on what bytes.
- * So it runs in a process that has nothing but descriptors of the disk and of a socket (base/confine.h).
+ * libblkid knows some seventy formats, and whoever prepares a disk chooses which of its parsers runs on what
+ * bytes. So it runs in a process that has nothing but descriptors of the disk and of a socket
+ * (base/confine.h).
  *
  * That process opens the device before it is confined. For the name of a partition libblkid would then
- * look for its disk in /sys, open that, interpret the table of partitions, and look into /sys again for the place of
- * the partition. Here what needs /sys comes first.
+ * look for its disk in /sys, open that, interpret the table of partitions, and look into /sys again for the
+ * place of the partition. Here what needs /sys comes first.
  */
 #include "uevent/blockdev.h"
 
@@ -29,6 +30,7 @@
 
 #include "base/cleanup.h"
 #include "base/confine.h"
+#include "base/control.h"
 #include "base/detach.h"
 #include "base/rootfs.h"
 
@@ -195,9 +197,7 @@ static int look(const char *node, int fd)
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (detach_settle("coldplug-blkid", fds, 1) < 0)
 		return 1;
-	m.error = open_subject(node, &s);
-	if (confine_to_descriptors() < 0)
-		return 1;
+	m.error = open_subject(node, &s) ?: confine_to_descriptors();
 	if (!m.error)
 		interpret(&s, &m.dev);
 	return send(fd, &m, sizeof(m), MSG_NOSIGNAL) != sizeof(m);
@@ -242,7 +242,7 @@ int blockdev_probe(const char *node, struct blockdev *ret)
 	if (!answered)
 		return -ECHILD;
 	if (m.error)
-		return m.error < 0 && m.error > -4096 ? m.error : -EBADMSG;
+		return (m.error < 0 && m.error > -4096) || confine_is_error(m.error) ? m.error : -EBADMSG;
 	*ret = m.dev;
 	return 0;
 }
@@ -255,14 +255,6 @@ static bool is_type(const char *s)
 		    !((*s | 0x20) >= 'a' && (*s | 0x20) <= 'z'))
 			return false;
 	return true;
-}
-
-static bool has_control(const char *name)
-{
-	for (; *name; name++)
-		if ((unsigned char)*name < 0x20 || *name == 0x7f)
-			return true;
-	return false;
 }
 
 #define FIELD(name)                                                                   \
@@ -286,7 +278,7 @@ int blockdev_take(const void *data, size_t size, struct blockdev *ret)
 
 		if (!memchr(field, '\0', fields[i].size))
 			return -EBADMSG;
-		if (i > 1 && has_control(field))
+		if (i > 1 && control_in(field))
 			*field = '\0';
 	}
 	if (!is_type(dev.type) || strchr(dev.type, ',') || !is_type(dev.signatures))

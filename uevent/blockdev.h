@@ -17,10 +17,11 @@ struct blockdev {
 /* Whether this build can look. */
 bool blockdev_available(void);
 
-/* Has a process of its own look at a device node, which may never end, and which is confined before it interprets
- * what it reads. What is not known is "". 0, -EOPNOTSUPP, -errno of opening it, or -ECHILD: the process has died. */
+/* Has a process of its own look at a device node, which may never end, and which is confined before it
+ * interprets what it reads. What is not known is "". 0, -EOPNOTSUPP, -errno of opening it, -ECHILD: the
+ * process has died, or a code of confine_is_error(): it could not be confined, and has not looked. */
 int blockdev_probe(const char *node, struct blockdev *ret);
 
-/* Takes what such a process has written. A name with control characters is taken for none. 0, or -EBADMSG when this
- * cannot be what is on a device. */
+/* Takes what such a process has written. A name with control characters is taken for none. 0, or -EBADMSG
+ * when this cannot be what is on a device. */
 int blockdev_take(const void *data, size_t size, struct blockdev *ret);

@@ -44,6 +44,9 @@
 #define NONE UINT32_MAX
 #define MAX_ERRNO 4096 /* the kernel's are below */
 
+/* In place of a question: the child could not be confined, and answers none. */
+#define UNCONFINED UINT32_MAX
+
 /* The page that both processes see. */
 struct shared {
 	_Atomic uint32_t at; /* the question under way; the list's length: none; STOPPED */
@@ -99,6 +102,7 @@ static int answer_all(void *userdata)
 	struct rootfs root = *t->prober->root;
 	int *fds[2 + ROOTFS_PINS] = { &t->sock, &root.fd };
 	static struct message m;
+	int r;
 
 	for (unsigned int i = 0; i < root.n_pins; i++)
 		fds[2 + i] = &root.pins[i].fd;
@@ -106,8 +110,11 @@ static int answer_all(void *userdata)
 		return 1;
 	/* The process that it starts for a disk is not to say how far this one has come. */
 	(void)madvise(t->shared, sizeof(*t->shared), MADV_DONTFORK);
-	if (confine_to_reading() < 0)
-		return 1;
+	r = confine_to_reading();
+	if (r < 0) {
+		m.question = UNCONFINED;
+		return !send_answer(t, &m, r);
+	}
 	for (uint32_t i = 0; i < t->list->n; i++) {
 		ssize_t n = t->prober->fn(&root, intern_string(t->list, i), m.data, sizeof(m.data));
 		uint32_t at = i;
@@ -264,8 +271,12 @@ static size_t n_stuck(const struct prober *p)
 /* No child can be had: each question is answered with an error. */
 static void lose_waiting(struct prober *p, const char *why)
 {
-	log_lost(p->log, "%s and %u more: cannot be probed: %s", probe_name(intern_string(&p->waiting, 0)),
-		 p->waiting.n - 1, why);
+	const char *first = probe_name(intern_string(&p->waiting, 0));
+
+	if (p->waiting.n > 1)
+		log_lost(p->log, "%s and %u more: cannot be probed: %s", first, p->waiting.n - 1, why);
+	else
+		log_lost(p->log, "%s: cannot be probed: %s", first, why);
 	intern_free(&p->lost);
 	p->lost = p->waiting;
 	p->n_lost_reported = 0;
@@ -370,8 +381,8 @@ static int end_child(struct prober *p, struct probe_child *c, struct probe_answe
 	return 1;
 }
 
-/* An answer was there and is lost: which one is not known. What was not answered yet is asked again, except the first
- * of these, so that this ends. */
+/* An answer was there and is lost: which one is not known. What was not answered yet is asked again, except
+ * the first of these, so that this ends. */
 static int lose_answer(struct prober *p, struct probe_child *c, int error, struct probe_answer *ret)
 {
 	uint32_t at = c->stuck != NONE ? c->stuck : c->next;
@@ -391,17 +402,61 @@ static int lose_answer(struct prober *p, struct probe_child *c, int error, struc
 	return r < 0 ? r : 1;
 }
 
+static bool is_error(int error)
+{
+	return (error < 0 && error > -MAX_ERRNO) || confine_is_error(error);
+}
+
 /* Questions are answered in their order. */
 static bool is_answer(const struct probe_child *c, const struct message *m, size_t n)
 {
 	return n >= HEAD && m->question < c->list.n && m->question >= c->next && m->question <= c->stuck &&
-		m->error <= 0 && m->error > -MAX_ERRNO && (!m->error || n == HEAD);
+		(!m->error || (n == HEAD && is_error(m->error)));
+}
+
+static bool is_unconfined(const struct probe_child *c, const struct message *m, size_t n)
+{
+	return n == HEAD && m->question == UNCONFINED && confine_is_error(m->error) && c->next == 0;
+}
+
+/* The child could not be confined, and the next one could not either: each of the questions is answered with
+ * an error. If it was taken for stuck, another child has all questions but that one. */
+static int lose_unconfined(struct prober *p, struct probe_child *c, int error, struct probe_answer *ret)
+{
+	char why[128];
+	int r;
+
+	confine_strerror(error, why);
+	close(c->fd);
+	c->fd = -1;
+	if (c->stuck != NONE) {
+		*ret = (struct probe_answer){ .question = intern_string(&c->list, c->stuck),
+					      .error = PROBE_LOST };
+		log_lost(p->log, "%s: cannot be probed: %s", probe_name(ret->question), why);
+		return 1;
+	}
+	r = take_back(p, c, 0);
+	if (!r)
+		lose_waiting(p, why);
+	return r;
+}
+
+/* What the taker is told of an answer's error. */
+static int take_error(struct prober *p, const char *question, int error)
+{
+	char why[128];
+
+	if (!confine_is_error(error))
+		return error;
+	log_lost(p->log, "%s: cannot be probed: %s", probe_name(question), confine_strerror(error, why));
+	return PROBE_LOST;
 }
 
 /* One message of a child: 1 and *ret, 0 none, or -errno. */
 static int receive(struct prober *p, struct probe_child *c, struct probe_answer *ret)
 {
 	struct message *m = (struct message *)p->buf;
+	const char *question;
 	ssize_t n;
 
 	if (c->fd < 0)
@@ -413,13 +468,16 @@ static int receive(struct prober *p, struct probe_child *c, struct probe_answer 
 		return errno == EAGAIN ? 0 : lose_answer(p, c, errno, ret);
 	if (!n)
 		return end_child(p, c, ret);
+	if (is_unconfined(c, m, (size_t)n))
+		return lose_unconfined(p, c, m->error, ret);
 	if (!is_answer(c, m, (size_t)n))
 		return lose_answer(p, c, EBADMSG, ret);
 	p->buf[n] = '\0';
 	c->answered |= m->question == c->stuck;
 	c->next = m->question + 1;
-	*ret = (struct probe_answer){ .question = intern_string(&c->list, m->question),
-				      .error = m->error,
+	question = intern_string(&c->list, m->question);
+	*ret = (struct probe_answer){ .question = question,
+				      .error = take_error(p, question, m->error),
 				      .data = m->data,
 				      .size = (size_t)n - HEAD };
 	return 1;
@@ -453,13 +511,13 @@ static int find_answer(struct prober *p, struct probe_answer *ret)
 {
 	int r = 0;
 
-	if (p->n_lost_reported < p->lost.n) {
+	for (size_t i = 0; !r && i < p->children.n; i++)
+		r = receive(p, p->children.items[i], ret);
+	if (!r && p->n_lost_reported < p->lost.n) {
 		*ret = (struct probe_answer){ .question = intern_string(&p->lost, p->n_lost_reported++),
 					      .error = PROBE_LOST };
 		return 1;
 	}
-	for (size_t i = 0; !r && i < p->children.n; i++)
-		r = receive(p, p->children.items[i], ret);
 	if (!r && p->poller.period_us && poller_drain(&p->poller))
 		r = check_progress(p);
 	for (size_t i = 0; !r && i < p->children.n; i++)

@@ -242,7 +242,8 @@ static int check_number(struct wait_list *l, struct wait_spec *spec, const struc
 	return set_named_by_sysfs(l, spec, disks, strrchr(target, '/') + 1);
 }
 
-/* What cannot be read is looked at again the next time, and may be asked often: it is said once. -ENOMEM goes up. */
+/* What cannot be read is looked at again the next time, and may be asked often: it is said once. -ENOMEM goes
+ * up. */
 static int tell_unread(struct wait_list *l, struct prober *disks, const char *path, int r)
 {
 	if (r == -ENOMEM)
@@ -273,8 +274,8 @@ static long partition_number(const struct rootfs *root, const char *device)
 	return strtol(file.data, NULL, 10);
 }
 
-/* The partition with this number in the directory of its disk; 0 is the disk itself. 1; 0: not there; -errno when it
- * may be there, but something cannot be read. */
+/* The partition with this number in the directory of its disk; 0 is the disk itself. 1; 0: not there; -errno
+ * when it may be there, but something cannot be read. */
 static int find_partition(const struct rootfs *root, const char *disk, long number, char name[256])
 {
 	_cleanup_directory_ struct directory dir = {};
@@ -501,8 +502,8 @@ static int are_same(const struct rootfs *root, const char *node, const char *oth
 		have_one_wwid(root, a, b);
 }
 
-/* A copied disk has its original's UUID, and it is chance which of them is found. Whether it is a copy is not known
- * when sysfs cannot be read. */
+/* A copied disk has its original's UUID, and it is chance which of them is found. Whether it is a copy is not
+ * known when sysfs cannot be read. */
 static int check_twin(struct wait_spec *spec, const struct rootfs *root, struct log *log, const char *node)
 {
 	int r = are_same(root, spec->node, node);

@@ -57,7 +57,8 @@ struct cli {
 	bool background;	 /* --background */
 	unsigned int timeout_ms; /* of --timeout, or 0 */
 	char *wait_specs[16];
-	FILE *modules;	       /* of --modules, or NULL */
+	FILE *modules; /* of --modules, or NULL */
+	const char *modules_name;
 	int stream;	       /* standard output as it was before cli_take_stdout(), or -1 */
 	unsigned int n_errors; /* logged by the library */
 	bool not_found;	       /* why: a name was not that of a module */
@@ -78,8 +79,8 @@ struct command {
 	const char *help;
 };
 
-/* Parses the options and makes the context. Returns 0, or 1 + the exit code if the program must end (after --help
- * or an error). */
+/* Parses the options and makes the context. Returns 0, or 1 + the exit code if the program must end (after
+ * --help or an error). */
 int cli_setup(struct cli *cli, const struct command *command, int argc, char **argv);
 /* Frees what that has made. */
 void cli_free(struct cli *cli);
@@ -87,8 +88,8 @@ void cli_free(struct cli *cli);
 /* Prints the help text of one command. */
 void cli_help(const struct command *command);
 
-/* Takes standard output for a report or a recording ("-"); all else that is printed goes to standard error from now on.
- * Returns 0, -E2BIG if it has been taken already, or another negative errno. */
+/* Takes standard output for a report or a recording ("-"); all else that is printed goes to standard error
+ * from now on. Returns 0, -E2BIG if it has been taken already, or another negative errno. */
 int cli_take_stdout(struct cli *cli);
 
 /* Prints an error, unless the library has logged one already. Returns the exit code. */
@@ -98,24 +99,34 @@ int cli_fail(struct cli *cli, int error, const char *what);
 void cli_follow(struct cli *cli);
 /* Prints one result as a line. */
 void cli_print_step(struct cli *cli, const struct coldplug_step *s);
-/* Prints the summary, or why the run failed. r is the last return value of the library. Returns the exit code. */
+/* Prints the summary, or why the run failed. r is the last return value of the library. Returns the exit
+ * code. */
 int cli_end(struct cli *cli, int r);
 
-/* Prints the plan as text or JSON. r is what planning returned, what names the input of an error. Returns the exit
- * code. */
+/* Prints the plan as text or JSON. r is what planning returned, what names the input of an error. Returns the
+ * exit code. */
 int cli_print_plan(struct cli *cli, int r, const char *what);
 /* The exit code of a command that plans and does not load: a missing file of a module is no failure of it. */
 int cli_exit_code_of_plan(struct cli *cli);
 
-/* Requests all names among the arguments, each with the parameters that follow it, and those of --modules. Returns 0 or
- * more, or a negative errno. */
+/* Requests all names among the arguments, each with the parameters that follow it, and those of --modules.
+ * Returns 0 or more, or a negative errno. */
 int cli_want(struct cli *cli);
 /* Joins the parameters that the words begin with; the caller frees *params, which is NULL before. Returns how many words
  * they are, or -ENOMEM. */
 int cli_join_params(char **words, char **params);
-/* Returns the next line, until the next call, or NULL at the end. Only its first 65,535 bytes are kept, with a warning
- * that names the file. */
-char *cli_next_line(FILE *f, const char *name);
+/* A file that is read line by line. */
+struct cli_lines {
+	FILE *f;
+	const char *name;
+	unsigned int number; /* of the last line */
+};
+
+/* Returns the next line, until the next call, or NULL at the end. Only its first 65,535 bytes are kept, with
+ * a warning that names the file. */
+char *cli_next_line(struct cli_lines *l);
+/* Whether that was the end: 0, or the negative errno of an error, which is reported. */
+int cli_lines_error(struct cli *cli, const struct cli_lines *l);
 /* Whether the first argument is a parameter, which is an error. It has been reported then. */
 bool cli_begins_with_param(struct cli *cli);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "programs/cli/cli.h"
 
@@ -22,13 +24,21 @@ static int usage(const char *what)
 	return EXIT_USAGE;
 }
 
-/* Chooses the machine that the image is for: the recorded one, that of --root, none with -r alone, else this one. */
+/* Chooses the machine that the image is for: the recorded one, that of --root, none with -r alone, else this
+ * one. */
 static int choose_machine(struct cli *cli)
 {
 	struct image_options *o = &cli->image;
 
 	o->image.machine = o->recording || !o->image.root;
 	return o->recording ? coldplug_set_recording(cli->c, o->recording) : 0;
+}
+
+static bool is_terminal(const struct cli *cli)
+{
+	const char *output = cli->image.image.output;
+
+	return output && !strcmp(output, "-") && !cli->dry_run && isatty(STDOUT_FILENO);
 }
 
 static int check(struct cli *cli)
@@ -39,6 +49,8 @@ static int check(struct cli *cli)
 		return usage("this command takes no arguments; name modules with -m");
 	if (!o->image.output && !cli->dry_run)
 		return usage("no output file was named (-o)");
+	if (is_terminal(cli))
+		return usage("an image is not written to a terminal");
 	if (o->root && (o->recording || o->image.root))
 		return usage("--root cannot be combined with -R or -r");
 	return 0;
@@ -58,7 +70,9 @@ int command_image(struct cli *cli)
 	image->names = cli->image.names.items;
 	image->types = cli->image.types.items;
 	image->add = cli->image.add.items;
-	r = choose_machine(cli);
+	r = image->output && !strcmp(image->output, "-") ? cli_take_stdout(cli) : 0;
+	if (!r)
+		r = choose_machine(cli);
 	if (!r)
 		r = coldplug_image(cli->c, image);
 	if (r < 0) {

@@ -5,8 +5,8 @@
 
 #include "programs/cli/cli.h"
 
-/* An empty plan shows whether there is a root at all. Without /sys below it the plan is empty, which has been reported
- * and counts as lost input. */
+/* An empty plan shows whether there is a root at all. Without /sys below it the plan is empty, which has been
+ * reported and counts as lost input. */
 static int64_t want_devices(struct cli *cli)
 {
 	int64_t r = coldplug_plan(cli->c);

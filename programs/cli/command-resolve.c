@@ -6,7 +6,8 @@
 
 #include "programs/cli/cli.h"
 
-/* A word whose brackets do not balance is not an alias. Its line is as empty as that of an alias without a match. */
+/* A word whose brackets do not balance is not an alias. Its line is as empty as that of an alias without a
+ * match. */
 static int resolve_one(struct cli *cli, const char *alias)
 {
 	const char *const *names;
@@ -29,12 +30,13 @@ static int resolve_one(struct cli *cli, const char *alias)
 
 static int resolve_stdin(struct cli *cli)
 {
+	struct cli_lines lines = { .f = stdin, .name = "standard input" };
 	const char *line;
 	int r = 0;
 
-	while (r >= 0 && (line = cli_next_line(stdin, "standard input")))
+	while (r >= 0 && (line = cli_next_line(&lines)))
 		r = resolve_one(cli, line);
-	return r >= 0 && ferror(stdin) ? -EIO : r;
+	return r < 0 ? r : cli_lines_error(cli, &lines);
 }
 
 int command_resolve(struct cli *cli)

@@ -67,6 +67,9 @@ static void print_reason(const struct coldplug_reason *r)
 	case COLDPLUG_WHY_INSTALL:
 		output_printf("install command %s", r->pattern);
 		break;
+	case COLDPLUG_WHY_NO_FILE:
+		output_printf("has no file that can be loaded: %s", r->pattern);
+		break;
 	}
 	print_origin(r);
 	if (r->why == COLDPLUG_WHY_OFF && r->device)
@@ -90,16 +93,6 @@ static bool is_same_name(const char *a, const char *b)
 	return *a == *b;
 }
 
-/* Says when the plan would fail at a module because of its file. */
-static void print_missing_file(struct cli *cli, const char *module)
-{
-	const struct coldplug_step *s;
-
-	for (size_t i = 0; (s = coldplug_step(cli->c, i)); i++)
-		if (s->kind == COLDPLUG_ABSENT && s->message[0] && is_same_name(s->module, module))
-			output_printf("  has no file that can be loaded: %s\n", s->message);
-}
-
 /* Whether anything asks for the module, or would if no rule withheld it. */
 static bool is_asked_for(const struct coldplug_reason *list, int64_t n)
 {
@@ -121,7 +114,6 @@ static int64_t print_module(struct cli *cli, const char *module)
 		output_printf("  nothing asks for it\n");
 	for (int64_t i = 0; i < n; i++)
 		print_reason(&list[i]);
-	print_missing_file(cli, module);
 	return n;
 }
 

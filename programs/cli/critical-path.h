@@ -6,9 +6,9 @@
 #include "programs/cli/report-read.h"
 
 enum wait_kind {
-	WAIT_LOAD,     /* the load itself */
-	WAIT_FOR_PLAN, /* from the start of the run until the plan with the load came */
-	WAIT_FOR_START, /* the same, and until the load started: of a report that does not say when it was planned */
+	WAIT_LOAD,	 /* the load itself */
+	WAIT_FOR_PLAN,	 /* from the start of the run until the plan with the load came */
+	WAIT_FOR_START,	 /* the same, until the load started: the report does not say when it was planned */
 	WAIT_FOR_DEVICE, /* from the end of the load that brings a device until the plan with its load came */
 	WAIT_FOR_TURN,	 /* the load could start, and others ran */
 	WAIT_FOR_NODE,	 /* from the end of the last load until the device was there */

@@ -164,7 +164,7 @@ int cli_end(struct cli *cli, int r)
 	if (cli->verbosity >= 0)
 		print_summary(cli);
 	if (finished < 0)
-		return EXIT_SYSTEM;
+		return cli_fail(cli, finished, "cannot wait for the end of all loads");
 	if (!cli->waits || cli->dry_run)
 		return coldplug_exit_code(cli->c);
 	for (int i = 0; i < cli->waits; i++) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,6 +103,18 @@ static int no_command(const char *name)
 	return EXIT_USAGE;
 }
 
+static bool has_stderr;
+
+/* Whether all that was printed could be. Where nobody can be told, as in an initramfs without a console, it
+ * does not matter. */
+static bool end_output(void)
+{
+	if ((fflush(stdout) != EOF && !ferror(stdout)) || !has_stderr)
+		return true;
+	perror("coldplug: standard output");
+	return false;
+}
+
 /* name is a subcommand or another program that coldplug can be, or NULL. */
 static int show_help(char *name)
 {
@@ -118,7 +131,7 @@ static int show_help(char *name)
 		cli_help(command);
 	else
 		help(stdout);
-	return 0;
+	return end_output() ? 0 : EXIT_SYSTEM;
 }
 
 static int run_command(const struct command *command, int argc, char **argv)
@@ -128,11 +141,7 @@ static int run_command(const struct command *command, int argc, char **argv)
 
 	r = r ? r - 1 : command->fn(&cli);
 	cli_free(&cli);
-	if (fflush(stdout) == EOF || ferror(stdout)) {
-		perror("coldplug: standard output");
-		return EXIT_SYSTEM;
-	}
-	return r;
+	return end_output() ? r : EXIT_SYSTEM;
 }
 
 int main(int argc, char **argv)
@@ -144,7 +153,7 @@ int main(int argc, char **argv)
 		return applet->fn(argc, argv);
 	if (argc > 1 && !strchr(argv[1], '/') && (applet = find_applet(argv[1])))
 		return applet->fn(argc - 1, argv + 1);
-	standard_descriptors();
+	has_stderr = standard_descriptors(true);
 	command = find_command_of_link(argv[0]);
 	if (command)
 		return run_command(command, argc, argv);
@@ -156,7 +165,7 @@ int main(int argc, char **argv)
 		return show_help(argc > 2 ? argv[2] : NULL);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
 		puts("coldplug " COLDPLUG_VERSION COLDPLUG_FEATURES);
-		return 0;
+		return end_output() ? 0 : EXIT_SYSTEM;
 	}
 	command = find_command(argv[1]);
 	if (!command)

@@ -55,24 +55,37 @@ static int want_one(struct cli *cli, char **words)
 	return r < 0 ? r : n + 1;
 }
 
-char *cli_next_line(FILE *f, const char *name)
+char *cli_next_line(struct cli_lines *l)
 {
 	static char line[LINE_MAX_BYTES];
 	size_t n = 0;
 	int c;
 
-	while ((c = getc_unlocked(f)) != EOF && c != '\n')
+	while ((c = getc_unlocked(l->f)) != EOF && c != '\n')
 		if (n++ < sizeof(line) - 1)
 			line[n - 1] = (char)c;
 	if (c == EOF && !n)
 		return NULL;
+	l->number++;
 	if (n > sizeof(line) - 1) {
 		n = sizeof(line) - 1;
-		output_message("coldplug: warning: a line of %s is too long and was cut at %zu bytes\n", name,
-			       n);
+		output_message("coldplug: warning: %s:%u: the line is too long and was cut at %zu bytes\n",
+			       l->name, l->number, n);
 	}
 	line[n] = '\0';
 	return line;
+}
+
+int cli_lines_error(struct cli *cli, const struct cli_lines *l)
+{
+	int r = ferror(l->f) ? -errno : 0;
+
+	if (!r)
+		return 0;
+	output_message("coldplug %s: %s:%u: cannot be read: %s\n", cli->command->name, l->name, l->number + 1,
+		       strerror(-r));
+	cli->n_errors++;
+	return r;
 }
 
 /* As initramfs-tools has modprobe do it: the name is the first word, and all that follows it are parameters. */
@@ -93,20 +106,15 @@ static int want_line(struct cli *cli, char *line)
 	return coldplug_want(cli->c, name, n ? params : NULL);
 }
 
-static int want_lines(struct cli *cli, FILE *f)
+static int want_lines(struct cli *cli)
 {
+	struct cli_lines lines = { .f = cli->modules, .name = cli->modules_name };
 	char *line;
 	int r = 0;
 
-	while (r >= 0 && (line = cli_next_line(f, "--modules")))
+	while (r >= 0 && (line = cli_next_line(&lines)))
 		r = want_line(cli, line);
-	if (r < 0 || !ferror(f))
-		return r;
-	r = -errno;
-	output_message("coldplug %s: the file of --modules cannot be read: %s\n", cli->command->name,
-		       strerror(-r));
-	cli->n_errors++;
-	return r;
+	return r < 0 ? r : cli_lines_error(cli, &lines);
 }
 
 int cli_want(struct cli *cli)
@@ -115,7 +123,7 @@ int cli_want(struct cli *cli)
 
 	for (int i = 0; r >= 0 && i < cli->n_args; i += r)
 		r = want_one(cli, cli->args + i);
-	return r >= 0 && cli->modules ? want_lines(cli, cli->modules) : r;
+	return r >= 0 && cli->modules ? want_lines(cli) : r;
 }
 
 bool cli_begins_with_param(struct cli *cli)

@@ -131,8 +131,8 @@ static int set_notify_fd(struct setup *s, const char *value)
 
 	if (*value < '0' || *value > '9' || *end || fd < 3 || fd > 65535)
 		return -EINVAL;
-	/* The check is made now, because later the number may be one of coldplug's own descriptors. Programs that
-	 * coldplug starts must not inherit it. */
+	/* The check is made now, because later the number may be one of coldplug's own descriptors. Programs
+	 * that coldplug starts must not inherit it. */
 	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;
 	s->cli->notify_fd = (int)fd;
@@ -150,6 +150,12 @@ static int set_modules(struct setup *s, const char *value)
 {
 	if (s->cli->modules)
 		return -E2BIG;
+	if (!strcmp(value, "-")) {
+		s->cli->modules_name = "standard input";
+		s->cli->modules = stdin;
+		return 0;
+	}
+	s->cli->modules_name = value;
 	s->cli->modules = fopen(value, "re");
 	return s->cli->modules ? 0 : -errno;
 }
@@ -321,7 +327,7 @@ static const struct option_row {
 	  "read this file or directory instead of modprobe.d; may be repeated", NULL,
 	  "it may be given at most 15 times" },
 #ifdef HAVE_TOOLS
-	{ "output", 'o', COMMAND_IMAGE, set_output, "FILE", "write the image to FILE" },
+	{ "output", 'o', COMMAND_IMAGE, set_output, "FILE", "write the image to FILE (-: standard output)" },
 	{ "program", 'p', COMMAND_IMAGE, set_program, "PROGRAM",
 	  "use this static coldplug as init (default: the one that runs)" },
 	{ "recording", 'R', COMMAND_IMAGE, set_recording, "FILE",
@@ -374,7 +380,8 @@ static const struct option_row {
 	  "record the machine and the events of this run in FILE (-: standard output)", NULL,
 	  "only one thing can be written to standard output" },
 	{ "modules", 0, COMMAND_RUN | COMMAND_MONITOR, set_modules, "FILE",
-	  "load the modules of FILE, each line a name and its parameters", NULL, "it may be given once" },
+	  "load the modules of FILE (-: standard input): lines of a name and parameters", NULL,
+	  "it may be given once" },
 	{ "no-async-probe", 0, LOADING, set_no_async, NULL,
 	  "do not add async_probe to modules without drivers" },
 	{ "devicetree", 0,
@@ -506,6 +513,7 @@ static void set_log(struct setup *s, int argc, char **argv, const char *letters,
 	cli->verbosity = 0;
 	opterr = 1;
 	optind = 0; /* the next getopt_long() starts again */
+	output_check_options(argc, argv, letters, longs);
 }
 
 static const char *why_not(const struct option_row *row, int error)
@@ -562,7 +570,7 @@ int cli_setup(struct cli *cli, const struct command *command, int argc, char **a
 void cli_free(struct cli *cli)
 {
 	coldplug_free(cli->c);
-	if (cli->modules)
+	if (cli->modules && cli->modules != stdin)
 		fclose(cli->modules);
 	if (cli->stream >= 0)
 		close(cli->stream);

@@ -48,8 +48,8 @@ struct run_report {
 	uint64_t end_us; /* the last time in it */
 	struct report_load *loads;
 	uint32_t n_loads;
-	uint32_t *
-		edges; /* loads that others need, or come after, by report_load.first_edge; each is earlier in loads */
+	/* Loads that others need, or come after, by report_load.first_edge; each is earlier in loads. */
+	uint32_t *edges;
 	struct report_awaited *awaited;
 	uint32_t n_awaited;
 	uint32_t last; /* the load that ended last, or REPORT_NONE */

@@ -37,7 +37,7 @@ static _Noreturn void run_as_pid_1(char **argv)
 
 	process_setup();
 	umask(0022);
-	had_console = standard_descriptors();
+	had_console = standard_descriptors(false);
 	mount_api_file_systems();
 	if (!had_console)
 		process_open_console();
@@ -50,11 +50,15 @@ static _Noreturn void run_as_pid_1(char **argv)
 
 /* ---- the dry run ---- */
 
-static void show_options(const struct init_options *o)
+static int show_options(const struct init_options *o)
 {
 	const char *why = "root= is missing";
-	char *spec = o->root ? init_spec_of(o->root, &why) : NULL;
+	char *spec;
 
+	errno = 0;
+	spec = o->root ? init_spec_of(o->root, &why) : NULL;
+	if (!spec && errno == ENOMEM)
+		return -ENOMEM;
 	output_printf("root: %s\n", spec ? spec : "not a device to wait for");
 	if (!spec)
 		output_printf("  %s\n", why);
@@ -68,6 +72,7 @@ static void show_options(const struct init_options *o)
 	else
 		printf("wait: forever\n");
 	free(spec);
+	return 0;
 }
 
 /* What PID 1 would make of a command line: for whoever writes one. */
@@ -84,14 +89,26 @@ static int dry_run(const char *root)
 	else
 		fprintf(stderr, "coldplug init: %s\n", strerror(-r));
 	coldplug_free(c);
-	if (!r)
-		show_options(&o);
+	if (!r) {
+		r = show_options(&o);
+		if (r < 0)
+			fprintf(stderr, "coldplug init: %s\n", strerror(-r));
+	}
 	r = r < 0 ? 111 : o.unknown ? 2 : 0;
 	init_options_free(&o);
 	return r;
 }
 
 /* ---- the command ---- */
+
+/* The exit code, when all has been printed. */
+static int end_output(int r)
+{
+	if (fflush(stdout) != EOF && !ferror(stdout))
+		return r;
+	perror("coldplug init: standard output");
+	return 111;
+}
 
 static void help(FILE *to)
 {
@@ -142,6 +159,7 @@ int init_main(int argc, char **argv)
 	bool dry = false;
 
 	run_if_pid_1(argv);
+	standard_descriptors(true);
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "-n") || !strcmp(argv[i], "--dry-run")) {
 			dry = true;
@@ -151,14 +169,14 @@ int init_main(int argc, char **argv)
 			root = argv[i] + 7;
 		} else if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help")) {
 			help(stdout);
-			return 0;
+			return end_output(0);
 		} else {
 			help(stderr);
 			return 100;
 		}
 	}
 	if (dry)
-		return dry_run(root);
+		return end_output(dry_run(root));
 	fputs("coldplug init: this is the PID 1 of an initramfs; see coldplug init --help\n", stderr);
 	return 100;
 }

@@ -2,6 +2,7 @@
 /* What kmod's small programs have in common. */
 #pragma once
 
+#include <getopt.h>
 #include <stdbool.h>
 
 #include <coldplug.h>
@@ -15,6 +16,19 @@ struct coldplug *kmod_context(int level);
 
 /* What -V prints. */
 void kmod_version(const char *name);
+
+/* One of these programs, and the options that it has. */
+struct kmod_program {
+	const char *name;
+	const char *letters; /* as getopt_long() has them */
+	const struct option *options;
+	void (*help)(void);
+};
+
+/* Parses the options. -s, -V and -h are the same for all programs that have them; take() is called for the
+ * others, and returns 0, or 1 + an exit code, as this does. */
+int kmod_options(const struct kmod_program *p, int argc, char **argv, int (*take)(void *userdata, int option),
+		 void *userdata);
 
 /* The exit code of a program whose answer stands on standard output: failed, or that this cannot be
  * written. */

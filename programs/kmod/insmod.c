@@ -2,7 +2,6 @@
 /* insmod(8): one file, as it is. */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,8 +98,10 @@ static int insert_file(const struct insmod *m, const char *path, char **words, i
 }
 
 /* Returns 0, or 1 + the exit code. */
-static int take_option(struct insmod *m, int option)
+static int take_option(void *userdata, int option)
 {
+	struct insmod *m = userdata;
+
 	switch (option) {
 	case 'f':
 		m->force_modversion = m->force_vermagic = true;
@@ -111,31 +112,23 @@ static int take_option(struct insmod *m, int option)
 	case VERMAGIC:
 		m->force_vermagic = true;
 		return 0;
-	case 's':
-		kmod_log_open(true);
-		return 0;
 	case 'v':
 		m->level++;
 		return 0;
-	case 'V':
-		kmod_version("insmod");
-		return 1 + kmod_end(false);
-	case 'h':
-		help();
-		return 1 + kmod_end(false);
 	default:
 		return 2;
 	}
 }
 
+static const struct kmod_program program = { "insmod", "fsvVh", options, help };
+
 int insmod_main(int argc, char **argv)
 {
 	struct insmod m = { .level = LOG_ERR };
-	int option, r = 0;
+	int r;
 
 	kmod_begin();
-	while (!r && (option = getopt_long(argc, argv, "fsvVh", options, NULL)) != -1)
-		r = take_option(&m, option);
+	r = kmod_options(&program, argc, argv, take_option, &m);
 	if (r)
 		return r - 1;
 	if (optind >= argc) {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* kmod(8): what has no name of its own. */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +26,7 @@ static const struct option options[] = {
 	{},
 };
 
-static int help_main(int argc, char **argv)
+static void help(void)
 {
 	fputs("Usage: kmod COMMAND [OPTION...]\n\n", stdout);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
@@ -37,25 +36,28 @@ static int help_main(int argc, char **argv)
 	      "This kmod is coldplug. Called by the names insmod, lsmod, modinfo, modprobe and rmmod\n"
 	      "it behaves as these programs.\n",
 	      stdout);
+}
+
+static int help_main(int argc, char **argv)
+{
+	help();
 	return kmod_end(false);
 }
 
+static const struct kmod_program program = { "kmod", "+hV", options, help };
+
 int kmod_main(int argc, char **argv)
 {
-	int option = getopt_long(argc, argv, "+hV", options, NULL), first = optind;
+	int r, first;
 
 	kmod_begin();
-	if (option == 'h')
-		return help_main(0, NULL);
-	if (option == 'V') {
-		kmod_version("kmod");
-		return kmod_end(false);
-	}
-	if (option != -1)
-		return 1;
+	r = kmod_options(&program, argc, argv, NULL, NULL);
+	if (r)
+		return r - 1;
+	first = optind;
 	if (first >= argc) {
 		fputs("missing command\n", stderr);
-		help_main(0, NULL);
+		help();
 		return 1;
 	}
 	/* The command's own options are parsed from the beginning. */
@@ -64,6 +66,6 @@ int kmod_main(int argc, char **argv)
 		if (!strcmp(commands[i].name, argv[first]))
 			return commands[i].fn(argc - first, argv + first);
 	output_message("invalid command '%s'\n", argv[first]);
-	help_main(0, NULL);
+	help();
 	return 1;
 }

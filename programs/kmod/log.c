@@ -20,8 +20,8 @@ void kmod_log_open(bool to_syslog)
 	use_syslog = to_syslog;
 }
 
-/* syslog(3) is not used, because it adds 40 KB to a static glibc program, most of it for time zones. The log daemon
- * adds the time itself. */
+/* syslog(3) is not used, because it adds 40 KB to a static glibc program, most of it for time zones. The log
+ * daemon adds the time itself. */
 static int open_syslog(int *facility)
 {
 	static const struct sockaddr_un address = { AF_UNIX, "/dev/log" };

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* lsmod(8), and "kmod list". */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,28 +78,23 @@ static int list_modules(int level)
 	return r;
 }
 
+/* -v is the only one. */
+static int take_option(void *level, int option)
+{
+	++*(int *)level;
+	return 0;
+}
+
+static const struct kmod_program program = { "lsmod", "svVh", options, help };
+
 int lsmod_main(int argc, char **argv)
 {
-	int option, level = LOG_ERR;
+	int level = LOG_ERR, r;
 
 	kmod_begin();
-	while ((option = getopt_long(argc, argv, "svVh", options, NULL)) != -1)
-		switch (option) {
-		case 's':
-			kmod_log_open(true);
-			break;
-		case 'v':
-			level++;
-			break;
-		case 'V':
-			kmod_version("lsmod");
-			return kmod_end(false);
-		case 'h':
-			help();
-			return kmod_end(false);
-		default:
-			return 1;
-		}
+	r = kmod_options(&program, argc, argv, take_option, &level);
+	if (r)
+		return r - 1;
 	if (optind < argc) {
 		kmod_log(LOG_ERR, "too many arguments provided.");
 		return 1;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* modinfo(8): what modules say of themselves. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,8 +285,9 @@ static const char *field_of(int option)
 }
 
 /* Returns 0, or 1 + the exit code. */
-static int take_option(struct modinfo *m, int option)
+static int take_option(void *userdata, int option)
 {
+	struct modinfo *m = userdata;
 	const char *field = field_of(option);
 
 	if (field) {
@@ -307,25 +307,20 @@ static int take_option(struct modinfo *m, int option)
 	case 'b':
 		m->base = optarg;
 		return 0;
-	case 'V':
-		kmod_version("modinfo");
-		return 1 + kmod_end(false);
-	case 'h':
-		help();
-		return 1 + kmod_end(false);
 	default:
 		return 2;
 	}
 }
 
+static const struct kmod_program program = { "modinfo", "adlpn0mF:k:b:Vh", options, help };
+
 int modinfo_main(int argc, char **argv)
 {
 	struct modinfo m = { .end = '\n' };
-	int option, r = 0;
+	int r;
 
 	kmod_begin();
-	while (!r && (option = getopt_long(argc, argv, "adlpn0mF:k:b:Vh", options, NULL)) != -1)
-		r = take_option(&m, option);
+	r = kmod_options(&program, argc, argv, take_option, &m);
 	if (r)
 		return r - 1;
 	if (optind >= argc) {

@@ -12,6 +12,7 @@
 #include <coldplug.h>
 
 #include "programs/kmod/log.h"
+#include "programs/output.h"
 
 #define ALL_FORCE \
 	(1u << COLDPLUG_FORCE_MODVERSION | 1u << COLDPLUG_FORCE_VERMAGIC | 1u << COLDPLUG_FORCE_REMOVE)
@@ -241,8 +242,8 @@ static int take_option(struct modprobe *m, int option)
 	}
 }
 
-/* Ends the word at p with a NUL and removes its quotes. The last quote, when nothing closes it, is a character like
- * others, and what follows it belongs to the word. Returns where the next word may begin. */
+/* Ends the word at p with a NUL and removes its quotes. The last quote, when nothing closes it, is a
+ * character like others, and what follows it belongs to the word. Returns where the next word may begin. */
 static char *end_word(char *p)
 {
 	char *to = p;
@@ -309,6 +310,7 @@ int modprobe_options(struct modprobe *m, int argc, char **argv)
 		kmod_log(LOG_ERR, "out of memory");
 		return 2;
 	}
+	output_check_options(argc, m->words, short_options, long_options);
 	while (!r && (option = getopt_long(argc, m->words, short_options, long_options, NULL)) != -1)
 		r = take_option(m, option);
 	if (m->no_memory) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* modprobe(8), as the kernel's request_module() and the scripts of initramfs-tools and dracut call it. The messages
- * are those of kmod 34; coldplug_insert() and coldplug_remove() do the work. */
+/* modprobe(8), as the kernel's request_module() and the scripts of initramfs-tools and dracut call it. The
+ * messages are those of kmod 34; coldplug_insert() and coldplug_remove() do the work. */
 #include "programs/kmod/modprobe.h"
 
 #include <ctype.h>
@@ -26,7 +26,8 @@ struct run {
 	int symbols;   /* --show-exports NAME: how it went for the last match */
 };
 
-/* Prints an error that ends the program, unless -a was given or the message is suppressed. Returns whether to stop. */
+/* Prints an error that ends the program, unless -a was given or the message is suppressed. Returns whether to
+ * stop. */
 static int log_fatal(struct run *run, const char *fmt, const char *name)
 {
 #pragma GCC diagnostic push
@@ -96,7 +97,8 @@ static int log_command_failed(struct run *run, const struct coldplug_act *a)
 	return 0;
 }
 
-/* Prints the symbols of a file. kmod has the same words for a damaged module and for one without such a table. */
+/* Prints the symbols of a file. kmod has the same words for a damaged module and for one without such a
+ * table. */
 static int print_symbols(const struct run *run, const char *path, const char *name)
 {
 	bool needed = run->m->show_modversions;
@@ -181,8 +183,8 @@ static int one_name(struct run *run, const char *name, const char *params)
 	return r;
 }
 
-/* Takes each word as a name. After a failure it goes on with the next name if -a was given, or if -q suppressed the
- * message, as kmod does. */
+/* Takes each word as a name. After a failure it goes on with the next name if -a was given, or if -q
+ * suppressed the message, as kmod does. */
 static int all_names(struct run *run)
 {
 	int r = 0, worst = 0;
@@ -252,8 +254,8 @@ static int set_config_paths(struct coldplug *c, const char **paths)
 	return coldplug_set_config_paths(c, paths);
 }
 
-/* What KMOD_LOG says: a level's number, or how its name begins; anything else silences all. libkmod's errors about a
- * line are warnings here. */
+/* What KMOD_LOG says: a level's number, or how its name begins; anything else silences all. libkmod's errors
+ * about a line are warnings here. */
 static int config_level(void)
 {
 	static const struct {
@@ -275,8 +277,8 @@ static int config_level(void)
 	return LOG_EMERG;
 }
 
-/* kmod reads the configuration before -q, -v and -s have an effect: what is wrong with it is told on standard error, and
- * only KMOD_LOG changes that. */
+/* kmod reads the configuration before -q, -v and -s have an effect: what is wrong with it is told on standard
+ * error, and only KMOD_LOG changes that. */
 static int read_config(struct run *run)
 {
 	int level = config_level(), r = 0;
@@ -344,8 +346,8 @@ static int run_modprobe(const struct modprobe *m)
 	return r < 0;
 }
 
-/* Returns whether the output is lost and was what the call is for. How a load or a removal went is said by its own
- * exit code: the caller must not repeat it because of a full disk. */
+/* Returns whether the output is lost and was what the call is for. How a load or a removal went is said by
+ * its own exit code: the caller must not repeat it because of a full disk. */
 static bool output_lost(const struct modprobe *m)
 {
 	bool asks = m->show_config || m->show_modversions || m->show_exports || m->match_only ||
@@ -360,7 +362,7 @@ static bool output_lost(const struct modprobe *m)
 
 int modprobe_main(int argc, char **argv)
 {
-	bool had_stderr = standard_descriptors();
+	bool had_stderr = standard_descriptors(false);
 	struct modprobe m = {};
 	int r = modprobe_options(&m, argc, argv);
 

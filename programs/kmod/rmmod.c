@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rmmod(8): the modules that are named, and nothing that they need. */
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,8 +115,10 @@ static int remove_all(const struct rmmod *rm, char **words, int n)
 }
 
 /* Returns 0, or 1 + the exit code. */
-static int take_option(struct rmmod *rm, int option)
+static int take_option(void *userdata, int option)
 {
+	struct rmmod *rm = userdata;
+
 	switch (option) {
 	case 'f':
 		rm->force = true;
@@ -125,31 +126,23 @@ static int take_option(struct rmmod *rm, int option)
 	case 'w':
 		rm->wait = true;
 		return 0;
-	case 's':
-		kmod_log_open(true);
-		return 0;
 	case 'v':
 		rm->level++;
 		return 0;
-	case 'V':
-		kmod_version("rmmod");
-		return 1 + kmod_end(false);
-	case 'h':
-		help();
-		return 1 + kmod_end(false);
 	default:
 		return 2;
 	}
 }
 
+static const struct kmod_program program = { "rmmod", "fsvwVh", options, help };
+
 int rmmod_main(int argc, char **argv)
 {
 	struct rmmod rm = { .level = LOG_ERR };
-	int option, r = 0;
+	int r;
 
 	kmod_begin();
-	while (!r && (option = getopt_long(argc, argv, "fsvwVh", options, NULL)) != -1)
-		r = take_option(&rm, option);
+	r = kmod_options(&program, argc, argv, take_option, &rm);
 	if (r)
 		return r - 1;
 	if (optind >= argc) {

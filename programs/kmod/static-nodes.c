@@ -4,7 +4,6 @@
 #include "programs/kmod/static-nodes.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,27 +151,28 @@ static int print_nodes(const struct format *format, char *output)
 	return r;
 }
 
+struct static_nodes {
+	const struct format *format;
+	char *output; /* a file, or NULL */
+};
+
+static int take_option(void *userdata, int option)
+{
+	struct static_nodes *s = userdata;
+
+	if (option == 'o')
+		s->output = optarg;
+	else
+		s->format = find_format(optarg);
+	return s->format ? 0 : 2;
+}
+
+static const struct kmod_program program = { "kmod static-nodes", "o:f:h", options, help };
+
 int static_nodes_main(int argc, char **argv)
 {
-	const struct format *format = &formats[0];
-	char *output = NULL;
-	int option;
+	struct static_nodes s = { .format = &formats[0] };
+	int r = kmod_options(&program, argc, argv, take_option, &s);
 
-	while ((option = getopt_long(argc, argv, "o:f:h", options, NULL)) != -1)
-		switch (option) {
-		case 'o':
-			output = optarg;
-			break;
-		case 'f':
-			format = find_format(optarg);
-			if (!format)
-				return 1;
-			break;
-		case 'h':
-			help();
-			return kmod_end(false);
-		default:
-			return 1;
-		}
-	return print_nodes(format, output);
+	return r ? r - 1 : print_nodes(s.format, s.output);
 }

@@ -2,10 +2,12 @@
 /*
  * Runs a command, waits for all processes that come of it, and reports what became of them:
  *
- *	supervise -o REPORT [-t SECONDS] [-p LIBRARY] [-l | -f TASK:CALL:NUMBER:ERRNO] COMMAND...
+ *	supervise -o REPORT [-t SECONDS] [-p LIBRARY] [-k] [-r] [-l | -f TASK:CALL:NUMBER:ERRNO] COMMAND...
  *
  *	-t	what is left after so many seconds is killed
  *	-p	a library to be preloaded
+ *	-k	be the kernel as far as modules go: what loads or removes one succeeds, and nothing is done
+ *	-r	the command gets SIGTERM as soon as it writes to its descriptor 9, which is a pipe, and after 3 seconds
  *	-l	list the system calls that can fail
  *	-f	let a system call fail: of task 0, which is the command, or 1, the first process or thread that was started
  *		by it and made a call, ...; of this name; the first (1) of these, or a later one; with this error
@@ -51,6 +53,8 @@
 #include <unistd.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define READY_FD 9
+#define NOT_READY_MS 3000
 
 struct call {
 	long nr;
@@ -118,8 +122,8 @@ static const struct call calls[] = {
 	CALL(connect, ECONNREFUSED),
 	CALL(getsockname, ENOBUFS),
 	CALL(setsockopt, EPERM, ENOBUFS),
-	CALL(sendmsg, ENOBUFS, EPIPE),
-	CALL(sendto, ENOBUFS, EPIPE),
+	CALL(sendmsg, ENOBUFS, ENOMEM),
+	CALL(sendto, ENOBUFS, ENOMEM),
 	CALL(recvmsg, ENOMEM, ECONNRESET),
 	CALL(recvfrom, ENOMEM, ECONNRESET),
 	CALL(ppoll, ENOMEM, EINTR),
@@ -157,8 +161,12 @@ static const struct call calls[] = {
 #endif
 };
 
+/* With -k these are answered. */
+static const long kernel_calls[] = { SYS_init_module, SYS_finit_module, SYS_delete_module };
+
 struct options {
 	const char *report, *library;
+	bool kernel, until_ready;
 	unsigned long seconds, task, number;
 	const struct call *call; /* that is to fail */
 	int error;
@@ -180,12 +188,14 @@ struct supervisor {
 	struct options o;
 	FILE *report;
 	int listener, signals;
+	int ready; /* what descriptor 3 of the command leads to, or -1 */
 	pid_t command;
 	int status;
 	struct task tasks[512];
 	size_t n_tasks;
 	struct code codes[256];
 	size_t n_codes;
+	int64_t start_ms;
 	uint8_t *text; /* the program's code */
 	const struct code *text_of;
 };
@@ -198,18 +208,25 @@ static void die(const char *what)
 
 /* ---- the filter ---- */
 
-static int install_filter(void)
+static void ask_about(struct sock_fprog *program, long nr)
 {
-	struct sock_filter f[2 * ARRAY_SIZE(calls) + 2];
+	program->filter[program->len++] =
+		(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 1);
+	program->filter[program->len++] =
+		(struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+}
+
+static int install_filter(const struct options *o)
+{
+	struct sock_filter f[2 * (ARRAY_SIZE(calls) + ARRAY_SIZE(kernel_calls)) + 2];
 	struct sock_fprog program = { .filter = f };
 
 	f[program.len++] =
 		(struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
-		f[program.len++] =
-			(struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i].nr, 0, 1);
-		f[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-	}
+	for (size_t i = 0; (o->list || o->call) && i < ARRAY_SIZE(calls); i++)
+		ask_about(&program, calls[i].nr);
+	for (size_t i = 0; o->kernel && i < ARRAY_SIZE(kernel_calls); i++)
+		ask_about(&program, kernel_calls[i]);
 	f[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -1;
@@ -383,6 +400,14 @@ static int judge(struct supervisor *s, const struct seccomp_notif *n)
 	return it ? s->o.error : 0;
 }
 
+static bool is_for_kernel(long nr)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kernel_calls); i++)
+		if (kernel_calls[i] == nr)
+			return true;
+	return false;
+}
+
 static void answer_call(struct supervisor *s)
 {
 	struct seccomp_notif n = {};
@@ -392,11 +417,11 @@ static void answer_call(struct supervisor *s)
 	/* ENOENT: whoever called was killed meanwhile. */
 	if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
 		return;
-	error = judge(s, &n);
 	r.id = n.id;
+	error = is_for_kernel(n.data.nr) ? 0 : judge(s, &n);
 	if (error)
 		r.error = -error;
-	else
+	else if (!is_for_kernel(n.data.nr))
 		r.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	(void)!ioctl(s->listener, SECCOMP_IOCTL_NOTIF_SEND, &r);
 }
@@ -446,6 +471,11 @@ static void kill_children(struct supervisor *s)
 		fclose(f);
 }
 
+static bool needs_filter(const struct options *o)
+{
+	return o->list || o->call || o->kernel;
+}
+
 static void run_command(struct supervisor *s, char **command, _Atomic int *listener)
 {
 	sigset_t none;
@@ -458,8 +488,8 @@ static void run_command(struct supervisor *s, char **command, _Atomic int *liste
 	setrlimit(RLIMIT_CORE, &(struct rlimit){});
 	if (s->o.library)
 		setenv("LD_PRELOAD", s->o.library, 1);
-	if (s->o.list || s->o.call)
-		fd = install_filter();
+	if (needs_filter(&s->o))
+		fd = install_filter(&s->o);
 	/* From here on each call of the table waits for the other process. */
 	atomic_store(listener, fd < 0 ? -2 : fd);
 	if (fd >= 0)
@@ -471,11 +501,16 @@ static void start(struct supervisor *s, char **command)
 {
 	_Atomic int *listener =
 		mmap(NULL, sizeof(*listener), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	bool filter = s->o.list || s->o.call;
+	bool filter = needs_filter(&s->o);
+	int ends[2] = { -1, -1 };
 
 	if (listener == MAP_FAILED)
 		die("mmap");
 	atomic_store(listener, -1);
+	/* It stays open here too: until exec there is one table of descriptors. */
+	if (s->o.until_ready && (pipe2(ends, O_CLOEXEC) < 0 || dup2(ends[1], READY_FD) < 0))
+		die("pipe");
+	s->ready = ends[0];
 	/* With one table of descriptors the listener is the parent's too; exec ends the sharing. */
 	s->command =
 		filter ? (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL) : fork();
@@ -500,18 +535,34 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Ends a command that runs until it is told to end. */
+static void end_when_ready(struct supervisor *s, bool ready)
+{
+	if (s->ready < 0 || !(ready || now_ms() > s->start_ms + NOT_READY_MS))
+		return;
+	kill(s->command, SIGTERM);
+	close(s->ready);
+	s->ready = -1;
+}
+
 static void supervise(struct supervisor *s)
 {
 	int64_t end = now_ms() + (int64_t)s->o.seconds * 1000, left;
 	struct signalfd_siginfo info;
 
+	s->start_ms = now_ms();
 	while (reap(s)) {
-		struct pollfd fds[] = { { s->listener, POLLIN, 0 }, { s->signals, POLLIN, 0 } };
+		struct pollfd fds[] = { { s->listener, POLLIN, 0 },
+					{ s->signals, POLLIN, 0 },
+					{ s->ready, POLLIN, 0 } };
 
 		left = end - now_ms();
 		if (left <= 0)
 			kill_children(s);
-		poll(fds, 2, left > 0 ? (int)left : 10);
+		else if (s->ready >= 0 && left > NOT_READY_MS)
+			left = NOT_READY_MS;
+		poll(fds, 3, left > 0 ? (int)left : 10);
+		end_when_ready(s, fds[2].revents & POLLIN);
 		if (fds[0].revents & POLLIN)
 			answer_call(s);
 		else if (fds[0].revents)
@@ -540,7 +591,7 @@ static void parse(struct options *o, int argc, char **argv)
 	int c;
 
 	*o = (struct options){ .seconds = 60 };
-	while ((c = getopt(argc, argv, "+o:t:p:lf:")) != -1)
+	while ((c = getopt(argc, argv, "+o:t:p:krlf:")) != -1)
 		switch (c) {
 		case 'o':
 			o->report = optarg;
@@ -550,6 +601,12 @@ static void parse(struct options *o, int argc, char **argv)
 			break;
 		case 'p':
 			o->library = optarg;
+			break;
+		case 'k':
+			o->kernel = true;
+			break;
+		case 'r':
+			o->until_ready = true;
 			break;
 		case 'l':
 			o->list = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Input: entries of an image: a byte of mode, and up to two bytes 0xff their name and their contents. The archive is
- * read back as the kernel does (init/initramfs.c). */
+/* Input: entries of an image: a byte of mode, and up to two bytes 0xff their name and their contents. The
+ * archive is read back as the kernel does (init/initramfs.c). */
 #include "base/cpio.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Input: what a compromised child of a prober writes: how far it says it is (a byte), and datagrams, each with its
- * length in two bytes in front. */
+/* Input: what a compromised child of a prober writes: how far it says it is (a byte), and datagrams, each
+ * with its length in two bytes in front. */
 #include "uevent/prober.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Input: a report, as plot and blame read it. A path is one part after the other, and without a part nothing takes
- * longer. */
+/* Input: a report, as plot and blame read it. A path is one part after the other, and without a part nothing
+ * takes longer. */
 #include "programs/cli/critical-path.h"
 
 #include <stdarg.h>

@@ -52,14 +52,14 @@ static void write_again(const uint8_t *data, size_t size)
 	struct archive a = { (const char *)data, size }, b = {};
 	char *text = NULL;
 	size_t n = 0;
-	const char *why = NULL;
+	struct tar_error error = {};
 
 	a.copy = open_memstream(&text, &n);
 	MUST(a.copy);
-	if (tar_read(a.data, a.size, check_entry, &a, &why) == 0) {
+	if (tar_read(a.data, a.size, check_entry, &a, &error) == 0) {
 		MUST(!tar_finish(a.copy) && !fflush(a.copy));
 		b = (struct archive){ .data = text, .size = n };
-		MUST(!tar_read(text, n, check_entry, &b, &why) && b.n == a.n);
+		MUST(!tar_read(text, n, check_entry, &b, &error) && b.n == a.n);
 	}
 	fclose(a.copy);
 	free(text);
@@ -95,10 +95,10 @@ static void unpack(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct archive a = { (const char *)data, size };
-	const char *why = NULL;
-	int r = tar_read(a.data, a.size, check_entry, &a, &why);
+	struct tar_error error = {};
+	int r = tar_read(a.data, a.size, check_entry, &a, &error);
 
-	MUST(r == 0 || (r == -EBADMSG && why && *why));
+	MUST(r == 0 || (r == -EBADMSG && error.why && *error.why));
 	write_again(data, size);
 	unpack(data, size);
 	return 0;

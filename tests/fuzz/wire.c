@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Input: a byte, and what one of the two processes of the loader receives of the other: 0: a plan, 1: all that a
- * front sends, 2: all that the loader's process sends. The other one may be compromised, or its socket another's. */
+/* Input: a byte, and what one of the two processes of the loader receives of the other: 0: a plan, 1: all
+ * that a front sends, 2: all that the loader's process sends. The other one may be compromised, or its socket
+ * another's. */
 #include "loader/wire.h"
 
 #include <errno.h>

@@ -794,8 +794,8 @@ int main(int argc, char **argv)
 		rounds = exits = (unsigned int)strtoul(argv[1], NULL, 10);
 	if (argc > 2)
 		exits = (unsigned int)strtoul(argv[2], NULL, 10);
-	/* The loading processes must become ours when their fronts have died. An emulator of user space has no such
-	 * call. */
+	/* The loading processes must become ours when their fronts have died. An emulator of user space has
+	 * no such call. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0) {
 		fprintf(stderr, "orphans cannot be collected here: %s\n", strerror(errno));
 		return 77;

@@ -4,9 +4,9 @@
  *
  *	ref-kernel -s STATE -l LOG [-b FILE:PATH]... COMMAND [WORD...]
  *
- * The command sees a /sys/module that is made of STATE, and with -b other files instead of those of the machine. Its
- * init_module, finit_module and delete_module, and those of all that it starts, come here (seccomp's user
- * notification) and change that /sys/module as a kernel would. Lines of STATE:
+ * The command sees a /sys/module that is made of STATE, and with -b other files instead of those of the
+ * machine. Its init_module, finit_module and delete_module, and those of all that it starts, come here
+ * (seccomp's user notification) and change that /sys/module as a kernel would. Lines of STATE:
  *
  *	module NAME REFCOUNT INITSTATE [HOLDER...]	it is loaded
  *	builtin NAME					it has a directory and no initstate
@@ -14,8 +14,8 @@
  *	insert NAME ERRNO				its load fails
  *	delete NAME ERRNO				its removal fails
  *
- * Each call is a line of LOG ("-": standard output), with all that the kernel gets. A module's name is that of its
- * file, or what the image says.
+ * Each call is a line of LOG ("-": standard output), with all that the kernel gets. A module's name is that
+ * of its file, or what the image says.
  */
 #include <elf.h>
 #include <errno.h>
@@ -430,8 +430,8 @@ static int listen_to_calls(void)
 	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
 }
 
-/* Starts the command behind a filter whose listener is returned: until it calls exec it has one table of descriptors with
- * this process. */
+/* Starts the command behind a filter whose listener is returned: until it calls exec it has one table of
+ * descriptors with this process. */
 static int start(char **words, pid_t *child)
 {
 	int shared[2], listener = -1;

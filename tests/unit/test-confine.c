@@ -20,6 +20,7 @@
 
 #include "base/confine.h"
 #include "uevent/blockdev.h"
+#include "uevent/prober.h"
 
 #ifdef HAVE_BLKID
 #include <blkid/blkid.h>
@@ -231,14 +232,15 @@ static void only_what_is_needed_is_allowed(void **state)
 	check(DESCRIPTORS);
 }
 
-/* A kernel without filters. */
-static void forbid_filters(unsigned int error)
+/* From now on a call fails; if it is prctl(), with this first argument. */
+static void forbid(unsigned int call, unsigned int argument, unsigned int error)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 2),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_SECCOMP, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, argument, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
@@ -274,7 +276,7 @@ static int check_rest(unsigned int error)
 {
 	struct rlimit limit;
 
-	forbid_filters(error);
+	forbid(SYS_prctl, PR_SET_SECCOMP, error);
 	if (confine_to_reading() < 0 || count_capabilities() > 1 || try_mount() == 0)
 		return 1;
 	if (confine_to_descriptors() < 0 || try_to_open() == 0 || try_socket() == 0)
@@ -298,6 +300,96 @@ static void without_a_filter_the_rest_is_done(void **state)
 		pid = fork();
 		if (pid == 0)
 			_exit(check_rest(errors[i]));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_row(i, status == 0);
+	}
+}
+
+/* ---- a call that confines and fails is named ---- */
+
+static const struct failing {
+	unsigned int call, argument, error;
+	const char *text;
+	bool reading; /* the first level needs it too */
+} failing[] = {
+	{ SYS_capset, 0, EPERM, "capset(): Operation not permitted", true },
+	{ SYS_capset, 0, ENOSYS, "capset(): Function not implemented", true },
+	{ SYS_prctl, PR_SET_NO_NEW_PRIVS, EPERM, "prctl(PR_SET_NO_NEW_PRIVS): Operation not permitted",
+	  true },
+	{ SYS_prctl, PR_SET_SECCOMP, EPERM, "prctl(PR_SET_SECCOMP): Operation not permitted", true },
+#if defined(SYS_prlimit64) && __SIZEOF_LONG__ == 8
+	{ SYS_prlimit64, 0, EPERM, "setrlimit(): Operation not permitted", false },
+#endif
+};
+
+/* Of what libblkid runs in: the code that blockdev_probe() passes on. */
+static int check_blockdev(const struct failing *f)
+{
+	struct blockdev dev;
+	char text[128];
+	int r;
+
+	forbid(f->call, f->argument, f->error);
+	r = blockdev_probe(victim, &dev);
+	return !confine_is_error(r) || strcmp(confine_strerror(r, text), f->text) != 0;
+}
+
+static ssize_t answer_blockdev(const struct rootfs *root, const char *question, char *buf, size_t size)
+{
+	struct blockdev dev;
+
+	return question[0] == 'b' ? blockdev_probe(probe_name(question), &dev) : 0;
+}
+
+static int note_loss(void *userdata, const struct probe_answer *x)
+{
+	*(int *)userdata += x->error == PROBE_LOST;
+	return 0;
+}
+
+/* Each of its questions is lost, for a reason that is told. */
+static int check_prober(const struct failing *f)
+{
+	struct rootfs root = ROOTFS_NONE;
+	struct messages m;
+	struct prober p;
+	char question[80], expected[256];
+	int n_lost = 0, r;
+
+	messages_init(&m);
+	if (rootfs_open(&root, "/") < 0)
+		return 1;
+	prober_init(&p, answer_blockdev, &root, &m.log);
+	snprintf(question, sizeof(question), "b%s", victim);
+	snprintf(expected, sizeof(expected), "%s%s: cannot be probed: %s\n", victim,
+		 f->reading ? " and 1 more" : "", f->text);
+	r = prober_add(&p, question) ?: prober_add(&p, "nothing");
+	forbid(f->call, f->argument, f->error);
+	r = r ?: prober_wait(&p, note_loss, &n_lost);
+	if (r || n_lost != 1 + f->reading || strcmp(messages_text(&m), expected) != 0) {
+		fprintf(stderr, "%d, %d lost: %s", r, n_lost, messages_text(&m));
+		return 1;
+	}
+	prober_free(&p);
+	messages_free(&m);
+	rootfs_close(&root);
+	return 0;
+}
+
+static void a_call_that_cannot_confine_is_named(void **state)
+{
+	static int (*const checks[])(const struct failing *f) = { check_blockdev, check_prober };
+
+	if (!confine_has_filter() || !blockdev_available())
+		skip();
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(failing); i++) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			alarm(20);
+			_exit(checks[i % 2](&failing[i / 2]));
+		}
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_row(i, status == 0);
 	}
@@ -493,6 +585,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_what_is_needed_is_allowed),
 		cmocka_unit_test(without_a_filter_the_rest_is_done),
+		cmocka_unit_test(a_call_that_cannot_confine_is_named),
 		cmocka_unit_test(the_same_is_seen_as_without),
 		cmocka_unit_test(an_answer_that_cannot_be_is_refused),
 		cmocka_unit_test(a_name_with_control_characters_is_none),

@@ -35,8 +35,8 @@ static void write_all(struct output *o, uint32_t mtime)
 	assert_int_equal(cpio_end(&c), 0);
 }
 
-/* The fields are those of the kernel's buffer-format.rst: magic, inode, mode, uid, gid, links, mtime, size, device
- * (2), special device (2), length of the name, checksum. */
+/* The fields are those of the kernel's buffer-format.rst: magic, inode, mode, uid, gid, links, mtime, size,
+ * device (2), special device (2), length of the name, checksum. */
 static void the_bytes_are_those_of_the_format(void **state)
 {
 	/* clang-format off */

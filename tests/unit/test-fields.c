@@ -9,7 +9,8 @@
 #include "base/limits.h"
 #include "engine/fields.h"
 
-/* An object of 64 bits: header, .modinfo, .note.gnu.build-id, .shstrtab, the section headers, and what is appended. */
+/* An object of 64 bits: header, .modinfo, .note.gnu.build-id, .shstrtab, the section headers, and what is
+ * appended. */
 struct file {
 	unsigned char bytes[64 * 1024];
 	size_t size;

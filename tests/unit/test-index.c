@@ -663,7 +663,8 @@ static struct image large_index(struct dice *d, char keys[MANY][400])
 	return image;
 }
 
-/* Finding, matching or listing: what one index answers, the other does, with the same message when it is broken. */
+/* Finding, matching or listing: what one index answers, the other does, with the same message when it is
+ * broken. */
 static bool answer_alike(struct index *a, struct index *b, const char *key, int question)
 {
 	const char *value[2] = {};

@@ -14,6 +14,12 @@ static void a_control_character_never_reaches_the_sink(void **state)
 		{ "\001\037", "\\x01\\x1f" },
 		{ "c1\302\233m", "c1\\xc2\\x9bm" },
 		{ "caf\303\251", "caf\303\251" },
+		{ "lone\233m", "lone\\x9bm" },
+		{ "in a letter \303\233 \342\200\233 \360\237\200\233",
+		  "in a letter \303\233 \342\200\233 \360\237\200\233" },
+		{ "too long \340\200\233", "too long \340\\x80\\x9b" },
+		{ "cut \342\200", "cut \342\\x80" },
+		{ "no letter \240\377", "no letter \240\377" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

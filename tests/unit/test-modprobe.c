@@ -197,7 +197,8 @@ static void make_files(struct fake_machine *w, const char *conf)
 	tree_write(&w->t, "lib/modules/1/modules.alias", "alias x:* a\nalias y:1 d\nalias y:* s\n");
 	tree_write(&w->t, "lib/modules/1/modules.builtin", "kernel/in.ko\n");
 	tree_write(&w->t, "etc/modprobe.d/x.conf", conf);
-	/* A kernel knows who uses whom; ours says so for the modules that the tests have removed with their users. */
+	/* A kernel knows who uses whom; ours says so for the modules that the tests have removed with their
+	 * users. */
 	tree_mkdir(&w->t, "sys/module/b/holders/a/");
 	tree_mkdir(&w->t, "sys/module/c/holders/b/");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tables that are indexed by the ids of interned strings: after an allocation that failed, each later string still has
- * a row of its own. */
+/* Tables that are indexed by the ids of interned strings: after an allocation that failed, each later string
+ * still has a row of its own. */
 #include "tests/unit/test-engine.h"
 
 #include "uevent/device.h"

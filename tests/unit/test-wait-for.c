@@ -457,7 +457,8 @@ static void a_disk_that_does_not_answer_holds_up_no_other(void **state)
 	close(fd);
 }
 
-/* Two disks' worth of sysfs; which file has which UUID is the partition table's affair, so the answer is ours. */
+/* Two disks' worth of sysfs; which file has which UUID is the partition table's affair, so the answer is
+ * ours. */
 static void a_partition_is_found_by_another_one_of_its_disk(void **state)
 {
 	static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What bench-root compares with: loads just the modules that a device needs, one after the other, and waits for its
- * node.
+ * What bench-root compares with: loads just the modules that a device needs, one after the other, and waits
+ * for its node.
  *
  *	chain NODE MODULE.ko...
  */
