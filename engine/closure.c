@@ -27,6 +27,7 @@
 #include "base/cleanup.h"
 #include "base/directory.h"
 #include "base/limits.h"
+#include "base/pattern.h"
 #include "engine/companions.h"
 #include "engine/modinfo.h"
 
@@ -89,7 +90,7 @@ static int add_rules(struct closure *x, const struct config *config, enum rule_k
 	for (size_t i = 0; !r && i < config->rules[kind].n; i++) {
 		const struct rule *rule = &config->rules[kind].items[i];
 
-		if (!fnmatch(rule->key, name_of(x, module), 0))
+		if (pattern_matches(rule->key, name_of(x, module)))
 			r = add_names(x, rule->pre, rule->n_pre, module, why)
 				?: add_names(x, rule->post, rule->n_post, module, why);
 	}

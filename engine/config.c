@@ -3,13 +3,13 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/cmdline.h"
 #include "base/limits.h"
+#include "base/pattern.h"
 #include "engine/conf-files.h"
 
 const char *const config_default_paths[] = {
@@ -429,7 +429,7 @@ bool rule_is_ban(const struct rule *rule)
 const struct rule *config_match(const struct config *c, enum rule_kind kind, const char *name)
 {
 	for (size_t i = 0; i < c->rules[kind].n; i++)
-		if (!fnmatch(c->rules[kind].items[i].key, name, 0))
+		if (pattern_matches(c->rules[kind].items[i].key, name))
 			return &c->rules[kind].items[i];
 	return NULL;
 }

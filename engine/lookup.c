@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/lookup.h"
 
-#include <fnmatch.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "base/pattern.h"
 
 /* Whether a module can have this name or alias. libkmod has the same limits. */
 static bool is_usable(struct lookup *l, const char *name, const char *via)
@@ -52,7 +52,7 @@ static int from_config(struct lookup *l, const char *alias, struct lookup_matche
 	for (size_t i = 0; !r && i < l->config->rules[RULE_ALIAS].n; i++) {
 		const struct rule *rule = &l->config->rules[RULE_ALIAS].items[i];
 
-		if (!fnmatch(rule->key, alias, 0))
+		if (pattern_matches(rule->key, alias))
 			r = add_match(l, ret, rule->value,
 				      (struct lookup_match){ .source = LOOKUP_CONFIG,
 							     .via = rule->key,

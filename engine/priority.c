@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/priority.h"
 
-#include <fnmatch.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/pattern.h"
 #include "engine/plan.h"
 
 /* PCI classes: include/linux/pci_ids.h; virtio: include/uapi/linux/virtio_ids.h; USB: linux/usb/ch9.h.
@@ -65,7 +65,7 @@ static size_t find_node(const char *node)
 {
 	size_t i = 0;
 
-	while (i < ARRAY_SIZE(nodes) && fnmatch(nodes[i].pattern, node, 0))
+	while (i < ARRAY_SIZE(nodes) && !pattern_matches(nodes[i].pattern, node))
 		i++;
 	return i;
 }
@@ -89,7 +89,7 @@ const char *alias_behind(const char *node)
  * for a processor's crypto instructions have the kernel start modprobe a dozen times. */
 bool alias_can_wait(const char *alias)
 {
-	return !fnmatch("pci:*bc01sc0[047]*", alias, 0) || !strncmp(alias, "cpu:", 4) ||
+	return pattern_matches("pci:*bc01sc0[047]*", alias) || !strncmp(alias, "cpu:", 4) ||
 		!strncmp(alias, "dmi:", 4);
 }
 
@@ -118,10 +118,10 @@ static uint32_t adjust(uint32_t priority, uint32_t provides, uint32_t awaited)
 uint32_t alias_priority(const char *alias, uint32_t awaited)
 {
 	for (size_t i = 0; !awaited && i < ARRAY_SIZE(long_ones); i++)
-		if (!fnmatch(long_ones[i].pattern, alias, 0))
+		if (pattern_matches(long_ones[i].pattern, alias))
 			return long_ones[i].priority;
 	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
-		if (!fnmatch(classes[i].pattern, alias, 0))
+		if (pattern_matches(classes[i].pattern, alias))
 			return awaited ? adjust(classes[i].priority, classes[i].provides, awaited)
 				       : classes[i].priority;
 	return 0;

@@ -187,8 +187,8 @@ static int load_plain(const struct kernel *k, const struct image *image, const c
 {
 	const char *wrong = elf_header_complaint(head, n_head, image->size);
 	_cleanup_blob_ struct blob store = {};
-	const void *data;
-	size_t size;
+	const void *data = NULL;
+	size_t size = 0;
 	int r;
 
 	if (wrong)
@@ -210,9 +210,9 @@ int image_decompress(const struct kernel *k, const struct image *image, struct i
 	struct image plain = { .path = image->path, .fd = -1 };
 	char head[ELF_HEADER_MAX];
 	enum compression c;
-	const void *data;
+	const void *data = NULL;
 	ssize_t n = 0;
-	size_t size;
+	size_t size = 0;
 	int r;
 
 	if (image->fd >= 0)
@@ -237,8 +237,8 @@ static int load_decompressed(const struct kernel *k, const struct image *image, 
 {
 	_cleanup_blob_ struct blob store = {};
 	_cleanup_blob_ struct blob plain = {};
-	const void *data;
-	size_t size;
+	const void *data = NULL;
+	size_t size = 0;
 	int r;
 
 	r = image_bytes(image, &store, &data, &size);

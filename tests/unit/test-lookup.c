@@ -3,6 +3,7 @@
 #include "tests/unit/test-engine.h"
 
 #include "base/limits.h"
+#include "base/pattern.h"
 
 static const struct engine_files files = {
 	.dep = "a:; b:; mod-c:; dotted:; install_me:; taken:; x:; y:; z:",
@@ -158,6 +159,34 @@ static void a_name_too_long_to_be_one_is_ignored(void **state)
 	engine_free(e);
 }
 
+static void random_text(char *text, const char *letters, size_t max)
+{
+	size_t n = (size_t)rand() % max;
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = letters[(size_t)rand() % strlen(letters)];
+	text[n] = '\0';
+}
+
+static void a_pattern_matches_as_fnmatch_says(void **state)
+{
+	unsigned int n_matches = 0;
+
+	srand(1);
+	for (int i = 0; i < 200000; i++) {
+		char pattern[12], text[8];
+		bool matches;
+
+		random_text(pattern, "ab*?[]\\-!", sizeof(pattern));
+		random_text(text, "ab[]\\*", sizeof(text));
+		matches = !fnmatch(pattern, text, 0);
+		if (pattern_matches(pattern, text) != matches)
+			fail_msg("'%s' '%s': %d", pattern, text, !matches);
+		n_matches += matches;
+	}
+	assert_true(n_matches > 1000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +194,7 @@ int main(void)
 		cmocka_unit_test(a_name_up_to_its_dot_is_looked_for_whole),
 		cmocka_unit_test(an_alias_past_4095_bytes_is_cut),
 		cmocka_unit_test(a_name_too_long_to_be_one_is_ignored),
+		cmocka_unit_test(a_pattern_matches_as_fnmatch_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
