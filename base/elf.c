@@ -11,12 +11,13 @@
 #define SEGMENT_INTERPRETER 3
 #define DYNAMIC_END 0
 #define DYNAMIC_NEEDED 1
-#define SECTION_UNDEFINED 0
+#define SECTION_UNDEFINED ELF_SECTION_UNDEFINED
 #define SECTION_ABSOLUTE 0xfff1
 #define SECTION_FLAG_ALLOC 2
 #define VERSION_ENTRY 64U /* struct modversion_info of include/linux/module.h */
 #define TYPE_SYMTAB 2
 #define TYPE_NOBITS 8
+#define BIND_WEAK 2
 #define NOTE_HEADER 12U
 #define NOTE_BUILD_ID 3
 
@@ -234,31 +235,52 @@ static int find_symbols(const struct elf *elf, struct section *symbols, struct s
 	return 0;
 }
 
+int elf_symbols_open(const struct elf *elf, struct elf_symbols *ret)
+{
+	struct section symbols, strings;
+	int r = find_symbols(elf, &symbols, &strings);
+
+	if (r <= 0)
+		return r;
+	*ret = (struct elf_symbols){ .elf = elf,
+				     .n = symbols.size / (elf->is64 ? 24 : 16),
+				     .symbols = symbols.offset,
+				     .strings = strings.offset,
+				     .n_strings = strings.size };
+	return 1;
+}
+
+void elf_symbols_get(const struct elf_symbols *s, size_t i, struct elf_symbol *ret)
+{
+	const struct elf *elf = s->elf;
+	const struct section strings = { .offset = s->strings, .size = s->n_strings };
+	uint64_t at = s->symbols + (uint64_t)i * (elf->is64 ? 24 : 16);
+	unsigned int info = elf->data[at + (elf->is64 ? 4 : 12)];
+
+	*ret = (struct elf_symbol){ .name = get_string(elf, &strings, get(elf, at, 4)),
+				    .section = (unsigned int)get(elf, at + (elf->is64 ? 6 : 14), 2),
+				    .type = info & 15,
+				    .weak = info >> 4 == BIND_WEAK };
+}
+
 /* The next symbol that wanted() takes: *name is what it has made of the name. */
 static int next_symbol(const struct elf *elf, size_t *cursor,
 		       bool (*wanted)(unsigned int section, const char **name), const char **name)
 {
-	unsigned int entry = elf->is64 ? 24 : 16;
-	struct section s, strings;
-	uint64_t at;
-	int r;
+	struct elf_symbols symbols;
+	struct elf_symbol symbol;
+	int r = elf_symbols_open(elf, &symbols);
 
-	r = find_symbols(elf, &s, &strings);
 	if (r <= 0)
 		return r;
 	/* Symbol 0 is no symbol. */
-	for (size_t i = *cursor + 1; i < s.size / entry; i++) {
-		unsigned int section;
-		const char *p;
-
-		at = s.offset + (uint64_t)i * entry;
-		section = (unsigned int)get(elf, at + (elf->is64 ? 6 : 14), 2);
-		p = get_string(elf, &strings, get(elf, at, 4));
-		if (!p && section == SECTION_UNDEFINED)
+	for (size_t i = *cursor + 1; i < symbols.n; i++) {
+		elf_symbols_get(&symbols, i, &symbol);
+		if (!symbol.name && elf_symbol_is_undefined(&symbol))
 			return -EBADMSG;
-		if (!p || !wanted(section, &p))
+		if (!symbol.name || !wanted(symbol.section, &symbol.name))
 			continue;
-		*name = p;
+		*name = symbol.name;
 		*cursor = i;
 		return 1;
 	}

@@ -29,6 +29,33 @@ int elf_open(struct elf *ret, const void *data, size_t size);
  * inside the file; 0: no more; -EBADMSG. */
 int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string);
 
+/* The symbol table, for those who look at all of it. */
+struct elf_symbols {
+	const struct elf *elf;
+	size_t n; /* the first is no symbol */
+	uint64_t symbols, strings, n_strings;
+};
+
+#define ELF_SECTION_UNDEFINED 0
+#define ELF_SYMBOL_REGISTER 13 /* SPARC's: of a register */
+
+struct elf_symbol {
+	const char *name; /* NULL: it leads out of the file */
+	unsigned int section;
+	unsigned int type;
+	bool weak;
+};
+
+static inline bool elf_symbol_is_undefined(const struct elf_symbol *s)
+{
+	return s->section == ELF_SECTION_UNDEFINED;
+}
+
+/* 1; 0: there is none; -EBADMSG. */
+int elf_symbols_open(const struct elf *elf, struct elf_symbols *ret);
+/* The symbol i, which is less than n. */
+void elf_symbols_get(const struct elf_symbols *s, size_t i, struct elf_symbol *ret);
+
 /* The next undefined symbol's name of the symbol table after *cursor (0 to begin). 1, 0, -EBADMSG as above. */
 int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name);
 
