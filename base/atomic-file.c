@@ -98,11 +98,14 @@ void atomic_file_abort(struct atomic_file *a)
 /* EINVAL, ENOSYS: a file system that has nothing to sync. */
 int atomic_file_flush(struct atomic_file *a)
 {
+	if (a->flushed)
+		return 0;
 	errno = 0;
 	if (fflush(a->f) == EOF || ferror(a->f))
 		return errno ? -errno : -EIO;
 	if (fsync(fileno(a->f)) < 0 && errno != EINVAL && errno != ENOSYS)
 		return -errno;
+	a->flushed = true;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <fcntl.h> /* AT_FDCWD */
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -12,6 +13,7 @@ struct atomic_file {
 	int dirfd; /* borrowed */
 	char *path;
 	char *tmp;
+	bool flushed;
 };
 
 /* Whether path can be written so, as far as that can be known in advance: 0, -EINVAL: what is there, or what
@@ -22,7 +24,8 @@ int atomic_file_check(int dirfd, const char *path);
 int atomic_file_open(struct atomic_file *a, int dirfd, const char *path);
 /* The same for a file that others may read too; the umask counts. */
 int atomic_file_open_mode(struct atomic_file *a, int dirfd, const char *path, mode_t mode);
-/* Has all that was written reach the disk: for several files of which all are put in their places, or none. */
+/* Has all that was written reach the disk, and nothing is written any more: for several files of which all are put in
+ * their places, or none. */
 int atomic_file_flush(struct atomic_file *a);
 /* Puts it in its place; closes it in any case. */
 int atomic_file_commit(struct atomic_file *a);

@@ -14,7 +14,6 @@
 #define SECTION_UNDEFINED ELF_SECTION_UNDEFINED
 #define SECTION_ABSOLUTE 0xfff1
 #define SECTION_FLAG_ALLOC 2
-#define VERSION_ENTRY 64U /* struct modversion_info of include/linux/module.h */
 #define TYPE_SYMTAB 2
 #define TYPE_NOBITS 8
 #define BIND_WEAK 2
@@ -329,23 +328,29 @@ uint64_t elf_crc_value(const struct elf *elf, size_t cursor)
 	return get(elf, s.offset + value, 4);
 }
 
-int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name)
+int elf_version_get(const struct elf *elf, const struct elf_range *versions, size_t i, uint64_t *crc,
+		    const char **name)
 {
 	unsigned int n_crc = elf->is64 ? 8 : 4;
-	struct section s;
-	uint64_t at;
-	int r = find_section(elf, "__versions", &s);
+	uint64_t at = versions->offset + (uint64_t)i * ELF_VERSION_SIZE;
+
+	*crc = get(elf, at, n_crc);
+	*name = (const char *)elf->data + at + n_crc;
+	return memchr(*name, '\0', ELF_VERSION_SIZE - n_crc) ? 0 : -EBADMSG;
+}
+
+int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name)
+{
+	struct elf_range range;
+	int r = elf_section_range(elf, "__versions", &range);
 
 	if (r <= 0)
 		return r ?: -ENODATA;
-	if (s.size % VERSION_ENTRY)
+	if (range.size % ELF_VERSION_SIZE)
 		return -EBADMSG;
-	if (*cursor >= s.size / VERSION_ENTRY)
+	if (*cursor >= range.size / ELF_VERSION_SIZE)
 		return 0;
-	at = s.offset + (uint64_t)(*cursor)++ * VERSION_ENTRY;
-	*crc = get(elf, at, n_crc);
-	*name = (const char *)elf->data + at + n_crc;
-	return memchr(*name, '\0', VERSION_ENTRY - n_crc) ? 1 : -EBADMSG;
+	return elf_version_get(elf, &range, (*cursor)++, crc, name) ?: 1;
 }
 
 static bool has_versions(const char *section)

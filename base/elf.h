@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ELF_HEADER_MAX 64U /* bytes of the larger of the two file headers */
+#define ELF_HEADER_MAX 64U   /* bytes of the larger of the two file headers */
+#define ELF_VERSION_SIZE 64U /* of an entry of __versions: struct modversion_info of include/linux/module.h */
 
 struct elf {
 	const unsigned char *data;
@@ -16,6 +17,12 @@ struct elf {
 	uint64_t sections; /* offset of the section headers, which lie inside the file */
 	uint32_t n_sections;
 	uint32_t names; /* the section with the sections' names */
+};
+
+/* A piece of the file. */
+struct elf_range {
+	uint64_t offset;
+	uint64_t size;
 };
 
 /* What is wrong with a file that begins with head and is size bytes long, from its header alone: not
@@ -70,6 +77,10 @@ uint64_t elf_crc_value(const struct elf *elf, size_t cursor);
  * module was built without versions. */
 int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name);
 
+/* Entry i of a section __versions, which is within the file. 0 or -EBADMSG. */
+int elf_version_get(const struct elf *elf, const struct elf_range *versions, size_t i, uint64_t *crc,
+		    const char **name);
+
 /* Hides from the kernel, in place, what says for which kernel a module was built. 0; -ENOEXEC, -EBADMSG as above. */
 enum elf_strip { ELF_STRIP_VERSIONS = 1, ELF_STRIP_VERMAGIC = 2 };
 int elf_strip(void *data, size_t size, unsigned int what);
@@ -89,12 +100,6 @@ const char *elf_machine_name(unsigned int machine);
 /* Whether a program runs without other files: 1: it has neither an interpreter nor a needed library, as static
  * programs and static-pie ones; 0: it has; -ENOEXEC: no program; -EBADMSG: an offset leads out of the file. */
 int elf_is_static(const void *data, size_t size);
-
-/* A piece of the file. */
-struct elf_range {
-	uint64_t offset;
-	uint64_t size;
-};
 
 /* For a reader that has only the file's header: where its section headers lie. 0, -ENOEXEC, -EBADMSG. */
 int elf_sections_range(const void *head, size_t n_head, uint64_t size, struct elf_range *ret);
