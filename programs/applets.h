@@ -11,6 +11,7 @@ struct applet {
 /* The applet that argv[0] names, or NULL. */
 const struct applet *find_applet(const char *argv0);
 
+int depmod_main(int argc, char **argv);
 int init_main(int argc, char **argv);
 int insmod_main(int argc, char **argv);
 int kmod_main(int argc, char **argv);

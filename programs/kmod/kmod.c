@@ -34,8 +34,8 @@ static int help_main(int argc, char **argv)
 		printf("  %-13s %s\n", commands[i].name, commands[i].help);
 	fputs("\n  -V, --version  print the version\n"
 	      "  -h, --help     print this help\n\n"
-	      "This kmod is coldplug. Called by the names insmod, lsmod, modinfo, modprobe and rmmod\n"
-	      "it behaves as these programs.\n",
+	      "This kmod is coldplug. Called by the names depmod, insmod, lsmod, modinfo, modprobe\n"
+	      "and rmmod it behaves as these programs.\n",
 	      stdout);
 	return kmod_end(false);
 }
