@@ -109,19 +109,12 @@ int atomic_file_flush(struct atomic_file *a)
 	return 0;
 }
 
-static int put_in_place(struct atomic_file *a)
+int atomic_file_commit(struct atomic_file *a)
 {
 	int r = atomic_file_flush(a);
 
-	if (r < 0)
-		return r;
-	return renameat(a->dirfd, a->tmp, a->dirfd, a->path) < 0 ? -errno : 0;
-}
-
-int atomic_file_commit(struct atomic_file *a)
-{
-	int r = put_in_place(a);
-
+	if (!r && renameat(a->dirfd, a->tmp, a->dirfd, a->path) < 0)
+		r = -errno;
 	if (!r) {
 		fclose(a->f);
 		a->f = NULL;

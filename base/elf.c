@@ -262,24 +262,32 @@ void elf_symbols_get(const struct elf_symbols *s, size_t i, struct elf_symbol *r
 				    .weak = info >> 4 == BIND_WEAK };
 }
 
-/* The next symbol that wanted() takes: *name is what it has made of the name. */
+/* The next symbol that wanted() takes: *name is what it has made of the name. It is not made of the two above, because
+ * they would be larger in the smallest program, which has no other use for them. */
 static int next_symbol(const struct elf *elf, size_t *cursor,
 		       bool (*wanted)(unsigned int section, const char **name), const char **name)
 {
-	struct elf_symbols symbols;
-	struct elf_symbol symbol;
-	int r = elf_symbols_open(elf, &symbols);
+	unsigned int entry = elf->is64 ? 24 : 16;
+	struct section s, strings;
+	uint64_t at;
+	int r;
 
+	r = find_symbols(elf, &s, &strings);
 	if (r <= 0)
 		return r;
 	/* Symbol 0 is no symbol. */
-	for (size_t i = *cursor + 1; i < symbols.n; i++) {
-		elf_symbols_get(&symbols, i, &symbol);
-		if (!symbol.name && elf_symbol_is_undefined(&symbol))
+	for (size_t i = *cursor + 1; i < s.size / entry; i++) {
+		unsigned int section;
+		const char *p;
+
+		at = s.offset + (uint64_t)i * entry;
+		section = (unsigned int)get(elf, at + (elf->is64 ? 6 : 14), 2);
+		p = get_string(elf, &strings, get(elf, at, 4));
+		if (!p && section == SECTION_UNDEFINED)
 			return -EBADMSG;
-		if (!symbol.name || !wanted(symbol.section, &symbol.name))
+		if (!p || !wanted(section, &p))
 			continue;
-		*name = symbol.name;
+		*name = p;
 		*cursor = i;
 		return 1;
 	}
@@ -328,29 +336,34 @@ uint64_t elf_crc_value(const struct elf *elf, size_t cursor)
 	return get(elf, s.offset + value, 4);
 }
 
-int elf_version_get(const struct elf *elf, const struct elf_range *versions, size_t i, uint64_t *crc,
-		    const char **name)
+static inline __attribute__((always_inline)) int read_version(const struct elf *elf, uint64_t at,
+							      uint64_t *crc, const char **name)
 {
 	unsigned int n_crc = elf->is64 ? 8 : 4;
-	uint64_t at = versions->offset + (uint64_t)i * ELF_VERSION_SIZE;
 
 	*crc = get(elf, at, n_crc);
 	*name = (const char *)elf->data + at + n_crc;
-	return memchr(*name, '\0', ELF_VERSION_SIZE - n_crc) ? 0 : -EBADMSG;
+	return memchr(*name, '\0', ELF_VERSION_SIZE - n_crc) ? 1 : -EBADMSG;
+}
+
+int elf_version_get(const struct elf *elf, const struct elf_range *versions, size_t i, uint64_t *crc,
+		    const char **name)
+{
+	return read_version(elf, versions->offset + (uint64_t)i * ELF_VERSION_SIZE, crc, name);
 }
 
 int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name)
 {
-	struct elf_range range;
-	int r = elf_section_range(elf, "__versions", &range);
+	struct section s;
+	int r = find_section(elf, "__versions", &s);
 
 	if (r <= 0)
 		return r ?: -ENODATA;
-	if (range.size % ELF_VERSION_SIZE)
+	if (s.size % ELF_VERSION_SIZE)
 		return -EBADMSG;
-	if (*cursor >= range.size / ELF_VERSION_SIZE)
+	if (*cursor >= s.size / ELF_VERSION_SIZE)
 		return 0;
-	return elf_version_get(elf, &range, (*cursor)++, crc, name) ?: 1;
+	return read_version(elf, s.offset + (uint64_t)(*cursor)++ * ELF_VERSION_SIZE, crc, name);
 }
 
 static bool has_versions(const char *section)

@@ -77,7 +77,7 @@ uint64_t elf_crc_value(const struct elf *elf, size_t cursor);
  * module was built without versions. */
 int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name);
 
-/* Entry i of a section __versions, which is within the file. 0 or -EBADMSG. */
+/* Entry i of a section __versions, which is within the file. 1 or -EBADMSG. */
 int elf_version_get(const struct elf *elf, const struct elf_range *versions, size_t i, uint64_t *crc,
 		    const char **name);
 

@@ -141,7 +141,9 @@ static int read_versions(const struct elf *elf, struct versions *v)
 	for (size_t i = 0; !r && i < n; i++) {
 		struct version next = { .i = i };
 
-		r = elf_version_get(elf, &range, i, &next.crc, &next.name) ?: array_push(&v->items, next);
+		r = elf_version_get(elf, &range, i, &next.crc, &next.name);
+		if (r > 0)
+			r = array_push(&v->items, next);
 	}
 	if (r < 0)
 		v->items.n = 0;
