@@ -25,7 +25,8 @@ int depmod_in_memory(const struct rootfs *root, const char *directory, struct lo
 		     struct depmod_image images[DEPMOD_MEMORY_IMAGES])
 {
 	struct depmod d = { .log = log, .root = root, .directory = directory };
-	int r = depmod_read_tree(&d, &(struct depmod_tree){ .release = strrchr(directory, '/') + 1 });
+	int r = depmod_read_tree(
+		&d, &(struct depmod_tree){ .release = strrchr(directory, '/') + 1, .may_be_empty = true });
 
 	memset(images, 0, DEPMOD_MEMORY_IMAGES * sizeof(*images));
 	if (!r && d.modules.n) {

@@ -332,8 +332,10 @@ static int find_modules(struct search *s, const struct depmod_tree *tree)
 int depmod_read_tree(struct depmod *d, const struct depmod_tree *tree)
 {
 	struct search s = { .d = d };
-	int r = find_modules(&s, tree) ?: add_modules(&s) ?: depmod_read_modules(d);
+	int r = find_modules(&s, tree);
 
+	if (!r && (s.found.n || !tree->may_be_empty))
+		r = add_modules(&s) ?: depmod_read_modules(d);
 	for (size_t i = 0; i < s.found.n; i++)
 		free(s.found.items[i].file);
 	array_free(&s.found);
