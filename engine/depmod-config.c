@@ -244,7 +244,7 @@ static bool is_overridden_by(const struct place *p, const char *override)
 	return p->below && p->n_below == strlen(override) && !memcmp(p->below, override, p->n_below);
 }
 
-/* Gives both their ranks: how late the word of a search line comes that is about them. -1: none is. */
+/* Gives both their ranks: how many words of search lines come after the one that is about them. -1: none is. */
 static void rank_both(const struct depmod_config *c, struct place *old, struct place *new)
 {
 	int builtin = -1, rank = 0;
