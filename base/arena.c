@@ -77,6 +77,24 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	return p;
 }
 
+void arena_adopt(struct arena *a, struct arena *from)
+{
+	struct arena_block *last = from->block;
+
+	if (!last)
+		return;
+	while (last->next)
+		last = last->next;
+	if (a->block) {
+		/* Its first block is the one that is not full. */
+		last->next = a->block->next;
+		a->block->next = from->block;
+	} else {
+		a->block = from->block;
+	}
+	from->block = NULL;
+}
+
 void arena_free(struct arena *a)
 {
 	struct arena_block *b = a->block;

@@ -18,4 +18,6 @@ void *arena_alloc(struct arena *a, size_t size);
 char *arena_strndup(struct arena *a, const char *s, size_t n);
 char *arena_strdup(struct arena *a, const char *s);
 __attribute__((format(printf, 2, 3))) char *arena_printf(struct arena *a, const char *fmt, ...);
+/* Hands all that was allocated in another arena, which is empty then, to this one. */
+void arena_adopt(struct arena *a, struct arena *from);
 void arena_free(struct arena *a);

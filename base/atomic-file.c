@@ -25,7 +25,7 @@ int atomic_file_check(int dirfd, const char *path)
 
 /* A new file beside path. Its name is one of this process's and this moment's; a process of the same number may
  * have left one behind. */
-static int make_temporary(struct atomic_file *a)
+static int make_temporary(struct atomic_file *a, mode_t mode)
 {
 	struct timespec t;
 	int fd = -1;
@@ -37,7 +37,7 @@ static int make_temporary(struct atomic_file *a)
 			a->tmp = NULL;
 			return -ENOMEM;
 		}
-		fd = openat(a->dirfd, a->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+		fd = openat(a->dirfd, a->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
 		if (fd < 0 && errno != EEXIST)
 			return -errno;
 	}
@@ -51,12 +51,12 @@ static void release(struct atomic_file *a)
 	*a = (struct atomic_file){};
 }
 
-static int open_temporary(struct atomic_file *a, const char *path)
+static int open_temporary(struct atomic_file *a, const char *path, mode_t mode)
 {
 	int fd, r;
 
 	a->path = strdup(path);
-	fd = a->path ? make_temporary(a) : -ENOMEM;
+	fd = a->path ? make_temporary(a, mode) : -ENOMEM;
 	if (fd < 0)
 		return fd;
 	a->f = fdopen(fd, "w");
@@ -68,17 +68,22 @@ static int open_temporary(struct atomic_file *a, const char *path)
 	return r;
 }
 
-int atomic_file_open(struct atomic_file *a, int dirfd, const char *path)
+int atomic_file_open_mode(struct atomic_file *a, int dirfd, const char *path, mode_t mode)
 {
 	int r;
 
 	*a = (struct atomic_file){ .dirfd = dirfd };
 	r = atomic_file_check(dirfd, path);
 	if (r == 0)
-		r = open_temporary(a, path);
+		r = open_temporary(a, path, mode);
 	if (r < 0)
 		release(a);
 	return r;
+}
+
+int atomic_file_open(struct atomic_file *a, int dirfd, const char *path)
+{
+	return atomic_file_open_mode(a, dirfd, path, 0600);
 }
 
 void atomic_file_abort(struct atomic_file *a)
@@ -91,20 +96,25 @@ void atomic_file_abort(struct atomic_file *a)
 }
 
 /* EINVAL, ENOSYS: a file system that has nothing to sync. */
-static int put_in_place(struct atomic_file *a)
+int atomic_file_flush(struct atomic_file *a)
 {
+	if (a->flushed)
+		return 0;
 	errno = 0;
 	if (fflush(a->f) == EOF || ferror(a->f))
 		return errno ? -errno : -EIO;
 	if (fsync(fileno(a->f)) < 0 && errno != EINVAL && errno != ENOSYS)
 		return -errno;
-	return renameat(a->dirfd, a->tmp, a->dirfd, a->path) < 0 ? -errno : 0;
+	a->flushed = true;
+	return 0;
 }
 
 int atomic_file_commit(struct atomic_file *a)
 {
-	int r = put_in_place(a);
+	int r = atomic_file_flush(a);
 
+	if (!r && renameat(a->dirfd, a->tmp, a->dirfd, a->path) < 0)
+		r = -errno;
 	if (!r) {
 		fclose(a->f);
 		a->f = NULL;

@@ -4,13 +4,16 @@
 #pragma once
 
 #include <fcntl.h> /* AT_FDCWD */
+#include <stdbool.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 struct atomic_file {
 	FILE *f;
 	int dirfd; /* borrowed */
 	char *path;
 	char *tmp;
+	bool flushed;
 };
 
 /* Whether path can be written so, as far as that can be known in advance: 0, -EINVAL: what is there, or what
@@ -19,6 +22,11 @@ int atomic_file_check(int dirfd, const char *path);
 /* path is relative to dirfd, which may be AT_FDCWD and must stay open. 0 or -errno, also that of
  * atomic_file_check(). */
 int atomic_file_open(struct atomic_file *a, int dirfd, const char *path);
+/* The same for a file that others may read too; the umask counts. */
+int atomic_file_open_mode(struct atomic_file *a, int dirfd, const char *path, mode_t mode);
+/* Has all that was written reach the disk, and nothing is written any more: for several files of which all are put in
+ * their places, or none. */
+int atomic_file_flush(struct atomic_file *a);
 /* Puts it in its place; closes it in any case. */
 int atomic_file_commit(struct atomic_file *a);
 /* Discards it. Does nothing if it was committed or never opened. */

@@ -11,12 +11,12 @@
 #define SEGMENT_INTERPRETER 3
 #define DYNAMIC_END 0
 #define DYNAMIC_NEEDED 1
-#define SECTION_UNDEFINED 0
+#define SECTION_UNDEFINED ELF_SECTION_UNDEFINED
 #define SECTION_ABSOLUTE 0xfff1
 #define SECTION_FLAG_ALLOC 2
-#define VERSION_ENTRY 64U /* struct modversion_info of include/linux/module.h */
 #define TYPE_SYMTAB 2
 #define TYPE_NOBITS 8
+#define BIND_WEAK 2
 #define NOTE_HEADER 12U
 #define NOTE_BUILD_ID 3
 
@@ -240,7 +240,36 @@ static int find_symbols(const struct elf *elf, struct section *symbols, struct s
 	return 0;
 }
 
-/* The next symbol that wanted() takes: *name is what it has made of the name. */
+int elf_symbols_open(const struct elf *elf, struct elf_symbols *ret)
+{
+	struct section symbols, strings;
+	int r = find_symbols(elf, &symbols, &strings);
+
+	if (r <= 0)
+		return r;
+	*ret = (struct elf_symbols){ .elf = elf,
+				     .n = symbols.size / (elf->is64 ? 24 : 16),
+				     .symbols = symbols.offset,
+				     .strings = strings.offset,
+				     .n_strings = strings.size };
+	return 1;
+}
+
+void elf_symbols_get(const struct elf_symbols *s, size_t i, struct elf_symbol *ret)
+{
+	const struct elf *elf = s->elf;
+	const struct section strings = { .offset = s->strings, .size = s->n_strings };
+	uint64_t at = s->symbols + (uint64_t)i * (elf->is64 ? 24 : 16);
+	unsigned int info = elf->data[at + (elf->is64 ? 4 : 12)];
+
+	*ret = (struct elf_symbol){ .name = get_string(elf, &strings, get(elf, at, 4)),
+				    .section = (unsigned int)get(elf, at + (elf->is64 ? 6 : 14), 2),
+				    .type = info & 15,
+				    .weak = info >> 4 == BIND_WEAK };
+}
+
+/* The next symbol that wanted() takes: *name is what it has made of the name. It is not made of the two above, because
+ * they would be larger in the smallest program, which has no other use for them. */
 static int next_symbol(const struct elf *elf, size_t *cursor,
 		       bool (*wanted)(unsigned int section, const char **name), const char **name)
 {
@@ -313,23 +342,34 @@ uint64_t elf_crc_value(const struct elf *elf, size_t cursor)
 	return get(elf, s.offset + value, 4);
 }
 
-int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name)
+static inline __attribute__((always_inline)) int read_version(const struct elf *elf, uint64_t at,
+							      uint64_t *crc, const char **name)
 {
 	unsigned int n_crc = elf->is64 ? 8 : 4;
+
+	*crc = get(elf, at, n_crc);
+	*name = (const char *)elf->data + at + n_crc;
+	return memchr(*name, '\0', ELF_VERSION_SIZE - n_crc) ? 1 : -EBADMSG;
+}
+
+int elf_version_get(const struct elf *elf, const struct elf_range *versions, size_t i, uint64_t *crc,
+		    const char **name)
+{
+	return read_version(elf, versions->offset + (uint64_t)i * ELF_VERSION_SIZE, crc, name);
+}
+
+int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name)
+{
 	struct section s;
-	uint64_t at;
 	int r = find_section(elf, "__versions", &s);
 
 	if (r <= 0)
 		return r ?: -ENODATA;
-	if (s.size % VERSION_ENTRY)
+	if (s.size % ELF_VERSION_SIZE)
 		return -EBADMSG;
-	if (*cursor >= s.size / VERSION_ENTRY)
+	if (*cursor >= s.size / ELF_VERSION_SIZE)
 		return 0;
-	at = s.offset + (uint64_t)(*cursor)++ * VERSION_ENTRY;
-	*crc = get(elf, at, n_crc);
-	*name = (const char *)elf->data + at + n_crc;
-	return memchr(*name, '\0', VERSION_ENTRY - n_crc) ? 1 : -EBADMSG;
+	return read_version(elf, s.offset + (uint64_t)(*cursor)++ * ELF_VERSION_SIZE, crc, name);
 }
 
 static bool has_versions(const char *section)

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ELF_HEADER_MAX 64U /* bytes of the larger of the two file headers */
+#define ELF_HEADER_MAX 64U   /* bytes of the larger of the two file headers */
+#define ELF_VERSION_SIZE 64U /* of an entry of __versions: struct modversion_info of include/linux/module.h */
 
 struct elf {
 	const unsigned char *data;
@@ -16,6 +17,12 @@ struct elf {
 	uint64_t sections; /* offset of the section headers, which lie inside the file */
 	uint32_t n_sections;
 	uint32_t names; /* the section with the sections' names */
+};
+
+/* A piece of the file. */
+struct elf_range {
+	uint64_t offset;
+	uint64_t size;
 };
 
 /* What is wrong with a file that begins with head and is size bytes long, from its header alone: not
@@ -28,6 +35,33 @@ int elf_open(struct elf *ret, const void *data, size_t size);
 /* The next string of .modinfo after *cursor (0 to begin). 1: *string is one, "key=value", NUL-terminated
  * inside the file; 0: no more; -EBADMSG. */
 int elf_modinfo_next(const struct elf *elf, size_t *cursor, const char **string);
+
+/* The symbol table, for those who look at all of it. */
+struct elf_symbols {
+	const struct elf *elf;
+	size_t n; /* the first is no symbol */
+	uint64_t symbols, strings, n_strings;
+};
+
+#define ELF_SECTION_UNDEFINED 0
+#define ELF_SYMBOL_REGISTER 13 /* SPARC's: of a register */
+
+struct elf_symbol {
+	const char *name; /* NULL: it leads out of the file */
+	unsigned int section;
+	unsigned int type;
+	bool weak;
+};
+
+static inline bool elf_symbol_is_undefined(const struct elf_symbol *s)
+{
+	return s->section == ELF_SECTION_UNDEFINED;
+}
+
+/* 1; 0: there is none; -EBADMSG. */
+int elf_symbols_open(const struct elf *elf, struct elf_symbols *ret);
+/* The symbol i, which is less than n. */
+void elf_symbols_get(const struct elf_symbols *s, size_t i, struct elf_symbol *ret);
 
 /* The next undefined symbol's name of the symbol table after *cursor (0 to begin). 1, 0, -EBADMSG as above. */
 int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name);
@@ -44,8 +78,11 @@ uint64_t elf_crc_value(const struct elf *elf, size_t cursor);
  * the module was built without versions. */
 int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const char **name);
 
-/* Hides from the kernel, in place, what says for which kernel a module was built. 0; -ENOEXEC, -EBADMSG as
- * above. */
+/* Entry i of a section __versions, which is within the file. 1 or -EBADMSG. */
+int elf_version_get(const struct elf *elf, const struct elf_range *versions, size_t i, uint64_t *crc,
+		    const char **name);
+
+/* Hides from the kernel, in place, what says for which kernel a module was built. 0; -ENOEXEC, -EBADMSG as above. */
 enum elf_strip { ELF_STRIP_VERSIONS = 1, ELF_STRIP_VERMAGIC = 2 };
 int elf_strip(void *data, size_t size, unsigned int what);
 
@@ -64,12 +101,6 @@ const char *elf_machine_name(unsigned int machine);
 /* Whether a program runs without other files: 1: it has neither an interpreter nor a needed library, as static
  * programs and static-pie ones; 0: it has; -ENOEXEC: no program; -EBADMSG: an offset leads out of the file. */
 int elf_is_static(const void *data, size_t size);
-
-/* A piece of the file. */
-struct elf_range {
-	uint64_t offset;
-	uint64_t size;
-};
 
 /* For a reader that has only the file's header: where its section headers lie. 0, -ENOEXEC, -EBADMSG. */
 int elf_sections_range(const void *head, size_t n_head, uint64_t size, struct elf_range *ret);

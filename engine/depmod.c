@@ -6,13 +6,16 @@
  * dependencies in the order of its undefined symbols. Of two modules that export the same symbol the later
  * one has it.
  *
+ * What a module needs is what its symbol table has as undefined, and then what it has a version of and does
+ * not have as undefined (module_layout, and what an unusual linker has removed).
+ *
  * Refused: taking the lines out of the complete modules.dep. That order is one of all modules of the kernel, and
  * another one than depmod makes of these alone.
  */
 #include "engine/depmod.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,74 +23,242 @@
 #include "base/limits.h"
 #include "engine/config.h"
 #include "engine/index-build.h"
-#include "engine/modinfo.h"
 
-#define NO_MODULE UINT32_MAX
+#define MACHINE_SPARC 2
+#define MACHINE_SPARC64 43
 
-const char *const depmod_names[DEPMOD_FILES] = {
-	[DEPMOD_DEP] = "modules.dep.bin",
-	[DEPMOD_ALIAS] = "modules.alias.bin",
-	[DEPMOD_SYMBOLS] = "modules.symbols.bin",
-	[DEPMOD_SOFTDEP] = "modules.softdep",
+static int add_string(struct depmod_module *m, struct arena *arena, const char *string, size_t n)
+{
+	static const char *const keys[] = { "alias=", "softdep=", "weakdep=" };
+	struct depmod_strings *const lists[] = { &m->aliases, &m->softdeps, &m->weakdeps };
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		size_t n_key = strlen(keys[i]);
+
+		if (n >= n_key && !memcmp(string, keys[i], n_key)) {
+			const char *value = arena_strndup(arena, string + n_key, n - n_key);
+
+			return value ? array_push(&lists[i]->items, value) : -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* The strings of .modinfo are looked at in one go: elf_modinfo_next() would look for the section each time. */
+static int take_modinfo(struct depmod_module *m, struct arena *arena, const struct elf *elf)
+{
+	struct elf_range range;
+	int r = elf_section_range(elf, ".modinfo", &range);
+
+	if (r <= 0)
+		return r;
+	r = 0;
+	for (uint64_t at = 0, n; !r && at < range.size; at += n + 1) {
+		const char *p = (const char *)elf->data + range.offset + at;
+
+		n = strnlen(p, range.size - at);
+		if (n)
+			r = add_string(m, arena, p, n);
+	}
+	return r;
+}
+
+static int add_symbol(struct depmod_symbols *list, struct arena *arena, const struct depmod_symbol *symbol)
+{
+	const char *name = arena_strdup(arena, symbol->name);
+
+	return name ? array_push(&list->items, { name, symbol->crc, symbol->weak }) : -ENOMEM;
+}
+
+/* A kernel without versions has only the names. */
+static int take_ksymtab(struct depmod_module *m, struct arena *arena, const struct elf *elf)
+{
+	struct depmod_symbol symbol = {};
+	size_t cursor = 0;
+	int r;
+
+	while ((r = elf_ksymtab_next(elf, &cursor, &symbol.name)) > 0)
+		if ((r = add_symbol(&m->exported, arena, &symbol)) < 0)
+			break;
+	return r;
+}
+
+static int take_exported(struct depmod_module *m, struct arena *arena, const struct elf_symbols *symbols,
+			 bool versions)
+{
+	struct elf_symbol s;
+	int r = 0;
+
+	for (size_t i = 1; !r && i < symbols->n; i++) {
+		elf_symbols_get(symbols, i, &s);
+		if (!s.name || strncmp(s.name, "__crc_", 6) != 0 || !s.name[6])
+			continue;
+		r = add_symbol(&m->exported, arena,
+			       &(struct depmod_symbol){
+				       .name = s.name + 6,
+				       .crc = versions ? elf_crc_value(symbols->elf, i) : 0,
+			       });
+	}
+	return r;
+}
+
+/* The versions of a module, by name: of equal ones the first is the one that counts. */
+struct version {
+	const char *name;
+	uint64_t crc;
+	size_t i;
+	bool used;
 };
 
-static int add_modinfo(struct depmod *d, struct depmod_module *m, const struct elf *elf)
+struct versions {
+	ARRAY(struct version) items;
+};
+
+static int compare_versions(const void *a, const void *b)
 {
-	const char *string, *value;
-	size_t cursor = 0;
-	int r;
+	const struct version *x = a, *y = b;
+	int c = strcmp(x->name, y->name);
 
-	while ((r = elf_modinfo_next(elf, &cursor, &string)) > 0) {
-		bool alias = (value = modinfo_value(string, "alias"));
+	return c ? c : (x->i > y->i) - (x->i < y->i);
+}
 
-		if (!alias && !(value = modinfo_value(string, "softdep")))
-			continue;
-		value = arena_strdup(&d->arena, value);
-		if (!value)
-			return -ENOMEM;
-		r = alias ? array_push(&m->aliases.items, value) : array_push(&m->softdeps.items, value);
-		if (r < 0)
-			return r;
+static int compare_places(const void *a, const void *b)
+{
+	const struct version *x = a, *y = b;
+
+	return (x->i > y->i) - (x->i < y->i);
+}
+
+/* A module without versions, or with damaged ones, has none. */
+static int read_versions(const struct elf *elf, struct versions *v)
+{
+	struct elf_range range;
+	size_t n = 0;
+	int r = 0;
+
+	if (elf_section_range(elf, "__versions", &range) > 0 && range.size % ELF_VERSION_SIZE == 0)
+		n = range.size / ELF_VERSION_SIZE;
+	for (size_t i = 0; !r && i < n; i++) {
+		struct version next = { .i = i };
+
+		r = elf_version_get(elf, &range, i, &next.crc, &next.name);
+		if (r > 0)
+			r = array_push(&v->items, next);
+	}
+	if (r < 0)
+		v->items.n = 0;
+	if (v->items.n)
+		qsort(v->items.items, v->items.n, sizeof(*v->items.items), compare_versions);
+	return r == -ENOMEM ? r : 0;
+}
+
+static struct version *find_version(struct versions *v, const char *name)
+{
+	size_t low = 0, high = v->items.n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(v->items.items[middle].name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < v->items.n && !strcmp(v->items.items[low].name, name) ? &v->items.items[low] : NULL;
+}
+
+/* What is not undefined, but has a version. */
+static int take_unused(struct depmod_module *m, struct arena *arena, struct versions *v)
+{
+	int r = 0;
+
+	if (v->items.n)
+		qsort(v->items.items, v->items.n, sizeof(*v->items.items), compare_places);
+	for (size_t i = 0; !r && i < v->items.n; i++) {
+		const struct version *version = &v->items.items[i];
+
+		if (!version->used && *version->name)
+			r = add_symbol(&m->needed, arena,
+				       &(struct depmod_symbol){ version->name, version->crc });
 	}
 	return r;
 }
 
-/* Takes all names that next() gives. */
-static int collect(struct depmod *d, struct depmod_strings *list, const struct elf *elf,
-		   int (*next)(const struct elf *elf, size_t *cursor, const char **name))
+static bool has_register_symbols(const struct elf *elf)
 {
-	const char *name;
-	size_t cursor = 0;
-	int r;
+	struct elf_kind kind;
 
-	while ((r = next(elf, &cursor, &name)) > 0) {
-		if (!*name)
-			continue;
-		name = arena_strdup(&d->arena, name);
-		r = name ? array_push(&list->items, name) : -ENOMEM;
-		if (r < 0)
-			return r;
-	}
-	return r;
+	return !elf_kind(elf->data, elf->size, &kind) &&
+		(kind.machine == MACHINE_SPARC || kind.machine == MACHINE_SPARC64);
 }
 
-static int add_symbols(struct depmod *d, struct depmod_module *m, const struct elf *elf)
+static int take_needed(struct depmod_module *m, struct arena *arena, const struct elf_symbols *symbols,
+		       struct versions *v)
 {
-	int r = collect(d, &m->undefined, elf, elf_undefined_next);
+	bool registers = has_register_symbols(symbols->elf);
+	struct elf_symbol s;
+	int r = 0;
 
-	if (!r)
-		r = collect(d, &m->exported, elf, elf_crc_next);
-	if (!r && !m->exported.items.n)
-		r = collect(d, &m->exported, elf, elf_ksymtab_next);
-	return r;
+	for (size_t i = 1; !r && i < symbols->n; i++) {
+		struct version *version;
+
+		elf_symbols_get(symbols, i, &s);
+		if (!elf_symbol_is_undefined(&s) || (registers && s.type == ELF_SYMBOL_REGISTER))
+			continue;
+		if (!s.name)
+			return -EBADMSG;
+		if (!*s.name)
+			continue;
+		version = find_version(v, s.name);
+		if (version)
+			version->used = true;
+		r = add_symbol(&m->needed, arena,
+			       &(struct depmod_symbol){ s.name, version ? version->crc : 0, s.weak });
+	}
+	return r ?: take_unused(m, arena, v);
+}
+
+static int take_symbols(struct depmod_module *m, struct arena *arena, const struct elf *elf, bool versions)
+{
+	struct elf_symbols symbols;
+	struct versions v = {};
+	int r = elf_symbols_open(elf, &symbols), k = 0;
+
+	if (r > 0) {
+		r = take_exported(m, arena, &symbols, versions);
+		k = read_versions(elf, &v);
+		if (!k)
+			k = take_needed(m, arena, &symbols, &v);
+		/* Half a list would be a wrong one. */
+		if (k < 0)
+			m->needed.items.n = 0;
+		array_free(&v.items);
+	}
+	if (r != -ENOMEM && !m->exported.items.n) {
+		int e = take_ksymtab(m, arena, elf);
+
+		r = r ?: e;
+	}
+	return k == -ENOMEM || !r ? k : r;
+}
+
+int depmod_take_facts(struct depmod_module *m, struct arena *arena, const struct elf *elf, bool versions)
+{
+	int r = take_modinfo(m, arena, elf), k;
+
+	if (r == -ENOMEM)
+		return r;
+	k = take_symbols(m, arena, elf, versions);
+	return k == -ENOMEM || !r ? k : r;
 }
 
 static void free_module(struct depmod_module *m)
 {
 	array_free(&m->aliases.items);
 	array_free(&m->softdeps.items);
+	array_free(&m->weakdeps.items);
 	array_free(&m->exported.items);
-	array_free(&m->undefined.items);
+	array_free(&m->needed.items);
 	array_free(&m->deps);
 }
 
@@ -101,10 +272,9 @@ int depmod_add(struct depmod *d, const char *path, uint32_t rank, const struct e
 				   .name = arena_strndup(&d->arena, name, n) };
 	int r = m.path && m.name ? 0 : -ENOMEM;
 
+	m.file = m.path;
 	if (!r)
-		r = add_modinfo(d, &m, elf);
-	if (!r)
-		r = add_symbols(d, &m, elf);
+		r = depmod_take_facts(&m, &d->arena, elf, d->check_versions);
 	if (!r)
 		r = array_push(&d->modules, m);
 	if (r < 0)
@@ -119,24 +289,36 @@ static int compare_modules(const void *a, const void *b)
 	return x->rank != y->rank ? (x->rank > y->rank) - (x->rank < y->rank) : strcmp(x->path, y->path);
 }
 
-static int set_owner(struct depmod *d, const char *symbol, uint32_t module)
+static int set_owner(struct depmod *d, const char *symbol, uint32_t module, uint64_t crc)
 {
 	uint32_t id = intern_add(&d->symbols, symbol, strlen(symbol));
 	int r = id == INTERN_NONE ? -ENOMEM : 0;
 
 	while (!r && d->owners.n <= id)
-		r = array_push(&d->owners, NO_MODULE);
+		r = array_push(&d->owners, { DEPMOD_NO_MODULE });
 	if (!r)
-		d->owners.items[id] = module;
+		d->owners.items[id] = (struct depmod_owner){ module, crc };
 	return r;
 }
 
-/* PowerPC's ".name" is "name". */
-static uint32_t owner_of(const struct depmod *d, const char *symbol)
+/* The symbol prefix of an architecture, as of Blackfin, is no part of the name. */
+static const char *without_prefix(const struct depmod *d, const char *symbol)
 {
-	uint32_t id = intern_find(&d->symbols, symbol + (*symbol == '.'), strlen(symbol + (*symbol == '.')));
+	return symbol + (d->symbol_prefix && *symbol == d->symbol_prefix);
+}
 
-	return id == INTERN_NONE ? NO_MODULE : d->owners.items[id];
+int depmod_add_kernel_symbol(struct depmod *d, const char *name, uint64_t crc)
+{
+	return set_owner(d, name, DEPMOD_KERNEL, crc);
+}
+
+/* PowerPC's ".name" is "name". NULL: nobody has it. */
+static const struct depmod_owner *owner_of(const struct depmod *d, const char *symbol)
+{
+	const char *name = without_prefix(d, symbol + (*symbol == '.'));
+	uint32_t id = intern_find(&d->symbols, name, strlen(name));
+
+	return id == INTERN_NONE ? NULL : &d->owners.items[id];
 }
 
 static bool has_dep(const struct depmod_module *m, uint32_t dep)
@@ -147,18 +329,36 @@ static bool has_dep(const struct depmod_module *m, uint32_t dep)
 	return false;
 }
 
+/* Says what is wrong with a needed symbol, for depmod -e. */
+static void check_symbol(const struct depmod *d, const struct depmod_module *m, const struct depmod_symbol *s,
+			 const struct depmod_owner *owner)
+{
+	if (!d->log || !d->tell_unknown || s->weak)
+		return;
+	if (!owner)
+		log_warning(d->log, "%s needs unknown symbol %s", m->file, s->name);
+	else if (d->check_versions && owner->crc != s->crc)
+		log_warning(d->log, "%s disagrees about version of symbol %s", m->file, s->name);
+}
+
 static int find_deps(struct depmod *d, uint32_t module)
 {
 	struct depmod_module *m = &d->modules.items[module];
 	int r = 0;
 
-	for (size_t i = 0; !r && i < m->undefined.items.n; i++) {
-		uint32_t owner = owner_of(d, m->undefined.items.items[i]);
+	for (size_t i = 0; !r && i < m->needed.items.n; i++) {
+		const struct depmod_symbol *s = &m->needed.items.items[i];
+		const struct depmod_owner *owner = owner_of(d, s->name);
 
-		if (owner == NO_MODULE || owner == module || has_dep(m, owner))
+		check_symbol(d, m, s, owner);
+		if (!owner || owner->module >= DEPMOD_KERNEL || has_dep(m, owner->module))
 			continue;
-		d->modules.items[owner].users++;
-		r = array_push(&m->deps, owner);
+		d->modules.items[owner->module].users++;
+		r = array_push(&m->deps, owner->module);
+		if (d->log)
+			log_print(d->log, DEPMOD_NOTICE, "%s needs \"%s\": %s", m->file,
+				  without_prefix(d, s->name + (*s->name == '.')),
+				  d->modules.items[owner->module].file);
 	}
 	return r;
 }
@@ -184,6 +384,7 @@ static int sort_by_need(struct depmod *d)
 			if (!--d->modules.items[m->deps.items[i]].users)
 				roots[n_roots++] = m->deps.items[i];
 	}
+	d->n_sorted = position;
 	return 0;
 }
 
@@ -194,166 +395,45 @@ int depmod_solve(struct depmod *d)
 	if (d->modules.n)
 		qsort(d->modules.items, d->modules.n, sizeof(*d->modules.items), compare_modules);
 	for (uint32_t i = 0; i < d->modules.n; i++) {
-		const struct depmod_strings *exported = &d->modules.items[i].exported;
+		const struct depmod_symbols *exported = &d->modules.items[i].exported;
 
 		for (size_t j = 0; !r && j < exported->items.n; j++)
-			r = set_owner(d, exported->items.items[j], i);
+			r = set_owner(d, without_prefix(d, exported->items.items[j].name), i,
+				      exported->items.items[j].crc);
 	}
 	for (uint32_t i = 0; !r && i < d->modules.n; i++)
 		r = find_deps(d, i);
 	return r ?: sort_by_need(d);
 }
 
-/* Marks what a module needs, and what that needs. */
-static int mark_needed(const struct depmod *d, uint32_t module, uint8_t *needed)
+static bool is_ascii(const char *s)
 {
-	ARRAY(uint32_t) stack = {};
-	int r = array_push(&stack, module);
+	while (*s && (unsigned char)*s < 0x80)
+		s++;
+	return !*s;
+}
 
-	while (!r && stack.n) {
-		const struct depmod_module *m = &d->modules.items[stack.items[--stack.n]];
-
-		for (size_t i = 0; !r && i < m->deps.n; i++) {
-			if (needed[m->deps.items[i]])
-				continue;
-			needed[m->deps.items[i]] = 1;
-			r = array_push(&stack, m->deps.items[i]);
-		}
+int depmod_add_entry(struct depmod *d, struct index_builder *b, const char *key, const char *value,
+		     uint32_t priority)
+{
+	if (!is_ascii(key) || !is_ascii(value)) {
+		if (d->log)
+			log_print(d->log, DEPMOD_FATAL, "Module index: only 7-bit ASCII is supported: %s",
+				  is_ascii(key) ? value : key);
+		return -EINVAL;
 	}
-	array_free(&stack);
-	return r;
+	/* depmod cuts a longer alias, too. */
+	return index_builder_add(b, key, strnlen(key, LIMIT_ALIAS), value, strlen(value), priority);
 }
 
-struct dep {
-	uint32_t position;
-	const char *path;
-};
-
-static int compare_deps(const void *a, const void *b)
+void depmod_log_unopened(const struct depmod *d, const char *name, int r)
 {
-	const struct dep *x = a, *y = b;
+	_cleanup_close_ int fd = rootfs_openat(d->root, d->directory, O_PATH | O_DIRECTORY);
 
-	return x->position != y->position ? (x->position > y->position) - (x->position < y->position)
-					  : strcmp(x->path, y->path);
-}
-
-/* "path: dep dep", all it needs in the order of the sort. */
-static int dep_line(const struct depmod *d, uint32_t module, FILE *f)
-{
-	uint32_t n = (uint32_t)d->modules.n;
-	_cleanup_free_ uint8_t *needed = calloc(n, 1);
-	_cleanup_free_ struct dep *deps = calloc(n, sizeof(*deps));
-	size_t n_deps = 0;
-	int r = needed && deps ? mark_needed(d, module, needed) : -ENOMEM;
-
-	if (r < 0)
-		return r;
-	for (uint32_t i = 0; i < n; i++)
-		if (needed[i] && i != module)
-			deps[n_deps++] =
-				(struct dep){ d->modules.items[i].dep_position, d->modules.items[i].path };
-	qsort(deps, n_deps, sizeof(*deps), compare_deps);
-	fprintf(f, "%s:", d->modules.items[module].path);
-	for (size_t i = 0; i < n_deps; i++)
-		fprintf(f, " %s", deps[i].path);
-	return 0;
-}
-
-static int add_entry(struct index_builder *b, const char *key, const char *value, uint32_t priority)
-{
-	int r = index_builder_add(b, key, strlen(key), value, strlen(value), priority);
-
-	/* depmod leaves these out too. */
-	return r == -E2BIG ? 0 : r;
-}
-
-static int add_dep(struct depmod *d, struct index_builder *b, uint32_t module)
-{
-	_cleanup_free_ char *line = NULL;
-	size_t size;
-	FILE *f = open_memstream(&line, &size);
-	int r, k;
-
-	if (!f)
-		return -ENOMEM;
-	r = dep_line(d, module, f);
-	k = memstream_close(f, &line);
-	r = r ?: k;
-	return r ?: add_entry(b, d->modules.items[module].name, line, module);
-}
-
-static int add_aliases(struct depmod *d, struct index_builder *b, uint32_t module)
-{
-	const struct depmod_module *m = &d->modules.items[module];
-	int r = 0;
-
-	for (size_t i = 0; !r && i < m->aliases.items.n; i++) {
-		_cleanup_free_ char *alias = strdup(m->aliases.items.items[i]);
-
-		if (!alias)
-			return -ENOMEM;
-		if (normalise_pattern(alias))
-			r = add_entry(b, alias, m->name, module);
-	}
-	return r;
-}
-
-static int add_exported(struct depmod *d, struct index_builder *b, uint32_t module)
-{
-	const struct depmod_module *m = &d->modules.items[module];
-	char key[LIMIT_ALIAS + 1];
-	int r = 0;
-
-	for (size_t i = 0; !r && i < m->exported.items.n; i++) {
-		const char *symbol = m->exported.items.items[i];
-
-		if (owner_of(d, symbol) == module &&
-		    snprintf(key, sizeof(key), "symbol:%s", symbol) < (int)sizeof(key))
-			r = add_entry(b, key, m->name, module);
-	}
-	return r;
-}
-
-static int make_softdeps(const struct depmod *d, uint8_t **data, size_t *size)
-{
-	char *text = NULL;
-	FILE *f = open_memstream(&text, size);
-
-	if (!f)
-		return -ENOMEM;
-	fputs("# Soft dependencies extracted from modules themselves.\n", f);
-	for (size_t i = 0; i < d->modules.n; i++) {
-		const struct depmod_module *m = &d->modules.items[i];
-
-		for (size_t j = 0; j < m->softdeps.items.n; j++)
-			fprintf(f, "softdep %s %s\n", m->name, m->softdeps.items.items[j]);
-	}
-	if (memstream_close(f, &text) < 0) {
-		free(text);
-		return -ENOMEM;
-	}
-	*data = (uint8_t *)text;
-	return 0;
-}
-
-int depmod_make(struct depmod *d, enum depmod_file which, uint8_t **data, size_t *size)
-{
-	static int (*const add[])(struct depmod * d, struct index_builder * b, uint32_t module) = {
-		[DEPMOD_DEP] = add_dep,
-		[DEPMOD_ALIAS] = add_aliases,
-		[DEPMOD_SYMBOLS] = add_exported,
-	};
-	struct index_builder b = {};
-	int r = 0;
-
-	if (which == DEPMOD_SOFTDEP)
-		return make_softdeps(d, data, size);
-	for (uint32_t i = 0; !r && i < d->modules.n; i++)
-		r = add[which](d, &b, i);
-	if (!r)
-		r = index_builder_finish(&b, data, size);
-	index_builder_free(&b);
-	return r;
+	if (fd >= 0)
+		log_warning(d->log, "could not open %s at %s: %s", name, d->directory, strerror(-r));
+	else
+		log_warning(d->log, "could not open directory %s: %s", d->directory, strerror(-fd));
 }
 
 void depmod_free(struct depmod *d)

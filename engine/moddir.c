@@ -11,6 +11,9 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/config.h"
+#ifdef HAVE_TOOLS
+#include "engine/depmod-memory.h"
+#endif
 #include "engine/index-build.h"
 
 /* A text whose lines become keys of an index. */
@@ -228,7 +231,52 @@ static int open_bin(struct moddir *d, enum moddir_index which, struct moddir_sou
 	return 0;
 }
 
-/* Falls back to the text. An index that is not needed may be missing when there is no text either, and
+#ifdef HAVE_TOOLS
+static bool has_dep(struct moddir *d)
+{
+	return mtime_of(d, files[MODDIR_DEP].bin) != INT64_MIN ||
+		mtime_of(d, files[MODDIR_DEP].text) != INT64_MIN;
+}
+
+/* Makes the indexes of the modules themselves, if depmod was never run. 1: done for all that are not open yet; 0: there
+ * is nothing to make them of; -ENOMEM. */
+static int use_modules(struct moddir *d)
+{
+	static const enum moddir_index which[DEPMOD_MEMORY_IMAGES] = { MODDIR_DEP, MODDIR_ALIAS,
+								       MODDIR_SYMBOLS };
+	struct depmod_image images[DEPMOD_MEMORY_IMAGES];
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (has_dep(d))
+		return 0;
+	if (asprintf(&path, "/%s", d->path) < 0)
+		return -ENOMEM;
+	r = depmod_in_memory(d->root, path, d->log, images);
+	if (r <= 0)
+		return r == -ENOMEM ? r : 0;
+	log_warning(d->log, "%s: there is no modules.dep; all modules were read instead. Run depmod", path);
+	for (size_t i = 0; i < DEPMOD_MEMORY_IMAGES; i++) {
+		struct moddir_source *s = &d->sources[which[i]];
+
+		if (s->state != SOURCE_UNOPENED) {
+			free(images[i].data);
+			continue;
+		}
+		s->built = images[i].data;
+		s->from_text = true;
+		s->state = index_open(&s->index, s->built, images[i].size) < 0 ? SOURCE_ABSENT : SOURCE_OPEN;
+	}
+	return 1;
+}
+#else
+static int use_modules(struct moddir *d)
+{
+	return 0;
+}
+#endif
+
+/* Falls back to the text, or to the modules. An index that is not needed may be missing when there is no text either, and
  * an empty one is right when the text has no key. */
 static int use_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, enum bin_state state,
 		    const char *why)
@@ -236,6 +284,8 @@ static int use_text(struct moddir *d, enum moddir_index which, struct moddir_sou
 	size_t n_keys = 0;
 	int r = build_from_text(d, which, s, &n_keys);
 
+	if (!r && state == BIN_MISSING && which <= MODDIR_SYMBOLS && (r = use_modules(d)))
+		return r < 0 ? r : 0;
 	if (r < 0)
 		return r;
 	s->state = r ? SOURCE_OPEN : SOURCE_ABSENT;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The index files of one kernel release: several sources behind one small interface. Each is the
- * .bin, read on demand, or, when that is missing, broken or older than its text, a trie built from the text. */
+ * .bin, read on demand, or, when that is missing, broken or older than its text, a trie built from the text. Where depmod
+ * was never run it is built from the modules, unless the program is built without tools. */
 #pragma once
 
 #include "base/arena.h"

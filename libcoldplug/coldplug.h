@@ -506,6 +506,30 @@ struct coldplug_image {
  * -EOPNOTSUPP if the library was built without tools. Since 0.1. */
 int coldplug_image(struct coldplug *c, struct coldplug_image *image);
 
+/** How coldplug_depmod() works. With zeros but for the first two fields it is "depmod -a". All paths are those of the
+ * running system, whatever the context's root is. */
+struct coldplug_depmod {
+	const char *directory; /**< of the release, absolute: "/lib/modules/6.1.0" */
+	const char *release;   /**< its name, for depmod.d */
+	const char *output;    /**< where the files are written, made if it is missing; NULL: directory */
+	const char *const *config_paths; /**< files and directories instead of depmod.d, absolute, or NULL */
+	const char *const
+		*files;		/**< the only modules, by their absolute paths; NULL: all of the directory */
+	const char *symvers;	/**< Module.symvers: the kernel's symbols with versions, which are checked */
+	const char *system_map; /**< or System.map: the kernel's symbols; or NULL */
+	char symbol_prefix;	/**< that is no part of a symbol's name, or 0 */
+	bool unknown_symbols;	/**< warn of symbols that nobody has, and of versions that differ */
+	bool duplicates;	/**< warn of aliases that a module has twice */
+	bool quick;		/**< do nothing if no module is newer than modules.dep */
+	/** Called for each text, which is then not written, as no index is; or NULL. */
+	void (*text)(void *userdata, const char *name, const char *text, size_t size);
+	void *userdata;
+};
+/** Makes the index files of a kernel release of its modules, as depmod(8) does: modules.dep and so on. All of them are
+ * replaced, each at once, or none. Symbols that a module takes from another are told by messages of level 5. 0, or
+ * -errno, which a message has explained unless it is -ENOMEM; -EOPNOTSUPP: built without tools. Since 0.1. */
+int coldplug_depmod(struct coldplug *c, const struct coldplug_depmod *how);
+
 /* ---- loading ----
  *
  *	int r = coldplug_run(c);

@@ -174,15 +174,16 @@ static int add_builtin(struct mkimage *im, enum moddir_index which, const char *
 
 int mkimage_add_indexes(struct mkimage *im)
 {
+	static const enum depmod_file files[] = { DEPMOD_DEP, DEPMOD_ALIAS, DEPMOD_SYMBOLS, DEPMOD_SOFTDEP };
 	int r = depmod_solve(&im->depmod);
 
-	for (enum depmod_file i = 0; !r && i < DEPMOD_FILES; i++) {
+	for (size_t i = 0; !r && i < ARRAY_SIZE(files); i++) {
 		uint8_t *data;
 		size_t size;
 
-		r = depmod_make(&im->depmod, i, &data, &size);
+		r = depmod_make(&im->depmod, files[i], &data, &size);
 		if (!r)
-			r = put_index(im, depmod_names[i], data, size);
+			r = put_index(im, depmod_names[files[i]], data, size);
 	}
 	if (!r)
 		r = add_builtin(im, MODDIR_BUILTIN, "modules.builtin", "modules.builtin.bin");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Of a library built without tools: the function is there, and cannot do it. */
+/* Of a library built without tools: the functions are there, and cannot do it. */
 #include <errno.h>
 
 #include "libcoldplug/coldplug.h"
@@ -7,6 +7,11 @@
 #define API __attribute__((visibility("default")))
 
 API int coldplug_image(struct coldplug *c, struct coldplug_image *image)
+{
+	return -EOPNOTSUPP;
+}
+
+API int coldplug_depmod(struct coldplug *c, const struct coldplug_depmod *how)
 {
 	return -EOPNOTSUPP;
 }

@@ -25,7 +25,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "loader/thread.h"
+#include "base/thread.h"
 
 #define NAP_US 1000U /* between two looks */
 /* In a row; one alone can be lucky. */

@@ -45,7 +45,7 @@
 #include "loader/precedence.h"
 #include "loader/idle.h"
 #include "loader/queue.h"
-#include "loader/thread.h"
+#include "base/thread.h"
 #include "loader/verdict.h"
 #include "loader/wire.h"
 #include "loader/work.h"

@@ -7,7 +7,7 @@ static const struct applet applets[] = {
 	{ "init", init_main },	     { "modprobe", modprobe_main },
 #ifdef HAVE_TOOLS
 	{ "insmod", insmod_main },   { "kmod", kmod_main },	    { "lsmod", lsmod_main },
-	{ "modinfo", modinfo_main }, { "rmmod", rmmod_main },
+	{ "modinfo", modinfo_main }, { "rmmod", rmmod_main },	    { "depmod", depmod_main },
 #endif
 };
 

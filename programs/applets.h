@@ -16,6 +16,7 @@ const struct applet *find_applet(const char *argv0);
 /* Their names: the first is init, the others are kmod's programs; NULL behind the last. */
 const char *applet_name(size_t i);
 
+int depmod_main(int argc, char **argv);
 int init_main(int argc, char **argv);
 int insmod_main(int argc, char **argv);
 int kmod_main(int argc, char **argv);

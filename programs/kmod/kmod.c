@@ -33,8 +33,8 @@ static void help(void)
 		printf("  %-13s %s\n", commands[i].name, commands[i].help);
 	fputs("\n  -V, --version  print the version\n"
 	      "  -h, --help     print this help\n\n"
-	      "This kmod is coldplug. Called by the names insmod, lsmod, modinfo, modprobe and rmmod\n"
-	      "it behaves as these programs.\n",
+	      "This kmod is coldplug. Called by the names depmod, insmod, lsmod, modinfo, modprobe\n"
+	      "and rmmod it behaves as these programs.\n",
 	      stdout);
 }
 

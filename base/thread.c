@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "loader/thread.h"
+#include "base/thread.h"
 
 #include <stddef.h>
 
