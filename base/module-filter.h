@@ -11,6 +11,10 @@
 #define MODULE_FILTER_NONE 0 /* it is stored as it is */
 #define MODULE_FILTER_ELF 1  /* it is what module_filter_apply() made of it */
 
+/* The data begins with the lengths of so many streams, each a number of 7-bit digits, the lowest first and all but the
+ * last with the bit 0x80; the streams follow. */
+#define MODULE_FILTER_STREAMS 41U
+
 /* 1: *out, which the caller frees, is the transformed module, and undoing it has been tried; 0: the filter does not
  * take this module, which is to be stored without; -ENOMEM. Never larger than twice the module. */
 int module_filter_apply(const void *module, size_t size, uint8_t **out, size_t *out_size);
