@@ -9,6 +9,7 @@
 #include "base/group-codec.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

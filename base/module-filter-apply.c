@@ -2,6 +2,7 @@
 #include "base/module-filter.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/array.h"
@@ -12,6 +13,7 @@ struct stream {
 	uint8_t *items;
 	size_t n;
 	size_t capacity;
+	bool no_memory;
 };
 
 #include "base/module-filter-walk.h"
@@ -23,7 +25,7 @@ struct stream {
 static void put(struct walk *w, unsigned int stream, const void *data, size_t n)
 {
 	if (array_append(&w->streams[stream], data, n) < 0)
-		w->bad = true;
+		w->bad = w->streams[stream].no_memory = true;
 }
 
 static inline uint64_t code(struct walk *w, unsigned int stream, uint64_t value)
@@ -43,12 +45,35 @@ static void bytes(struct walk *w, unsigned int stream, uint64_t at, uint64_t n)
 	put(w, stream, w->image + at, n);
 }
 
-static void string(struct walk *w, unsigned int stream, uint64_t at, uint64_t n)
+static uint64_t string(struct walk *w, unsigned int stream, uint64_t at, uint64_t n)
 {
 	const char *p = (const char *)w->image + at;
 	size_t length = strnlen(p, n);
 
-	put(w, stream, p, length < n ? length + 1 : n);
+	n = length < n ? length + 1 : n;
+	put(w, stream, p, n);
+	return n;
+}
+
+static uint8_t mark(struct walk *w, unsigned int stream, uint64_t at, uint64_t n)
+{
+	const uint8_t *name;
+	uint64_t length;
+
+	for (uint8_t i = 0; i < VERSIONS_AHEAD; i++) {
+		length = version_name(w, i, &name);
+		if (!length)
+			break;
+		if (length <= n && !memcmp(w->image + at, name, length)) {
+			put(w, stream, &(uint8_t){ i + 1 }, 1);
+			return i + 1;
+		}
+	}
+	return 0;
+}
+
+static void copy(struct walk *w, uint64_t at, const uint8_t *from, uint64_t n)
+{
 }
 
 static inline void store(struct walk *w, uint64_t at, unsigned int width, uint64_t v)
@@ -178,7 +203,7 @@ static const struct {
 	bool part; /* of the name */
 	uint8_t class;
 } names[] = {
-	{ ".strtab", false, STREAM_STRTAB },   { ".modinfo", false, STREAM_MODINFO },
+	{ ".strtab", false, CLASS_STRTAB },    { ".modinfo", false, STREAM_MODINFO },
 	{ ".orc_unwind", false, STREAM_ORC },  { ".gnu.linkonce.this_module", false, STREAM_THIS_MODULE },
 	{ ".comment", false, STREAM_STRINGS }, { "__versions", false, CLASS_VERSIONS },
 	{ ".BTF", false, CLASS_BTF },	       { "str", true, STREAM_STRINGS },
@@ -207,15 +232,99 @@ static uint8_t class_of_contents(const struct walk *w, uint32_t i, const struct 
 	return flags & FLAG_EXECUTABLE ? STREAM_TEXT : STREAM_DATA;
 }
 
+/* ---- places where a function is called ---- */
+
+static const struct {
+	const char *section;
+	const char *function;
+} site_sections[] = {
+	{ "__mcount_loc", "__fentry__" },
+	{ ".return_sites", "__x86_return_thunk" },
+};
+
+static unsigned int symbol_size(const struct walk *w)
+{
+	return w->word == 8 ? 24 : 16;
+}
+
+static bool find_symbols(const struct walk *w, const struct section *relocations, struct section *symbols,
+			 struct section *strings)
+{
+	return read_section(w, relocations->link, symbols) && symbols->type == TYPE_SYMTAB &&
+		read_section(w, symbols->link, strings);
+}
+
+/* The symbol of that name; 0: there is none. */
+static uint32_t find_symbol(const struct walk *w, const struct section *relocations, const char *name)
+{
+	struct section symbols, strings;
+	size_t n = strlen(name) + 1;
+	uint64_t at;
+
+	if (!find_symbols(w, relocations, &symbols, &strings))
+		return 0;
+	for (uint64_t i = 1; i < symbols.size / symbol_size(w); i++) {
+		at = load(w, symbols.offset + i * symbol_size(w), 4);
+		if (at < strings.size && n <= strings.size - at &&
+		    !memcmp(w->image + strings.offset + at, name, n))
+			return (uint32_t)i;
+	}
+	return 0;
+}
+
+/* The relocations of the section that this symbol is in; 0: there are none. */
+static uint32_t relocations_of_symbol(const struct walk *w, const struct section *relocations,
+				      uint64_t symbol)
+{
+	struct section symbols, strings, s;
+	uint64_t section;
+
+	if (!find_symbols(w, relocations, &symbols, &strings) || symbol >= symbols.size / symbol_size(w))
+		return 0;
+	section = load(w, symbols.offset + symbol * symbol_size(w) + (w->word == 8 ? 6 : 14), 2);
+	for (uint32_t i = 1; i < w->n_sections; i++)
+		if (read_section(w, i, &s) && s.type == TYPE_RELA && s.info == section)
+			return i;
+	return 0;
+}
+
+static bool find_sites(const struct walk *w, const struct section *s, const struct section *strings,
+		       uint32_t *source, uint32_t *symbol)
+{
+	const char *name = section_name(w, strings, s->info);
+
+	if (!s->size || w->word != 8)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(site_sections); i++)
+		if (!strcmp(name, site_sections[i].section)) {
+			*symbol = find_symbol(w, s, site_sections[i].function);
+			*source = relocations_of_symbol(w, s, relocation_symbol(w, s->offset));
+			return *symbol && *source;
+		}
+	return false;
+}
+
+static void sites_of(struct walk *w, const struct section *s, uint32_t *source, uint32_t *symbol)
+{
+	struct section strings;
+
+	w->bad |= !read_section(w, w->names, &strings) || !find_sites(w, s, &strings, source, symbol);
+	code(w, STREAM_CONTROL, *source);
+	code(w, STREAM_CONTROL, *symbol);
+}
+
 static uint8_t class_of_relocations(const struct walk *w, const struct section *s,
 				    const struct section *strings)
 {
 	uint64_t flags;
+	uint32_t source, symbol;
 
 	if (s->size % relocation_size(w, s))
 		return STREAM_DATA;
 	if (s->info >= w->n_sections)
 		return CLASS_RELOC_DATA;
+	if (find_sites(w, s, strings, &source, &symbol))
+		return CLASS_RELOC_SITES;
 	if (!strcmp(section_name(w, strings, s->info), ".orc_unwind_ip"))
 		return CLASS_RELOC_ORC;
 	flags = load(w, w->sections + (uint64_t)s->info * header_layout(w)->size + 8, w->word);
@@ -272,13 +381,13 @@ static void mark_filled(const struct walk *w, uint8_t *classes)
 	}
 }
 
-static int classify(struct walk *w, uint32_t section_of_names)
+static int classify(struct walk *w)
 {
 	struct stream *classes = &w->streams[STREAM_CLASSES];
 	struct section strings;
 	int r;
 
-	if (!read_section(w, section_of_names, &strings))
+	if (!read_section(w, w->names, &strings))
 		return -EBADMSG;
 	r = array_make_room(classes, w->n_sections);
 	if (r < 0)
@@ -394,14 +503,16 @@ static int code_control(struct walk *w, const struct elf *elf)
 	w->big_endian = elf->big_endian;
 	w->sections = elf->sections;
 	w->n_sections = elf->n_sections;
+	w->names = elf->names;
 	machine = (unsigned int)load(w, 18, 2);
 	w->x86_calls = machine == 62;
 	code(w, STREAM_CONTROL,
 	     (elf->is64 ? CONTROL_64 : 0U) | (elf->big_endian ? CONTROL_BIG_ENDIAN : 0U) |
 		     (w->x86_calls ? CONTROL_X86_CALLS : 0U));
+	code(w, STREAM_CONTROL, w->size);
 	code(w, STREAM_CONTROL, w->sections);
 	code_widths(w, machine);
-	r = classify(w, elf->names);
+	r = classify(w);
 	return r < 0 ? r : code_rest(w);
 }
 
@@ -430,6 +541,14 @@ static int prove(const struct stream *out, const void *module, size_t size)
 	return module_filter_undo(out->items, out->n, again, size) == 0 && !memcmp(again, module, size);
 }
 
+static bool out_of_memory(const struct walk *w)
+{
+	for (unsigned int i = 0; i < STREAMS; i++)
+		if (w->streams[i].no_memory)
+			return true;
+	return false;
+}
+
 static int apply(struct walk *w, const struct elf *elf, struct stream *out)
 {
 	int r = code_control(w, elf);
@@ -438,7 +557,7 @@ static int apply(struct walk *w, const struct elf *elf, struct stream *out)
 		return r;
 	walk_sections(w);
 	if (w->bad)
-		return -EBADMSG;
+		return out_of_memory(w) ? -ENOMEM : 0;
 	r = join(w, out);
 	if (r < 0)
 		return r;
@@ -455,7 +574,7 @@ int module_filter_apply(const void *module, size_t size, uint8_t **out, size_t *
 {
 	_cleanup_(streams_release) struct walk w = { .image = (uint8_t *)(uintptr_t)module,
 						     .size = size,
-						     .budget = size };
+						     .budget = READ_BACK * (uint64_t)size };
 	struct stream data = {};
 	struct elf elf;
 	int r = elf_open(&elf, module, size);

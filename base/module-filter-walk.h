@@ -72,11 +72,13 @@ enum {
  * are have the numbers of their streams. */
 #define CLASS_NONE 0
 #define CLASS_VERSIONS STREAM_VERSIONS
+#define CLASS_STRTAB STREAM_STRTAB
 #define CLASS_SYMTAB 32
 #define CLASS_BTF 33
 #define CLASS_RELOC_TEXT 34
 #define CLASS_RELOC_ORC 35
 #define CLASS_RELOC_DATA 36
+#define CLASS_RELOC_SITES 37
 #define CLASS_MASK 0x3f
 /* Where a relocation is applied the section has zeros, which are left out: the section is walked with its relocations.
  * On a section of relocations: it does so; on one of contents: wait for it. */
@@ -90,26 +92,10 @@ _Static_assert(STREAMS == MODULE_FILTER_STREAMS, "as the header says");
 #define CONTROL_X86_CALLS 4
 #define CONTROL_KNOWN 7
 
+#define READ_BACK 4U /* how often a byte of the image is read back, on the average: a bound */
 #define ADDENDS 1024U
 #define VALUES 256U
 #define WIDTHS 512U
-
-struct walk {
-	uint8_t *image; /* the module */
-	size_t size;
-	struct stream streams[STREAMS];
-	const uint8_t *classes;
-	uint64_t sections; /* where their headers lie */
-	uint32_t n_sections;
-	unsigned int word; /* bytes of an address: 8 or 4 */
-	bool big_endian;
-	bool x86_calls;
-	bool bad;
-	uint64_t budget;	   /* bytes of tables and strings that may still be read back: each once */
-	uint8_t widths[WIDTHS];	   /* bytes that a relocation of this type leaves zero */
-	uint64_t addends[ADDENDS]; /* the last one of this symbol and type */
-	uint64_t values[VALUES];   /* the last symbol's end in this section */
-};
 
 struct section {
 	uint32_t type;
@@ -119,19 +105,45 @@ struct section {
 	uint64_t size;
 };
 
+struct walk {
+	uint8_t *image; /* the module */
+	size_t size;
+	struct stream streams[STREAMS];
+	const uint8_t *classes;
+	uint64_t sections; /* where their headers lie */
+	uint32_t n_sections;
+	uint32_t names;	   /* the section with the sections' names; only where the filter is applied */
+	unsigned int word; /* bytes of an address: 8 or 4 */
+	bool big_endian;
+	bool x86_calls;
+	bool bad;
+	uint64_t budget;	   /* bytes that may still be read back */
+	uint8_t widths[WIDTHS];	   /* bytes that a relocation of this type leaves zero */
+	uint64_t addends[ADDENDS]; /* the last one of this symbol and type */
+	uint64_t values[VALUES];   /* the last symbol's end in this section */
+	struct section versions;   /* once it has been walked */
+	uint64_t version_at;	   /* the one whose name has not yet been seen among the symbols' */
+};
+
 /* ---- what each side defines ---- */
 
 /* Writes the code to a stream, or takes one from there. Returns it. */
 static inline uint64_t code(struct walk *w, unsigned int stream, uint64_t value);
 /* n bytes of the image, which are inside. */
 static void bytes(struct walk *w, unsigned int stream, uint64_t at, uint64_t n);
-/* A string of at most n bytes, up to its NUL; there are zeros behind it. */
-static void string(struct walk *w, unsigned int stream, uint64_t at, uint64_t n);
+/* A string of at most n bytes, up to its NUL. Returns how many those are. */
+static uint64_t string(struct walk *w, unsigned int stream, uint64_t at, uint64_t n);
+/* Which of the next names of __versions a string of at most n bytes is, 1 being the next; 0: none of them. */
+static uint8_t mark(struct walk *w, unsigned int stream, uint64_t at, uint64_t n);
+/* Writes n bytes where the image is written. */
+static void copy(struct walk *w, uint64_t at, const uint8_t *from, uint64_t n);
 /* Instructions of a section between two relocations, whose calls are made absolute. */
 static void instructions(struct walk *w, unsigned int stream, const struct section *s, uint64_t from,
 			 uint64_t n);
 /* Writes a value where the image is written. */
 static inline void store(struct walk *w, uint64_t at, unsigned int width, uint64_t v);
+/* The section of relocations, and the symbol in it, that the places in this one belong to. */
+static void sites_of(struct walk *w, const struct section *s, uint32_t *source, uint32_t *symbol);
 /* The numbers from which the module's own strings and types count. */
 static void btf_bases(struct walk *w, const struct section *s, uint32_t *strings, uint32_t *types);
 
@@ -358,6 +370,45 @@ static void walk_versions(struct walk *w, const struct section *s)
 		bytes(w, STREAM_VERSIONS, at + low, 4);
 		string(w, STREAM_VERSIONS, at + w->word, VERSION_ENTRY - w->word);
 	}
+	w->versions = *s;
+}
+
+/* The names of undefined symbols come in the order of __versions, and stand there already: a byte instead of the name
+ * says how many are passed over, 1 meaning none, for those that are the end of another string. */
+#define VERSIONS_AHEAD 16U
+
+/* A version's name with its NUL, so many ahead; 0: there is none. */
+static inline uint64_t version_name(const struct walk *w, unsigned int ahead, const uint8_t **name)
+{
+	uint64_t at = w->version_at + ahead * VERSION_ENTRY;
+
+	if (at >= w->versions.size)
+		return 0;
+	*name = w->image + w->versions.offset + at + w->word;
+	return strnlen((const char *)*name, VERSION_ENTRY - w->word - 1) + 1;
+}
+
+static uint64_t walk_string(struct walk *w, uint64_t at, uint64_t left)
+{
+	uint8_t byte = mark(w, STREAM_STRTAB, at, left);
+	const uint8_t *name;
+	uint64_t n;
+
+	if (!byte)
+		return string(w, STREAM_STRTAB, at, left);
+	n = version_name(w, byte - 1U, &name);
+	w->bad |= !n || n > left;
+	if (w->bad)
+		return 0;
+	copy(w, at, name, n);
+	w->version_at += byte * VERSION_ENTRY;
+	return n;
+}
+
+static void walk_strings(struct walk *w, const struct section *s)
+{
+	for (uint64_t at = 0; at < s->size && !w->bad;)
+		at += walk_string(w, s->offset + at, s->size - at);
 }
 
 /* ---- relocations ---- */
@@ -383,25 +434,83 @@ static inline uint64_t relocation_width(const struct walk *w, uint64_t at)
 	return w->widths[relocation_type(w, at) % WIDTHS];
 }
 
-static void walk_relocations(struct walk *w, const struct section *s, unsigned int stream)
+/* An ELF32 symbol with its type, which is as good to tell them apart. */
+static inline uint32_t relocation_symbol(const struct walk *w, uint64_t at)
+{
+	return (uint32_t)load(w, at + (w->word == 8 ? 20 - type_at(w) : 4), 4);
+}
+
+/*
+ * Sections like __mcount_loc list the places where one function is called, in ascending order: an addend is the offset
+ * of a relocation with that symbol, less the byte of the instruction.
+ */
+struct sites {
+	struct section source;
+	uint64_t at;
+	uint32_t symbol;
+	uint32_t first; /* the symbol of the section where they are */
+	uint64_t next;	/* the least place that may come */
+};
+
+static void open_sites(struct walk *w, const struct section *s, struct sites *sites)
+{
+	uint32_t source = 0;
+
+	sites_of(w, s, &source, &sites->symbol);
+	w->bad |= !read_section(w, source, &sites->source) || sites->source.type != TYPE_RELA ||
+		sites->source.size % relocation_size(w, &sites->source);
+	spend(w, w->bad ? 0 : sites->source.size);
+}
+
+static uint64_t next_site(struct walk *w, struct sites *sites, uint64_t otherwise)
+{
+	unsigned int entry = relocation_size(w, &sites->source);
+	uint64_t at, place;
+
+	while (sites->at < sites->source.size) {
+		at = sites->source.offset + sites->at;
+		sites->at += entry;
+		place = load(w, at, w->word) - 1;
+		if (relocation_symbol(w, at) == sites->symbol && place >= sites->next)
+			return place;
+	}
+	return otherwise;
+}
+
+static void walk_relocation(struct walk *w, const struct section *s, unsigned int stream, uint64_t at,
+			    struct sites *sites)
+{
+	uint32_t type = 0, symbol;
+	uint64_t *last, predicted;
+
+	if (w->word == 8)
+		type = (uint32_t)number(w, stream + 1, at + type_at(w), 4);
+	symbol = (uint32_t)number(w, stream + 2, at + (w->word == 8 ? 20 - type_at(w) : 4), 4);
+	if (s->type != TYPE_RELA)
+		return;
+	last = &w->addends[(symbol * 31 + type) % ADDENDS];
+	predicted = *last;
+	if (sites && !sites->next)
+		sites->first = symbol;
+	if (sites && sites->first == symbol)
+		predicted = next_site(w, sites, predicted);
+	*last = difference(w, stream + 3, at + 2 * w->word, w->word, predicted);
+	if (sites && sites->first == symbol)
+		sites->next = *last + 1;
+}
+
+static void walk_relocations(struct walk *w, const struct section *s, unsigned int stream, bool with_sites)
 {
 	unsigned int entry = relocation_size(w, s);
-	uint64_t offset = 0, *last;
-	uint32_t type, symbol;
+	struct sites sites = {};
+	uint64_t offset = 0;
 
 	w->bad |= s->size % entry != 0;
+	if (with_sites && !w->bad)
+		open_sites(w, s, &sites);
 	for (uint64_t at = s->offset; at < s->offset + s->size && !w->bad; at += entry) {
 		offset = increase(w, stream, at, w->word, offset);
-		if (w->word == 8) {
-			type = (uint32_t)number(w, stream + 1, at + type_at(w), 4);
-			symbol = (uint32_t)number(w, stream + 2, at + 20 - type_at(w), 4);
-		} else {
-			symbol = (uint32_t)number(w, stream + 2, at + 4, 4);
-			type = 0;
-		}
-		last = &w->addends[(symbol * 31 + type) % ADDENDS];
-		if (s->type == TYPE_RELA)
-			*last = difference(w, stream + 3, at + 2 * w->word, w->word, *last);
+		walk_relocation(w, s, stream, at, with_sites ? &sites : NULL);
 	}
 }
 
@@ -625,16 +734,32 @@ static void walk_btf(struct walk *w, const struct section *s)
 /* One section, if it is its turn: strings come before what refers to them, and relocations before what they fill. */
 enum turn { TURN_CONTENTS, TURN_TABLES, TURN_FILLED, TURNS };
 
+static enum turn turn_of(uint8_t class)
+{
+	return class >= STREAM_TEXT && class <= STREAM_VERSIONS ? TURN_CONTENTS : TURN_TABLES;
+}
+
+static void walk_contents(struct walk *w, uint8_t class, const struct section *s)
+{
+	if (class == CLASS_VERSIONS)
+		walk_versions(w, s);
+	else if (class == CLASS_STRTAB)
+		walk_strings(w, s);
+	else
+		walk_run(w, class, s, 0, s->size);
+}
+
 static void walk_table(struct walk *w, uint8_t class, const struct section *s)
 {
 	if (class == CLASS_SYMTAB)
 		walk_symbols(w, s);
 	else if (class >= CLASS_RELOC_TEXT && class <= CLASS_RELOC_DATA)
-		walk_relocations(w, s, STREAM_RELOC_TEXT + 4 * (unsigned int)(class - CLASS_RELOC_TEXT));
+		walk_relocations(w, s, STREAM_RELOC_TEXT + 4 * (unsigned int)(class - CLASS_RELOC_TEXT),
+				 false);
+	else if (class == CLASS_RELOC_SITES)
+		walk_relocations(w, s, STREAM_RELOC_ORC, true);
 	else if (class == CLASS_BTF)
 		walk_btf(w, s);
-	else if (class == CLASS_VERSIONS)
-		walk_versions(w, s);
 	else
 		w->bad = true;
 }
@@ -642,21 +767,21 @@ static void walk_table(struct walk *w, uint8_t class, const struct section *s)
 static void walk_section(struct walk *w, uint32_t i, enum turn turn)
 {
 	uint8_t class = w->classes[i] & CLASS_MASK;
-	bool contents = class >= STREAM_TEXT && class < STREAM_VERSIONS;
+	enum turn when = turn_of(class);
 	struct section s;
 
-	if (class == CLASS_NONE || (contents && w->classes[i] & CLASS_FILLED) ||
-	    (turn == TURN_CONTENTS) != contents)
+	if (turn == TURN_FILLED ? !(w->classes[i] & CLASS_FILLS)
+				: turn != when || w->classes[i] & CLASS_FILLED)
 		return;
-	if (!read_section(w, i, &s)) {
+	if (class == CLASS_NONE)
+		return;
+	if (!read_section(w, i, &s))
 		w->bad = true;
-		return;
-	}
-	if (turn == TURN_CONTENTS)
-		walk_run(w, class, &s, 0, s.size);
+	else if (turn == TURN_CONTENTS)
+		walk_contents(w, class, &s);
 	else if (turn == TURN_TABLES)
 		walk_table(w, class, &s);
-	else if (w->classes[i] & CLASS_FILLS)
+	else
 		walk_filled(w, &s);
 }
 

@@ -46,15 +46,30 @@ static void bytes(struct walk *w, unsigned int stream, uint64_t at, uint64_t n)
 	s->p += n;
 }
 
-static void string(struct walk *w, unsigned int stream, uint64_t at, uint64_t n)
+static uint64_t string(struct walk *w, unsigned int stream, uint64_t at, uint64_t n)
 {
 	struct stream *s = &w->streams[stream];
 	size_t left = (size_t)(s->end - s->p);
 	const uint8_t *nul;
 
 	n = n < left ? n : left;
+	w->bad |= !n;
 	nul = n ? memchr(s->p, '\0', n) : NULL;
-	bytes(w, stream, at, nul ? (uint64_t)(nul - s->p) + 1 : n);
+	n = nul ? (uint64_t)(nul - s->p) + 1 : n;
+	bytes(w, stream, at, n);
+	return n;
+}
+
+static uint8_t mark(struct walk *w, unsigned int stream, uint64_t at, uint64_t n)
+{
+	struct stream *s = &w->streams[stream];
+
+	return s->p < s->end && *s->p && *s->p <= VERSIONS_AHEAD ? *s->p++ : 0;
+}
+
+static void copy(struct walk *w, uint64_t at, const uint8_t *from, uint64_t n)
+{
+	memmove(w->image + at, from, n);
 }
 
 static inline void store(struct walk *w, uint64_t at, unsigned int width, uint64_t v)
@@ -78,6 +93,12 @@ static void btf_bases(struct walk *w, const struct section *s, uint32_t *strings
 {
 	*strings = (uint32_t)code(w, STREAM_BTF_HEADER, 0);
 	*types = (uint32_t)code(w, STREAM_BTF_HEADER, 0);
+}
+
+static void sites_of(struct walk *w, const struct section *s, uint32_t *source, uint32_t *symbol)
+{
+	*source = (uint32_t)code(w, STREAM_CONTROL, 0);
+	*symbol = (uint32_t)code(w, STREAM_CONTROL, 0);
 }
 
 static void instructions(struct walk *w, unsigned int stream, const struct section *s, uint64_t from,
@@ -142,6 +163,7 @@ static int read_control(struct walk *w)
 	w->word = flags & CONTROL_64 ? 8 : 4;
 	w->big_endian = flags & CONTROL_BIG_ENDIAN;
 	w->x86_calls = flags & CONTROL_X86_CALLS;
+	w->bad |= code(w, STREAM_CONTROL, 0) != w->size;
 	w->sections = code(w, STREAM_CONTROL, 0);
 	w->classes = classes->p;
 	w->n_sections = (uint32_t)(classes->end - classes->p);
@@ -156,7 +178,7 @@ static int read_control(struct walk *w)
 
 int module_filter_undo(const void *data, size_t size, void *out, size_t out_size)
 {
-	struct walk w = { .image = out, .size = out_size, .budget = out_size };
+	struct walk w = { .image = out, .size = out_size, .budget = READ_BACK * (uint64_t)out_size };
 	int r;
 
 	if (!out_size)
