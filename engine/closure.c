@@ -288,17 +288,6 @@ static int add_string(struct closure *x, const char *string, uint32_t module)
 	return 0;
 }
 
-/* Whether the plan has a step of this module whose file is missing: that was logged then. */
-static bool is_known_missing(const struct closure *x, uint32_t module)
-{
-	const struct planner *p = &x->m->planner;
-
-	for (size_t i = 0; x->root == &x->m->root && i < p->steps.n; i++)
-		if (p->step_module.items[i] == module && p->steps.items[i].kind == STEP_ABSENT)
-			return true;
-	return false;
-}
-
 static int add_modinfo(struct closure *x, const char *path, uint32_t module)
 {
 	_cleanup_modinfo_ struct modinfo m = {};
@@ -308,7 +297,8 @@ static int add_modinfo(struct closure *x, const char *path, uint32_t module)
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
-		if (is_known_missing(x, module))
+		/* Then it was logged with the plan. */
+		if (x->root == &x->m->root && planner_has_absent(&x->m->planner, module))
 			x->m->log->lost++;
 		else
 			log_lost(x->m->log, "%s/%s: %s", x->root->path, path, why);

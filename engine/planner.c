@@ -250,6 +250,14 @@ int planner_finish_batch(struct planner *p, struct plan *ret)
 	return 0;
 }
 
+bool planner_has_absent(const struct planner *p, uint32_t module)
+{
+	for (size_t i = 0; i < p->steps.n; i++)
+		if (p->step_module.items[i] == module && p->steps.items[i].kind == STEP_ABSENT)
+			return true;
+	return false;
+}
+
 void planner_free(struct planner *p)
 {
 	array_free(&p->steps);

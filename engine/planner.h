@@ -32,4 +32,7 @@ int64_t planner_request(struct planner *p, const char *text, const char *params,
  * is valid until the next call. 0, -ENOMEM, or the error of a request. */
 int planner_finish_batch(struct planner *p, struct plan *ret);
 
+/* Whether it has a step of this module with STEP_ABSENT. */
+bool planner_has_absent(const struct planner *p, uint32_t module);
+
 void planner_free(struct planner *p);

@@ -68,6 +68,29 @@ static bool is_of_the_file(int error)
 	return error == ENOENT || error == ENOTDIR || error == ELOOP || error == EINVAL || error == ENOEXEC;
 }
 
+int missing_file_of(struct coldplug *c, uint32_t module, char **ret)
+{
+	_cleanup_arena_ struct arena arena = {};
+	const struct module *m = modules_get(&c->machine.modules, module);
+	const char *why, *path;
+	int error;
+
+	if (!m)
+		return -ENOMEM;
+	if (!m->path || !has_module_files(c))
+		return 0;
+	path = moddir_file(&c->machine.dir, &arena, NULL, m->path);
+	if (!path)
+		return -ENOMEM;
+	error = check_file(&c->machine.root, path, &why);
+	if (!error)
+		return 0;
+	if (!is_of_the_file(error) && !planner_has_absent(&c->machine.planner, module))
+		log_lost(&c->log, "module '%s': %s/%s: %s", modules_name(&c->machine.modules, module),
+			 c->machine.root.path, path, why);
+	return asprintf(ret, "%s/%s: %s", c->machine.root.path, path, why) < 0 ? -ENOMEM : 1;
+}
+
 static void check_step(struct coldplug *c, struct step *s)
 {
 	struct load_result *result = &c->loading.results.items[s->id];
@@ -88,24 +111,6 @@ static void check_step(struct coldplug *c, struct step *s)
 	} else if (needs_missing(c, s)) {
 		set_outcome(c, result, LOAD_SKIPPED);
 	}
-}
-
-int missing_file_of(struct coldplug *c, uint32_t module, char **ret)
-{
-	_cleanup_arena_ struct arena arena = {};
-	const struct module *m = modules_get(&c->machine.modules, module);
-	const char *why, *path;
-
-	if (!m)
-		return -ENOMEM;
-	if (!m->path || !has_module_files(c))
-		return 0;
-	path = moddir_file(&c->machine.dir, &arena, NULL, m->path);
-	if (!path)
-		return -ENOMEM;
-	if (!check_file(&c->machine.root, path, &why))
-		return 0;
-	return asprintf(ret, "%s/%s: %s", c->machine.root.path, path, why) < 0 ? -ENOMEM : 1;
 }
 
 void missing_files_check(struct coldplug *c)

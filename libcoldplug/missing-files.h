@@ -10,5 +10,6 @@
 void missing_files_check(struct coldplug *c);
 
 /* 1: a module has no file that can be loaded; *ret is the file and why, to be freed; 0: it has one, or it is
- * built in, or only the indexes of the release are there; -ENOMEM. */
+ * built in, or only the indexes of the release are there; -ENOMEM. That it cannot be looked at is logged,
+ * unless the plan has done so. */
 int missing_file_of(struct coldplug *c, uint32_t module, char **ret);
