@@ -67,13 +67,14 @@ struct archive_group {
 #define _cleanup_archive_ __attribute__((cleanup(archive_close)))
 #define _cleanup_archive_group_ __attribute__((cleanup(archive_group_release)))
 
-/* 0; -EBADMSG: it is no archive, or damaged; -EOPNOTSUPP: it wants a newer reader; or another -errno. Here
- * and below the origin has logged what is wrong, but for -ENOMEM. */
+/* Opens an archive below a root; root NULL: the path is one of the caller's. 0; -EBADMSG: it is no archive, or damaged;
+ * -EOPNOTSUPP: it wants a newer reader; or another -errno. Here and below the origin has logged what is wrong, but for
+ * -ENOMEM. */
 int archive_open(struct archive *a, const struct rootfs *root, const char *path, struct log *log);
 /* Also one that is not open (zeros with fd -1, or after an error of archive_open()). */
 void archive_close(struct archive *a);
 
-/* The value of a key of META, or NULL. */
+/* The value of a key of META. 1 and *value, 0: it has none, -EBADMSG. */
 int archive_meta(struct archive *a, const char *key, const char **value);
 /* The entry with this id, which is less than n_entries. 0 or -EBADMSG. */
 int archive_entry(struct archive *a, uint32_t id, struct archive_entry *ret);
