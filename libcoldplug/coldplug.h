@@ -508,6 +508,58 @@ struct coldplug_image {
  * -EOPNOTSUPP if the library was built without tools. Since 0.1. */
 int coldplug_image(struct coldplug *c, struct coldplug_image *image);
 
+/* ---- archives of modules ----
+ *
+ *	struct coldplug_pack pack = { .output = "modules.archive" };
+ *	int r = coldplug_pack(c, &pack);
+ *
+ *	return r < 0 ? r : coldplug_archive_extract(c, "modules.archive", "/tmp/modules");
+ */
+
+/** What coldplug_pack() makes, and what it has made. Fields are only ever added at the end. */
+struct coldplug_pack {
+	const char *output; /**< the file to be made */
+	bool machine; /**< what the machine of the root or the recording needs; without names else all modules */
+	const char *const
+		*names;	  /**< modules, aliases, or patterns of modules' names; NULL-terminated, NULL: none */
+	const char *root; /**< with a recording: where the modules are; NULL: "/" */
+	/** Called in between with how many bytes of modules are packed, and of how many; or NULL. */
+	void (*progress)(void *userdata, uint64_t done, uint64_t all);
+	void *userdata;
+
+	size_t n_modules;  /**< how many are in it */
+	uint64_t unpacked; /**< bytes of what is in it */
+	uint64_t tables;   /**< bytes of its tables */
+	uint64_t size;	   /**< bytes of the archive */
+};
+/** Makes an archive of the modules of the context's root and release, with their indexes (docs/ARCHIVE.md). What is
+ * selected comes with all that it needs, as coldplug_closure() has it. coldplug_set_jobs() says how many threads
+ * compress. The context must not have been used for anything else, or -EBUSY is returned. The file appears whole or not
+ * at all. Returns 0, or a negative errno that has been logged: -ENOENT if a name matches no module, -EIO if input was
+ * lost, -EOPNOTSUPP (here and below) if the library was built without tools or zstd. Since 0.1. */
+int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack);
+
+/** Lists what is in an archive, as lines with size and path or as an object of JSON. *text, which the caller frees, is
+ * NULL or has what is sound after an error, too. Returns 0 or a negative errno that has been logged, -EBADMSG if the
+ * archive is damaged or none. Since 0.1. */
+int coldplug_archive_list(struct coldplug *c, const char *path, bool json, char **text);
+
+/** Says what a module of an archive says of itself, as modinfo(8) or as an object of JSON. *text and the return value are
+ * those of coldplug_archive_list(), and -ENOENT: there is no such module. Since 0.1. */
+int coldplug_archive_show(struct coldplug *c, const char *path, const char *module, bool json, char **text);
+
+/** Compares two archives. *text, which the caller frees, has lines "-PATH" for what only the first one has, "+PATH" for
+ * what only the other one has, and "!PATH" for different contents. Returns 1 if they differ, 0, or a negative errno.
+ * Since 0.1. */
+int coldplug_archive_diff(struct coldplug *c, const char *path, const char *other, char **text);
+
+/** Unpacks an archive below a directory, which is made if it is not there: modules to lib/modules/RELEASE. Files that
+ * exist are an error. After a damaged entry it goes on. Returns 0 or the first negative errno. Since 0.1. */
+int coldplug_archive_extract(struct coldplug *c, const char *path, const char *directory);
+
+/** Reads and checks all of an archive. Returns 0 or the first negative errno. Since 0.1. */
+int coldplug_archive_verify(struct coldplug *c, const char *path);
+
 /** How coldplug_depmod() works. With zeros but for the first two fields it is "depmod -a". All paths are those of the
  * running system, whatever the context's root is. */
 struct coldplug_depmod {

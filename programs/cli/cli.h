@@ -27,6 +27,8 @@ enum command_id {
 	COMMAND_IMAGE = 1024,
 	COMMAND_PLOT = 2048,
 	COMMAND_BLAME = 4096,
+	COMMAND_PACK = 8192,
+	COMMAND_ARCHIVE = 16384,
 	COMMAND_INSERT = 32768,
 	COMMAND_REMOVE = 65536,
 	COMMAND_SHOW = 131072,
@@ -143,6 +145,8 @@ int command_closure(struct cli *cli);
 int command_image(struct cli *cli);
 int command_plot(struct cli *cli);
 int command_blame(struct cli *cli);
+int command_pack(struct cli *cli);
+int command_archive(struct cli *cli);
 int command_insert(struct cli *cli);
 int command_remove(struct cli *cli);
 int command_show(struct cli *cli);

@@ -37,6 +37,10 @@ static const struct command commands[] = {
 	  "list the module and firmware files that an initramfs needs" },
 #ifdef HAVE_TOOLS
 	{ "image", COMMAND_IMAGE, command_image, "-o FILE", "make an initramfs with coldplug as its init" },
+	{ "pack", COMMAND_PACK, command_pack, "-o FILE [NAME|ALIAS|PATTERN...]",
+	  "put a kernel's modules and their indexes into one file" },
+	{ "archive", COMMAND_ARCHIVE, command_archive, "list|show|extract|verify|diff FILE [ARGUMENT...]",
+	  "look at such a file, or unpack it" },
 #endif
 #ifdef HAVE_TOOLS
 	{ "plot", COMMAND_PLOT, command_plot, "REPORT...",

@@ -15,8 +15,8 @@
 #define PLANNING (LOADING | COMMAND_PLAN | COMMAND_WHY)
 #define ALL                                                                                              \
 	(PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY | COMMAND_CLOSURE | \
-	 COMMAND_IMAGE | COMMAND_INSERT | COMMAND_REMOVE | COMMAND_SHOW)
-#define OF_REPORTS (COMMAND_PLOT | COMMAND_BLAME) /* they look at no machine */
+	 COMMAND_IMAGE | COMMAND_INSERT | COMMAND_REMOVE | COMMAND_SHOW | COMMAND_PACK)
+#define OF_REPORTS (COMMAND_PLOT | COMMAND_BLAME | COMMAND_ARCHIVE) /* they look at no machine */
 
 struct setup {
 	struct cli *cli;
@@ -333,6 +333,12 @@ static const struct option_row {
 	  "it may be given at most 15 times" },
 #ifdef HAVE_TOOLS
 	{ "output", 'o', COMMAND_IMAGE, set_output, "FILE", "write the image to FILE (-: standard output)" },
+	{ "output", 'o', COMMAND_PACK, set_output, "FILE", "write the archive to FILE" },
+	{ "for-machine", 'R', COMMAND_PACK, set_recording, "FILE",
+	  "pack what the machine of this recording needs (-: this machine)" },
+	{ "tree", 'r', COMMAND_PACK, set_tree, "DIR", "with -R: take the modules from DIR" },
+	{ "jobs", 'j', COMMAND_PACK, set_jobs, "N",
+	  "compress with N threads (default: one for each processor)", "it must be a number from 1 to 4096" },
 	{ "program", 'p', COMMAND_IMAGE, set_program, "PROGRAM",
 	  "use this static coldplug as init (default: the one that runs)" },
 	{ "recording", 'R', COMMAND_IMAGE, set_recording, "FILE",
@@ -409,8 +415,9 @@ static const struct option_row {
 	{ "no-firmware", 0, COMMAND_CLOSURE, set_no_firmware, NULL, "list no firmware" },
 	{ "no-companions", 0, COMMAND_CLOSURE, set_no_companions, NULL,
 	  "leave out modules that only the table of companions names" },
-	{ "json", 0, COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR | COMMAND_REPLAY | COMMAND_SHOW, set_json,
-	  NULL, "print JSON" },
+	{ "json", 0,
+	  COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR | COMMAND_REPLAY | COMMAND_SHOW | COMMAND_ARCHIVE,
+	  set_json, NULL, "print JSON" },
 	{ "notify-fd", 0, COMMAND_MONITOR, set_notify_fd, "FD", "write a newline to FD when ready (s6)",
 	  "it must be a descriptor from 3 to 65535" },
 	{ "verbose", 'v', ALL | OF_REPORTS, set_verbose, NULL,

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Unpacks all of an archive, into files or to see whether it is sound. */
+#pragma once
+
+#include "engine/archive-read.h"
+
+/* Writes all entries below a root: lib/modules/RELEASE/... for modules. No file is replaced, no link
+ * followed out of the root. Goes on after an entry that is damaged. 0, or the first negative errno, which
+ * has been logged. */
+int archive_extract(struct archive *a, const char *directory);
+/* Reads and checks everything. 0 or -errno as above. */
+int archive_verify(struct archive *a);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The numbers of docs/ARCHIVE.md. */
+#pragma once
+
+#include <stdint.h>
+
+#define ARCHIVE_MAGIC \
+	"\x8b"        \
+	"cparc\r\n"
+#define ARCHIVE_MAGIC_SIZE 8U
+#define ARCHIVE_VERSION 1U
+
+#define ARCHIVE_HEADER_SIZE 48U /* without the table of sections and the sums */
+#define ARCHIVE_HEADER_SUM 40U	/* where its checksum is */
+#define ARCHIVE_BLOCK 4096U
+#define ARCHIVE_BLOCK_SHIFT 12
+#define ARCHIVE_SECTION_ROW 48U
+#define ARCHIVE_ENTRY_ROW 48U
+#define ARCHIVE_GROUP_ROW 24U
+
+#define ARCHIVE_REQUIRED 1U /* flags of a section */
+#define ARCHIVE_PACKED 2U
+
+#define ARCHIVE_GROUP_DICTIONARY 1U /* flag of a group */
+
+#define ARCHIVE_LEAF 0x80000000U /* of the two numbers of a child in ALIASES: a leaf, and a list of names */
+
+enum archive_section_type {
+	ARCHIVE_META = 1,
+	ARCHIVE_STRINGS,
+	ARCHIVE_ENTRIES,
+	ARCHIVE_NAMES,
+	ARCHIVE_DEPENDENCIES,
+	ARCHIVE_GROUPS,
+	ARCHIVE_ALIASES,
+	ARCHIVE_INFO,
+	ARCHIVE_SYMBOLS,
+	ARCHIVE_BUILTIN,
+	ARCHIVE_BUILTIN_ALIASES,
+	ARCHIVE_SOFTDEPS,
+	ARCHIVE_WEAKDEPS,
+	ARCHIVE_DEVNAME,
+	ARCHIVE_DICTIONARY,
+	ARCHIVE_SECTION_TYPES,
+};
+
+enum archive_kind {
+	ARCHIVE_MODULE = 1,
+	ARCHIVE_RELEASE_FILE,
+	ARCHIVE_FIRMWARE,
+	ARCHIVE_CONFIGURATION,
+	ARCHIVE_PROFILE,
+};
+
+/* The slot of a hash table with 2^bits slots, in a node of ALIASES, where the search for these characters
+ * begins. */
+static inline uint32_t archive_hash(uint32_t characters, uint32_t bits)
+{
+	return bits ? (characters * 0x9E3779B1U) >> (32 - bits) : 0;
+}

@@ -1,0 +1,716 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The walk of index.c, for the same trie written another way. Most of a walk there is spent on nodes with
+ * one way to go on, each in a cache line of its own. Here the rest of a pattern behind its last branch is a
+ * leaf: one text that many leaves share ("*sd*bc*sc*i*"), matched in one go, without a record of what was
+ * tried behind which '*', since for one pattern the last '*' is all that must be tried again. The pattern
+ * is put together only for an answer: most walks end without any.
+ *
+ * Refused: a hash table of what stands in front of the first wildcard. It needs one probe for each length
+ * that occurs, and has nothing for "of:N*T*C...", "acpi*:..." and "pcmcia:m*c*...", which are the expensive
+ * ones; and kmod's answers depend on where the trie branches (see index.c), so the branches must be known.
+ */
+#include "engine/archive-match.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/little-endian.h"
+
+#define NODE_HEAD 6U
+#define CHILD 8U
+#define MAX_BITS 24U /* more than the limit of all tables holds */
+#define SLOT 12U     /* a child of a hash table: its characters, and what a child has */
+
+struct node {
+	uint32_t place;
+	const char *prefix;
+	uint32_t n_prefix, n_values, n_children;
+	uint32_t step;	      /* characters of each child: 1, or more in a hash table */
+	uint32_t bits;	      /* of it: there are 2^bits slots */
+	const uint8_t *first; /* characters of the children; or the slots */
+	const uint8_t *children;
+	const uint8_t *values;
+};
+
+/* A piece of the pattern; what stands in front of it is up. */
+struct piece {
+	const struct piece *up;
+	const char *text;
+	size_t n;
+};
+
+struct walk {
+	struct archive *a;
+	const struct archive_section *section;
+	const uint8_t *base; /* of the section */
+	const char *key;
+	size_t key_len;
+	struct index_hits *hits;
+	uint64_t budget;
+	uint32_t entry;
+};
+
+static __attribute__((cold, noinline)) int damaged(struct walk *w, uint64_t place, const char *what)
+{
+	return archive_damaged(w->a, w->section->place + place, what);
+}
+
+/* Makes sure that n bytes at a place of the section are there. */
+static inline int need(struct walk *w, uint64_t place, uint64_t n)
+{
+	uint64_t begin = w->section->place + place, last = begin + n - 1;
+	const uint8_t *blocks = w->a->blocks;
+
+	if (place > w->section->size || n > w->section->size - place)
+		return damaged(w, place, "a place outside of the matcher");
+	if (last - begin < ARCHIVE_BLOCK && blocks[begin >> ARCHIVE_BLOCK_SHIFT] == 1 &&
+	    blocks[last >> ARCHIVE_BLOCK_SHIFT] == 1)
+		return 0;
+	return archive_need(w->a, begin, n);
+}
+
+static int spend(struct walk *w, uint32_t place)
+{
+	return w->budget-- ? 0 : damaged(w, place, "a lookup that does not end");
+}
+
+static inline int read_node(struct walk *w, uint32_t place, struct node *n)
+{
+	const uint8_t *p = w->base + place;
+	uint64_t size;
+	int r = need(w, place, NODE_HEAD);
+
+	if (r < 0)
+		return r;
+	n->place = place;
+	n->n_prefix = le16(p);
+	n->n_values = le16(p + 2);
+	n->step = p[5];
+	n->prefix = (const char *)p + NODE_HEAD;
+	n->first = p + NODE_HEAD + n->n_prefix;
+	if (n->step == 1) {
+		n->n_children = p[4];
+		n->children = n->first + n->n_children;
+		n->values = n->children + CHILD * n->n_children;
+		size = (uint64_t)(n->values - p) + 4 * n->n_values;
+	} else {
+		n->n_children = 0;
+		n->bits = p[4];
+		n->children = n->values = NULL;
+		size = (uint64_t)(n->first - p);
+		if (n->step < 2 || n->step > 4 || n->bits > MAX_BITS || n->n_values)
+			return damaged(w, place, "a node that cannot be");
+	}
+	r = need(w, place, size);
+	return r ?: spend(w, place);
+}
+
+/* The child of a hash table whose characters the key goes on with from pos on. 1 and *child, 0, -EBADMSG. */
+static inline int find_slot(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
+{
+	const uint8_t *key = (const uint8_t *)w->key + pos;
+	uint32_t mask = (1U << n->bits) - 1, word, i;
+	int r;
+
+	if (w->key_len - pos < n->step)
+		return 0;
+	word = n->step == 4 ? le32(key) : n->step == 3 ? le16(key) | (uint32_t)key[2] << 16 : le16(key);
+	i = archive_hash(word, n->bits);
+	for (uint32_t tried = 0; tried <= mask; tried++, i = (i + 1) & mask) {
+		const uint8_t *slot = n->first + (size_t)SLOT * i;
+
+		r = need(w, (uint64_t)(slot - w->base), SLOT);
+		if (r < 0)
+			return r;
+		*child = slot + 4;
+		if (!le32(slot + 4))
+			return 0;
+		if (le32(slot) == word)
+			return 1;
+	}
+	return 0;
+}
+
+/* The same for any node: the child with which the key goes on literally. */
+static inline int find_child(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
+{
+	unsigned char c = (unsigned char)w->key[pos];
+
+	if (n->step > 1)
+		return find_slot(w, n, pos, child);
+	for (uint32_t i = 0; i < n->n_children && n->first[i] <= c; i++) {
+		*child = n->children + CHILD * i;
+		if (n->first[i] == c)
+			return 1;
+	}
+	return 0;
+}
+
+/* The characters of a child. */
+static inline struct piece text_of_child(const struct node *n, const uint8_t *child, const struct piece *up)
+{
+	if (n->step > 1)
+		return (struct piece){ up, (const char *)child - 4, n->step };
+	return (struct piece){ up, (const char *)n->first + (child - n->children) / CHILD, 1 };
+}
+
+/* The rest of the alias of a leaf. */
+static inline int read_text(struct walk *w, uint32_t ref, struct piece *ret)
+{
+	uint32_t place = ref & ~ARCHIVE_LEAF;
+	int r = need(w, place, 2);
+
+	if (r < 0)
+		return r;
+	ret->n = le16(w->base + place);
+	ret->text = (const char *)w->base + place + 2;
+	r = need(w, place, (uint64_t)ret->n + 3);
+	if (!r && (ret->text[ret->n] || ret->n > LIMIT_ALIAS))
+		r = damaged(w, place, "a text without end");
+	return r;
+}
+
+/* ---- answers ---- */
+
+/* A pattern can match in several ways ("a*[b]*"), but is found once. 1 when it was found before. */
+static int note_found(struct walk *w, uint32_t what)
+{
+	for (size_t i = 0; i < w->a->found.n; i++)
+		if (w->a->found.items[i] == what)
+			return 1;
+	return array_push(&w->a->found, what);
+}
+
+/* Copies the pattern to the end of to, backwards. */
+static void put_pieces(char *to, const struct piece *piece)
+{
+	for (; piece; piece = piece->up) {
+		to -= piece->n;
+		memcpy(to, piece->text, piece->n);
+	}
+}
+
+static size_t length_of(const struct piece *piece)
+{
+	size_t n = 0;
+
+	for (; piece; piece = piece->up)
+		n += piece->n;
+	return n;
+}
+
+static int add_pattern(struct walk *w, const struct piece *last, uint32_t *ret)
+{
+	size_t n = length_of(last);
+	int r;
+
+	if (n > LIMIT_ALIAS)
+		return damaged(w, 0, "a pattern longer than 4095 bytes");
+	r = array_make_room(&w->hits->patterns, n + 1);
+	if (r < 0)
+		return r;
+	*ret = (uint32_t)w->hits->patterns.n;
+	put_pieces(w->hits->patterns.items + *ret + n, last);
+	w->hits->patterns.items[*ret + n] = '\0';
+	w->hits->patterns.n += n + 1;
+	return 0;
+}
+
+static int add_hit(struct walk *w, uint32_t name, uint32_t pattern, uint32_t what, uint32_t position)
+{
+	const char *value = archive_string(w->a, name);
+
+	if (!value)
+		return -EBADMSG;
+	return array_push(&w->hits->hits,
+			  { .value = value,
+			    .priority = name,
+			    .pattern = pattern,
+			    .entry = w->entry,
+			    .node = what,
+			    .position = position });
+}
+
+/* Adds n names, which are there. what: where the pattern ends. */
+static int add_names(struct walk *w, const uint8_t *names, uint32_t n, uint32_t what,
+		     const struct piece *last)
+{
+	uint32_t pattern = 0;
+	int r = n ? note_found(w, what) : 1;
+
+	if (r)
+		return r < 0 ? r : 0;
+	/* No archive has so many. */
+	if (w->hits->hits.n + n > 65536 + w->section->size)
+		return damaged(w, what, "more answers for one alias than the archive has");
+	r = add_pattern(w, last, &pattern);
+	for (uint32_t i = 0; !r && i < n; i++)
+		r = add_hit(w, le32(names + 4 * i), pattern, what, i);
+	return r;
+}
+
+static int add_leaf(struct walk *w, const uint8_t *child, const struct piece *last)
+{
+	uint32_t value = le32(child + 4), place = value & ~ARCHIVE_LEAF, what = (uint32_t)(child - w->base);
+	uint64_t n;
+	int r;
+
+	if (!(value & ARCHIVE_LEAF))
+		return add_names(w, child + 4, 1, what, last);
+	r = need(w, place, 4);
+	if (r < 0)
+		return r;
+	n = le32(w->base + place);
+	r = need(w, place, 4 + 4 * n);
+	return r ?: add_names(w, w->base + place + 4, (uint32_t)n, what, last);
+}
+
+/* ---- behind the first wildcard ---- */
+
+static bool is_special(unsigned char c)
+{
+	return c == '*' || c == '?' || c == '[' || c == '\\';
+}
+
+/* Where the text that begins with c may go on in the key; NULL: nowhere. */
+static const char *next_place(const char *key, char c)
+{
+	return c && !is_special((unsigned char)c) ? strchr(key, c) : key;
+}
+
+/* Whether the pattern behind a '*' matches from any place of the key on. */
+static bool glob_anywhere(struct walk *w, const char *pattern, const char *key)
+{
+	for (; w->budget; w->budget--) {
+		if (!fnmatch(pattern, key, 0))
+			return true;
+		if (!*key++)
+			return false;
+	}
+	return false;
+}
+
+/* Whether pattern matches the key as fnmatch(3) has it; star: a '*' stands in front of it. */
+static bool glob(struct walk *w, const char *pattern, const char *key, bool star)
+{
+	const char *again = star ? pattern : NULL, *from = key;
+
+	if (star && !*pattern)
+		return true;
+	if (star && !(key = from = next_place(key, *pattern)))
+		return false;
+	for (;;) {
+		char c = *pattern;
+
+		if (c == '*') {
+			again = ++pattern;
+			if (!*again)
+				return true;
+			from = key = next_place(key, *again);
+			if (!key)
+				return false;
+		} else if (c == '[' || c == '\\') {
+			return again ? glob_anywhere(w, again, from) : !fnmatch(pattern, key, 0);
+		} else if (*key && (c == *key || c == '?')) {
+			pattern++;
+			key++;
+		} else if (!c && !*key) {
+			return true;
+		} else {
+			if (!again || !*from || !w->budget)
+				return false;
+			w->budget--;
+			from = key = next_place(from + 1, *again);
+			pattern = again;
+			if (!key)
+				return false;
+		}
+	}
+}
+
+/* fnmatch(3) of the pieces up to, and not including, stop. */
+static bool glob_pieces(struct walk *w, const struct piece *last, const struct piece *stop, size_t pos)
+{
+	char buf[LIMIT_ALIAS + 1];
+	size_t n = length_of(last) - length_of(stop);
+
+	if (n > LIMIT_ALIAS)
+		return false;
+	buf[n] = '\0';
+	for (char *to = buf + n; last != stop; last = last->up) {
+		to -= last->n;
+		memcpy(to, last->text, last->n);
+	}
+	return !fnmatch(buf, w->key + pos, 0);
+}
+
+static int match_rest(struct walk *w, const struct node *n, uint32_t at, size_t pos, const struct piece *up);
+
+static int match_each(struct walk *w, const struct node *n, uint32_t at, const struct piece *stop, size_t pos,
+		      const struct piece *up);
+
+/* The same for one child. */
+static int match_each_below(struct walk *w, const struct node *n, const uint8_t *child,
+			    const struct piece *stop, size_t pos, const struct piece *up)
+{
+	struct piece c = text_of_child(n, child, up), text = { .up = &c };
+	uint32_t ref = le32(child);
+	struct node next;
+	int r;
+
+	if (!(ref & ARCHIVE_LEAF)) {
+		r = ref < n->place ? read_node(w, ref, &next)
+				   : damaged(w, n->place, "a child behind its parent");
+		return r ?: match_each(w, &next, 0, stop, pos, &c);
+	}
+	r = read_text(w, ref, &text) ?: spend(w, ref & ~ARCHIVE_LEAF);
+	if (!r && glob_pieces(w, &text, stop, pos))
+		r = add_leaf(w, child, &text);
+	return r;
+}
+
+/* Every pattern below, from place at of node n on: what comes behind stop against the rest of the key. */
+static int match_each(struct walk *w, const struct node *n, uint32_t at, const struct piece *stop, size_t pos,
+		      const struct piece *up)
+{
+	struct piece prefix = { up, n->prefix + at, n->n_prefix - at };
+	int r = 0;
+
+	if (length_of(&prefix) > LIMIT_ALIAS)
+		return damaged(w, n->place, "a pattern longer than 4095 bytes");
+	for (uint32_t i = 0; !r && i < n->n_children; i++) {
+		r = match_each_below(w, n, n->children + CHILD * i, stop, pos, &prefix);
+	}
+	if (n->step > 1)
+		r = need(w, (uint64_t)(n->first - w->base), (uint64_t)SLOT << n->bits);
+	for (size_t i = 0; !r && n->step > 1 && i >> n->bits == 0; i++) {
+		if (le32(n->first + SLOT * i + 4))
+			r = match_each_below(w, n, n->first + SLOT * i + 4, stop, pos, &prefix);
+	}
+	if (!r && n->n_values && glob_pieces(w, &prefix, stop, pos))
+		r = add_names(w, n->values, n->n_values, n->place, &prefix);
+	return r;
+}
+
+/* Narrows [pos, end) to what was not tried yet behind this star; 0 when nothing is left. */
+static int star_untried(struct walk *w, const struct node *n, uint32_t at, size_t pos, size_t *end)
+{
+	for (size_t i = 0; i < w->a->stars.n; i++) {
+		struct archive_star *s = &w->a->stars.items[i];
+
+		if (s->node != n->place || s->at != at)
+			continue;
+		if (pos >= s->from)
+			return 0;
+		*end = s->from;
+		s->from = (uint32_t)pos;
+		return 1;
+	}
+	*end = w->key_len + 1;
+	return array_push(&w->a->stars, { n->place, at, (uint32_t)pos }) ?: 1;
+}
+
+/* How many characters from place at of the prefix on stand for themselves. */
+static size_t segment(const struct node *n, uint32_t at)
+{
+	uint32_t i = at;
+
+	while (i < n->n_prefix && !is_special((unsigned char)n->prefix[i]))
+		i++;
+	return i - at;
+}
+
+/* The first place of the key from pos on where these n characters stand; or NULL. */
+static inline const char *find_segment(const struct walk *w, size_t pos, const char *text, size_t n)
+{
+	const char *p = w->key + pos, *end = w->key + w->key_len;
+
+	if (!n)
+		return p;
+	for (; (size_t)(end - p) >= n; p++) {
+		p = memchr(p, text[0], (size_t)(end - p) - n + 1);
+		if (!p || n == 1 || (p[1] == text[1] && !memcmp(p, text, n)))
+			return p;
+	}
+	return NULL;
+}
+
+/* A '*' was consumed; the rest of the pattern begins at place at of node n. Of what stands between two '*'
+ * of a prefix the first place in the key is enough: all patterns below go on with the second one. */
+static int match_star(struct walk *w, const struct node *n, uint32_t at, size_t pos, const struct piece *up)
+{
+	struct piece seen = { up, n->prefix + at, 0 };
+	size_t end, k = 0;
+	const char *p;
+	int r;
+
+	while ((r = star_untried(w, n, at, pos, &end)) > 0) {
+		k = segment(n, at);
+		if (!k || at + k == n->n_prefix || n->prefix[at + k] != '*')
+			break;
+		p = find_segment(w, pos, n->prefix + at, k);
+		if (!p)
+			return 0;
+		pos = (size_t)(p - w->key) + k;
+		at += (uint32_t)k + 1;
+		seen.n += k + 1;
+	}
+	if (r <= 0)
+		return r;
+	for (r = 0; !r && pos < end; pos++) {
+		p = find_segment(w, pos, n->prefix + at, k);
+		if (!p || (size_t)(p - w->key) >= end)
+			break;
+		pos = (size_t)(p - w->key);
+		r = match_rest(w, n, at, pos, &seen);
+	}
+	return r;
+}
+
+/* A leaf whose first characters are a wildcard, or stand behind one. The key goes on at pos. */
+static int match_leaf(struct walk *w, const uint8_t *child, const struct piece *first, size_t pos)
+{
+	struct piece text = { .up = first };
+	char c = *first->text;
+	bool matches;
+	int r = read_text(w, le32(child), &text);
+
+	if (r < 0)
+		return r;
+	if (c == '[' || c == '\\')
+		matches = glob_pieces(w, &text, first->up, pos);
+	else
+		matches = glob(w, text.text, w->key + pos, c == '*');
+	return matches ? add_leaf(w, child, &text) : 0;
+}
+
+/* Goes on in a child of n, c of the pattern being consumed; the key goes on at pos. */
+static int match_child(struct walk *w, const struct node *n, const uint8_t *child, size_t pos,
+		       const struct piece *up)
+{
+	struct piece piece = text_of_child(n, child, up);
+	char c = *piece.text;
+	uint32_t ref = le32(child);
+	struct node next;
+	int r;
+
+	if (ref & ARCHIVE_LEAF)
+		return match_leaf(w, child, &piece, pos);
+	r = ref < n->place ? read_node(w, ref, &next) : damaged(w, n->place, "a child behind its parent");
+	if (r < 0)
+		return r;
+	if (c == '*')
+		return match_star(w, &next, 0, pos, &piece);
+	if (c == '[' || c == '\\')
+		return match_each(w, &next, 0, up, pos, &piece);
+	return match_rest(w, &next, 0, pos, &piece);
+}
+
+static int match_children(struct walk *w, const struct node *n, size_t pos, const struct piece *up)
+{
+	unsigned char c = (unsigned char)w->key[pos];
+	int r = 0;
+
+	if (n->step > 1) {
+		const uint8_t *child;
+
+		r = find_slot(w, n, pos, &child);
+		return r > 0 ? match_child(w, n, child, pos + n->step, up) : r;
+	}
+	for (uint32_t i = 0; !r && i < n->n_children; i++) {
+		unsigned char first = n->first[i];
+
+		if (first == '*' || first == '[' || first == '\\')
+			r = match_child(w, n, n->children + CHILD * i, pos, up);
+		else if (c && (first == '?' || first == c))
+			r = match_child(w, n, n->children + CHILD * i, pos + 1, up);
+	}
+	return r;
+}
+
+/* Behind the first wildcard: the patterns from place at of node n against the key from pos. */
+static int match_rest(struct walk *w, const struct node *n, uint32_t at, size_t pos, const struct piece *up)
+{
+	struct piece prefix = { up, n->prefix + at, n->n_prefix - at };
+	int r = spend(w, n->place);
+
+	if (r < 0)
+		return r;
+	for (uint32_t i = at; i < n->n_prefix; i++) {
+		unsigned char c = (unsigned char)n->prefix[i];
+
+		prefix.n = i - at;
+		if (c == '[' || c == '\\')
+			return match_each(w, n, i, &prefix, pos, &prefix);
+		if (c == '*') {
+			prefix.n++;
+			return match_star(w, n, i + 1, pos, &prefix);
+		}
+		if (!w->key[pos] || (c != '?' && c != (unsigned char)w->key[pos]))
+			return 0;
+		pos++;
+	}
+	prefix.n = n->n_prefix - at;
+	if (!w->key[pos])
+		r = add_names(w, n->values, n->n_values, n->place, &prefix);
+	return r ?: match_children(w, n, pos, &prefix);
+}
+
+/* ---- before the first wildcard ---- */
+
+/* A walk of its own in libkmod: what another one tried behind a '*', or found, does not count. */
+static void next_entry(struct walk *w)
+{
+	w->entry++;
+	w->a->stars.n = 0;
+	w->a->found.n = 0;
+}
+
+/* A leaf that the key has reached literally. */
+static int match_leaf_literally(struct walk *w, const uint8_t *child, size_t pos)
+{
+	struct piece before = { NULL, w->key, pos }, text = { .up = &before };
+	const char *p;
+	int r = read_text(w, le32(child), &text);
+
+	if (r < 0)
+		return r;
+	for (p = text.text; *p && *p != '*' && *p != '?' && *p != '['; p++, pos++)
+		if (*p != w->key[pos])
+			return 0;
+	next_entry(w);
+	if (*p ? !glob(w, p, w->key + pos, false) : w->key[pos] != '\0')
+		return 0;
+	return add_leaf(w, child, &text);
+}
+
+/* The wildcards at which n branches: what libkmod calls a walk of its own for each. */
+static int enter_wildcards(struct walk *w, const struct node *n, size_t pos, const struct piece *before)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i < n->n_children && n->first[i] <= '['; i++) {
+		unsigned char c = n->first[i];
+
+		if (c != '*' && c != '[' && !(c == '?' && w->key[pos]))
+			continue;
+		next_entry(w);
+		r = match_child(w, n, n->children + CHILD * i, c == '?' ? pos + 1 : pos, before);
+	}
+	return r;
+}
+
+static int match_literally(struct walk *w, uint32_t place)
+{
+	size_t pos = 0;
+	struct node n;
+	int r;
+
+	for (;;) {
+		struct piece before = { NULL, w->key, pos };
+		const uint8_t *child;
+
+		r = read_node(w, place, &n);
+		if (r < 0)
+			return r;
+		for (uint32_t j = 0; j < n.n_prefix; j++, pos++) {
+			char c = n.prefix[j];
+
+			if (c == '*' || c == '?' || c == '[') {
+				before.n = pos;
+				next_entry(w);
+				return match_rest(w, &n, j, pos, &before);
+			}
+			if (c != w->key[pos])
+				return 0;
+		}
+		before.n = pos;
+		r = enter_wildcards(w, &n, pos, &before);
+		if (r < 0)
+			return r;
+		if (!w->key[pos]) {
+			next_entry(w);
+			return add_names(w, n.values, n.n_values, n.place, &before);
+		}
+		r = find_child(w, &n, pos, &child);
+		if (r <= 0)
+			return r;
+		pos += n.step;
+		if (le32(child) & ARCHIVE_LEAF)
+			return match_leaf_literally(w, child, pos);
+		if (le32(child) >= n.place)
+			return damaged(w, n.place, "a child behind its parent");
+		place = le32(child);
+	}
+}
+
+/* ---- the order ---- */
+
+/* Where depmod's file has two patterns: a longer one before the one that it begins with. */
+static int compare_patterns(const char *a, const char *b)
+{
+	int c;
+
+	for (; *a && *a == *b; a++, b++)
+		;
+	c = (unsigned char)*a - (unsigned char)*b;
+	return *a && *b ? c : -c;
+}
+
+/* libkmod inserts each value before the ones of equal priority found earlier, and walks in the order of the
+ * file. */
+static int compare_hits(const void *a, const void *b, void *patterns)
+{
+	const struct index_hit *x = a, *y = b;
+	int c;
+
+	if (x->priority != y->priority)
+		return x->priority < y->priority ? -1 : 1;
+	if (x->entry != y->entry)
+		return x->entry > y->entry ? -1 : 1;
+	c = compare_patterns((const char *)patterns + x->pattern, (const char *)patterns + y->pattern);
+	return c ? -c : (x->position < y->position) - (x->position > y->position);
+}
+
+/* Mostly there are one or two, for which qsort_r() takes as long as the walk. */
+static void sort_hits(struct index_hits *hits)
+{
+	struct index_hit *h = hits->hits.items;
+
+	if (hits->hits.n > 16) {
+		qsort_r(h, hits->hits.n, sizeof(*h), compare_hits, hits->patterns.items);
+		return;
+	}
+	for (size_t i = 1; i < hits->hits.n; i++) {
+		struct index_hit hit = h[i];
+		size_t k = i;
+
+		for (; k && compare_hits(&h[k - 1], &hit, hits->patterns.items) > 0; k--)
+			h[k] = h[k - 1];
+		h[k] = hit;
+	}
+}
+
+int archive_match(struct archive *a, const char *key, struct index_hits *hits)
+{
+	struct walk w = { .a = a, .section = &a->sections[ARCHIVE_ALIASES], .key = key, .hits = hits };
+	uint32_t root;
+	int r;
+
+	hits->hits.n = hits->patterns.n = 0;
+	w.key_len = strnlen(key, LIMIT_ALIAS + 1);
+	if (!w.section->size || w.key_len > LIMIT_ALIAS)
+		return 0;
+	w.base = a->tables + w.section->place;
+	w.budget = 1000000 + 64 * w.section->size;
+	r = need(&w, 0, 4);
+	root = r < 0 ? 0 : le32(w.base);
+	if (root)
+		r = match_literally(&w, root);
+	if (!r)
+		sort_hits(hits);
+	return r;
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* As in index-build.c, the aliases that begin alike are a range of the sorted list, so no tree is held in
+ * memory, and children are written before their parent. */
+#include "engine/archive-trie.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/intern.h"
+#include "base/little-endian.h"
+#include "base/limits.h"
+#include "engine/archive-format.h"
+
+struct trie {
+	struct bytes *out;
+	struct intern texts;
+	ARRAY(uint32_t) places; /* of the texts */
+};
+
+#define STEP 4U		 /* characters of a child in a hash table, at most */
+#define WORTH_A_TABLE 4U /* children */
+
+/* One way to go on from a node. */
+struct child {
+	uint8_t first[STEP];
+	uint32_t ref, value;
+};
+
+static int put(struct bytes *out, const void *data, size_t n)
+{
+	if (out->items.n + n > LIMIT_INDEX)
+		return -EFBIG;
+	return array_append(&out->items, (const uint8_t *)data, n);
+}
+
+static int put_number(struct bytes *out, uint32_t v)
+{
+	uint8_t p[4];
+
+	put_le32(p, v);
+	return put(out, p, sizeof(p));
+}
+
+/* Writes a text, or finds the place where it has been written. */
+static int put_text(struct trie *t, const char *text, uint32_t *place)
+{
+	size_t n = strlen(text);
+	uint32_t id = intern_add(&t->texts, text, n);
+	uint8_t length[2];
+	int r;
+
+	if (id == INTERN_NONE)
+		return -ENOMEM;
+	if (id < t->places.n) {
+		*place = t->places.items[id];
+		return 0;
+	}
+	*place = (uint32_t)t->out->items.n;
+	put_le16(length, (uint16_t)n);
+	r = put(t->out, length, sizeof(length)) ?: put(t->out, text, n + 1);
+	return r ?: array_push(&t->places, *place);
+}
+
+static int put_names(struct bytes *out, const struct trie_alias *aliases, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n; i++)
+		r = put_number(out, aliases[i].name);
+	return r;
+}
+
+/* All aliases are the same, and end behind depth. */
+static int write_leaf(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth,
+		      struct child *ret)
+{
+	uint32_t place;
+	int r = put_text(t, aliases->key + depth, &place);
+
+	if (r < 0)
+		return r;
+	ret->ref = place | ARCHIVE_LEAF;
+	ret->value = aliases->name;
+	if (n == 1)
+		return 0;
+	ret->value = (uint32_t)t->out->items.n | ARCHIVE_LEAF;
+	r = put_number(t->out, (uint32_t)n);
+	return r ?: put_names(t->out, aliases, n);
+}
+
+static size_t shared_prefix(const struct trie_alias *first, const struct trie_alias *last, size_t depth)
+{
+	size_t n = 0;
+
+	while (first->key[depth + n] && first->key[depth + n] == last->key[depth + n])
+		n++;
+	return n;
+}
+
+/* A node with what is known of it before it is written. */
+struct node {
+	const char *prefix;
+	size_t n_prefix;
+	const struct trie_alias *values;
+	size_t n_values;
+	uint32_t step;
+	ARRAY(struct child) children;
+};
+
+static int put_list(struct bytes *out, const struct node *n)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n->children.n; i++)
+		r = put(out, n->children.items[i].first, 1);
+	for (size_t i = 0; !r && i < n->children.n; i++)
+		r = put_number(out, n->children.items[i].ref) ?: put_number(out, n->children.items[i].value);
+	return r ?: put_names(out, n->values, n->n_values);
+}
+
+static uint32_t bits_for(size_t n)
+{
+	uint32_t bits = 0;
+
+	while (2 * ((size_t)1 << bits) < 3 * n)
+		bits++;
+	return bits;
+}
+
+static int put_table(struct bytes *out, const struct node *n)
+{
+	uint32_t bits = bits_for(n->children.n), mask = (1U << bits) - 1;
+	const uint8_t none[12] = {};
+	size_t table = out->items.n;
+	int r = 0;
+
+	for (uint32_t i = 0; !r && i <= mask; i++)
+		r = put(out, none, sizeof(none));
+	for (size_t i = 0; !r && i < n->children.n; i++) {
+		const struct child *c = &n->children.items[i];
+		uint32_t k = archive_hash(le32(c->first), bits);
+		uint8_t *slot;
+
+		while (le32((slot = out->items.items + table + 12 * (size_t)k) + 4))
+			k = (k + 1) & mask;
+		memcpy(slot, c->first, sizeof(c->first));
+		put_le32(slot + 4, c->ref);
+		put_le32(slot + 8, c->value);
+	}
+	return r;
+}
+
+static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
+{
+	bool table = n->step > 1;
+	uint8_t head[6] = {};
+	int r;
+
+	if (n->n_values > UINT16_MAX)
+		return -EFBIG;
+	*place = (uint32_t)out->items.n;
+	put_le16(head, (uint16_t)n->n_prefix);
+	put_le16(head + 2, (uint16_t)n->n_values);
+	head[4] = (uint8_t)(table ? bits_for(n->children.n) : n->children.n);
+	head[5] = (uint8_t)n->step;
+	r = put(out, head, sizeof(head)) ?: put(out, n->prefix, n->n_prefix);
+	if (r < 0)
+		return r;
+	return table ? put_table(out, n) : put_list(out, n);
+}
+
+/* How many characters behind depth, up to STEP, stand for themselves in all of these aliases. */
+static uint32_t literal_depth(const struct trie_alias *aliases, size_t n, size_t depth)
+{
+	uint32_t step = STEP;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t k = strcspn(aliases[i].key + depth, "*?[\\");
+
+		step = k < step ? (uint32_t)k : step;
+	}
+	return step;
+}
+
+/* How many of these aliases, from the first one on, go on with the same characters. */
+static size_t count_same(const struct trie_alias *aliases, size_t n, size_t depth, uint32_t step)
+{
+	size_t i = 1;
+
+	while (i < n && !strncmp(aliases[i].key + depth, aliases->key + depth, step))
+		i++;
+	return i;
+}
+
+/* A hash table, with several characters for each child, is for many children without wildcards among these.
+ */
+static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t depth)
+{
+	uint32_t step = literal_depth(aliases, n, depth), children = 0;
+
+	if (step < 2)
+		return 1;
+	for (size_t i = 0; i < n && children < WORTH_A_TABLE; children++)
+		i += count_same(aliases + i, n - i, depth, step);
+	return children < WORTH_A_TABLE ? 1 : step;
+}
+
+static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth, bool root,
+		      uint32_t *place);
+
+/* A child of all aliases that begin with the same characters up to depth. */
+static int write_child(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth,
+		       uint32_t step, struct child *ret)
+{
+	memcpy(ret->first, aliases->key + depth - step, step);
+	if (!strcmp(aliases[0].key + depth, aliases[n - 1].key + depth))
+		return write_leaf(t, aliases, n, depth, ret);
+	return write_node(t, aliases, n, depth, false, &ret->ref);
+}
+
+static int write_children(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n,
+			  size_t depth)
+{
+	int r = 0;
+
+	for (size_t i = 0, k; !r && i < n; i += k) {
+		struct child child = {};
+
+		k = count_same(aliases + i, n - i, depth, node->step);
+		r = write_child(t, aliases + i, k, depth + node->step, node->step, &child);
+		if (!r)
+			r = array_push(&node->children, child);
+	}
+	return r;
+}
+
+/* The root never has a prefix: depmod's trie starts with an empty node. */
+static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth, bool root,
+		      uint32_t *place)
+{
+	struct node node = { .prefix = aliases->key + depth, .values = aliases };
+	size_t k = 0;
+	int r;
+
+	node.n_prefix = root ? 0 : shared_prefix(&aliases[0], &aliases[n - 1], depth);
+	depth += node.n_prefix;
+	while (k < n && !aliases[k].key[depth])
+		k++;
+	node.n_values = k;
+	node.step = choose_step(aliases, n, depth);
+	r = write_children(t, &node, aliases + k, n - k, depth) ?: put_node(t->out, &node, place);
+	array_free(&node.children);
+	return r;
+}
+
+int archive_trie_build(const struct trie_alias *aliases, size_t n, struct bytes *ret)
+{
+	struct trie t = { .out = ret };
+	uint32_t root = 0;
+	int r = put_number(ret, 0);
+
+	if (!r && n)
+		r = write_node(&t, aliases, n, 0, true, &root);
+	if (!r)
+		put_le32(ret->items.items, root);
+	intern_free(&t.texts);
+	array_free(&t.places);
+	return r;
+}

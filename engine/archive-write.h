@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Makes an archive of a kernel's modules (docs/ARCHIVE.md), of the modules themselves: depmod's files are
+ * not needed. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "base/rootfs.h"
+
+struct archive_wish {
+	const struct rootfs *root;
+	const char *directory; /* of the release, below the root */
+	const char *release;
+	const char *output;   /* a path, not below the root */
+	unsigned int threads; /* that compress; 0: as many as there are processors */
+	/* Whether the module in this file, below the root, is to be packed. NULL: all are. */
+	bool (*wants)(void *userdata, const char *file);
+	/* Called in between with the bytes that are packed, and of all; or NULL. */
+	void (*progress)(void *userdata, uint64_t done, uint64_t all);
+	void *userdata;
+
+	/* What has been made. */
+	size_t n_modules, n_files;
+	uint64_t unpacked; /* bytes of all entries */
+	uint64_t tables;   /* bytes of all but the groups */
+	uint64_t size;	   /* bytes of the archive */
+};
+
+/* The output appears whole or not at all. 0, or -errno that has been logged, but for -ENOMEM: -ENOENT:
+ * there is no module to be packed. */
+int archive_write(struct archive_wish *wish, struct log *log);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which modules go into an archive. What is selected comes with all that it needs. */
+#include <errno.h>
+#include <fnmatch.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/limits.h"
+#include "engine/archive-write.h"
+#include "engine/config.h"
+#include "libcoldplug/context.h"
+#include "libcoldplug/life.h"
+#include "libcoldplug/record.h"
+
+#define API __attribute__((visibility("default")))
+
+struct packing {
+	struct coldplug *c;
+	struct coldplug_pack *wish;
+	struct rootfs files;  /* where the modules are; -1: below the context's root */
+	struct moddir dir;    /* their directory there */
+	struct intern wanted; /* files below that root */
+	/* Of a pattern: */
+	const char *pattern;
+	ARRAY(const char *) matches; /* belong to the index */
+};
+
+static bool is_selection(const struct coldplug_pack *wish)
+{
+	return wish->machine || (wish->names && *wish->names);
+}
+
+static int take_match(void *userdata, const char *key, const char *value, uint32_t priority)
+{
+	struct packing *p = userdata;
+	char *copy;
+
+	if (fnmatch(p->pattern, key, 0) != 0)
+		return 0;
+	copy = strdup(key);
+	return copy ? array_push(&p->matches, copy) : -ENOMEM;
+}
+
+/* Requests all modules whose names match. Returns how many these are. */
+static int want_pattern(struct packing *p, const char *word)
+{
+	char pattern[LIMIT_ALIAS + 1];
+	int r, n;
+
+	if (!normalise_alias(word, pattern))
+		return 0;
+	p->pattern = pattern;
+	r = moddir_each(&p->c->machine.dir, MODDIR_DEP, take_match, p);
+	n = (int)p->matches.n;
+	for (int i = 0; i < n; i++) {
+		if (r >= 0)
+			r = coldplug_want(p->c, p->matches.items[i], NULL);
+		free((void *)(uintptr_t)p->matches.items[i]);
+	}
+	p->matches.n = 0;
+	return r < 0 ? r : n;
+}
+
+static int want_names(struct packing *p)
+{
+	bool missing = false;
+
+	for (const char *const *name = p->wish->names; name && *name; name++) {
+		bool pattern = strpbrk(*name, "*?[") && !strchr(*name, ':');
+		int r = pattern ? want_pattern(p, *name) : coldplug_want(p->c, *name, NULL);
+
+		if (r < 0)
+			return r;
+		if (!r && pattern) {
+			log_error(&p->c->log, "%s: no module has a name like this", *name);
+			p->c->wanted.not_found++;
+		}
+		missing = missing || !r;
+	}
+	return missing ? -ENOENT : 0;
+}
+
+/* Finds the files of the selection. */
+static int select_files(struct packing *p)
+{
+	struct coldplug *c = p->c;
+	const struct coldplug_file *files;
+	unsigned int lost = c->log.lost;
+	const char *root = p->files.fd < 0 ? c->machine.root.path : p->files.path;
+	size_t prefix = strlen(root) + 1;
+	int64_t n = p->wish->machine ? coldplug_want_loaded(c) : 0;
+
+	if (n >= 0)
+		n = want_names(p);
+	if (n >= 0)
+		n = coldplug_closure(c, p->files.fd < 0 ? NULL : *root ? root : "/", &files);
+	if (n >= 0 && c->log.lost != lost) {
+		log_error(&c->log, "%s: would not be complete", p->wish->output);
+		return -EIO;
+	}
+	for (int64_t i = 0; i < n; i++) {
+		if (files[i].kind == COLDPLUG_FILE_MODULE &&
+		    intern_add(&p->wanted, files[i].path + prefix, strlen(files[i].path + prefix)) ==
+			    INTERN_NONE)
+			return -ENOMEM;
+	}
+	return n < 0 ? (int)n : 0;
+}
+
+static bool wants(void *userdata, const char *file)
+{
+	const struct packing *p = userdata;
+
+	return intern_find(&p->wanted, file, strlen(file)) != INTERN_NONE;
+}
+
+static void tell_progress(void *userdata, uint64_t done, uint64_t all)
+{
+	const struct packing *p = userdata;
+
+	if (p->wish->progress)
+		p->wish->progress(p->wish->userdata, done, all);
+}
+
+/* Finds the directory of the modules: that of the context, or, for a recording, one that has the files. */
+static int open_directory(struct packing *p)
+{
+	struct coldplug *c = p->c;
+	int r = context_open(c);
+
+	if (!r && c->settings.unpacked) {
+		r = rootfs_open(&p->files, p->wish->root);
+		if (!r)
+			r = moddir_open(&p->dir, &p->files, c->machine.release, &c->log);
+		return r > 0 ? 0 : r ?: -ENOENT;
+	}
+	return r ?: c->machine.dir.path ? 0 : -ENOENT;
+}
+
+static int write_archive(struct packing *p)
+{
+	struct coldplug *c = p->c;
+	bool elsewhere = p->files.fd >= 0;
+	struct archive_wish wish = { .root = elsewhere ? &p->files : &c->machine.root,
+				     .directory = elsewhere ? p->dir.path : c->machine.dir.path,
+				     .release = c->machine.release,
+				     .output = p->wish->output,
+				     .threads = c->settings.jobs,
+				     .wants = is_selection(p->wish) ? wants : NULL,
+				     .progress = tell_progress,
+				     .userdata = p };
+	int r = archive_write(&wish, &c->log);
+
+	p->wish->n_modules = wish.n_modules;
+	p->wish->unpacked = wish.unpacked;
+	p->wish->tables = wish.tables;
+	p->wish->size = wish.size;
+	return r;
+}
+
+API int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack)
+{
+	struct packing p = { .c = c, .wish = pack, .files = ROOTFS_NONE };
+	int r = c->machine.opened ? -EBUSY : 0;
+
+	c->settings.keep_unpacked = true;
+	if (!r)
+		r = coldplug_set_flag(c, COLDPLUG_DRY_RUN, true);
+	if (!r)
+		r = coldplug_set_flag(c, COLDPLUG_IGNORE_LOADED, true);
+	/* An unknown name in modules-load.d is only a mistake there. */
+	c->wanted.lenient = true;
+	if (!r && pack->machine)
+		r = (int)coldplug_replay(c);
+	c->wanted.lenient = false;
+	if (r >= 0)
+		r = open_directory(&p);
+	if (!r && is_selection(pack))
+		r = select_files(&p);
+	if (!r)
+		r = write_archive(&p);
+	if (c->settings.unpacked)
+		record_drop(&c->settings.unpacked, &c->log);
+	moddir_close(&p.dir);
+	rootfs_close(&p.files);
+	intern_free(&p.wanted);
+	array_free(&p.matches);
+	return r;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The matcher of an archive against that of the .bin files: both are asked about the same sets of aliases. */
+#include "tests/unit/test.h"
+
+#include "engine/archive-match.h"
+#include "engine/archive-trie.h"
+#include "engine/index-build.h"
+
+/* The same aliases in both forms. */
+struct both {
+	uint8_t *data;
+	struct index index;
+	struct archive archive;
+	struct bytes strings, trie;
+	struct messages m;
+};
+
+struct taking {
+	struct both *both;
+	ARRAY(struct trie_alias) aliases;
+};
+
+/* Values are the names "m0", "m1" and so on in the order of their priorities. */
+static int take(void *userdata, const char *key, const char *value, uint32_t priority)
+{
+	struct taking *t = userdata;
+
+	assert_int_equal(array_push(&t->aliases, { strdup(key), 4 * priority }), 0);
+	return 0;
+}
+
+#define N_NAMES 100
+
+static void make_sections(struct both *b)
+{
+	size_t n = b->strings.items.n, k = b->trie.items.n;
+	size_t blocks = (n + k) / ARCHIVE_BLOCK + 1;
+
+	b->archive = (struct archive){ .fd = -1, .log = &b->m.log };
+	b->archive.path = strdup("test");
+	b->archive.tables_size = blocks * ARCHIVE_BLOCK;
+	b->archive.tables = calloc(blocks, ARCHIVE_BLOCK);
+	b->archive.blocks = malloc(blocks);
+	assert_true(b->archive.tables && b->archive.blocks && b->archive.path);
+	memset(b->archive.blocks, 1, blocks);
+	memcpy(b->archive.tables, b->strings.items.items, n);
+	memcpy(b->archive.tables + n, b->trie.items.items, k);
+	b->archive.sections[ARCHIVE_STRINGS] = (struct archive_section){ .size = n };
+	b->archive.sections[ARCHIVE_ALIASES] = (struct archive_section){ .place = n, .size = k };
+}
+
+static void both_make(struct both *b, struct index_builder *builder)
+{
+	struct taking t = { .both = b };
+	char name[16];
+	size_t size;
+
+	*b = (struct both){};
+	messages_init(&b->m);
+	assert_int_equal(index_builder_finish(builder, &b->data, &size), 0);
+	assert_int_equal(index_open(&b->index, b->data, size), 0);
+	for (int i = 0; i < N_NAMES; i++) {
+		snprintf(name, sizeof(name), "m%02d", i);
+		assert_int_equal(array_append(&b->strings.items, (uint8_t *)name, 4), 0);
+	}
+	assert_int_equal(index_each(&b->index, take, &t), 0);
+	assert_int_equal(archive_trie_build(t.aliases.items, t.aliases.n, &b->trie), 0);
+	make_sections(b);
+	for (size_t i = 0; i < t.aliases.n; i++)
+		free((void *)(uintptr_t)t.aliases.items[i].key);
+	array_free(&t.aliases);
+	index_builder_free(builder);
+}
+
+static void both_free(struct both *b)
+{
+	free(b->data);
+	array_free(&b->strings.items);
+	array_free(&b->trie.items);
+	archive_close(&b->archive);
+	messages_free(&b->m);
+}
+
+static void add(struct index_builder *b, const char *pattern, uint32_t module)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "m%02u", module);
+	assert_int_equal(index_builder_add(b, pattern, strlen(pattern), name, 3, module), 0);
+}
+
+/* "value=pattern value=pattern" */
+static void spell(int r, const struct index_hits *hits, char *to, size_t size)
+{
+	size_t n = 0;
+
+	if (r < 0)
+		snprintf(to, size, "error %d", r);
+	for (size_t i = 0; r >= 0 && i < hits->hits.n && n < size; i++)
+		n += (size_t)snprintf(to + n, size - n, "%s=%s ", hits->hits.items[i].value,
+				      hits->patterns.items + hits->hits.items[i].pattern);
+	if (r >= 0 && n < size)
+		to[n] = '\0';
+}
+
+static void ask_both(struct both *b, const char *key)
+{
+	static char expected[1 << 16], answer[1 << 16];
+	struct index_hits hits = {};
+
+	spell(index_match(&b->index, key, &hits), &hits, expected, sizeof(expected));
+	spell(archive_match(&b->archive, key, &hits), &hits, answer, sizeof(answer));
+	if (strcmp(expected, answer) != 0)
+		fail_msg("'%s': the .bin has '%s', the archive '%s'", key, expected, answer);
+	index_hits_free(&hits);
+}
+
+static void the_answers_are_those_of_the_bin_file(void **state)
+{
+	static const char *const patterns[] = {
+		"pci:v00008086d00001234sv*sd*bc*sc*i*",
+		"pci:v00008086d00001235sv*sd*bc*sc*i*",
+		"pci:v00008086d00001236sv*sd*bc*sc*i*",
+		"pci:v00008087d00001236sv*sd*bc*sc*i*",
+		"pci:v00001000d*sv*sd*bc*sc*i*",
+		"pci:v*d*sv*sd*bc01sc06i01*",
+		"pci:v*d*sv*sd*bc01sc08i02*",
+		"usb:v1234p*d*dc*dsc*dp*ic*isc*ip*in*",
+		"of:N*T*Cfsl,imx6q",
+		"of:N*T*Cfsl,imx6qC*",
+		"of:N*T*Cfsl,imx7d",
+		"of:N*T*Cti,am33C*",
+		"acpi*:PNP0A03:*",
+		"acpi*:PNP0A08:*",
+		"hid:b[0-9]g*v*p*",
+		"mdio:????0001",
+		"fs_ext4",
+		"a",
+		"ab",
+		"abc",
+		"star\\*",
+		"*",
+		"x*y*z",
+		"x*?y[ab]*",
+	};
+	static const char *const keys[] = {
+		"pci:v00008086d00001234sv00000000sd00000000bc01sc06i01",
+		"pci:v00008086d00001235sv00000000sd00000000bc01sc08i02",
+		"pci:v00001000d0sv1sd1bc01sc06i01x",
+		"pci:v",
+		"pci:v0000",
+		"pci:v00008086d0000123",
+		"usb:v1234p1d1dc1dsc1dp1ic1isc1ip1in1",
+		"of:NxTyCfsl,imx6q",
+		"of:NxTyCfsl,imx6qCfsl,imx7d",
+		"of:NxTyCti,am33Cfsl,imx6q",
+		"acpi:PNP0A03:",
+		"acpi_x:PNP0A03:PNP0A08:",
+		"hid:b3gxv1p2",
+		"hid:b*gxv1p2",
+		"mdio:11110001",
+		"mdio:1110001",
+		"fs_ext4",
+		"fs_ext",
+		"a",
+		"ab",
+		"abc",
+		"abcd",
+		"star*",
+		"star\\*",
+		"",
+		"*",
+		"xyz",
+		"x?yaz",
+		"xqyb",
+		"x*y*z",
+	};
+	struct index_builder builder = {};
+	struct both b;
+
+	for (uint32_t i = 0; i < ARRAY_SIZE(patterns); i++)
+		add(&builder, patterns[i], i);
+	both_make(&b, &builder);
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		ask_both(&b, keys[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(patterns); i++)
+		ask_both(&b, patterns[i]);
+	both_free(&b);
+}
+
+/* Few characters, so that much of it matches in many ways. */
+static void random_text(struct dice *r, const char *alphabet, size_t max, char *buf)
+{
+	size_t n = dice_roll(r, (uint32_t)max);
+
+	for (size_t i = 0; i < n; i++)
+		buf[i] = alphabet[dice_roll(r, (uint32_t)strlen(alphabet))];
+	buf[n] = '\0';
+}
+
+static void random_patterns_have_the_same_answers(void **state)
+{
+	static const char *const alphabets[] = { "ab",	    "abc*",   "ab*?",	   "abcd**",
+						 "ab[]*?-", "a\\b*?", "abcdefghij" };
+	struct dice r = dice_new(12);
+	char text[64];
+
+	for (size_t round = 0; round < 600; round++) {
+		const char *alphabet = alphabets[round % ARRAY_SIZE(alphabets)];
+		size_t n = 1 + dice_roll(&r, round % 3 ? 12 : 200), max = round % 2 ? 6 : 14;
+		struct index_builder builder = {};
+		struct both b;
+
+		for (size_t i = 0; i < n; i++) {
+			random_text(&r, alphabet, max, text);
+			add(&builder, text, dice_roll(&r, N_NAMES));
+		}
+		both_make(&b, &builder);
+		for (size_t i = 0; i < 200; i++) {
+			random_text(&r, i % 4 ? "abcdefghij" : alphabet, 16, text);
+			if (i % 4 > 1)
+				random_text(&r, "ab", 12, text);
+			ask_both(&b, text);
+		}
+		both_free(&b);
+	}
+}
+
+static void no_alias_and_one_are_written_too(void **state)
+{
+	static const char *const only[] = { NULL, "", "a", "*", "a*" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(only); i++) {
+		struct index_builder builder = {};
+		struct both b;
+
+		if (only[i])
+			add(&builder, only[i], 7);
+		both_make(&b, &builder);
+		ask_both(&b, "");
+		ask_both(&b, "a");
+		ask_both(&b, "ab");
+		both_free(&b);
+	}
+}
+
+static void a_damaged_matcher_is_an_error_or_an_answer(void **state)
+{
+	struct index_builder builder = {};
+	struct dice r = dice_new(3);
+	struct both b;
+	char text[64];
+	size_t errors = 0;
+
+	for (uint32_t i = 0; i < N_NAMES; i++) {
+		random_text(&r, i % 2 ? "abcdefgh" : "abc*?[]", 12, text);
+		add(&builder, text, i);
+	}
+	both_make(&b, &builder);
+	for (size_t i = 0; i < 100000; i++) {
+		uint64_t at = b.archive.sections[ARCHIVE_ALIASES].place +
+			dice_roll(&r, (uint32_t)b.archive.sections[ARCHIVE_ALIASES].size);
+		uint8_t before = b.archive.tables[at];
+		struct index_hits hits = {};
+		int answer;
+
+		b.archive.tables[at] = (uint8_t)dice_roll(&r, 256);
+		random_text(&r, "abcdefgh", 12, text);
+		answer = archive_match(&b.archive, text, &hits);
+		assert_true(answer == 0 || answer == -EBADMSG);
+		errors += answer < 0;
+		index_hits_free(&hits);
+		b.archive.tables[at] = before;
+	}
+	assert_true(errors > 100);
+	both_free(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_answers_are_those_of_the_bin_file),
+		cmocka_unit_test(random_patterns_have_the_same_answers),
+		cmocka_unit_test(no_alias_and_one_are_written_too),
+		cmocka_unit_test(a_damaged_matcher_is_an_error_or_an_answer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Packing a tree of modules, and reading what has become of it, sound and damaged. */
+#include "tests/unit/test.h"
+
+#include "base/little-endian.h"
+#include "base/xxh64.h"
+#include "engine/archive-extract.h"
+#include "engine/archive-match.h"
+#include "engine/archive-read.h"
+#include "engine/archive-text.h"
+#include "engine/archive-write.h"
+
+#define DIR_ "lib/modules/1.0"
+
+/* ---- modules ---- */
+
+struct module {
+	uint8_t bytes[4096];
+	size_t size;
+};
+
+static size_t put(struct module *m, const void *data, size_t n)
+{
+	size_t at = (m->size + 7) / 8 * 8;
+
+	assert_true(at + n <= sizeof(m->bytes));
+	memcpy(m->bytes + at, data, n);
+	m->size = at + n;
+	return at;
+}
+
+static void put_section(uint8_t *row, uint32_t name, uint32_t type, size_t at, size_t size, uint32_t link,
+			size_t entry)
+{
+	put_le32(row, name);
+	put_le32(row + 4, type);
+	put_le64(row + 24, at);
+	put_le64(row + 32, size);
+	put_le32(row + 40, link);
+	put_le64(row + 56, entry);
+}
+
+/* A module of 64 bits with these strings (separated by ';') as .modinfo, which needs one symbol and exports
+ * another; either may be NULL. */
+static struct module module_of(unsigned int machine, const char *modinfo, const char *needs,
+			       const char *exports)
+{
+	static const char names[] = "\0.modinfo\0.symtab\0.strtab\0.shstrtab";
+	struct module m = { .size = 64 };
+	uint8_t rows[5 * 64] = {}, symbols[3 * 24] = {};
+	char strings[256] = {}, info[512] = {};
+	size_t n_info = strlen(modinfo) + 1, n, at;
+
+	memcpy(info, modinfo, n_info);
+	for (char *p = info; (p = strchr(p, ';'));)
+		*p++ = '\0';
+	memcpy(m.bytes, "\177ELF\2\1\1", 7);
+	put_le16(m.bytes + 16, 1);
+	put_le16(m.bytes + 18, (uint16_t)machine);
+	put_le32(m.bytes + 20, 1);
+	n = 1 + (size_t)sprintf(strings + 1, "%s", needs ? needs : "") + 1;
+	put_le32(symbols + 24, 1);
+	symbols[24 + 4] = 0x10;
+	put_le32(symbols + 48, (uint32_t)n);
+	symbols[48 + 4] = 0x10;
+	put_le16(symbols + 48 + 6, 0xfff1);
+	if (exports)
+		n += (size_t)sprintf(strings + n, "__crc_%s", exports) + 1;
+	at = put(&m, info, n_info);
+	put_section(rows + 64, 1, 1, at, n_info, 0, 0);
+	at = put(&m, symbols, exports ? 72 : 48);
+	put_section(rows + 128, 10, 2, at, exports ? 72 : 48, 3, 24);
+	at = put(&m, strings, n + 1);
+	put_section(rows + 192, 18, 3, at, n + 1, 0, 0);
+	at = put(&m, names, sizeof(names));
+	put_section(rows + 256, 26, 3, at, sizeof(names), 0, 0);
+	put_le64(m.bytes + 40, put(&m, rows, sizeof(rows)));
+	put_le16(m.bytes + 52, 64);
+	put_le16(m.bytes + 58, 64);
+	put_le16(m.bytes + 60, 5);
+	put_le16(m.bytes + 62, 4);
+	return m;
+}
+
+static void write_module(const struct tree *t, const char *path, unsigned int machine, const char *modinfo,
+			 const char *needs, const char *exports)
+{
+	struct module m = module_of(machine, modinfo, needs, exports);
+	char name[256];
+
+	snprintf(name, sizeof(name), DIR_ "/%s", path);
+	tree_write_bytes(t, name, m.bytes, m.size);
+}
+
+struct world {
+	struct tree t;
+	struct messages m;
+	struct archive_wish wish;
+	struct archive a;
+};
+
+static void make_tree(struct tree *t)
+{
+	write_module(t, "kernel/fs/ext4.ko", 62, "license=GPL;alias=fs-ext4;softdep=pre: crc32c", "journal",
+		     NULL);
+	write_module(t, "kernel/fs/jbd2.ko", 62, "license=GPL", "crc16", "journal");
+	write_module(t, "kernel/lib/crc16.ko", 62, "license=GPL;parm=x:a;parm=y:b", NULL, "crc16");
+	write_module(t, "kernel/net/e1000-e.ko", 62,
+		     "alias=pci:v00008086d00001234sv*sd*bc*sc*i*;alias=pci:v00008086d00001235sv*sd*bc*sc*i*"
+		     ";firmware=e.bin",
+		     NULL, NULL);
+	write_module(t, "kernel/net/other.ko", 62, "alias=pci:v*d*sv*sd*bc02sc00i*;alias=fs-ext4", NULL,
+		     NULL);
+	tree_write(t, DIR_ "/modules.order",
+		   "kernel/lib/crc16.ko\nkernel/fs/jbd2.ko\nkernel/fs/ext4.ko\nkernel/net/other.ko\n");
+	tree_write(t, DIR_ "/modules.builtin", "kernel/lib/built-in.ko\n");
+}
+
+static void world_open(struct world *w)
+{
+	*w = (struct world){ .a.fd = -1 };
+	w->t = tree_new();
+	messages_init(&w->m);
+	make_tree(&w->t);
+	w->wish = (struct archive_wish){ .root = &w->t.root, .directory = DIR_, .release = "1.0" };
+}
+
+static int pack(struct world *w, const char *name, unsigned int threads)
+{
+	w->wish.output = tree_path(&w->t, name);
+	w->wish.threads = threads;
+	return archive_write(&w->wish, &w->m.log);
+}
+
+static int open_archive(struct world *w, const char *name)
+{
+	archive_close(&w->a);
+	return archive_open(&w->a, NULL, tree_path(&w->t, name), &w->m.log);
+}
+
+static void world_close(struct world *w)
+{
+	archive_close(&w->a);
+	messages_free(&w->m);
+	tree_free(&w->t);
+}
+
+static void read_back(struct world *w, const char *name, struct file_bytes *ret)
+{
+	assert_int_equal(rootfs_read(&w->t.root, name, SIZE_MAX / 2, ret), 0);
+}
+
+/* ---- sound ones ---- */
+
+static void what_is_packed_is_read_back(void **state)
+{
+	static const struct {
+		const char *name, *path, *dependencies;
+	} rows[] = {
+		{ "crc16", "kernel/lib/crc16.ko", "" },		{ "jbd2", "kernel/fs/jbd2.ko", "crc16 " },
+		{ "ext4", "kernel/fs/ext4.ko", "jbd2 crc16 " }, { "other", "kernel/net/other.ko", "" },
+		{ "e1000_e", "kernel/net/e1000-e.ko", "" },
+	};
+	_cleanup_archive_group_ struct archive_group group = {};
+	_cleanup_blob_ struct blob data = {};
+	struct world w;
+
+	world_open(&w);
+	assert_int_equal(pack(&w, "a", 2), 0);
+	assert_int_equal(w.wish.n_modules, ARRAY_SIZE(rows));
+	assert_int_equal(open_archive(&w, "a"), 0);
+	for (uint32_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_file_ struct file_bytes file = {};
+		struct archive_entry e, other;
+		char text[256] = "", path[256];
+		uint32_t id;
+
+		assert_int_equal(archive_find(&w.a, rows[i].name, &e), 1);
+		assert_int_equal(e.id, i);
+		assert_string_equal(e.path, rows[i].path);
+		for (uint32_t k = 0; k < e.n_dependencies; k++) {
+			assert_int_equal(archive_dependency(&w.a, &e, k, &id), 0);
+			assert_int_equal(archive_entry(&w.a, id, &other), 0);
+			strcat(strcat(text, other.name), " ");
+		}
+		assert_string_equal(text, rows[i].dependencies);
+		assert_int_equal(archive_unpack(&w.a, &e, &group, &data), 0);
+		snprintf(path, sizeof(path), DIR_ "/%s", rows[i].path);
+		read_back(&w, path, &file);
+		assert_int_equal(data.size, file.size);
+		assert_memory_equal(data.data, file.data, file.size);
+	}
+	assert_int_equal(archive_find(&w.a, "none", &(struct archive_entry){}), 0);
+	assert_int_equal(archive_verify(&w.a), 0);
+	world_close(&w);
+}
+
+static void an_alias_is_answered_in_the_order_of_the_modules(void **state)
+{
+	static const struct {
+		const char *alias, *answer;
+	} rows[] = {
+		{ "fs_ext4", "ext4 other " },
+		{ "pci:v00008086d00001234sv00000000sd00000000bc02sc00i00", "other e1000_e " },
+		{ "pci:v00008086d00001235sv00000000sd00000000bc03sc00i00", "e1000_e " },
+		{ "pci:v00008086d00001236sv00000000sd00000000bc03sc00i00", "" },
+	};
+	struct index_hits hits = {};
+	struct world w;
+
+	world_open(&w);
+	assert_int_equal(pack(&w, "a", 1), 0);
+	assert_int_equal(open_archive(&w, "a"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[256] = "";
+
+		assert_int_equal(archive_match(&w.a, rows[i].alias, &hits), 0);
+		for (size_t k = 0; k < hits.hits.n; k++)
+			strcat(strcat(text, hits.hits.items[k].value), " ");
+		assert_row_string(i, text, rows[i].answer);
+	}
+	index_hits_free(&hits);
+	world_close(&w);
+}
+
+static void a_module_says_what_its_file_says(void **state)
+{
+	struct world w;
+	char *text;
+
+	world_open(&w);
+	assert_int_equal(pack(&w, "a", 1), 0);
+	assert_int_equal(open_archive(&w, "a"), 0);
+	assert_int_equal(archive_show(&w.a, "crc16", false, &text), 0);
+	assert_non_null(strstr(text, "license:        GPL\nparm:           x:a\nparm:           y:b\n"));
+	free(text);
+	assert_int_equal(archive_show(&w.a, "e1000-e", true, &text), 0);
+	assert_non_null(strstr(text, "\"firmware\":[\"e.bin\"]"));
+	free(text);
+	assert_int_equal(archive_show(&w.a, "none", false, &text), -ENOENT);
+	assert_contains(messages_text(&w.m), "has no module none");
+	world_close(&w);
+}
+
+/* Hosts of either byte order and word size read the same file. */
+static void an_archive_that_was_made_elsewhere_is_read(void **state)
+{
+	_cleanup_archive_group_ struct archive_group group = {};
+	_cleanup_blob_ struct blob data = {};
+	_cleanup_file_ struct file_bytes file = {};
+	struct index_hits hits = {};
+	struct archive_entry e;
+	struct rootfs source;
+	struct module m;
+	struct world w;
+	size_t line;
+
+	world_open(&w);
+	assert_int_equal(rootfs_open(&source, getenv("COLDPLUG_SOURCE")), 0);
+	assert_int_equal(rootfs_read(&source, "tests/fuzz/corpus/archive/five-modules", 1 << 20, &file), 0);
+	rootfs_close(&source);
+	line = strcspn(file.data, "\n") + 1;
+	tree_write_bytes(&w.t, "a", file.data + line, file.size - line);
+	assert_int_equal(open_archive(&w, "a"), 0);
+	assert_int_equal(archive_verify(&w.a), 0);
+	assert_int_equal(archive_match(&w.a, "fs_ext4", &hits), 0);
+	assert_int_equal(hits.hits.n, 2);
+	assert_string_equal(hits.hits.items[0].value, "ext4");
+	index_hits_free(&hits);
+	assert_int_equal(archive_find(&w.a, "crc16", &e), 1);
+	assert_int_equal(archive_unpack(&w.a, &e, &group, &data), 0);
+	m = module_of(62, "license=GPL;parm=x:a;parm=y:b", NULL, "crc16");
+	assert_int_equal(data.size, m.size);
+	assert_memory_equal(data.data, m.bytes, m.size);
+	world_close(&w);
+}
+
+static void the_same_modules_make_the_same_bytes(void **state)
+{
+	_cleanup_file_ struct file_bytes a = {}, b = {};
+	struct world w;
+
+	world_open(&w);
+	assert_int_equal(pack(&w, "a", 1), 0);
+	assert_int_equal(pack(&w, "b", 4), 0);
+	read_back(&w, "a", &a);
+	read_back(&w, "b", &b);
+	assert_int_equal(a.size, b.size);
+	assert_memory_equal(a.data, b.data, a.size);
+	world_close(&w);
+}
+
+static void what_is_extracted_makes_the_same_archive(void **state)
+{
+	_cleanup_file_ struct file_bytes a = {}, b = {};
+	struct rootfs extracted;
+	struct world w;
+	char *text;
+
+	world_open(&w);
+	assert_int_equal(pack(&w, "a", 2), 0);
+	assert_int_equal(open_archive(&w, "a"), 0);
+	assert_int_equal(archive_extract(&w.a, tree_path(&w.t, "new")), 0);
+	assert_int_equal(rootfs_open(&extracted, tree_path(&w.t, "new")), 0);
+	w.wish.root = &extracted;
+	assert_int_equal(pack(&w, "b", 2), 0);
+	rootfs_close(&extracted);
+	read_back(&w, "a", &a);
+	read_back(&w, "b", &b);
+	assert_int_equal(a.size, b.size);
+	assert_memory_equal(a.data, b.data, a.size);
+	/* Nothing is replaced. */
+	assert_int_equal(archive_extract(&w.a, tree_path(&w.t, "new")), -EEXIST);
+	assert_int_equal(archive_diff(&w.a, &w.a, &text), 0);
+	free(text);
+	world_close(&w);
+}
+
+static void archives_that_differ_are_told_apart(void **state)
+{
+	_cleanup_archive_ struct archive b = { .fd = -1 };
+	struct world w;
+	char *text;
+
+	world_open(&w);
+	assert_int_equal(pack(&w, "a", 2), 0);
+	write_module(&w.t, "kernel/net/new.ko", 62, "license=GPL", NULL, NULL);
+	write_module(&w.t, "kernel/lib/crc16.ko", 62, "license=MIT", NULL, "crc16");
+	assert_int_equal(unlink(tree_path(&w.t, DIR_ "/kernel/net/other.ko")), 0);
+	assert_int_equal(pack(&w, "b", 2), 0);
+	assert_int_equal(open_archive(&w, "a"), 0);
+	assert_int_equal(archive_open(&b, NULL, tree_path(&w.t, "b"), &w.m.log), 0);
+	assert_int_equal(archive_diff(&w.a, &b, &text), 1);
+	assert_string_equal(text, "!kernel/lib/crc16.ko\n+kernel/net/new.ko\n-kernel/net/other.ko\n");
+	free(text);
+	world_close(&w);
+}
+
+static void a_tree_that_cannot_be_packed_leaves_the_old_archive(void **state)
+{
+	static const struct {
+		const char *path, *text;
+		size_t size;
+		const char *message;
+	} rows[] = {
+		{ "kernel/bad.ko", "no module", 9, "kernel/bad.ko" },
+		{ "kernel/bad.ko.xz", "\3757zXZ\0broken", 12, "kernel/bad.ko.xz" },
+		{ "kernel/arm.ko", NULL, 0, "kernel/arm.ko: is for another architecture" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_file_ struct file_bytes file = {};
+		char name[128];
+		struct world w;
+		int r;
+
+		world_open(&w);
+		tree_write(&w.t, "a", "old");
+		snprintf(name, sizeof(name), DIR_ "/%s", rows[i].path);
+		if (rows[i].text)
+			tree_write_bytes(&w.t, name, rows[i].text, rows[i].size);
+		else
+			write_module(&w.t, rows[i].path, 183, "license=GPL", NULL, NULL);
+		r = pack(&w, "a", 2);
+		assert_row(i, r < 0);
+		if (!strstr(messages_text(&w.m), rows[i].message))
+			fail_msg("row %zu: %s", i, messages_text(&w.m));
+		read_back(&w, "a", &file);
+		assert_string_equal(file.data, "old");
+		world_close(&w);
+	}
+}
+
+static void an_update_is_packed_in_the_place_of_the_kernels_module(void **state)
+{
+	struct archive_entry e;
+	struct world w;
+
+	world_open(&w);
+	write_module(&w.t, "updates/ext4.ko", 62, "license=GPL", NULL, NULL);
+	assert_int_equal(pack(&w, "a", 2), 0);
+	assert_int_equal(open_archive(&w, "a"), 0);
+	assert_int_equal(archive_find(&w.a, "ext4", &e), 1);
+	assert_string_equal(e.path, "updates/ext4.ko");
+	world_close(&w);
+}
+
+static void a_tree_without_modules_is_an_error(void **state)
+{
+	struct world w;
+
+	world_open(&w);
+	w.wish.directory = "lib/modules/2.0";
+	tree_mkdir(&w.t, "lib/modules/2.0/");
+	assert_int_equal(pack(&w, "a", 2), -ENOENT);
+	assert_contains(messages_text(&w.m), "lib/modules/2.0: has no module to be packed");
+	world_close(&w);
+}
+
+/* ---- damaged ones ---- */
+
+/* Everything that an archive says but the bodies; NULL after an error. */
+static char *spell(struct archive *a)
+{
+	static const char *const aliases[] = { "fs_ext4", "pci:v00008086d00001234sv0sd0bc02sc00i0", "x" };
+	static const enum archive_section_type types[] = { ARCHIVE_SYMBOLS, ARCHIVE_BUILTIN,
+							   ARCHIVE_SOFTDEPS };
+	struct index_hits hits = {};
+	char *list = NULL, *text = NULL;
+	const uint8_t *data;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	int r = archive_list(a, true, &list);
+
+	fputs(list ? list : "", f);
+	free(list);
+	for (uint32_t id = 0; !r && id < a->n_entries; id++) {
+		struct archive_entry e;
+
+		r = archive_entry(a, id, &e);
+		list = NULL;
+		if (!r && e.kind == ARCHIVE_MODULE)
+			r = archive_show(a, e.name, true, &list);
+		fputs(list ? list : "", f);
+		free(list);
+		fprintf(f, "%u %u %u %u", e.filter, e.group, e.place, e.stored);
+	}
+	for (size_t i = 0; !r && i < ARRAY_SIZE(aliases); i++) {
+		r = archive_match(a, aliases[i], &hits);
+		for (size_t k = 0; !r && k < hits.hits.n; k++)
+			fputs(hits.hits.items[k].value, f);
+	}
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(types); i++) {
+		r = archive_section(a, types[i], &data, &size);
+		if (r > 0)
+			fwrite(data, 1, size, f);
+	}
+	index_hits_free(&hits);
+	fclose(f);
+	if (r >= 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+/* An archive in memory that is written to a file anew for each damage. */
+struct copy {
+	struct world w;
+	struct file_bytes file;
+	char *expected;
+	uint64_t tables, header;
+};
+
+static void copy_open(struct copy *c)
+{
+	world_open(&c->w);
+	c->file = (struct file_bytes){};
+	assert_int_equal(pack(&c->w, "a", 2), 0);
+	assert_int_equal(open_archive(&c->w, "a"), 0);
+	c->expected = spell(&c->w.a);
+	assert_non_null(c->expected);
+	read_back(&c->w, "a", &c->file);
+	c->tables = le64((uint8_t *)c->file.data + 24);
+	c->header = le32((uint8_t *)c->file.data + 12);
+}
+
+static void copy_close(struct copy *c)
+{
+	file_release(&c->file);
+	free(c->expected);
+	world_close(&c->w);
+}
+
+/* Changes bytes of the file that "a" is, and of the copy. */
+static void poke(struct copy *c, uint64_t at, const void *data, size_t n)
+{
+	int fd = open(tree_path(&c->w.t, "a"), O_WRONLY | O_CLOEXEC);
+
+	memcpy(c->file.data + at, data, n);
+	assert_int_equal(pwrite(fd, data, n, (off_t)at), n);
+	close(fd);
+}
+
+static void poke_byte(struct copy *c, uint64_t at, uint8_t byte)
+{
+	poke(c, at, &byte, 1);
+}
+
+/* Makes all checksums of the tables right. */
+static void fix_sums(struct copy *c)
+{
+	uint64_t first = (c->header + 4095) / 4096 * 4096, n = (c->tables - first) / 4096;
+	uint8_t *data = (uint8_t *)c->file.data, sum[8] = {};
+
+	for (uint64_t i = 0; i < n; i++) {
+		put_le64(sum, xxh64(data + first + 4096 * i, 4096));
+		poke(c, c->header - 8 * (n - i), sum, 8);
+	}
+	put_le64(sum, 0);
+	poke(c, 40, sum, 8);
+	put_le64(sum, xxh64(data, c->header));
+	poke(c, 40, sum, 8);
+}
+
+static void a_flipped_byte_is_an_error_or_makes_no_difference(void **state)
+{
+	struct copy c;
+	size_t errors = 0;
+
+	copy_open(&c);
+	for (uint64_t at = 0; at < c.tables; at++) {
+		char byte = c.file.data[at], *text;
+
+		poke_byte(&c, at, (uint8_t)~byte);
+		c.w.m.text.n = 0;
+		text = open_archive(&c.w, "a") < 0 ? NULL : spell(&c.w.a);
+		if (text && strcmp(text, c.expected) != 0)
+			fail_msg("byte %u: a wrong answer", (unsigned int)at);
+		/* What is wrong is said, with the file. */
+		if (!text && !strstr(messages_text(&c.w.m), tree_path(&c.w.t, "a")))
+			fail_msg("byte %u: '%s'", (unsigned int)at, messages_text(&c.w.m));
+		errors += !text;
+		free(text);
+		poke_byte(&c, at, (uint8_t)byte);
+	}
+	assert_true(errors > c.tables / 2);
+	copy_close(&c);
+}
+
+/* Checksums do not protect from whoever makes them: also with right ones there is nothing but an error or
+ * an answer. */
+static void a_lying_table_is_an_error_or_an_answer(void **state)
+{
+	static const uint8_t bytes[] = { 0, 1, 0x7f, 0x80, 0xff };
+	struct copy c;
+
+	copy_open(&c);
+	for (uint64_t at = 8; at < c.tables; at++) {
+		char byte = c.file.data[at];
+
+		/* Most of the tables is padding. */
+		if (at > c.header && !byte && !c.file.data[at - 1] && at % 16)
+			continue;
+		poke_byte(&c, at, bytes[at % ARRAY_SIZE(bytes)]);
+		fix_sums(&c);
+		c.w.m.text.n = 0;
+		if (!open_archive(&c.w, "a")) {
+			free(spell(&c.w.a));
+			archive_verify(&c.w.a);
+		}
+		poke_byte(&c, at, (uint8_t)byte);
+	}
+	fix_sums(&c);
+	assert_int_equal(open_archive(&c.w, "a"), 0);
+	assert_int_equal(archive_verify(&c.w.a), 0);
+	copy_close(&c);
+}
+
+static void a_cut_archive_is_an_error(void **state)
+{
+	struct copy c;
+
+	copy_open(&c);
+	for (size_t size = 0; size < c.file.size; size += size < 4200 ? 13 : 1024) {
+		tree_write_bytes(&c.w.t, "a", c.file.data, size);
+		c.w.m.text.n = 0;
+		if (open_archive(&c.w, "a") >= 0)
+			fail_msg("%zu of %zu bytes are an archive", size, c.file.size);
+		assert_contains(messages_text(&c.w.m), tree_path(&c.w.t, "a"));
+	}
+	copy_close(&c);
+}
+
+static void an_archive_that_is_cut_while_it_is_open_is_an_error(void **state)
+{
+	struct copy c;
+
+	copy_open(&c);
+	assert_int_equal(open_archive(&c.w, "a"), 0);
+	assert_int_equal(truncate(tree_path(&c.w.t, "a"), 4096), 0);
+	assert_null(spell(&c.w.a));
+	assert_contains(messages_text(&c.w.m), "the file was cut while it was in use");
+	assert_true(archive_verify(&c.w.a) < 0);
+	copy_close(&c);
+}
+
+static void a_damaged_group_costs_its_modules_only(void **state)
+{
+	_cleanup_archive_group_ struct archive_group group = {};
+	_cleanup_blob_ struct blob data = {};
+	struct archive_entry e;
+	struct copy c;
+
+	copy_open(&c);
+	/* The modules are in the first group, the other files in the second. */
+	poke_byte(&c, c.tables + 20, (uint8_t)~c.file.data[c.tables + 20]);
+	assert_int_equal(open_archive(&c.w, "a"), 0);
+	assert_int_equal(archive_find(&c.w.a, "ext4", &e), 1);
+	assert_int_equal(archive_unpack(&c.w.a, &e, &group, &data), -EBADMSG);
+	assert_contains(messages_text(&c.w.m), "this group cannot be unpacked");
+	assert_int_equal(archive_entry(&c.w.a, c.w.a.n_entries - 1, &e), 0);
+	assert_int_equal(archive_unpack(&c.w.a, &e, &group, &data), 0);
+	assert_int_equal(archive_verify(&c.w.a), -EBADMSG);
+	copy_close(&c);
+}
+
+/* The row of section i. */
+static uint64_t section_row(uint32_t i)
+{
+	return ARCHIVE_HEADER_SIZE + (uint64_t)ARCHIVE_SECTION_ROW * i;
+}
+
+static void an_archive_of_another_format_is_refused_or_read(void **state)
+{
+	static const struct {
+		uint64_t at; /* of the header, or of the last section's row when LAST is added */
+		uint32_t value;
+		int r;
+		const char *message;
+	} rows[] = {
+#define LAST 1000000
+		{ 0, 0, -EBADMSG, "is no archive of modules" },
+		{ 8, 2, -EOPNOTSUPP, "has version 2 of the format; this coldplug reads version 1" },
+		{ LAST, 99, 0, "" },	/* one that may be skipped */
+		{ LAST + 4, 4, 0, "" }, /* packed in a way that is not known */
+		{ LAST + 4, 1 | 4, -EOPNOTSUPP, "needs a newer coldplug: a section of type 11 with flags 5" },
+		{ LAST, 1, -EBADMSG, "a section that is there already" },
+		{ LAST + 12, 1, -EBADMSG, "a section outside of the tables" },
+		{ LAST + 28, 1, -EBADMSG, "a section with a size that cannot be" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct copy c;
+		uint8_t value[4];
+		uint64_t at = rows[i].at;
+		uint32_t k = 0;
+
+		copy_open(&c);
+		/* That of SOFTDEPS is the last one here that may be missing. */
+		while (le32((uint8_t *)c.file.data + section_row(k)) != ARCHIVE_SOFTDEPS)
+			k++;
+		if (at >= LAST)
+			at += section_row(k) - LAST;
+		put_le32(value, rows[i].value);
+		poke(&c, at, value, 4);
+		fix_sums(&c);
+		assert_row(i, open_archive(&c.w, "a") == rows[i].r);
+		if (!strstr(messages_text(&c.w.m), rows[i].message) && i != 4)
+			fail_msg("row %zu: %s", i, messages_text(&c.w.m));
+		copy_close(&c);
+	}
+}
+
+static void what_is_no_file_is_no_archive(void **state)
+{
+	struct world w;
+
+	world_open(&w);
+	assert_int_equal(open_archive(&w, "none"), -ENOENT);
+	assert_int_equal(open_archive(&w, "lib"), -EBADMSG);
+	tree_write(&w.t, "empty", "");
+	assert_int_equal(open_archive(&w, "empty"), -EBADMSG);
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_packed_is_read_back),
+		cmocka_unit_test(an_alias_is_answered_in_the_order_of_the_modules),
+		cmocka_unit_test(a_module_says_what_its_file_says),
+		cmocka_unit_test(an_archive_that_was_made_elsewhere_is_read),
+		cmocka_unit_test(the_same_modules_make_the_same_bytes),
+		cmocka_unit_test(what_is_extracted_makes_the_same_archive),
+		cmocka_unit_test(archives_that_differ_are_told_apart),
+		cmocka_unit_test(a_tree_that_cannot_be_packed_leaves_the_old_archive),
+		cmocka_unit_test(an_update_is_packed_in_the_place_of_the_kernels_module),
+		cmocka_unit_test(a_tree_without_modules_is_an_error),
+		cmocka_unit_test(a_flipped_byte_is_an_error_or_makes_no_difference),
+		cmocka_unit_test(a_lying_table_is_an_error_or_an_answer),
+		cmocka_unit_test(a_cut_archive_is_an_error),
+		cmocka_unit_test(an_archive_that_is_cut_while_it_is_open_is_an_error),
+		cmocka_unit_test(a_damaged_group_costs_its_modules_only),
+		cmocka_unit_test(an_archive_of_another_format_is_refused_or_read),
+		cmocka_unit_test(what_is_no_file_is_no_archive),
+	};
+
+#ifndef HAVE_ZSTD
+	puts("this build lacks zstd");
+	return 77;
+#endif
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
