@@ -209,13 +209,16 @@ static const struct {
 	{ ".BTF", false, CLASS_BTF },	       { "str", true, STREAM_STRINGS },
 };
 
-/* A string that is nowhere cut; "" if it has no end. */
+/* "" if it has no end inside. */
 static const char *section_name(const struct walk *w, const struct section *strings, uint32_t i)
 {
 	uint32_t name = (uint32_t)load(w, w->sections + (uint64_t)i * header_layout(w)->size, 4);
-	const char *p = (const char *)w->image + strings->offset + name;
+	const char *p;
 
-	return name < strings->size && memchr(p, '\0', strings->size - name) ? p : "";
+	if (name >= strings->size)
+		return "";
+	p = (const char *)w->image + strings->offset + name;
+	return memchr(p, '\0', strings->size - name) ? p : "";
 }
 
 static uint8_t class_of_contents(const struct walk *w, uint32_t i, const struct section *s, const char *name)

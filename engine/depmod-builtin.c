@@ -81,7 +81,9 @@ int depmod_make_builtin(struct depmod *d, enum depmod_file which, uint8_t **data
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
-		depmod_log_unopened(d, name, r);
+		r = depmod_log_unopened(d, name, r);
+		if (r < 0)
+			return r;
 		*size = 0;
 		*data = calloc(1, 1);
 		return *data ? 0 : -ENOMEM;

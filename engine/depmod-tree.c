@@ -85,6 +85,13 @@ static bool keeps_first(struct search *s, const struct found *old, const struct 
 
 static int search_directory(struct search *s, const char *path, struct directory *dir);
 
+/* A link leads nowhere, or the directory of an external line is missing. Any other error is no reason to make indexes
+ * that lack modules. */
+static bool is_absence(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP;
+}
+
 static int search_below(struct search *s, const char *path)
 {
 	_cleanup_directory_ struct directory dir = {};
@@ -94,7 +101,7 @@ static int search_below(struct search *s, const char *path)
 		return search_directory(s, path, &dir);
 	if (r != -ENOMEM)
 		log_error(s->d->log, "could not open directory %s: %s", path, strerror(-r));
-	return r == -ENOMEM ? r : 0;
+	return is_absence(r) ? 0 : r;
 }
 
 static int search_entry(struct search *s, const char *path, int dirfd, const char *name)
@@ -108,8 +115,9 @@ static int search_entry(struct search *s, const char *path, int dirfd, const cha
 	if (asprintf(&file, "%s/%s", path, name) < 0)
 		return -ENOMEM;
 	if (fstatat(dirfd, name, &st, 0) < 0) {
-		log_error(s->d->log, "%s: %s", file, strerror(errno));
-		return 0;
+		r = -errno;
+		log_error(s->d->log, "%s: %s", file, strerror(-r));
+		return is_absence(r) ? 0 : r;
 	}
 	if (S_ISDIR(st.st_mode))
 		return search_below(s, file);
@@ -128,13 +136,13 @@ static int search_entry(struct search *s, const char *path, int dirfd, const cha
 static int search_directory(struct search *s, const char *path, struct directory *dir)
 {
 	const char *name;
-	int r, k = 0;
+	int r = 0, k = 0;
 
-	while ((r = directory_next(dir, &name)) > 0 && !k)
+	while (!k && (r = directory_next(dir, &name)) > 0)
 		k = search_entry(s, path, directory_fd(dir), name);
 	if (r < 0)
 		log_error(s->d->log, "could not read directory %s: %s", path, strerror(-r));
-	return k;
+	return r < 0 ? r : k;
 }
 
 static int search_all(struct search *s)
@@ -264,10 +272,8 @@ static int read_order(struct search *s, struct order *o)
 	r = rootfs_read(s->d->root, path, LIMIT_INDEX, &text);
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0) {
-		depmod_log_unopened(s->d, "modules.order", r);
-		return 0;
-	}
+	if (r < 0)
+		return depmod_log_unopened(s->d, "modules.order", r);
 	r = take_order(s, o, path, &text);
 	if (r > 0) {
 		o->names_listed.n = 0;

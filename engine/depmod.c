@@ -426,7 +426,7 @@ int depmod_add_entry(struct depmod *d, struct index_builder *b, const char *key,
 	return index_builder_add(b, key, strnlen(key, LIMIT_ALIAS), value, strlen(value), priority);
 }
 
-void depmod_log_unopened(const struct depmod *d, const char *name, int r)
+int depmod_log_unopened(const struct depmod *d, const char *name, int r)
 {
 	_cleanup_close_ int fd = rootfs_openat(d->root, d->directory, O_PATH | O_DIRECTORY);
 
@@ -434,6 +434,7 @@ void depmod_log_unopened(const struct depmod *d, const char *name, int r)
 		log_warning(d->log, "could not open %s at %s: %s", name, d->directory, strerror(-r));
 	else
 		log_warning(d->log, "could not open directory %s: %s", d->directory, strerror(-fd));
+	return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 }
 
 void depmod_free(struct depmod *d)

@@ -25,6 +25,7 @@ void machine_init(struct machine *m, const struct machine_paths *paths, struct l
 void machine_close(struct machine *m)
 {
 	planner_free(&m->planner);
+	order_free(&m->order);
 	expander_free(&m->expander);
 	lookup_free(&m->lookup);
 	modules_free(&m->modules);

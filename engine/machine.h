@@ -37,6 +37,7 @@ struct machine {
 	struct loaded_list loaded;
 	struct expander expander;
 	struct planner planner;
+	struct order order; /* read for COLDPLUG_ORDERED only */
 };
 
 /* Both must outlive the machine. */

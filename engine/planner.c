@@ -178,7 +178,7 @@ static int make_edges(struct planner *p, const struct post_edges *posts)
 /* A step is patient if all requests for it can wait. */
 static void set_patience(struct planner *p, bool patient)
 {
-	for (size_t i = p->batch_reasons; p->awaited && i < p->x->reasons.n; i++) {
+	for (size_t i = p->batch_reasons; i < p->x->reasons.n; i++) {
 		const struct reason *reason = &p->x->reasons.items[i];
 		uint32_t id = p->x->step_of.items[reason->module];
 
@@ -202,12 +202,15 @@ static void set_priorities(struct planner *p)
 		if (reason->kind != REASON_REQUEST || !id || id - 1 < p->batch_steps)
 			continue;
 		s = &p->steps.items[id - 1];
-		priority = alias_priority(p->x->requests.items[reason->request].text, p->awaited);
+		priority = p->order ? order_priority(p->order, reason->module)
+				    : alias_priority(p->x->requests.items[reason->request].text, p->awaited);
 		if (priority > s->priority)
 			s->priority = priority;
 	}
-	set_patience(p, true);
-	set_patience(p, false);
+	if (p->awaited && !p->order) {
+		set_patience(p, true);
+		set_patience(p, false);
+	}
 	for (size_t id = p->steps.n; id-- > p->batch_steps;) {
 		struct step *s = &p->steps.items[id];
 

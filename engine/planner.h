@@ -8,6 +8,7 @@
 #pragma once
 
 #include "engine/expand.h"
+#include "engine/order.h"
 #include "engine/plan.h"
 
 struct planner {
@@ -17,7 +18,8 @@ struct planner {
 	ARRAY(struct step_edge) edges;
 	/* Providers (engine/priority.h). 0: only the end of all loads counts, and no step is patient. */
 	uint32_t awaited;
-	size_t batch_steps; /* where the current batch begins */
+	const struct order *order; /* one step after the other in this order, not by urgency; or NULL */
+	size_t batch_steps;	   /* where the current batch begins */
 	size_t batch_edges;
 	size_t batch_reasons;
 	int error; /* of the first request that ended halfway: nothing is planned any more */

@@ -114,6 +114,8 @@ enum coldplug_flag {
 	/* These are for coldplug_closure() only. */
 	COLDPLUG_FIRMWARE,   /**< list firmware too (on) */
 	COLDPLUG_COMPANIONS, /**< list companions, see engine/companions.c, too (on) */
+
+	COLDPLUG_ORDERED, /**< load one module after the other, in the order of modules.order (off) */
 };
 /** Sets or clears a flag. The default is in parentheses above. Since 0.1. */
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);

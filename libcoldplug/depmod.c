@@ -174,8 +174,10 @@ API int coldplug_depmod(struct coldplug *c, const struct coldplug_depmod *how)
 			    .symbol_prefix = how->symbol_prefix };
 	int r = rootfs_open(&root, NULL);
 
-	if (r < 0)
+	if (r < 0) {
+		log_print(&c->log, DEPMOD_FATAL, "could not open /: %s", strerror(-r));
 		return r;
+	}
 	if (!how->quick || (!how->text && depmod_is_up_to_date(&root, how->directory, &c->log) <= 0))
 		r = make_indexes(&d, how);
 	depmod_free(&d);

@@ -13,6 +13,9 @@
 #include "libcoldplug/report.h"
 #include "libcoldplug/want.h"
 
+/* With COLDPLUG_ORDERED, a load that has not returned after so long does not hold up the next one. */
+#define ORDERED_SLOW_MS 30000
+
 #define API __attribute__((visibility("default")))
 
 /* Since 5.17 every load waits for all asynchronous probes (commit 67d6212afda2). Before that,
@@ -32,7 +35,7 @@ static bool kernel_synchronizes(void)
 
 bool context_async_probe(const struct coldplug *c)
 {
-	return has_flag(c, COLDPLUG_ASYNC_PROBE) && kernel_synchronizes();
+	return has_flag(c, COLDPLUG_ASYNC_PROBE) && !has_flag(c, COLDPLUG_ORDERED) && kernel_synchronizes();
 }
 
 API int coldplug_start(struct coldplug *c)
@@ -47,6 +50,10 @@ API int coldplug_start(struct coldplug *c)
 	options.root = c->machine.root.path;
 	options.rootfd = c->machine.root.fd;
 	options.async_probe = context_async_probe(c);
+	if (has_flag(c, COLDPLUG_ORDERED)) {
+		options.jobs = 1;
+		options.slow_ms = ORDERED_SLOW_MS;
+	}
 	r = loader_start(&c->loading.loader, &options);
 	if (r < 0) {
 		log_error(&c->log, "cannot start the loading process: %s", strerror(-r));
@@ -70,7 +77,10 @@ API int64_t coldplug_plan(struct coldplug *c)
 	 * starts when nothing urgent is left; where only the end of all loads counts, the others are
 	 * better done meanwhile. */
 	c->machine.planner.awaited = context_awaited_providers(c);
-	r = planner_finish_batch(&c->machine.planner, &c->loading.batch);
+	r = has_flag(c, COLDPLUG_ORDERED) ? order_read(&c->machine.order, &c->machine.modules) : 0;
+	c->machine.planner.order = has_flag(c, COLDPLUG_ORDERED) ? &c->machine.order : NULL;
+	if (r >= 0)
+		r = planner_finish_batch(&c->machine.planner, &c->loading.batch);
 	if (r < 0)
 		return r;
 	n = c->machine.planner.steps.n - c->loading.results.n;
@@ -91,6 +101,8 @@ static bool is_awaiting(const struct coldplug *c)
 {
 	const struct waiting *w = &c->waiting;
 
+	if (has_flag(c, COLDPLUG_ORDERED))
+		return false;
 	return wait_list_pending(&w->waits) || (w->begun && w->waits.specs.n);
 }
 

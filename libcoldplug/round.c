@@ -45,10 +45,11 @@ int64_t context_load_wanted(struct coldplug *c)
 	return r < 0 ? r : n;
 }
 
-/* A dry run wants all devices in one plan, so it waits for those that have to be probed. */
+/* A dry run and an order want all devices in one plan, so they wait for those that have to be probed. */
 int context_look_again(struct coldplug *c)
 {
-	int64_t n = has_flag(c, COLDPLUG_DRY_RUN) ? coldplug_walk(c) : context_walk(c);
+	bool waits = has_flag(c, COLDPLUG_DRY_RUN) || has_flag(c, COLDPLUG_ORDERED);
+	int64_t n = waits ? coldplug_walk(c) : context_walk(c);
 
 	context_want_again(c);
 	c->waiting.look_for_waits = true;

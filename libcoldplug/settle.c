@@ -320,7 +320,8 @@ static int64_t load_glimpsed(struct coldplug *c)
 	int64_t n;
 	int r;
 
-	if (has_flag(c, COLDPLUG_DRY_RUN) || !wait_list_pending(&c->waiting.waits))
+	if (has_flag(c, COLDPLUG_DRY_RUN) || has_flag(c, COLDPLUG_ORDERED) ||
+	    !wait_list_pending(&c->waiting.waits))
 		return 0;
 	n = context_glimpse(c);
 	if (n > 0)

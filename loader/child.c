@@ -405,7 +405,7 @@ static void release(struct child *c)
 int child_serve(int sock, const struct loader_options *options)
 {
 	struct rootfs root = { .fd = options->rootfd, .path = (char *)(uintptr_t)options->root };
-	struct pool_options pool = { .jobs = options->jobs };
+	struct pool_options pool = { .jobs = options->jobs, .slow_ms = options->slow_ms };
 	struct child c = { .sock = sock, .report = { .dirfd = -1 } };
 	int r;
 

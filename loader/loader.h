@@ -62,10 +62,11 @@ struct load_result {
 };
 
 struct loader_options {
-	const char *root;  /* absolute path of the root, "" for the running system */
-	int rootfd;	   /* O_PATH descriptor of it; the loader dups it */
-	unsigned int jobs; /* loads in flight; 0: chosen by the number of processors */
-	bool async_probe;  /* load modules that start no probe with async_probe (image.c) */
+	const char *root;     /* absolute path of the root, "" for the running system */
+	int rootfd;	      /* O_PATH descriptor of it; the loader dups it */
+	unsigned int jobs;    /* loads in flight; 0: chosen by the number of processors */
+	unsigned int slow_ms; /* after this a load does not count; 0: a second, or sooner if it sleeps */
+	bool async_probe;     /* load modules that start no probe with async_probe (image.c) */
 	/* For tests; NULL: the system calls of the running kernel (loader/kernel.h). */
 	const struct kernel_ops *ops;
 	void *ops_data;

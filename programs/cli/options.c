@@ -171,6 +171,11 @@ static int set_no_async(struct setup *s, const char *value)
 	return coldplug_set_flag(s->cli->c, COLDPLUG_ASYNC_PROBE, false);
 }
 
+static int set_ordered(struct setup *s, const char *value)
+{
+	return coldplug_set_flag(s->cli->c, COLDPLUG_ORDERED, true);
+}
+
 static int set_devicetree(struct setup *s, const char *value)
 {
 	return coldplug_set_flag(s->cli->c, COLDPLUG_DEVICETREE, true);
@@ -364,6 +369,8 @@ static const struct option_row {
 	  "load nothing; with -v print what would be loaded" },
 	{ "jobs", 'j', LOADING, set_jobs, "N", "load at most N modules at the same time",
 	  "it must be a number from 1 to 4096" },
+	{ "ordered", 0, COMMAND_RUN, set_ordered, NULL,
+	  "load one module after the other, in the order of modules.order" },
 	{ "wait-for", 0, COMMAND_RUN, set_wait_for, "SPEC",
 	  "end when /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL= appears",
 	  "it must be /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=",

@@ -180,13 +180,24 @@ static bool is_release(const char *word)
 	return sscanf(word, "%u.%u", &first, &second) == 2;
 }
 
+static int no_memory(void)
+{
+	kmod_log(LOG_ERR, "Out of memory!");
+	return 1;
+}
+
+/* NULL: a message has said why. */
 static char *directory_below(const struct depmod *d, const char *base, const char *modules)
 {
-	char *root = base ? absolute(base) : strdup(""), *directory = NULL;
+	char *root = base ? absolute(base) : NULL, *directory;
 
-	if (root &&
-	    asprintf(&directory, "%s/%s/%s", root, modules + strspn(modules, "/"), d->how.release) < 0)
+	if (base && !root)
+		return NULL;
+	if (asprintf(&directory, "%s/%s/%s", root ?: "", modules + strspn(modules, "/"), d->how.release) <
+	    0) {
+		no_memory();
 		directory = NULL;
+	}
 	free(root);
 	return directory;
 }
@@ -238,7 +249,7 @@ static int make(struct depmod *d)
 	coldplug_set_log(c, take_message, NULL, d->level);
 	r = coldplug_depmod(c, &d->how);
 	if (r == -ENOMEM)
-		kmod_log(LOG_ERR, "%s", strerror(-r));
+		no_memory();
 	coldplug_free(c);
 	return kmod_end(r < 0);
 }
@@ -267,7 +278,7 @@ int depmod_main(int argc, char **argv)
 
 	kmod_begin();
 	if (!d.config_paths)
-		return 1;
+		return no_memory();
 	while (!r && (option = getopt_long(argc, argv, "aAb:m:o:C:E:F:evnP:wVh", options, NULL)) != -1)
 		r = take_option(&d, option);
 	r = r ? r - 1 : run(&d, argv + optind);

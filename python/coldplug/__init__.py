@@ -56,6 +56,7 @@ class Flag(enum.IntEnum):
     FORCE_REMOVE = 13
     FIRMWARE = 14
     COMPANIONS = 15
+    ORDERED = 16
 
 
 class Initstate(enum.IntEnum):

@@ -395,6 +395,16 @@ static void what_is_no_module_is_not_taken(void **state)
 	assert_false(comes_back(m.bytes, m.size));
 }
 
+static bool comes_back_with(struct module *m, size_t at, unsigned char change)
+{
+	bool taken;
+
+	m->bytes[at] ^= change;
+	taken = comes_back(m->bytes, m->size);
+	m->bytes[at] ^= change;
+	return taken;
+}
+
 /* With a section header that points anywhere, with tables that do not fit. */
 static void a_module_with_any_wrong_byte_comes_back_or_is_not_taken(void **state)
 {
@@ -404,15 +414,14 @@ static void a_module_with_any_wrong_byte_comes_back_or_is_not_taken(void **state
 	for (size_t i = 0; i < ARRAY_SIZE(shapes); i++) {
 		make(&m, shapes[i]);
 		for (size_t at = 0; at < m.size; at++) {
-			m.bytes[at] ^= 0xff;
-			taken += comes_back(m.bytes, m.size);
-			m.bytes[at] ^= 0xff ^ 1;
-			taken += comes_back(m.bytes, m.size);
-			m.bytes[at] ^= 1;
+			taken += comes_back_with(&m, at, 0xff);
+			/* The headers. */
+			if (at < 64 || at > m.end[SHSTRTAB])
+				taken += comes_back_with(&m, at, 1);
 		}
 	}
 	/* Most of them only are other contents. */
-	assert_true(taken > 4 * m.size);
+	assert_true(taken > 2 * m.size);
 }
 
 /* Without a byte behind it, so that a sanitizer sees what is read there. */

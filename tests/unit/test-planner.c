@@ -737,6 +737,49 @@ static void an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk(void **s
 	}
 }
 
+static void modules_order_counts_where_order_is_wanted(void **state)
+{
+	struct engine *e =
+		engine_new(&(struct engine_files){ .dep = "late: core; core:; early:; nvme:; other_one:",
+						   .alias = "alias pci:*bc01sc08* nvme\n" });
+	struct order order = {};
+	struct plan plan;
+
+	engine_write(
+		e, "lib/modules/1/modules.order",
+		"kernel/drivers/early.ko\nkernel/other-one.ko\nkernel/core.ko\nkernel/late.ko\nkernel/early.ko\n\nx",
+		'\n');
+	assert_int_equal(order_read(&order, &e->modules), 1);
+	e->planner.order = &order;
+	e->planner.awaited = PROVIDER_ANY;
+	ask(e, "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02", REQUEST_DEVICE);
+	ask(e, "late", 0);
+	ask(e, "other-one", 0);
+	ask(e, "early", 0);
+	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+	assert_string_equal(spell_plan(e, &plan), "nvme core late<h:core other_one early");
+	/* What is not listed comes last, and what late needs just before it. */
+	assert_true(plan.steps[4].priority > plan.steps[3].priority);
+	assert_true(plan.steps[3].priority > plan.steps[2].priority);
+	assert_int_equal(plan.steps[1].priority, plan.steps[2].priority);
+	assert_int_equal(plan.steps[0].priority, 0);
+	order_free(&order);
+	engine_free(e);
+}
+
+static void without_modules_order_a_message_says_so(void **state)
+{
+	struct engine *e = engine_new(&(struct engine_files){ .dep = "a:" });
+	struct order order = {};
+
+	assert_int_equal(order_read(&order, &e->modules), 0);
+	assert_contains(messages_text(&e->m), "lib/modules/1/modules.order: cannot be read: No such file");
+	assert_int_equal(e->m.log.lost, 1);
+	assert_int_equal(order_priority(&order, 0), 0);
+	order_free(&order);
+	engine_free(e);
+}
+
 /* The kernel would start a process for it, and the init would wait for that. */
 static void what_an_init_asks_for_is_loaded_before_it(void **state)
 {
@@ -957,6 +1000,8 @@ int main(void)
 		cmocka_unit_test(every_module_has_its_reason),
 		cmocka_unit_test(what_a_fast_disk_needs_is_as_urgent_as_the_disk),
 		cmocka_unit_test(an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk),
+		cmocka_unit_test(modules_order_counts_where_order_is_wanted),
+		cmocka_unit_test(without_modules_order_a_message_says_so),
 		cmocka_unit_test(what_an_init_asks_for_is_loaded_before_it),
 		cmocka_unit_test(a_chain_of_softdeps_too_long_is_cut),
 		cmocka_unit_test(modules_that_need_each_other_are_named),
