@@ -51,6 +51,7 @@ struct walk {
 	struct index_hits *hits;
 	uint64_t budget;
 	uint32_t entry;
+	uint32_t depth; /* children above, each of which is a character of the pattern */
 };
 
 static __attribute__((cold, noinline)) int damaged(struct walk *w, uint64_t place, const char *what)
@@ -499,14 +500,20 @@ static int match_child(struct walk *w, const struct node *n, const uint8_t *chil
 
 	if (ref & ARCHIVE_LEAF)
 		return match_leaf(w, child, &piece, pos);
+	if (w->depth == LIMIT_ALIAS)
+		return damaged(w, n->place, "a pattern longer than 4095 bytes");
 	r = ref < n->place ? read_node(w, ref, &next) : damaged(w, n->place, "a child behind its parent");
 	if (r < 0)
 		return r;
+	w->depth++;
 	if (c == '*')
-		return match_star(w, &next, 0, pos, &piece);
-	if (c == '[' || c == '\\')
-		return match_each(w, &next, 0, up, pos, &piece);
-	return match_rest(w, &next, 0, pos, &piece);
+		r = match_star(w, &next, 0, pos, &piece);
+	else if (c == '[' || c == '\\')
+		r = match_each(w, &next, 0, up, pos, &piece);
+	else
+		r = match_rest(w, &next, 0, pos, &piece);
+	w->depth--;
+	return r;
 }
 
 static int match_children(struct walk *w, const struct node *n, size_t pos, const struct piece *up)

@@ -507,7 +507,7 @@ static int unpack_group(struct archive *a, uint32_t i, struct archive_group *gro
 	_cleanup_blob_ struct blob packed = {};
 	const uint8_t *dictionary = NULL;
 	size_t n_dictionary = 0;
-	struct group_row row;
+	struct group_row row = {};
 	int r = read_row(a, i, &row);
 
 	group->next = 0;

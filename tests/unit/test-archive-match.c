@@ -2,6 +2,8 @@
 /* The matcher of an archive against that of the .bin files: both are asked about the same sets of aliases. */
 #include "tests/unit/test.h"
 
+#include "base/limits.h"
+#include "base/little-endian.h"
 #include "engine/archive-match.h"
 #include "engine/archive-trie.h"
 #include "engine/index-build.h"
@@ -244,6 +246,65 @@ static void no_alias_and_one_are_written_too(void **state)
 	}
 }
 
+/* As deep as a trie can be: each alias is the beginning of the next one. */
+static void the_longest_aliases_are_matched(void **state)
+{
+	static const char *const units[] = { "*", "?", "a", "*a", "a*b" };
+	char text[LIMIT_ALIAS + 1] = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		struct index_builder builder = {};
+		size_t k = strlen(units[i]);
+		struct both b;
+
+		for (n = 0; n + k <= LIMIT_ALIAS; n += k) {
+			memcpy(text + n, units[i], k + 1);
+			if (n % 3 == 0 || n + 2 * k > LIMIT_ALIAS)
+				add(&builder, text, (uint32_t)n % N_NAMES);
+		}
+		both_make(&b, &builder);
+		ask_both(&b, "aaaaaaaaaaaaaaaaaaaaab");
+		ask_both(&b, "");
+		/* With a '*' in each, an alias of this length takes long by either. */
+		memset(text, 'a', LIMIT_ALIAS);
+		if (!strchr(units[i], '*'))
+			ask_both(&b, text);
+		both_free(&b);
+	}
+}
+
+/* No key is needed to go on behind a '*', so nothing but the length of a pattern ends this. */
+static void a_chain_of_stars_is_an_error(void **state)
+{
+	static const uint8_t node[] = { 0, 0, 0, 0, 1, 1, '*' };
+	struct index_builder builder = {};
+	struct index_hits hits = {};
+	struct bytes chain = {};
+	struct both b;
+	uint8_t child[8] = {};
+	uint32_t place = 0;
+
+	add(&builder, "x", 1);
+	both_make(&b, &builder);
+	assert_int_equal(array_append(&chain.items, child, 4), 0);
+	for (int i = 0; i < 200000; i++) {
+		put_le32(child, place ? place : ARCHIVE_LEAF);
+		place = (uint32_t)chain.items.n;
+		assert_int_equal(array_append(&chain.items, node, sizeof(node)), 0);
+		assert_int_equal(array_append(&chain.items, child, sizeof(child)), 0);
+	}
+	put_le32(chain.items.items, place);
+	array_free(&b.trie.items);
+	b.trie = chain;
+	archive_close(&b.archive);
+	make_sections(&b);
+	assert_int_equal(archive_match(&b.archive, "x", &hits), -EBADMSG);
+	assert_contains(messages_text(&b.m), "a pattern longer than 4095 bytes");
+	index_hits_free(&hits);
+	both_free(&b);
+}
+
 static void a_damaged_matcher_is_an_error_or_an_answer(void **state)
 {
 	struct index_builder builder = {};
@@ -282,6 +343,8 @@ int main(void)
 		cmocka_unit_test(the_answers_are_those_of_the_bin_file),
 		cmocka_unit_test(random_patterns_have_the_same_answers),
 		cmocka_unit_test(no_alias_and_one_are_written_too),
+		cmocka_unit_test(the_longest_aliases_are_matched),
+		cmocka_unit_test(a_chain_of_stars_is_an_error),
 		cmocka_unit_test(a_damaged_matcher_is_an_error_or_an_answer),
 	};
 
