@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the frame has: the number of members; for each one how many streams it has (0: it is one piece), and their
- * lengths, or its length; the first stream of each member, the second of each, and so on. All numbers have 7-bit
- * digits. The lengths of a member's streams are what its own data begins with.
+ * What the frame has: the number of members; for each one how many streams it has (0: it is one piece),
+ * and their lengths, or its length; the first stream of each member, the second of each, and so on. All
+ * numbers have 7-bit digits. The lengths of a member's streams are what its own data begins with.
  */
 #include "base/group-codec.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The dictionary is a choice of pieces of the members, in the way of zstd's "cover" trainers, which are no stable part of
- * its library: a piece is worth as much as its sequences of eight bytes are found in other members too, a sequence
- * counts once, and the best piece of each of many equal parts of the sample is taken. It has no header and no tables:
- * zstd takes it for what came before the frame. That makes frames 0.2 % smaller than the same pieces with tables of
- * probabilities, and there is nothing in it that could be damaged.
+ * The dictionary is a choice of pieces of the members, in the way of zstd's "cover" trainers, which are no
+ * stable part of its library: a piece is worth as much as its sequences of eight bytes are found in other
+ * members too, a sequence counts once, and the best piece of each of many equal parts of the sample is
+ * taken. It has no header and no tables: zstd takes it for what came before the frame. That makes frames
+ * 0.2 % smaller than the same pieces with tables of probabilities, and there is nothing in it that could
+ * be damaged.
  */
 #include "base/group-codec.h"
 
@@ -189,6 +190,7 @@ int group_compress(const struct group_member *members, size_t n, const void *dic
 /* ---- the dictionary ---- */
 
 #define SAMPLE_MAX ((size_t)48 << 20)
+#define MEMBER_MAX ((size_t)1 << 20)
 #define SEQUENCE 8U
 #define PIECE ((size_t)2048)
 #define HASH_BITS 20
@@ -234,7 +236,7 @@ static int take_sample(struct trainer *t, const struct group_member *members, si
 	step = total / SAMPLE_MAX + 1;
 	for (size_t i = 0; i < n && !r; i++) {
 		/* Of a large one its begin, or it would be most of the sample. */
-		size_t size = members[i].size < GROUP_SIZE ? members[i].size : GROUP_SIZE;
+		size_t size = members[i].size < MEMBER_MAX ? members[i].size : MEMBER_MAX;
 
 		if (at++ % step)
 			continue;
@@ -279,8 +281,8 @@ static void spend_piece(struct trainer *t, size_t begin, size_t size)
 		t->found[sequence_hash(t->sample.items + i)] = 0;
 }
 
-/* From its end, where what the first parts of the sample gave is: zstd reaches that with the smallest distances.
- * Returns how many bytes at the dictionary's begin are left. */
+/* From its end, where what the first parts of the sample gave is: zstd reaches that with the smallest
+ * distances. Returns how many bytes at the dictionary's begin are left. */
 static size_t choose_pieces(struct trainer *t, uint8_t *dictionary, size_t size)
 {
 	size_t parts = size / PIECE, part = t->sample.n / parts, left = size, begin, n;

@@ -161,8 +161,8 @@ static void least_own_name(uint32_t name, uint32_t *v, uint32_t n)
 		v[1] = name;
 }
 
-/* The kernel's types are below. A pointer's target mostly is right behind it, which shows by how much the numbers of types
- * are larger than their places. A wrong answer only costs a few bytes. */
+/* The kernel's types are below. A pointer's target mostly is right behind it, which shows by how much
+ * the numbers of types are larger than their places. A wrong answer only costs a few bytes. */
 #define DISTANCES 4096U
 
 static uint32_t first_own_type(const struct walk *w, uint64_t at, uint64_t end)
@@ -404,7 +404,8 @@ static int classify(struct walk *w)
 
 /* ---- control ---- */
 
-/* The relocations for whose addend the assembler leaves zeros. include/uapi/linux/elf-em.h, arch/(*)/include/asm/elf.h. */
+/* The relocations for whose addend the assembler leaves zeros. include/uapi/linux/elf-em.h,
+ * arch/(*)/include/asm/elf.h. */
 static const struct {
 	uint8_t machine, width;
 	uint16_t type;

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The order in which a module's bytes go to their streams, for both directions: base/module-filter.c takes the bytes from
- * the streams and writes the module, base/module-filter-apply.c reads the module and fills the streams. Each defines
- * struct stream and the functions declared below, and then runs the same walk, so that one cannot contradict the
- * other. docs/MODULE-FILTER.md describes the streams.
+ * The order in which a module's bytes go to their streams, for both directions: base/module-filter.c takes
+ * the bytes from the streams and writes the module, base/module-filter-apply.c reads the module and fills
+ * the streams. Each defines struct stream and the functions declared below, and then runs the same walk,
+ * so that one cannot contradict the other. docs/MODULE-FILTER.md describes the streams.
  *
- * A walk predicts a value from what comes before it in the walk, and codes the difference as a number of 7-bit digits.
- * What predicts is always read from the image: when a module is written it must have been written before. The side that
- * applies does not have to prove that; it undoes its result and compares.
+ * A walk predicts a value from what comes before it in the walk, and codes the difference as a number of
+ * 7-bit digits. What predicts is always read from the image: when a module is written it must have been
+ * written before. The side that applies does not have to prove that; it undoes its result and compares.
  *
- * Sections may overlap in a hostile file, and so the walk may overwrite what it is about to read, the section headers
- * even. Therefore nothing that was checked is read a second time; each number takes a byte of a stream or ends the walk,
- * and what is read back without one is charged to a budget, which together bound the time.
+ * Sections may overlap in a hostile file, and so the walk may overwrite what it is about to read, the
+ * section headers even. Therefore nothing that was checked is read a second time; each number takes a byte
+ * of a stream or ends the walk, and what is read back without one is charged to a budget, which together
+ * bound the time.
  */
 #pragma once
 
@@ -68,8 +69,8 @@ enum {
 	STREAMS,
 };
 
-/* What a section's contents are; one byte a section in STREAM_CLASSES. The classes of contents that are taken as they
- * are have the numbers of their streams. */
+/* What a section's contents are; one byte a section in STREAM_CLASSES. The classes of contents that are
+ * taken as they are have the numbers of their streams. */
 #define CLASS_NONE 0
 #define CLASS_VERSIONS STREAM_VERSIONS
 #define CLASS_STRTAB STREAM_STRTAB
@@ -80,8 +81,8 @@ enum {
 #define CLASS_RELOC_DATA 36
 #define CLASS_RELOC_SITES 37
 #define CLASS_MASK 0x3f
-/* Where a relocation is applied the section has zeros, which are left out: the section is walked with its relocations.
- * On a section of relocations: it does so; on one of contents: wait for it. */
+/* Where a relocation is applied the section has zeros, which are left out: the section is walked with
+ * its relocations. On a section of relocations: it does so; on one of contents: wait for it. */
 #define CLASS_FILLS 0x40
 #define CLASS_FILLED 0x80
 
@@ -133,7 +134,8 @@ static inline uint64_t code(struct walk *w, unsigned int stream, uint64_t value)
 static void bytes(struct walk *w, unsigned int stream, uint64_t at, uint64_t n);
 /* A string of at most n bytes, up to its NUL. Returns how many those are. */
 static uint64_t string(struct walk *w, unsigned int stream, uint64_t at, uint64_t n);
-/* Which of the next names of __versions a string of at most n bytes is, 1 being the next; 0: none of them. */
+/* Which of the next names of __versions a string of at most n bytes is, 1 being the next; 0: none of
+ * them. */
 static uint8_t mark(struct walk *w, unsigned int stream, uint64_t at, uint64_t n);
 /* Writes n bytes where the image is written. */
 static void copy(struct walk *w, uint64_t at, const uint8_t *from, uint64_t n);
@@ -373,8 +375,9 @@ static void walk_versions(struct walk *w, const struct section *s)
 	w->versions = *s;
 }
 
-/* The names of undefined symbols come in the order of __versions, and stand there already: a byte instead of the name
- * says how many are passed over, 1 meaning none, for those that are the end of another string. */
+/* The names of undefined symbols come in the order of __versions, and stand there already: a byte
+ * instead of the name says how many are passed over, 1 meaning none, for those that are the end of
+ * another string. */
 #define VERSIONS_AHEAD 16U
 
 /* A version's name with its NUL, so many ahead; 0: there is none. */
@@ -441,8 +444,8 @@ static inline uint32_t relocation_symbol(const struct walk *w, uint64_t at)
 }
 
 /*
- * Sections like __mcount_loc list the places where one function is called, in ascending order: an addend is the offset
- * of a relocation with that symbol, less the byte of the instruction.
+ * Sections like __mcount_loc list the places where one function is called, in ascending order: an addend
+ * is the offset of a relocation with that symbol, less the byte of the instruction.
  */
 struct sites {
 	struct section source;
@@ -515,9 +518,10 @@ static void walk_relocations(struct walk *w, const struct section *s, unsigned i
 }
 
 /*
- * The operands of calls and jumps within x86's .text: places in the section instead of distances, so that calls of one
- * function look alike. Places outside keep their distance, and so that both stay apart, the distances that would be
- * taken for places are moved into the gap: the range [-at, size) is mapped on itself, as in CAB files.
+ * The operands of calls and jumps within x86's .text: places in the section instead of distances, so that
+ * calls of one function look alike. Places outside keep their distance, and so that both stay apart, the
+ * distances that would be taken for places are moved into the gap: the range [-at, size) is mapped on
+ * itself, as in CAB files.
  */
 static inline bool x86_branch(const uint8_t *p, uint64_t i, uint64_t first)
 {
@@ -731,7 +735,8 @@ static void walk_btf(struct walk *w, const struct section *s)
 
 /* ---- all of them ---- */
 
-/* One section, if it is its turn: strings come before what refers to them, and relocations before what they fill. */
+/* One section, if it is its turn: strings come before what refers to them, and relocations before what
+ * they fill. */
 enum turn { TURN_CONTENTS, TURN_TABLES, TURN_FILLED, TURNS };
 
 static enum turn turn_of(uint8_t class)

@@ -129,7 +129,8 @@ static int open_streams(struct walk *w, const uint8_t *data, size_t size)
 	return w->bad || all.p != all.end ? -EBADMSG : 0;
 }
 
-/* What no section has: the file header, the signature, the space between sections if there is something in it. */
+/* What no section has: the file header, the signature, the space between sections if there is something
+ * in it. */
 static void read_rest(struct walk *w)
 {
 	uint64_t n = code(w, STREAM_CONTROL, 0), at = 0, length;

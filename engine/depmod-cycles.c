@@ -17,7 +17,7 @@
 
 #define NO_STEP UINT32_MAX
 #define NO_MODULE DEPMOD_NO_MODULE
-#define MAX_STEPS (1U << 20)
+#define MAX_STEPS (1U << 14)
 
 /* A module on a path, and the step before it. */
 struct step {

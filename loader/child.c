@@ -104,6 +104,11 @@ static int take_report_path(struct child *c, const char *data, size_t size)
 	c->report.name = name;
 	c->report.dirfd = c->passed[0];
 	c->n_passed--;
+#ifdef HAVE_TOOLS
+	/* Where it cannot be, they are not counted. */
+	if (c->report.requests.instances < 0 && !*c->kernel.root.path)
+		(void)requests_open(&c->report.requests, &c->kernel.root);
+#endif
 	memmove(c->passed, c->passed + 1, c->n_passed * sizeof(*c->passed));
 	return 0;
 }
@@ -406,7 +411,7 @@ int child_serve(int sock, const struct loader_options *options)
 {
 	struct rootfs root = { .fd = options->rootfd, .path = (char *)(uintptr_t)options->root };
 	struct pool_options pool = { .jobs = options->jobs, .slow_ms = options->slow_ms };
-	struct child c = { .sock = sock, .report = { .dirfd = -1 } };
+	struct child c = { .sock = sock, .report = REPORT_NONE };
 	int r;
 
 	rootfs_pin(&root);

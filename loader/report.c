@@ -142,12 +142,43 @@ static int put_loads(struct json *j, struct pool *pool, struct summary *summary,
 	return r;
 }
 
-static int put_report(struct json *j, const struct report *report, struct pool *pool, FILE *f)
+#ifdef HAVE_TOOLS
+static int put_request(void *userdata, const struct kernel_request *request)
+{
+	struct json *j = userdata;
+
+	json_new_line(j);
+	json_open(j, NULL, '{');
+	json_string(j, "name", request->name);
+	json_string(j, "by", request->by);
+	json_string(j, "call_site", request->call_site);
+	json_number(j, "time_us", (int64_t)request->time_us);
+	json_close(j, '}');
+	return 0;
+}
+
+static void put_requests(struct json *j, struct requests *requests)
+{
+	if (!requests->trace)
+		return;
+	json_new_line(j);
+	json_open(j, "kernel_requests", '[');
+	(void)requests_each(requests, put_request, j);
+	json_close(j, ']');
+}
+#else
+static void put_requests(struct json *j, struct requests *requests)
+{
+}
+#endif
+
+static int put_report(struct json *j, struct report *report, struct pool *pool, FILE *f)
 {
 	struct summary summary = {};
 	int r;
 
 	json_begin_with(j, report->head, report->n_head);
+	put_requests(j, &report->requests);
 	if (j->comma)
 		json_new_line(j);
 	json_open(j, "loads", '[');
@@ -161,7 +192,7 @@ static int put_report(struct json *j, const struct report *report, struct pool *
 	return r == 0 && fputc('\n', f) == EOF ? -EIO : r;
 }
 
-int report_write(const struct report *report, struct pool *pool)
+int report_write(struct report *report, struct pool *pool)
 {
 	struct output_file file;
 	struct json j = {};
@@ -186,5 +217,8 @@ void report_free(struct report *report)
 		close(report->dirfd);
 	free(report->name);
 	free(report->head);
-	*report = (struct report){ .dirfd = -1 };
+#ifdef HAVE_TOOLS
+	requests_close(&report->requests);
+#endif
+	*report = REPORT_NONE;
 }

@@ -3,15 +3,19 @@
 #pragma once
 
 #include "loader/pool.h"
+#include "loader/requests.h"
 
 struct report {
 	int dirfd;  /* -1: none was asked for */
 	char *name; /* in that directory; NULL: dirfd itself is written to, once */
 	char *head; /* a JSON object without its last brace; NULL: nothing */
 	size_t n_head;
+	struct requests requests; /* what the kernel has asked for meanwhile; behind HAVE_TOOLS */
 };
+
+#define REPORT_NONE ((struct report){ .dirfd = -1, .requests = REQUESTS_NONE })
 
 /* Writes a temporary file beside the name and renames it (base/atomic-file.h). A step without a result is
  * "pending". 0 or -errno; in the latter case what the name had before is unchanged. */
-int report_write(const struct report *report, struct pool *pool);
+int report_write(struct report *report, struct pool *pool);
 void report_free(struct report *report);

@@ -387,6 +387,29 @@ static void put_path_names(const struct panel *p, const struct critical_path *pa
 	fputs("</text>\n", stdout);
 }
 
+/* Each time that the kernel started modprobe. Those from before the run, and from behind its end, have no place. */
+static void put_requests(const struct panel *p, double y)
+{
+	const struct run_report *r = &p->report;
+
+	for (uint32_t i = 0; i < r->n_requests; i++) {
+		const struct report_request *q = &r->requests[i];
+
+		if (q->time_us < r->start_us || q->time_us > r->end_us)
+			continue;
+		printf("<path d=\"M%.1f %.1fl-4 -7h8z\" fill=\"#d55e00\"><title>", panel_x(p, q->time_us),
+		       p->bottom);
+		put_text(q->by, 20);
+		printf(" asks for ");
+		put_text(q->name, 80);
+		printf(" at %.3f s</title></path>\n", since_start(p, q->time_us));
+	}
+	if (r->n_requests)
+		printf("<text x=\"%.0f\" y=\"%.1f\">the kernel itself asked for %u module%s, and started modprobe for "
+		       "each (\xe2\x96\xbc)</text>\n",
+		       LEFT, y, r->n_requests, r->n_requests == 1 ? "" : "s");
+}
+
 /* Outcomes of loads that may have no time. */
 static const enum outcome untried[N_UNTRIED] = { OUTCOME_FAILED, OUTCOME_SKIPPED, OUTCOME_PENDING };
 
@@ -407,6 +430,7 @@ static void put_panel(const struct panel *p, uint64_t length_us)
 		put_path_names(p, &p->paths[i], y);
 	for (size_t i = 0; i < N_UNTRIED; i++)
 		y += put_untried(p, untried[i], y) ? NOTE : 0;
+	put_requests(p, y);
 }
 
 /* ---- the command ---- */

@@ -167,7 +167,7 @@ double panel_lay_out(struct panel *p, double top, double scale)
 		y += GAP + BAR + ROW * p->lanes[i].rows;
 	}
 	p->bottom = y + GAP;
-	return p->bottom + 44 + NOTE * (double)(p->n_paths + N_UNTRIED);
+	return p->bottom + 44 + NOTE * (double)(p->n_paths + N_UNTRIED + (p->report.n_requests ? 1 : 0));
 }
 
 int panel_prepare(struct panel *p)

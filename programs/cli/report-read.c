@@ -64,7 +64,7 @@ struct reading {
 		struct edge_name *items;
 		size_t n, capacity;
 	} edges;
-	size_t loads_capacity, awaited_capacity;
+	size_t loads_capacity, awaited_capacity, requests_capacity;
 	struct table modules;	   /* of steps, by name */
 	struct table reasons;	   /* aliases that steps were planned for, in the order of the steps */
 	struct table alias_steps;  /* the same, by alias */
@@ -418,6 +418,30 @@ static int read_awaited(struct json_reader *r, void *data)
 	return check_start(r, json_place(r), data) ?: json_read_array(r, read_awaited_device, data);
 }
 
+static int read_request(struct json_reader *r, void *data)
+{
+	static const struct json_member members[] = {
+		{ "name", JSON_TEXT, offsetof(struct report_request, name), .required = true },
+		{ "by", JSON_TEXT, offsetof(struct report_request, by), .required = true },
+		{ "time_us", JSON_COUNT, offsetof(struct report_request, time_us), .required = true },
+	};
+	struct reading *reading = data;
+	struct run_report *report = reading->report;
+	struct report_request request = {};
+	int error = json_read_object(r, members, N(members), &request)
+		?: grow((void **)&report->requests, &reading->requests_capacity, report->n_requests,
+			sizeof(*report->requests));
+
+	if (!error)
+		report->requests[report->n_requests++] = request;
+	return error;
+}
+
+static int read_requests(struct json_reader *r, void *data)
+{
+	return json_read_array(r, read_request, data);
+}
+
 static int read_format(struct json_reader *r, void *data)
 {
 	struct json_place at = json_place(r);
@@ -458,6 +482,7 @@ static int read_all(struct json_reader *r, struct reading *reading)
 		{ "devices", JSON_OTHER, .read = read_devices },
 		{ "steps", JSON_OTHER, .read = read_steps, .required = true },
 		{ "awaited", JSON_OTHER, .read = read_awaited },
+		{ "kernel_requests", JSON_OTHER, .read = read_requests },
 		{ "loads", JSON_OTHER, .read = read_loads },
 	};
 	struct json_place at = json_place(r);
@@ -656,6 +681,7 @@ void run_report_free(struct run_report *r)
 	free(r->loads);
 	free(r->edges);
 	free(r->awaited);
+	free(r->requests);
 	free(r->text);
 	*r = (struct run_report){};
 }

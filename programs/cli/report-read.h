@@ -41,6 +41,12 @@ struct report_awaited {
 	uint32_t provider; /* the load that brought it, or REPORT_NONE */
 };
 
+/* What the kernel itself asked for: it started modprobe. */
+struct report_request {
+	const char *name, *by;
+	uint64_t time_us;
+};
+
 struct run_report {
 	const char *name; /* of the file */
 	const char *program, *release;
@@ -52,6 +58,8 @@ struct run_report {
 	uint32_t *edges;
 	struct report_awaited *awaited;
 	uint32_t n_awaited;
+	struct report_request *requests;
+	uint32_t n_requests;
 	uint32_t last; /* the load that ended last, or REPORT_NONE */
 	char *text;    /* which all strings are in */
 };

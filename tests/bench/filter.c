@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the filter and the groups give: packs the modules whose paths are read from the standard input, in this order,
- * unpacks them again, and prints sizes and processor times. With -1 each module is a frame of its own, without filter. */
+/* What the filter and the groups give: packs the modules whose paths are read from the standard input,
+ * in this order, unpacks them again, and prints sizes and processor times. With -1 each module is a
+ * frame of its own, without filter. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Input: a byte that says what follows; 0: what says it is a filtered module, after three bytes with the module's size;
- * 1: a module; 2: what a frame of members contains, after three bytes with the members' size. */
+/* Input: a byte that says what follows; 0: what says it is a filtered module, after three bytes with
+ * the module's size; 1: a module; 2: what a frame of members contains, after three bytes with the
+ * members' size. */
 #include "base/module-filter.h"
 
 #include <errno.h>

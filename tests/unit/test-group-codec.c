@@ -8,7 +8,8 @@
 
 #define MEMBERS 5
 
-/* Four of them look like filtered modules: lengths, then streams; the third is in one piece, the last is empty. */
+/* Four of them look like filtered modules: lengths, then streams; the third is in one piece, the last
+ * is empty. */
 struct sample {
 	uint8_t bytes[MEMBERS][4096];
 	struct group_member members[MEMBERS];
