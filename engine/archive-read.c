@@ -539,16 +539,29 @@ static int undo(const struct archive_entry *e, const char *data, struct blob *re
 {
 	if (e->filter == MODULE_FILTER_ELF)
 		return module_filter_undo(data, e->stored, ret->data, e->size);
-	if (e->filter != MODULE_FILTER_NONE || e->stored != e->size)
+	if (e->stored != e->size)
 		return -EBADMSG;
 	memcpy(ret->data, data, e->size);
 	return 0;
 }
 
+static int check_entry(struct archive *a, const struct archive_entry *e)
+{
+	if (e->filter != MODULE_FILTER_NONE && e->filter != MODULE_FILTER_ELF) {
+		log_error(a->log, "%s(%s): needs a newer coldplug: it has filter %u", a->path, e->path,
+			  e->filter);
+		return -EOPNOTSUPP;
+	}
+	if (e->size <= LIMIT_IMAGE)
+		return 0;
+	log_error(a->log, "%s(%s): is larger than %u bytes", a->path, e->path, LIMIT_IMAGE);
+	return -EBADMSG;
+}
+
 int archive_unpack(struct archive *a, const struct archive_entry *e, struct archive_group *group,
 		   struct blob *ret)
 {
-	int r = e->size > LIMIT_IMAGE ? -EBADMSG : 0;
+	int r = check_entry(a, e);
 
 	if (!r && (!group->next || group->next != e->group + 1))
 		r = unpack_group(a, e->group, group);
