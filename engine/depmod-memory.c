@@ -24,7 +24,7 @@ static int make_images(struct depmod *d, struct depmod_image images[DEPMOD_MEMOR
 int depmod_in_memory(const struct rootfs *root, const char *directory, struct log *log,
 		     struct depmod_image images[DEPMOD_MEMORY_IMAGES])
 {
-	struct depmod d = { .log = log, .root = root, .directory = directory };
+	struct depmod d = { .log = log, .root = root, .directory = directory, .leave_out = true };
 	int r = depmod_read_tree(
 		&d, &(struct depmod_tree){ .release = strrchr(directory, '/') + 1, .may_be_empty = true });
 

@@ -418,9 +418,10 @@ int depmod_add_entry(struct depmod *d, struct index_builder *b, const char *key,
 {
 	if (!is_ascii(key) || !is_ascii(value)) {
 		if (d->log)
-			log_print(d->log, DEPMOD_FATAL, "Module index: only 7-bit ASCII is supported: %s",
+			log_print(d->log, d->leave_out ? LOG_LEVEL_WARNING : DEPMOD_FATAL,
+				  "Module index: only 7-bit ASCII is supported: %s",
 				  is_ascii(key) ? value : key);
-		return -EINVAL;
+		return d->leave_out ? 0 : -EINVAL;
 	}
 	/* depmod cuts a longer alias, too. */
 	return index_builder_add(b, key, strnlen(key, LIMIT_ALIAS), value, strlen(value), priority);

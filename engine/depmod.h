@@ -59,6 +59,7 @@ struct depmod {
 	/* To be set before, all may be zero. */
 	struct log *log; /* NULL: nothing is said */
 	bool tell_unknown, check_versions, tell_duplicates;
+	bool leave_out; /* what no index can hold, with a warning, and go on */
 	char symbol_prefix;
 	/* Where modules.builtin is. */
 	const struct rootfs *root;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "engine/depmod.h"
 #include "tests/fuzz/fuzz.h"
 
 /* Each string is inside the file, and there is an end to them. */
@@ -37,6 +38,22 @@ static void read_versions(const struct elf *elf)
 	MUST(r == 0 || r == -EBADMSG || r == -ENODATA);
 }
 
+/* depmod looks at tables by itself. */
+static void take_facts(const struct elf *elf)
+{
+	struct depmod_module m = {};
+	struct arena arena = {};
+	int r = depmod_take_facts(&m, &arena, elf, true);
+
+	MUST(r == 0 || r == -EBADMSG || r == -ENOMEM);
+	array_free(&m.aliases.items);
+	array_free(&m.softdeps.items);
+	array_free(&m.weakdeps.items);
+	array_free(&m.exported.items);
+	array_free(&m.needed.items);
+	arena_free(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct elf elf;
@@ -53,5 +70,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	read_all(&elf, elf_crc_next);
 	read_versions(&elf);
 	read_all(&elf, elf_ksymtab_next);
+	take_facts(&elf);
 	return 0;
 }

@@ -99,6 +99,7 @@ static void a_release_without_indexes_is_read_itself(void **state)
 
 	write_module(&t, DIR_ "kernel/a-b.ko", "alias=pci:v1*", "of_ab", "of_c");
 	write_module(&t, DIR_ "updates/c.ko", "alias=pci:v2*", "of_c", "");
+	write_module(&t, DIR_ "kernel/bad.ko", "alias=caf\xe9", "of_bad", "");
 	messages_init(&m);
 	assert_int_equal(moddir_open(&d, &t.root, "1.0", &m.log), 1);
 	assert_int_equal(moddir_match(&d, MODDIR_ALIAS, "pci:v1x", &hits), 0);
@@ -110,6 +111,7 @@ static void a_release_without_indexes_is_read_itself(void **state)
 	assert_string_equal(value, "c");
 	assert_contains(messages_text(&m),
 			"/lib/modules/1.0: there is no modules.dep; all modules were read instead");
+	assert_contains(messages_text(&m), "only 7-bit ASCII is supported: caf");
 	assert_int_equal(m.log.lost, 0);
 	index_hits_free(&hits);
 	moddir_close(&d);
