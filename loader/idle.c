@@ -85,12 +85,19 @@ void idle_note_progress(struct idle *i)
 	atomic_store(&i->since_us, (uint32_t)clock_now_us());
 }
 
+static bool is_patient(const struct idle *i)
+{
+	/* Read before the clock: the difference would be huge if it were later. */
+	uint32_t since = atomic_load(&i->since_us);
+
+	return (uint32_t)clock_now_us() - since < i->patience_us;
+}
+
 /* Whether there was one. */
 static bool wait_for_idle(struct idle *i)
 {
 	idle_note_progress(i);
-	while (!atomic_load(&i->quit) &&
-	       (uint32_t)clock_now_us() - atomic_load(&i->since_us) < i->patience_us) {
+	while (!atomic_load(&i->quit) && is_patient(i)) {
 		if (is_idle_now(i)) {
 			i->patience_us = PATIENCE_US;
 			return true;
