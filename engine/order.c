@@ -75,6 +75,7 @@ int order_read(struct order *o, struct modules *m)
 		return 0;
 	}
 	r = take_text(o, m, text.data, text.size);
+	o->opened = !r;
 	return r < 0 ? r : 1;
 }
 

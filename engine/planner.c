@@ -188,12 +188,12 @@ static void set_patience(struct planner *p, bool patient)
 	}
 }
 
-/* How urgent each step is: from the requests that led to it, and from the steps that wait for it. */
-static void set_priorities(struct planner *p)
+/* From the requests that led to it, or from its place in an order. */
+static void set_own_priorities(struct planner *p)
 {
-	const struct step_edge *edges = p->edges.n ? p->edges.items + p->batch_edges : NULL;
-
-	for (size_t i = p->batch_reasons; i < p->x->reasons.n; i++) {
+	for (size_t id = p->batch_steps; p->order && id < p->steps.n; id++)
+		p->steps.items[id].priority = order_priority(p->order, p->step_module.items[id]);
+	for (size_t i = p->batch_reasons; !p->order && i < p->x->reasons.n; i++) {
 		const struct reason *reason = &p->x->reasons.items[i];
 		uint32_t id = p->x->step_of.items[reason->module];
 		struct step *s;
@@ -202,8 +202,7 @@ static void set_priorities(struct planner *p)
 		if (reason->kind != REASON_REQUEST || !id || id - 1 < p->batch_steps)
 			continue;
 		s = &p->steps.items[id - 1];
-		priority = p->order ? order_priority(p->order, reason->module)
-				    : alias_priority(p->x->requests.items[reason->request].text, p->awaited);
+		priority = alias_priority(p->x->requests.items[reason->request].text, p->awaited);
 		if (priority > s->priority)
 			s->priority = priority;
 	}
@@ -211,6 +210,14 @@ static void set_priorities(struct planner *p)
 		set_patience(p, true);
 		set_patience(p, false);
 	}
+}
+
+/* How urgent each step is: by itself, and from the steps that wait for it. */
+static void set_priorities(struct planner *p)
+{
+	const struct step_edge *edges = p->edges.n ? p->edges.items + p->batch_edges : NULL;
+
+	set_own_priorities(p);
 	for (size_t id = p->steps.n; id-- > p->batch_steps;) {
 		struct step *s = &p->steps.items[id];
 

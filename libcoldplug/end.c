@@ -10,7 +10,7 @@
 
 API int coldplug_leave(struct coldplug *c)
 {
-	int64_t put_off = context_walk_first(c);
+	int64_t put_off = context_walk_last(c);
 	int n = c->loading.loader ? loader_leave(c->loading.loader) : 0;
 	int r = context_take_results(c);
 
@@ -22,7 +22,7 @@ API int coldplug_leave(struct coldplug *c)
 
 API int coldplug_finish(struct coldplug *c)
 {
-	int64_t put_off = context_walk_first(c);
+	int64_t put_off = context_walk_last(c);
 	int r = c->loading.report_error;
 
 	if (c->loading.loader)

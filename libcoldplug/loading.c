@@ -59,6 +59,7 @@ API int coldplug_start(struct coldplug *c)
 		log_error(&c->log, "cannot start the loading process: %s", strerror(-r));
 		return r;
 	}
+	c->loading.awaits = false;
 	report_open(c);
 	return 0;
 }

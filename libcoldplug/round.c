@@ -32,8 +32,12 @@ static int want_names(struct coldplug *c)
 int64_t context_load_wanted(struct coldplug *c)
 {
 	int r = context_begin_burst(c) ?: want_names(c); /* a reset forgets what was wanted before it */
-	int64_t n = r < 0 ? r : context_request_devices(c);
+	int64_t n;
 
+	/* One order for all: nothing is planned before each device that was asked has answered, or was given up. */
+	if (!r && has_flag(c, COLDPLUG_ORDERED) && prober_busy(&c->wanted.devices_prober))
+		return 0;
+	n = r < 0 ? r : context_request_devices(c);
 	if (n < 0)
 		return n;
 	if (!n && c->machine.planner.batch_steps == c->machine.planner.steps.n)
@@ -45,11 +49,10 @@ int64_t context_load_wanted(struct coldplug *c)
 	return r < 0 ? r : n;
 }
 
-/* A dry run and an order want all devices in one plan, so they wait for those that have to be probed. */
+/* A dry run wants all devices in one plan, so it waits for those that have to be probed. */
 int context_look_again(struct coldplug *c)
 {
-	bool waits = has_flag(c, COLDPLUG_DRY_RUN) || has_flag(c, COLDPLUG_ORDERED);
-	int64_t n = waits ? coldplug_walk(c) : context_walk(c);
+	int64_t n = has_flag(c, COLDPLUG_DRY_RUN) ? coldplug_walk(c) : context_walk(c);
 
 	context_want_again(c);
 	c->waiting.look_for_waits = true;
@@ -197,6 +200,10 @@ API int coldplug_wait(struct coldplug *c)
 {
 	int r = context_watch_loader(c);
 
+	/* Now all loads are waited for. */
+	c->waiting.begun = false;
+	if (r >= 0)
+		r = context_tell_awaited(c);
 	while (r >= 0 && c->loading.loader && is_in_flight(&c->loading)) {
 		r = poller_wait(&c->poller, -1);
 		take_signals(c);

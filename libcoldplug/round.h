@@ -12,6 +12,9 @@ int context_look_again(struct coldplug *c);
  * -errno. */
 int64_t context_walk_first(struct coldplug *c);
 
+/* The same at a caller's end: devices that were asked for their aliases have a second to answer. */
+int64_t context_walk_last(struct coldplug *c);
+
 /* Plans what was wanted since the last time and hands it over; how many new steps, or -errno. */
 int64_t context_load_wanted(struct coldplug *c);
 

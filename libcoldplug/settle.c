@@ -14,7 +14,9 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <linux/capability.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "libcoldplug/listen.h"
@@ -29,6 +31,8 @@
 /* At its end a run waits so long for a device that only its recording wants to know more of. */
 #define RECORD_PATIENCE_MS 1000
 #define WALK_NICE 10
+/* At the caller's end the answers of devices are waited for so long. */
+#define LAST_PATIENCE_MS 1000
 
 /* ---- the recording of a run ---- */
 
@@ -159,12 +163,38 @@ int64_t context_walk_first(struct coldplug *c)
 	return r < 0 ? r : walk_and_load(c);
 }
 
-/* While a device is awaited: the kernel's threads that look for it need the processor now and then, and at once. That
- * priority comes back is a privilege, which whoever loads modules has. */
+/* What the walk finds by itself is handed over first. */
+int64_t context_walk_last(struct coldplug *c)
+{
+	struct prober *p = &c->wanted.devices_prober;
+	bool put_off = c->waiting.walk_put_off;
+	unsigned int give_up_ms = p->give_up_ms;
+	int64_t n = context_walk_first(c), more;
+	int r;
+
+	if (n < 0 || !put_off)
+		return n;
+	p->give_up_ms = LAST_PATIENCE_MS;
+	r = context_probe(c) ?: context_wait_devices(c);
+	p->give_up_ms = give_up_ms;
+	more = r < 0 ? r : context_load_wanted(c);
+	return more < 0 ? more : n + more;
+}
+
+/* Whether this process may go back to the priority that it has. */
+static bool may_raise_priority(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	return syscall(SYS_capget, &header, data) == 0 && data[0].effective & 1U << CAP_SYS_NICE;
+}
+
+/* While a device is awaited: the kernel's threads that look for it need the processor now and then, and at once. */
 static int64_t walk_first_nicely(struct coldplug *c)
 {
 	int before = getpriority(PRIO_PROCESS, 0);
-	bool nice = wait_list_pending(&c->waiting.waits) && before < WALK_NICE && geteuid() == 0 &&
+	bool nice = wait_list_pending(&c->waiting.waits) && before < WALK_NICE && may_raise_priority() &&
 		!setpriority(PRIO_PROCESS, 0, WALK_NICE);
 	int64_t n = context_walk_first(c);
 
@@ -231,8 +261,6 @@ static int take_news(struct coldplug *c)
 
 	if (!r)
 		r = coldplug_dispatch(c);
-	if (r >= 0 && is_walk_due(c))
-		r = (int)walk_first_nicely(c);
 	if (r >= 0)
 		r = check_paths(&c->waiting, &c->machine.root) ?: context_probe(c);
 	if (r < 0)
@@ -256,6 +284,11 @@ static int go_on(struct coldplug *c, struct settle_facts *f, enum settle_verdict
 	int r;
 
 	do {
+		r = is_walk_due(c) ? (int)walk_first_nicely(c) : 0;
+		if (r >= 0)
+			r = context_probe(c);
+		if (r < 0)
+			return r;
 		take_named_when_late(&c->waiting);
 		*f = collect_facts(c);
 		*verdict = settle_verdict(&c->settle, f);
@@ -376,7 +409,7 @@ API int coldplug_run(struct coldplug *c)
 	}
 	/* The caller may call coldplug_free() next. */
 	if (r > 0)
-		r = (int)context_walk_first(c);
+		r = (int)context_walk_last(c);
 	return r < 0 ? r : 0;
 }
 

@@ -108,6 +108,11 @@ int context_take_devices(struct coldplug *c)
 	return prober_take(&c->wanted.devices_prober, take_device, c);
 }
 
+int context_wait_devices(struct coldplug *c)
+{
+	return prober_wait(&c->wanted.devices_prober, take_device, c);
+}
+
 uint32_t context_awaited_providers(const struct coldplug *c)
 {
 	const struct wait_list *w = &c->waiting.waits;

@@ -51,8 +51,10 @@
 #include "loader/work.h"
 
 #define NICE 10
-/* Times in a row that a processor is found idle, for the front. */
+/* Times in a row that a processor is found idle, for the front; */
 #define FRONT_IDLE 3
+/* but it has its answer after this at the latest. */
+#define FRONT_PATIENCE_US 500000
 
 struct worker {
 	struct pool *pool;
@@ -104,8 +106,8 @@ struct pool {
 	bool granted;		/* a step that has to wait for an idle processor may start */
 	bool asked_idle;	/* by pool_ask_idle() */
 	bool found_idle;	/* which is answered */
-	unsigned int n_found;	/* in a row */
-	uint64_t found_us;	/* the last one */
+	unsigned int n_found;	/* times in a row, for that */
+	uint64_t front_us;	/* when it was asked, or a leading step has ended since */
 	unsigned int n_opening; /* workers that have taken a step and not opened it yet */
 	struct worker *workers[POOL_WORKERS_MAX];
 	unsigned int n_workers;
@@ -290,8 +292,10 @@ static void put(struct worker *w, const struct load_result *result)
 
 	w->busy = false;
 	p->n_slow -= w->slow;
-	if (p->idle && precedence_leads(&p->precedence, queue_priority(&p->queue, result->step)))
+	if (p->idle && precedence_leads(&p->precedence, queue_priority(&p->queue, result->step))) {
 		idle_note_progress(p->idle);
+		p->front_us = result->end_us;
+	}
 	record(p, result);
 	queue_complete(&p->queue, result->step, result->outcome);
 	record_skipped(p);
@@ -480,14 +484,13 @@ static uint64_t find_slow(struct pool *p)
 	return next;
 }
 
-/* The front needs a processor for longer than a probe sleeps now and then. */
+/* The front needs a processor for longer than a probe sleeps now and then. How long a look takes depends on the kernel's
+ * timers, so looks are counted. */
 static void answer_front(struct pool *p, bool idle)
 {
-	uint64_t now = clock_now_us();
-
-	p->n_found = now - p->found_us < UINT64_C(2) * IDLE_US ? p->n_found + 1 : 1;
-	p->found_us = now;
-	if (idle && p->n_found < FRONT_IDLE) {
+	if (!p->asked_idle)
+		return;
+	if (idle && ++p->n_found < FRONT_IDLE && clock_now_us() < p->front_us + FRONT_PATIENCE_US) {
 		idle_ask(p->idle);
 		return;
 	}
@@ -496,20 +499,27 @@ static void answer_front(struct pool *p, bool idle)
 	notify(p);
 }
 
-/* A step that waits for an idle processor goes before the front. */
+/* Whether a step has a place and waits for an idle processor. */
+static bool does_step_wait(const struct pool *p)
+{
+	uint32_t id = queue_pick(&p->queue);
+
+	return p->queue.n_running - p->n_slow < p->jobs && id != STEP_NONE && needs_idle(p, id);
+}
+
+/* A step that waits for an idle processor goes before the front, but does not hold it up for ever. */
 static void found_idle(void *userdata, bool idle)
 {
 	struct pool *p = userdata;
-	uint32_t id;
 
 	pthread_mutex_lock(&p->lock);
-	id = queue_pick(&p->queue);
-	p->granted = !p->asked_idle || (id != STEP_NONE && needs_idle(p, id));
-	if (!p->granted)
-		answer_front(p, idle);
+	if (does_step_wait(p)) {
+		p->granted = true;
+		p->n_found = 0;
+		idle &= clock_now_us() < p->front_us + FRONT_PATIENCE_US;
+	}
+	answer_front(p, idle);
 	kick(p);
-	if (p->granted && p->asked_idle)
-		idle_ask(p->idle);
 	pthread_mutex_unlock(&p->lock);
 }
 
@@ -759,6 +769,8 @@ void pool_ask_idle(struct pool *p)
 {
 	pthread_mutex_lock(&p->lock);
 	p->asked_idle = p->idle;
+	p->n_found = 0;
+	p->front_us = clock_now_us();
 	if (p->idle) {
 		idle_ask(p->idle);
 	} else {
@@ -865,8 +877,8 @@ void pool_free(struct pool *p)
 {
 	if (!p)
 		return;
-	idle_stop(p->idle);
 	stop_workers(p);
+	idle_stop(p->idle);
 	pthread_join(p->watcher, NULL);
 	release(p);
 }

@@ -106,6 +106,23 @@ static void rebuild_heap(struct queue *q)
 		push_heap(q, q->ready.items[q->ready.n]);
 }
 
+/* Those that something urgent waits for by now. */
+static void release_urgent(struct queue *q)
+{
+	size_t n = q->held.n;
+
+	for (q->held.n = 0; n-- > 0;) {
+		uint32_t id = q->held.items[q->held.n];
+
+		if (q->nodes.items[id].priority >= STEP_URGENT) {
+			push_heap(q, id);
+			memmove(q->held.items + q->held.n, q->held.items + q->held.n + 1, n * sizeof(id));
+		} else {
+			q->held.n++;
+		}
+	}
+}
+
 void queue_inherit(struct queue *q)
 {
 	bool raised = false;
@@ -120,8 +137,10 @@ void queue_inherit(struct queue *q)
 		node->priority = priority;
 		raised = true;
 	}
-	if (raised)
-		rebuild_heap(q);
+	if (!raised)
+		return;
+	rebuild_heap(q);
+	release_urgent(q);
 }
 
 static void end_urgency(struct queue *q, uint32_t id)

@@ -10,8 +10,8 @@
  * have no children (drivers/base/power/wakeup_stats.c, since 5.4), "link" below a PCI device the attribute group of
  * its link's power management (drivers/pci/pcie/aspm.c).
  *
- * Consoles, their memory, /dev/null and its like, and backing devices are made without a parent, so in /devices/virtual,
- * and nothing is made below them. The same holds for memory blocks, nodes, and what each processor has of clocks and
+ * Virtual consoles, their memory, /dev/null and its like, and backing devices are made without a parent, so in
+ * /devices/virtual, and nothing is made below them. (Below another tty inputattach(1) makes a device.) The same holds for memory blocks, nodes, and what each processor has of clocks and
  * machine checks in /devices/system.
  *
  * All processors have the alias that /devices/system/cpu/modalias has (drivers/base/cpu.c: both are made by
@@ -40,10 +40,15 @@ static bool is_among(const char *words, const char *name)
 	return snprintf(word, sizeof(word), " %s ", name) < (int)sizeof(word) && strstr(words, word);
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 static bool is_processor(const struct skip_place *in, const char *name)
 {
-	return in->modalias && !in->devicetree && !strncmp(name, "cpu", 3) && name[3] >= '0' &&
-		name[3] <= '9' && !strcmp(in->path, "/devices/system/cpu");
+	return in->modalias && !in->devicetree && !strncmp(name, "cpu", 3) && is_digit(name[3]) &&
+		!strcmp(in->path, "/devices/system/cpu");
 }
 
 bool skip_directory(const struct skip_place *in, const char *name)
@@ -52,16 +57,21 @@ bool skip_directory(const struct skip_place *in, const char *name)
 	case 'p':
 		return !strcmp(name, "power");
 	case 'w':
-		return in->device && !strcmp(name, "wakeup");
+		return in->device && !strcmp(name, "wakeup") && strcmp(in->path, "/devices/platform") != 0;
 	case 'l':
 		return in->pci && !strcmp(name, "link");
+	case 't':
+		if (!strncmp(name, "tty", 3) && is_digit(name[3]) &&
+		    !strcmp(in->path, "/devices/virtual/tty"))
+			return true;
+		break;
 	case 'c':
 		if (is_processor(in, name))
 			return true;
 		break;
 	}
 	if (!strcmp(in->path, "/devices/virtual"))
-		return is_among(" bdi mem tty vc ", name);
+		return is_among(" bdi mem vc ", name);
 	if (!strcmp(in->path, "/devices/system"))
 		return is_among(" clockevents machinecheck memory node ", name);
 	return false;

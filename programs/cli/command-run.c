@@ -74,14 +74,16 @@ static void go_on_in_background(struct cli *cli, int code)
 {
 	pid_t pid;
 
-	(void)fflush(NULL);
+	if (fflush(stdout) == EOF || ferror(stdout))
+		code = cli_fail(cli, -EIO, "standard output");
 	pid = fork();
 	/* Not by cli_free(), which would end the process that probes devices for the other one. */
 	if (pid > 0)
 		_exit(code);
 	if (!pid)
 		leave_terminal();
-	(void)coldplug_leave(cli->c);
+	if (coldplug_leave(cli->c) == -ENOMEM)
+		fprintf(stderr, "coldplug: error: not all devices were looked at: out of memory\n");
 }
 
 int command_run(struct cli *cli)

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "engine/plan.h"
 #include "loader/queue.h"
 
 #define MODULE                \
@@ -347,10 +348,33 @@ static void random_graphs_drain_in_the_models_order(void **state)
 		check_random(seed, seed % 2);
 }
 
+/* It was patient when it was planned, and then the root's file system turned out to need it. */
+static void a_patient_step_that_something_urgent_waits_for_is_not_held(void **state)
+{
+	struct queue q = {};
+	uint32_t busy = add_step(&q, { .priority = STEP_URGENT + 10 });
+	uint32_t patient = add_step(&q, { .patient = true }), other = add_step(&q, { .patient = true });
+	uint32_t plain = add_step(&q, { .priority = 1 }), urgent;
+
+	start(&q, busy);
+	assert_int_equal(queue_pick(&q), plain);
+	urgent = add_after(&q, patient, EDGE_HARD, { .priority = STEP_URGENT + 50 });
+	queue_inherit(&q);
+	run(&q, patient, LOAD_DONE);
+	run(&q, urgent, LOAD_DONE);
+	assert_int_equal(queue_pick(&q), plain);
+	queue_complete(&q, busy, LOAD_DONE);
+	run(&q, plain, LOAD_DONE);
+	run(&q, other, LOAD_DONE);
+	assert_true(queue_drained(&q));
+	queue_free(&q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_higher_priority_starts_first_then_the_lower_id),
+		cmocka_unit_test(a_patient_step_that_something_urgent_waits_for_is_not_held),
 		cmocka_unit_test(an_edge_is_satisfied_or_broken_by_its_kind_and_the_outcome),
 		cmocka_unit_test(an_edge_on_a_step_that_has_ended_counts_at_once),
 		cmocka_unit_test(a_chain_is_skipped_to_its_end_and_knows_where_it_broke),

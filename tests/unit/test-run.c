@@ -334,7 +334,7 @@ static void what_leads_to_a_disk_goes_before_the_walk(void **state)
 	assert_int_equal(count_devices(m), 0); /* a glimpse of a bus is no count of devices */
 	/* The caller is about to go, and nothing is lost. */
 	assert_int_equal(coldplug_leave(m->c), 0);
-	assert_true(count_devices(m) >= 3);
+	assert_int_equal(count_devices(m), 4);
 }
 
 static void the_walk_that_was_put_off_is_made_when_the_disk_does_not_come(void **state)
@@ -358,7 +358,7 @@ static void who_only_runs_has_seen_all_devices(void **state)
 	make_node(m, "dev/nvme0n1");
 	assert_int_equal(coldplug_wait_for(m->c, "/dev/nvme0n1"), 0);
 	assert_int_equal(coldplug_run(m->c), 0);
-	assert_true(count_devices(m) >= 3);
+	assert_int_equal(count_devices(m), 4);
 }
 
 static void a_timeout_does_not_take_the_walk_away(void **state)
@@ -369,7 +369,7 @@ static void a_timeout_does_not_take_the_walk_away(void **state)
 	coldplug_set_timeout(m->c, 1);
 	assert_int_equal(coldplug_wait_for(m->c, "/dev/nvme0n1"), 0);
 	assert_int_equal(coldplug_run(m->c), -ETIMEDOUT);
-	assert_true(count_devices(m) >= 3);
+	assert_true(count_devices(m) >= 3); /* one is asked, and there is no time */
 }
 
 /* Nothing is loaded after the device has come, and the caller leaves at once, as "run --wait-for" does. */
