@@ -72,7 +72,12 @@ static int write_file(int dir, const char *name, const struct tar_entry *e)
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = e->mtime } };
 	int r = fd < 0 ? -errno : file_write(fd, e->data, e->size);
 
-	return !r && futimens(fd, times) < 0 ? -errno : r;
+	if (!r && futimens(fd, times) < 0)
+		r = -errno;
+	/* Half a file is worse than none. */
+	if (r < 0 && fd >= 0)
+		unlinkat(dir, name, 0);
+	return r;
 }
 
 int unpack_entry(void *unpacker, const struct tar_entry *e)

@@ -76,6 +76,24 @@ struct extraction {
 	const char *release;
 };
 
+/* Where firmware and configuration are looked for, and nowhere else. */
+static bool is_in_place(const struct archive_entry *e)
+{
+	static const char *const firmware[] = { "lib/firmware/", "usr/lib/firmware/" };
+	static const char *const configuration[] = { "etc/modprobe.d/",		"lib/modprobe.d/",
+						     "usr/lib/modprobe.d/",	"etc/modules-load.d/",
+						     "usr/lib/modules-load.d/", "etc/depmod.d/",
+						     "lib/depmod.d/",		"usr/lib/depmod.d/" };
+	bool is_firmware = e->kind == ARCHIVE_FIRMWARE;
+	const char *const *places = is_firmware ? firmware : configuration;
+	size_t n = is_firmware ? ARRAY_SIZE(firmware) : ARRAY_SIZE(configuration);
+
+	for (size_t i = 0; i < n; i++)
+		if (!strncmp(e->path, places[i], strlen(places[i])))
+			return true;
+	return false;
+}
+
 static int extract_entry(void *userdata, const struct archive_entry *e, const struct blob *data)
 {
 	struct extraction *x = userdata;
@@ -86,6 +104,11 @@ static int extract_entry(void *userdata, const struct archive_entry *e, const st
 
 	if (!below && e->kind != ARCHIVE_FIRMWARE && e->kind != ARCHIVE_CONFIGURATION)
 		return 0;
+	if (!below && !is_in_place(e)) {
+		log_error(x->a->log, "%s(%s): is not unpacked: no such file belongs there", x->a->path,
+			  e->path);
+		return -EBADMSG;
+	}
 	if (asprintf(&name, "%s%s%s%s", below ? "lib/modules/" : "", below ? x->release : "",
 		     below ? "/" : "", e->path) < 0)
 		return -ENOMEM;

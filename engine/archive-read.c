@@ -9,6 +9,7 @@
 #include "engine/archive-read.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -251,7 +252,8 @@ static int open_file(struct archive *a, const struct rootfs *root, const char *p
 {
 	struct stat st;
 
-	a->fd = root ? rootfs_open_regular(root, path, SIZE_MAX, &st) : open(path, O_RDONLY | O_CLOEXEC);
+	a->fd = root ? rootfs_open_regular(root, path, SIZE_MAX, &st)
+		     : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (a->fd < 0 && root) {
 		log_error(a->log, "%s: %s", a->path, strerror(-a->fd));
 		return a->fd;
@@ -374,9 +376,20 @@ int archive_meta(struct archive *a, const char *key, const char **value)
 
 /* ---- entries ---- */
 
+/* A name with a newline would be two lines of a list. */
+static bool has_control(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return true;
+	return false;
+}
+
 /* Relative, and without a component that leads elsewhere. */
 static bool is_plain_path(const char *path)
 {
+	if (strnlen(path, PATH_MAX) == PATH_MAX || has_control(path))
+		return false;
 	for (const char *p = path;; p++) {
 		size_t n = strcspn(p, "/");
 
@@ -414,7 +427,8 @@ int archive_entry(struct archive *a, uint32_t id, struct archive_entry *ret)
 	e.info = le32(row + 44);
 	if (!e.name || !e.path)
 		return -EBADMSG;
-	if (!is_plain_path(e.path) || strlen(e.name) > LIMIT_NAME)
+	if (!is_plain_path(e.path) || strnlen(e.name, LIMIT_NAME + 1) > LIMIT_NAME || has_control(e.name) ||
+	    e.n_dependencies > a->n_entries)
 		return archive_damaged(a, (uint64_t)(row - a->tables), "an entry with a name that cannot be");
 	*ret = e;
 	return 0;
@@ -429,7 +443,9 @@ int archive_find(struct archive *a, const char *name, struct archive_entry *ret)
 
 	if (!head)
 		return -EBADMSG;
-	if (!n || n & (n - 1) || a->sections[ARCHIVE_NAMES].size != 4 + 4 * (uint64_t)n)
+	/* pack makes it twice as large as there are names, and then a power of two. */
+	if (!n || n & (n - 1) || n > 16 + 4 * (uint64_t)a->n_entries ||
+	    a->sections[ARCHIVE_NAMES].size != 4 + 4 * (uint64_t)n)
 		return archive_damaged(a, a->sections[ARCHIVE_NAMES].place,
 				       "a hash table with a size that cannot be");
 	for (uint32_t tried = 0; tried < n; tried++, i++) {
@@ -474,6 +490,8 @@ int archive_info(struct archive *a, const struct archive_entry *e, const char **
 	 * here. */
 	*text = (const char *)data + e->info + 4;
 	*n = le32(data + e->info);
+	if (*n > LIMIT_MODINFO)
+		return archive_damaged(a, a->sections[ARCHIVE_INFO].place, "a .modinfo of more than 1 MiB");
 	if (*n && (*text)[*n - 1])
 		return archive_damaged(a, a->sections[ARCHIVE_INFO].place, "a .modinfo without end");
 	*n -= *n > 0;
@@ -510,7 +528,9 @@ static int unpack_group(struct archive *a, uint32_t i, struct archive_group *gro
 	struct group_row row = {};
 	int r = read_row(a, i, &row);
 
-	group->next = 0;
+	/* It is not tried again for each of its entries. */
+	group->next = i + 1;
+	group->damaged = true;
 	if (!r && row.flags & ARCHIVE_GROUP_DICTIONARY) {
 		r = archive_section(a, ARCHIVE_DICTIONARY, &dictionary, &n_dictionary);
 		if (!r)
@@ -531,7 +551,7 @@ static int unpack_group(struct archive *a, uint32_t i, struct archive_group *gro
 	if (r < 0)
 		return r;
 	group->data.size = row.unpacked;
-	group->next = i + 1;
+	group->damaged = false;
 	return 0;
 }
 
@@ -565,6 +585,10 @@ int archive_unpack(struct archive *a, const struct archive_entry *e, struct arch
 
 	if (!r && (!group->next || group->next != e->group + 1))
 		r = unpack_group(a, e->group, group);
+	else if (!r && group->damaged)
+		r = -EBADMSG;
+	if (r == -EBADMSG && group->damaged)
+		log_error(a->log, "%s(%s): is lost: its group %u is damaged", a->path, e->path, e->group);
 	if (!r && (e->place > group->data.size || e->stored > group->data.size - e->place))
 		r = archive_damaged(a, a->sections[ARCHIVE_ENTRIES].place, "an entry outside of its group");
 	if (!r)

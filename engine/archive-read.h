@@ -62,6 +62,7 @@ struct archive_entry {
 struct archive_group {
 	struct blob data;
 	uint32_t next; /* the group's number + 1 */
+	bool damaged;  /* it was tried, and cannot be unpacked */
 };
 
 #define _cleanup_archive_ __attribute__((cleanup(archive_close)))
