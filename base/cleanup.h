@@ -33,15 +33,6 @@ static inline void cleanup_fclose_p(FILE **f)
 		fclose(*f);
 }
 
-/* The end of a text in memory (open_memstream(3)). When memory runs out at the very end, fclose(3) succeeds
- * and there is no text. 0 or -ENOMEM; *text is for the caller to free() in either case. */
-static inline int memstream_close(FILE *f, char *const *text)
-{
-	bool failed = ferror(f);
-
-	return fclose(f) == EOF || failed || !*text ? -ENOMEM : 0;
-}
-
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 #define _cleanup_free_ _cleanup_(cleanup_free_p)
 #define _cleanup_close_ _cleanup_(cleanup_close_p)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memstream.h"
 
 static int open_stream(struct output_file *o, int fd)
 {
@@ -60,7 +61,7 @@ int output_file_compress(struct output_file *o, const char *name)
 		return 0;
 	if (!compress_built_in(o->method))
 		return -EOPNOTSUPP;
-	o->memory = open_memstream(&o->text, &o->size);
+	o->memory = memstream_open(&o->text, &o->size);
 	if (!o->memory)
 		return -ENOMEM;
 	o->f = o->memory;
@@ -78,7 +79,7 @@ static int write_all(const struct output_file *o, const char *data, size_t size)
 static int write_memory(struct output_file *o)
 {
 	_cleanup_blob_ struct blob blob = {};
-	int r = memstream_close(steal_ptr(o->memory), &o->text);
+	int r = memstream_close(steal_ptr(o->memory));
 
 	if (r < 0)
 		return r;

@@ -9,6 +9,7 @@
 #include "base/intern.h"
 #include "base/limits.h"
 #include "base/little-endian.h"
+#include "base/memstream.h"
 #include "base/xxh64.h"
 #include "engine/archive-pack.h"
 #include "engine/index.h"
@@ -54,7 +55,7 @@ static int put_meta(struct pack *p)
 {
 	char *text = NULL;
 	size_t size;
-	FILE *f = open_memstream(&text, &size);
+	FILE *f = memstream_open(&text, &size);
 	int r;
 
 	if (!f)
@@ -64,7 +65,7 @@ static int put_meta(struct pack *p)
 	fprintf(f, "class=%s%c", p->machine.is64 ? "64" : "32", '\0');
 	fprintf(f, "endian=%s%c", p->machine.big_endian ? "big" : "little", '\0');
 	fprintf(f, "packer=coldplug " COLDPLUG_VERSION "%c", '\0');
-	r = memstream_close(f, &text);
+	r = memstream_close(f);
 	if (!r)
 		r = put(&p->sections[ARCHIVE_META], text, size);
 	free(text);

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/memstream.h"
 #include "engine/config.h"
 
 const char *archive_kind_name(enum archive_kind kind)
@@ -117,7 +118,7 @@ static int list_text(struct archive *a, char **text)
 {
 	struct archive_entry e;
 	size_t size;
-	FILE *f = open_memstream(text, &size);
+	FILE *f = memstream_open(text, &size);
 	int r = 0;
 
 	if (!f)
@@ -129,7 +130,7 @@ static int list_text(struct archive *a, char **text)
 			fprintf(f, "%10" PRIu32 " %s\n", e.size, e.path);
 		r = r ?: k;
 	}
-	return memstream_close(f, text) ?: r;
+	return memstream_close(f) ?: r;
 }
 
 int archive_list(struct archive *a, bool json, char **text)
@@ -183,14 +184,14 @@ static void print_field(void *userdata, const char *key, size_t n_key, const cha
 static int show_text(struct archive *a, const struct archive_entry *e, char **text)
 {
 	size_t size;
-	FILE *f = open_memstream(text, &size);
+	FILE *f = memstream_open(text, &size);
 	int r;
 
 	if (!f)
 		return -ENOMEM;
 	fprintf(f, "filename:       %s(%s)\n", a->path, e->path);
 	r = each_field(a, e, print_field, f);
-	return memstream_close(f, text) ?: r;
+	return memstream_close(f) ?: r;
 }
 
 struct key {
@@ -319,7 +320,7 @@ int archive_diff(struct archive *a, struct archive *b, char **text)
 	struct paths x = {}, y = {};
 	const char *of_a = "", *of_b = "";
 	size_t size = 0;
-	FILE *f = open_memstream(text, &size);
+	FILE *f = memstream_open(text, &size);
 	int r, k;
 
 	if (!f)
@@ -335,6 +336,6 @@ int archive_diff(struct archive *a, struct archive *b, char **text)
 		print_differences(f, &x, &y);
 	array_free(&x.items);
 	array_free(&y.items);
-	k = memstream_close(f, text);
+	k = memstream_close(f);
 	return k ?: r ?: size > 0;
 }

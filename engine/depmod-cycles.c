@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/memstream.h"
 #include "engine/depmod.h"
 
 #define NO_STEP UINT32_MAX
@@ -66,12 +67,12 @@ static int tell(struct cycles *c, uint32_t step)
 {
 	_cleanup_free_ char *text = NULL;
 	size_t size;
-	FILE *f = open_memstream(&text, &size);
+	FILE *f = memstream_open(&text, &size);
 
 	if (!f)
 		return -ENOMEM;
 	print_path(c, step, f);
-	if (memstream_close(f, &text) < 0)
+	if (memstream_close(f) < 0)
 		return -ENOMEM;
 	log_error(c->d->log, "Cycle detected: %s", text);
 	for (uint32_t i = c->steps.items[step].parent; i != NO_STEP; i = c->steps.items[i].parent) {

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "base/memstream.h"
 #include "engine/config.h"
 #include "engine/depmod-order.h"
 #include "engine/depmod.h"
@@ -226,13 +227,13 @@ static int add_dep(struct dep_lines *l, struct depmod *d, struct index_builder *
 {
 	_cleanup_free_ char *line = NULL;
 	size_t size;
-	FILE *f = open_memstream(&line, &size);
+	FILE *f = memstream_open(&line, &size);
 	int r, k;
 
 	if (!f)
 		return -ENOMEM;
 	r = dep_line(l, module, f);
-	k = memstream_close(f, &line);
+	k = memstream_close(f);
 	return r ?: k ?: depmod_add_entry(d, b, d->modules.items[module].name, line, module);
 }
 
@@ -308,13 +309,13 @@ static int add_exported(struct depmod *d, struct index_builder *b)
 static int make_text(struct depmod *d, int (*print)(struct depmod *d, FILE *f), uint8_t **data, size_t *size)
 {
 	char *text = NULL;
-	FILE *f = open_memstream(&text, size);
+	FILE *f = memstream_open(&text, size);
 	int r, k;
 
 	if (!f)
 		return -ENOMEM;
 	r = print(d, f);
-	k = memstream_close(f, &text);
+	k = memstream_close(f);
 	if (r < 0 || k < 0) {
 		free(text);
 		return r ?: k;

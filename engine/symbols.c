@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/memstream.h"
 #include "engine/modinfo.h"
 
 static void print(FILE *f, uint64_t crc, const char *name)
@@ -77,11 +78,11 @@ int symbols_text(const char *path, bool exported, char **ret)
 	rootfs_close(&root);
 	if (r < 0)
 		return cannot_open(r, real);
-	f = open_memstream(&text, &size);
+	f = memstream_open(&text, &size);
 	if (!f)
 		return -ENOMEM;
 	r = exported ? print_exported(f, &m.elf) : print_needed(f, &m.elf);
-	if (memstream_close(f, &text) < 0)
+	if (memstream_close(f) < 0)
 		return -ENOMEM;
 	if (r < 0)
 		return r == -EBADMSG ? -EINVAL : r;

@@ -331,25 +331,27 @@ void modprobe_options_free(struct modprobe *m)
 
 char *modprobe_params(char **words, int n)
 {
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
 	const char *blank = "";
+	size_t size = 1;
+	char *text, *p;
 
-	for (int i = 0; f && i < n; i++) {
+	/* A blank and two quotation marks are all that is added to a word. */
+	for (int i = 0; i < n; i++)
+		size += strlen(words[i]) + 3;
+	text = p = malloc(size);
+	if (text)
+		*text = '\0';
+	for (int i = 0; text && i < n; i++) {
 		const char *value = strchr(words[i], '=');
 		bool quote = value && value[1] != '"' && value[1] != '\'' && strchr(value, ' ');
 
 		if (quote)
-			fprintf(f, "%s%.*s\"%s\"", blank, (int)(value + 1 - words[i]), words[i], value + 1);
+			p += sprintf(p, "%s%.*s\"%s\"", blank, (int)(value + 1 - words[i]), words[i],
+				     value + 1);
 		else
-			fprintf(f, "%s%s", blank, words[i]);
+			p += sprintf(p, "%s%s", blank, words[i]);
 		if (*words[i])
 			blank = " ";
-	}
-	if (!f || fclose(f) == EOF) {
-		free(text);
-		return NULL;
 	}
 	return text;
 }
