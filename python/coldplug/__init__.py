@@ -120,6 +120,7 @@ class Why(enum.IntEnum):
     BANNED = 10
     BUILTIN = 11
     LOADED = 12
+    NO_FILE = 13
 
 
 class Json(enum.IntEnum):
