@@ -2,7 +2,7 @@
 /* Unpacks all of an archive, into files or to see whether it is sound. */
 #pragma once
 
-#include "engine/archive-read.h"
+#include "base/archive-read.h"
 
 /* Writes all entries below a root: lib/modules/RELEASE/... for modules. No file is replaced, no link
  * followed out of the root. Goes on after an entry that is damaged. 0, or the first negative errno, which

@@ -2,7 +2,7 @@
 /* Which modules of an archive have an alias. */
 #pragma once
 
-#include "engine/archive-read.h"
+#include "base/archive-read.h"
 #include "engine/index.h"
 
 /* What index_match() answers for the modules.alias.bin of these modules, in the same order: replaces *hits,

@@ -6,7 +6,7 @@
 #include "base/atomic-file.h"
 #include "base/decompress.h"
 #include "base/elf.h"
-#include "engine/archive-format.h"
+#include "base/archive-format.h"
 #include "engine/archive-trie.h"
 #include "engine/archive-write.h"
 #include "engine/depmod.h"

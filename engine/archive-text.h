@@ -2,7 +2,7 @@
 /* What an archive has, for people and for programs. Texts are for the caller to free(). */
 #pragma once
 
-#include "engine/archive-read.h"
+#include "base/archive-read.h"
 
 /* "a module", "firmware" and so on, as a word of JSON. */
 const char *archive_kind_name(enum archive_kind kind);

@@ -11,7 +11,7 @@
 #include "base/intern.h"
 #include "base/little-endian.h"
 #include "base/limits.h"
-#include "engine/archive-format.h"
+#include "base/archive-format.h"
 
 struct trie {
 	struct bytes *out;

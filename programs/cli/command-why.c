@@ -21,6 +21,18 @@ static void print_alias(const struct coldplug_reason *r)
 		output_printf("\n      matches %s", r->pattern);
 }
 
+/* Who wants what is withheld. */
+static void print_withheld(const struct coldplug_reason *r)
+{
+	bool by_name = r->why == COLDPLUG_WHY_BLACKLIST || r->why == COLDPLUG_WHY_FORBIDDEN ||
+		r->why == COLDPLUG_WHY_BANNED;
+
+	if (r->device && (by_name || r->why == COLDPLUG_WHY_OFF))
+		output_printf("\n      device  %s", r->device);
+	if (r->alias && by_name)
+		print_alias(r);
+}
+
 static void print_reason(const struct coldplug_reason *r)
 {
 	output_text(stdout, "  ");
@@ -72,15 +84,7 @@ static void print_reason(const struct coldplug_reason *r)
 		break;
 	}
 	print_origin(r);
-	if (r->why == COLDPLUG_WHY_OFF && r->device)
-		output_printf("\n      device  %s", r->device);
-	if (r->why == COLDPLUG_WHY_BLACKLIST || r->why == COLDPLUG_WHY_FORBIDDEN ||
-	    r->why == COLDPLUG_WHY_BANNED) {
-		if (r->device)
-			output_printf("\n      device  %s", r->device);
-		if (r->alias)
-			print_alias(r);
-	}
+	print_withheld(r);
 	putchar('\n');
 }
 

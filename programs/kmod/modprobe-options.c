@@ -147,6 +147,31 @@ static void add_flag(struct modprobe *m, enum coldplug_flag flag)
 }
 
 /* Applies an option that has no argument. Returns false if it is not one of them. */
+/* Options that are flags of the context. */
+static bool take_context_flag(struct modprobe *m, int option)
+{
+	static const struct {
+		int option;
+		enum coldplug_flag flag;
+	} flags[] = {
+		{ 'i', COLDPLUG_IGNORE_INSTALL },
+		{ 'b', COLDPLUG_BLACKLIST },
+		{ 'n', COLDPLUG_DRY_RUN },
+		{ MODVERSION, COLDPLUG_FORCE_MODVERSION },
+		{ VERMAGIC, COLDPLUG_FORCE_VERMAGIC },
+		{ FIRST_TIME, COLDPLUG_FIRST_TIME },
+		{ HOLDERS, COLDPLUG_REMOVE_HOLDERS },
+	};
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++) {
+		if (flags[i].option != option)
+			continue;
+		add_flag(m, flags[i].flag);
+		return true;
+	}
+	return false;
+}
+
 static bool take_flag(struct modprobe *m, int option)
 {
 	switch (option) {
@@ -168,29 +193,8 @@ static bool take_flag(struct modprobe *m, int option)
 	case EXPORTS:
 		m->show_exports = true;
 		break;
-	case 'i':
-		add_flag(m, COLDPLUG_IGNORE_INSTALL);
-		break;
-	case 'b':
-		add_flag(m, COLDPLUG_BLACKLIST);
-		break;
 	case 'f':
 		m->flags |= ALL_FORCE;
-		break;
-	case 'n':
-		add_flag(m, COLDPLUG_DRY_RUN);
-		break;
-	case MODVERSION:
-		add_flag(m, COLDPLUG_FORCE_MODVERSION);
-		break;
-	case VERMAGIC:
-		add_flag(m, COLDPLUG_FORCE_VERMAGIC);
-		break;
-	case FIRST_TIME:
-		add_flag(m, COLDPLUG_FIRST_TIME);
-		break;
-	case HOLDERS:
-		add_flag(m, COLDPLUG_REMOVE_HOLDERS);
 		break;
 	case 'D':
 		add_flag(m, COLDPLUG_DRY_RUN);
@@ -210,7 +214,7 @@ static bool take_flag(struct modprobe *m, int option)
 		m->verbosity++;
 		break;
 	default:
-		return false;
+		return take_context_flag(m, option);
 	}
 	return true;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Input: an alias up to a newline, then an archive of modules, whose checksums are made right first: they
  * are no protection from whoever can make them. */
-#include "engine/archive-read.h"
+#include "base/archive-read.h"
 
 #include <string.h>
 

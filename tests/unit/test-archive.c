@@ -6,7 +6,7 @@
 #include "base/xxh64.h"
 #include "engine/archive-extract.h"
 #include "engine/archive-match.h"
-#include "engine/archive-read.h"
+#include "base/archive-read.h"
 #include "engine/archive-text.h"
 #include "engine/archive-write.h"
 

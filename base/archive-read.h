@@ -14,7 +14,7 @@
 #include "base/decompress.h"
 #include "base/log.h"
 #include "base/rootfs.h"
-#include "engine/archive-format.h"
+#include "base/archive-format.h"
 
 struct archive_section {
 	uint32_t flags;

@@ -6,7 +6,7 @@
  * shrinks meanwhile ends the caller by SIGBUS; and reading all tables at once, which takes longer than the
  * first hundred lookups.
  */
-#include "engine/archive-read.h"
+#include "base/archive-read.h"
 
 #include <errno.h>
 #include <limits.h>
