@@ -332,8 +332,9 @@ static bool glob(struct walk *w, const char *pattern, const char *key, bool star
 	}
 }
 
-/* fnmatch(3) of the pieces up to, and not including, stop. */
-static bool glob_pieces(struct walk *w, const struct piece *last, const struct piece *stop, size_t pos)
+/* fnmatch(3) of the pieces up to, and not including, stop. Its 4 KiB must not be in the frame of what descends. */
+static __attribute__((noinline)) bool glob_pieces(struct walk *w, const struct piece *last,
+						  const struct piece *stop, size_t pos)
 {
 	char buf[LIMIT_ALIAS + 1];
 	size_t n = length_of(last) - length_of(stop);
