@@ -513,6 +513,11 @@ static void found_idle(void *userdata, bool idle)
 	struct pool *p = userdata;
 
 	pthread_mutex_lock(&p->lock);
+	/* Workers are not there any more. */
+	if (p->quit) {
+		pthread_mutex_unlock(&p->lock);
+		return;
+	}
 	if (does_step_wait(p)) {
 		p->granted = true;
 		p->n_found = 0;
@@ -603,10 +608,11 @@ static void stop_workers(struct pool *p)
 	pthread_cond_broadcast(&p->work);
 	pthread_cond_broadcast(&p->watch);
 	pthread_mutex_unlock(&p->lock);
-	for (unsigned int i = 0; i < p->n_workers; i++) {
+	for (unsigned int i = 0; i < p->n_workers; i++)
 		pthread_join(p->workers[i]->thread, NULL);
+	/* Each looks at all others, to its end. */
+	for (unsigned int i = 0; i < p->n_workers; i++)
 		free(p->workers[i]);
-	}
 }
 
 static void release(struct pool *p)
