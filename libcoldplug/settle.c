@@ -166,17 +166,13 @@ int64_t context_walk_first(struct coldplug *c)
 /* What the walk finds by itself is handed over first. */
 int64_t context_walk_last(struct coldplug *c)
 {
-	struct prober *p = &c->wanted.devices_prober;
 	bool put_off = c->waiting.walk_put_off;
-	unsigned int give_up_ms = p->give_up_ms;
 	int64_t n = context_walk_first(c), more;
 	int r;
 
 	if (n < 0 || !put_off)
 		return n;
-	p->give_up_ms = LAST_PATIENCE_MS;
-	r = context_probe(c) ?: context_wait_devices(c);
-	p->give_up_ms = give_up_ms;
+	r = context_probe(c) ?: context_wait_devices(c, LAST_PATIENCE_MS);
 	more = r < 0 ? r : context_load_wanted(c);
 	return more < 0 ? more : n + more;
 }

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/cmdline.h"
 #include "base/limits.h"
 #include "engine/conf-files.h"
@@ -108,9 +110,22 @@ int context_take_devices(struct coldplug *c)
 	return prober_take(&c->wanted.devices_prober, take_device, c);
 }
 
-int context_wait_devices(struct coldplug *c)
+int context_wait_devices(struct coldplug *c, unsigned int milliseconds)
 {
-	return prober_wait(&c->wanted.devices_prober, take_device, c);
+	struct prober *p = &c->wanted.devices_prober;
+	uint64_t now, end = clock_now_ms() + milliseconds;
+	int r = 0;
+
+	while (!r && prober_works(p) && (now = clock_now_ms()) < end) {
+		struct pollfd fd = { .fd = prober_fd(p), .events = POLLIN };
+
+		if (fd.fd < 0)
+			return fd.fd;
+		if (poll(&fd, 1, (int)(end - now)) < 0 && errno != EINTR)
+			return -errno;
+		r = prober_take(p, take_device, c);
+	}
+	return r;
 }
 
 uint32_t context_awaited_providers(const struct coldplug *c)

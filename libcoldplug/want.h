@@ -16,8 +16,8 @@ uint32_t context_awaited_providers(const struct coldplug *c);
  * the walk. */
 int64_t context_glimpse(struct coldplug *c);
 int context_take_devices(struct coldplug *c);
-/* The same, but waits until all have answered or were given up. */
-int context_wait_devices(struct coldplug *c);
+/* The same, but waits so long at most for those that are not stuck. */
+int context_wait_devices(struct coldplug *c, unsigned int milliseconds);
 /* The same for the device of an event. */
 int context_add_event(struct coldplug *c, const struct uevent *e);
 

@@ -199,6 +199,16 @@ bool prober_busy(const struct prober *p)
 	return false;
 }
 
+bool prober_works(const struct prober *p)
+{
+	if (p->waiting.n || p->n_lost_reported < p->lost.n)
+		return true;
+	for (size_t i = 0; i < p->children.n; i++)
+		if (p->children.items[i]->fd >= 0 && p->children.items[i]->stuck == NONE)
+			return true;
+	return false;
+}
+
 /* The child that is stuck at a question, or NULL. */
 static struct probe_child *stuck_at(const struct prober *p, const char *question)
 {

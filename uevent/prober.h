@@ -77,6 +77,8 @@ int prober_go(struct prober *p);
 
 /* Whether answers may come, not counting those that were given up. */
 bool prober_busy(const struct prober *p);
+/* The same, not counting those that a child is stuck at. */
+bool prober_works(const struct prober *p);
 
 /* Hands each answer that is there to take(); a negative answer of it ends this. Does not block. 0 or
  * -errno. */
