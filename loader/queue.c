@@ -109,18 +109,17 @@ static void rebuild_heap(struct queue *q)
 /* Those that something urgent waits for by now. */
 static void release_urgent(struct queue *q)
 {
-	size_t n = q->held.n;
+	size_t n = 0;
 
-	for (q->held.n = 0; n-- > 0;) {
-		uint32_t id = q->held.items[q->held.n];
+	for (size_t i = 0; i < q->held.n; i++) {
+		uint32_t id = q->held.items[i];
 
-		if (q->nodes.items[id].priority >= STEP_URGENT) {
+		if (q->nodes.items[id].priority >= STEP_URGENT)
 			push_heap(q, id);
-			memmove(q->held.items + q->held.n, q->held.items + q->held.n + 1, n * sizeof(id));
-		} else {
-			q->held.n++;
-		}
+		else
+			q->held.items[n++] = id;
 	}
+	q->held.n = n;
 }
 
 void queue_inherit(struct queue *q)
