@@ -111,7 +111,7 @@ function __coldplug_complete_argument
         __coldplug_options
     else if __coldplug_command_is help
         __coldplug_commands
-    else if __coldplug_command_is record replay plot blame; or string match -qr '^(/|\./|\.\./)' -- (commandline -ct)
+    else if __coldplug_command_is record replay plot blame profile; or string match -qr '^(/|\./|\.\./)' -- (commandline -ct)
         __fish_complete_path (commandline -ct)
     else if __coldplug_command_is remove
         __coldplug_loaded

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/profile.h"
 #include "base/rootfs.h"
 #include "engine/loaded.h"
 #include "engine/planner.h"
@@ -18,6 +19,7 @@ struct machine_paths {
 	char *module_root; /* below "/", without a leading slash: the modules are taken from there */
 	char *release;	   /* the running kernel's; below another root the only one there is */
 	char **config;	   /* what is read instead of the modprobe.d directories, NULL-terminated */
+	char *profile;	   /* of earlier boots, or NULL; not below the root */
 };
 
 struct machine {
@@ -32,7 +34,8 @@ struct machine {
 	struct moddir dir;
 	struct modules modules;
 	struct config config;
-	struct config requests; /* that modules are known to make (engine/companions.h) */
+	struct profile profile;
+	struct config requests; /* that modules are known to make (engine/companions.h, and the profile) */
 	struct lookup lookup;
 	struct loaded_list loaded;
 	struct expander expander;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define STEP_NONE UINT32_MAX
+#define STEP_NEEDED 440U    /* an earlier boot needed these to find the device that is awaited */
 #define STEP_URGENT 340U    /* priorities from here on: a boot waits for these */
 #define STEP_CANDIDATE 200U /* it may have to wait for these */
 

@@ -152,6 +152,11 @@ void coldplug_set_event(struct coldplug *c, void (*fn)(void *userdata, const str
  * before coldplug_start(). Since 0.1. */
 int coldplug_set_report(struct coldplug *c, const char *path);
 
+/** Sets the profile of earlier boots (coldplug-profile(8)), by which coldplug_begin() and coldplug_run() load first what
+ * was needed then for the devices of coldplug_wait_for(). One that cannot be used is warned of and ignored. path is not
+ * below the root, and is read when the context first needs the machine. 0, -EBUSY: that has been already. Since 0.1. */
+int coldplug_set_profile(struct coldplug *c, const char *path);
+
 /** Sets a descriptor that is written to where the path of coldplug_set_report(), coldplug_set_record(),
  * coldplug_record() or coldplug_image() is "-", for instance standard output. It must stay open, and is not
  * closed. Without this, and with -1, "-" is the name of a file. A report is then written when all loads have

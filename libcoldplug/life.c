@@ -87,6 +87,7 @@ static void free_settings(struct settings *s, struct log *log)
 	free(s->paths.root);
 	free(s->paths.module_root);
 	free(s->paths.release);
+	free(s->paths.profile);
 	free(s->report_path);
 	free(s->record_path);
 }

@@ -64,6 +64,11 @@ API int coldplug_set_report(struct coldplug *c, const char *path)
 	return set_string(c, &c->settings.report_path, path);
 }
 
+API int coldplug_set_profile(struct coldplug *c, const char *path)
+{
+	return set_string(c, &c->settings.paths.profile, path);
+}
+
 API int coldplug_set_record(struct coldplug *c, const char *path)
 {
 	return set_string(c, &c->settings.record_path, path);

@@ -32,6 +32,7 @@ enum command_id {
 	COMMAND_INSERT = 32768,
 	COMMAND_REMOVE = 65536,
 	COMMAND_SHOW = 131072,
+	COMMAND_PROFILE = 262144,
 };
 
 /* What an option that may be repeated was given; NULL-terminated. */
@@ -145,6 +146,7 @@ int command_closure(struct cli *cli);
 int command_image(struct cli *cli);
 int command_plot(struct cli *cli);
 int command_blame(struct cli *cli);
+int command_profile(struct cli *cli);
 int command_pack(struct cli *cli);
 int command_archive(struct cli *cli);
 int command_insert(struct cli *cli);

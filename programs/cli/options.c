@@ -16,7 +16,7 @@
 #define ALL                                                                                              \
 	(PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY | COMMAND_CLOSURE | \
 	 COMMAND_IMAGE | COMMAND_INSERT | COMMAND_REMOVE | COMMAND_SHOW | COMMAND_PACK)
-#define OF_REPORTS (COMMAND_PLOT | COMMAND_BLAME | COMMAND_ARCHIVE) /* they look at no machine */
+#define OF_REPORTS (COMMAND_PLOT | COMMAND_BLAME | COMMAND_PROFILE | COMMAND_ARCHIVE) /* they look at no machine */
 
 struct setup {
 	struct cli *cli;
@@ -78,6 +78,11 @@ static int set_report(struct setup *s, const char *value)
 	int r = strcmp(value, "-") != 0 ? 0 : cli_take_stdout(s->cli);
 
 	return r ?: coldplug_set_report(s->cli->c, value);
+}
+
+static int set_profile(struct setup *s, const char *value)
+{
+	return coldplug_set_profile(s->cli->c, value);
 }
 
 static int set_wait_for(struct setup *s, const char *value)
@@ -334,6 +339,8 @@ static const struct option_row {
 #ifdef HAVE_TOOLS
 	{ "output", 'o', COMMAND_IMAGE, set_output, "FILE", "write the image to FILE (-: standard output)" },
 	{ "output", 'o', COMMAND_PACK, set_output, "FILE", "write the archive to FILE" },
+	{ "output", 'o', COMMAND_PROFILE, set_output, "FILE",
+	  "write the profile to FILE, and keep the requests that it has" },
 	{ "for-machine", 'R', COMMAND_PACK, set_recording, "FILE",
 	  "pack what the machine of this recording needs (-: this machine)" },
 	{ "tree", 'r', COMMAND_PACK, set_tree, "DIR", "with -R: take the modules from DIR" },
@@ -389,6 +396,8 @@ static const struct option_row {
 	{ "report", 0, LOADING, set_report, "FILE",
 	  "write a report to FILE (-: standard output), see coldplug-report(5)", NULL,
 	  "only one thing can be written to standard output" },
+	{ "profile", 0, COMMAND_RUN | COMMAND_MONITOR, set_profile, "FILE",
+	  "load first what an earlier boot needed, as this profile says (coldplug-profile(8))" },
 	{ "record", 0, COMMAND_RUN, set_record, "FILE",
 	  "record the machine and the events of this run in FILE (-: standard output)", NULL,
 	  "only one thing can be written to standard output" },

@@ -346,6 +346,10 @@ class Coldplug:
         """Has a report written, see coldplug-report(5). Raises Error: EBUSY. Since 0.1."""
         self._call('set_report', _encode(path))
 
+    def set_profile(self, path: Path) -> None:
+        """Has a run go by a profile of earlier boots, see coldplug-profile(8). Raises Error: EBUSY. Since 0.1."""
+        self._call('set_profile', _encode(path))
+
     def is_dry_run(self) -> bool:
         """Whether nothing is loaded. Since 0.1."""
         return bool(self._call('is_dry_run'))

@@ -57,6 +57,7 @@ PROTOTYPES: 'dict[str, tuple[Any, list[Any]]]' = {
     'set_flag': (c_int, [c_int, c_bool]),
     'set_log': (None, [LOG, c_void_p, c_int]),
     'set_report': (c_int, [c_char_p]),
+    'set_profile': (c_int, [c_char_p]),
     'set_timeout': (c_int, [c_uint]),
     'is_dry_run': (c_bool, []),
     'resolve': (c_int, [c_char_p, POINTER(STRINGS)]),
