@@ -55,6 +55,7 @@
 #define FRONT_IDLE 3
 /* but it has its answer after this at the latest. */
 #define FRONT_PATIENCE_US 500000
+#define NOTIFY_RETRY_US 10000
 
 struct worker {
 	struct pool *pool;
@@ -96,8 +97,9 @@ struct pool {
 	pthread_t watcher;
 
 	pthread_mutex_t lock;
-	pthread_cond_t work;   /* a step can be started, or quit is set */
-	pthread_cond_t watch;  /* a load was started while the watcher had nothing to watch */
+	pthread_cond_t work; /* a step can be started, or quit is set */
+	pthread_cond_t
+		watch; /* a load was started while the watcher had nothing to watch, or unheard is set */
 	pthread_cond_t opened; /* n_opening is 0 */
 	struct queue queue;
 	struct arena arena;
@@ -117,6 +119,7 @@ struct pool {
 	unsigned int n_idle; /* workers that wait, or have not looked for a step yet */
 	unsigned int n_slow;
 	uint64_t watch_until; /* when the watcher looks again; 0: once it is woken */
+	bool unheard;	      /* event could not be written */
 	bool cancelled;
 	bool quit;
 };
@@ -186,12 +189,15 @@ static void kick(struct pool *p)
 		(void)add_worker(p);
 }
 
+/* When the eventfd cannot be written, the watcher tries again: nobody else would. */
 static void notify(struct pool *p)
 {
 	uint64_t one = 1;
 
 	/* A full counter is readable too. */
-	(void)!write(p->event, &one, sizeof(one));
+	p->unheard = write(p->event, &one, sizeof(one)) < 0 && errno != EAGAIN;
+	if (p->unheard)
+		pthread_cond_signal(&p->watch);
 }
 
 /* There has been room since the step was submitted. A message for which there is no memory is left out. */
@@ -537,6 +543,16 @@ static void found_idle(void *userdata, bool idle)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* The time of the watcher's next look, or 0. */
+static uint64_t look(struct pool *p)
+{
+	uint64_t next = find_slow(p), retry = clock_now_us() + NOTIFY_RETRY_US;
+
+	if (p->unheard)
+		notify(p);
+	return p->unheard && (!next || retry < next) ? retry : next;
+}
+
 static void *watcher_main(void *arg)
 {
 	struct pool *p = arg;
@@ -544,7 +560,7 @@ static void *watcher_main(void *arg)
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->quit) {
-		next = find_slow(p);
+		next = look(p);
 		struct timespec t = { .tv_sec = (time_t)(next / 1000000),
 				      .tv_nsec = (long)(next % 1000000) * 1000 };
 

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 
 #include "loader/pool.h"
 
@@ -174,6 +175,27 @@ static void loads_that_never_return_hold_up_only_their_dependents(void **state)
 	for (int i = 0; i < STUCK + 2; i++)
 		assert_int_equal(next(&w).outcome, LOAD_DONE);
 	assert_true(pool_look(w.pool).drained);
+	teardown(&w);
+}
+
+/* What cannot be written until there is an eventfd in its place again. */
+static void a_notice_that_failed_is_given_later(void **state)
+{
+	int full = open("/dev/full", O_RDWR | O_CLOEXEC), event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct world w;
+
+	assert_true(full >= 0 && event >= 0);
+	setup(&w, 1, NEVER_SLOW);
+	assert_int_equal(dup2(full, pool_fd(w.pool)), pool_fd(w.pool));
+	build_step(&w.b, (struct step){ .params = params("id=1") });
+	submit(&w);
+	for (int i = 0; i < 60000 && !pool_look(w.pool).drained; i++)
+		fake_really_sleep(1);
+	assert_int_equal(dup2(event, pool_fd(w.pool)), pool_fd(w.pool));
+	assert_int_equal(poll(&(struct pollfd){ .fd = pool_fd(w.pool), .events = POLLIN }, 1, 10000), 1);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	close(full);
+	close(event);
 	teardown(&w);
 }
 
@@ -607,6 +629,7 @@ int main(void)
 		cmocka_unit_test(one_job_is_strictly_serial_and_in_order),
 		cmocka_unit_test(loads_run_side_by_side),
 		cmocka_unit_test(loads_that_never_return_hold_up_only_their_dependents),
+		cmocka_unit_test(a_notice_that_failed_is_given_later),
 		cmocka_unit_test(what_is_skipped_says_why),
 		cmocka_unit_test(messages_name_a_file_as_the_user_knows_it),
 		cmocka_unit_test(a_results_message_can_be_replaced),
