@@ -292,7 +292,7 @@ int64_t coldplug_related(struct coldplug *c, const char *module, enum coldplug_r
 			 const char *const **names);
 
 /** Lists the files of a firmware, by the name that modules have for it (the field "firmware" of coldplug_modinfo()), in
- * the kernel's directories below lib/firmware. A name may be a pattern, which can have several files. *paths is an array
+ * the kernel's directories: that of its parameter firmware_class.path and those below lib/firmware. A name may be a pattern, which can have several files. *paths is an array
  * of absolute paths that begin with the root, valid until the next call. Returns how many there are: 0 if it is missing.
  * Since 0.1. */
 int64_t coldplug_firmware(struct coldplug *c, const char *name, const char *const **paths);

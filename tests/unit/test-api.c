@@ -489,6 +489,13 @@ static void relations_firmware_and_values_are_listed(void **state)
 	assert_int_equal(coldplug_firmware(c, "two.bin", &paths), 0);
 	assert_int_equal(coldplug_firmware(c, "../firmware/one.bin", &paths), 0);
 	assert_int_equal(coldplug_firmware(c, "", &paths), 0);
+	/* The kernel's parameter comes first; without a value it is none. */
+	put("sys/module/firmware_class/parameters/path", "\n");
+	assert_int_equal(coldplug_firmware(c, "one.bin", &paths), 1);
+	put("sys/module/firmware_class/parameters/path", "/srv/fw\n");
+	put("srv/fw/one.bin", "y");
+	assert_int_equal(coldplug_firmware(c, "one.bin", &paths), 1);
+	assert_string_equal(paths[0] + strlen(dir), "/srv/fw/one.bin");
 	put("sys/module/x_y/parameters/q", "\n");
 	put("sys/module/x_y/parameters/p", "1\n");
 	assert_int_equal(coldplug_values(c, "x-y", &values), 2);
