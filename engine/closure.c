@@ -43,6 +43,7 @@ struct closure {
 	ARRAY(uint8_t) seen;  /* by module */
 	ARRAY(uint32_t) by;   /* by request: the module that named it */
 	size_t first_request; /* what comes before was wanted by the caller */
+	const char *own_dir;  /* for firmware: the kernel's parameter firmware_class.path; NULL: not asked */
 };
 
 static const char *name_of(struct closure *x, uint32_t module)
@@ -113,8 +114,8 @@ static int add_words(struct closure *x, const char *words, uint32_t module, cons
 }
 
 /* Where the kernel looks, and in which order (drivers/base/firmware_loader/main.c): every directory for the
- * name itself, then every one for the compressed names. */
-static const char *const firmware_dirs[] = { "lib/firmware/updates/%s", "lib/firmware/updates",
+ * name itself, then every one for the compressed names. The first is own_dir. */
+static const char *const firmware_dirs[] = { NULL, "lib/firmware/updates/%s", "lib/firmware/updates",
 					     "lib/firmware/%s", "lib/firmware",
 					     /* a root being built may not have the link from lib yet */
 					     "usr/lib/firmware/updates/%s", "usr/lib/firmware/updates",
@@ -123,9 +124,13 @@ static const char *const firmware_suffixes[] = { "", ".zst", ".xz" };
 
 static int firmware_dir(struct closure *x, size_t i, char *path, size_t size)
 {
-	const char *percent = strchr(firmware_dirs[i], '%');
+	const char *percent = i ? strchr(firmware_dirs[i], '%') : NULL;
 	const char *release = x->m->release;
-	size_t n = percent ? (size_t)(percent - firmware_dirs[i]) : strlen(firmware_dirs[i]);
+	size_t n;
+
+	if (!i)
+		return x->own_dir && *x->own_dir && snprintf(path, size, "%s", x->own_dir) < (int)size;
+	n = percent ? (size_t)(percent - firmware_dirs[i]) : strlen(firmware_dirs[i]);
 
 	if (percent && !release)
 		return 0;
@@ -439,12 +444,23 @@ int closure_find(struct machine *m, const struct closure_options *options, struc
 	return r;
 }
 
+/* Below the root. A kernel or a tree that does not say has none. */
+static const char *firmware_path(const struct rootfs *root, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, "sys/module/firmware_class/parameters/path", O_RDONLY);
+	ssize_t n = fd < 0 ? fd : read_attribute_fd(fd, buf, size);
+
+	return n < 0 ? NULL : buf + strspn(buf, "/");
+}
+
 int closure_firmware(struct machine *m, const char *name, struct closure_files *ret)
 {
 	struct closure x = { .m = m, .root = &m->root, .files = ret };
+	char path[PATH_MAX];
 	int r = 0;
 
 	ret->items.n = 0;
+	x.own_dir = firmware_path(x.root, path, sizeof(path));
 	if (*name && !leads_out(name))
 		r = strpbrk(name, "*?[") ? glob_firmware(&x, name, NULL) : find_firmware(&x, name, NULL);
 	intern_free(&x.firmware);

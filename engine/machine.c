@@ -269,7 +269,7 @@ static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 int machine_open_for_one(struct machine *m)
 {
 	m->config.keep_carriage_returns = true;
-	return open_contents(m, false, NULL);
+	return open_contents(m, false, m->fingerprint);
 }
 
 int machine_open(struct machine *m, uint64_t *fingerprint)

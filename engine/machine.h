@@ -30,6 +30,8 @@ struct machine {
 	char *release;	   /* NULL: none was found, and that was reported */
 	char *cmdline;	   /* the kernel's, or NULL: read once, so that one error is one message */
 	char *directory;   /* what machine_directory() answers */
+	/* If not NULL, machine_open_for_one() writes there what machine_open() writes to its *fingerprint. */
+	uint64_t *fingerprint;
 	struct rootfs root;
 	struct moddir dir;
 	struct modules modules;

@@ -494,6 +494,8 @@ API int64_t coldplug_not_found(struct coldplug *c, const char *const **names)
 
 API int coldplug_symbols_text(const char *path, enum coldplug_symbols which, char **ret)
 {
+	if (which != COLDPLUG_SYMBOLS_NEEDED && which != COLDPLUG_SYMBOLS_EXPORTED)
+		return -EINVAL;
 	return symbols_text(path, which == COLDPLUG_SYMBOLS_EXPORTED, ret);
 }
 

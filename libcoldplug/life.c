@@ -59,6 +59,8 @@ static void free_contents(struct coldplug *c)
 	array_free(&c->answers.files);
 	if (c->answers.free_modules)
 		c->answers.free_modules(&c->answers);
+	if (c->answers.entries)
+		c->answers.free_entries(&c->answers);
 }
 
 void context_reset(struct coldplug *c, bool keep_aliases)

@@ -215,6 +215,14 @@ API void coldplug_set_act(struct coldplug *c, int (*fn)(void *userdata, const st
 	c->settings.act_data = userdata;
 }
 
+API void coldplug_set_command(struct coldplug *c,
+			      int (*fn)(void *userdata, const char *module, const char *command),
+			      void *userdata)
+{
+	c->settings.command = fn;
+	c->settings.command_data = userdata;
+}
+
 API void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t step), void *userdata)
 {
 	c->settings.progress = fn;
