@@ -91,7 +91,8 @@ static int find_modules(struct pack *p)
 	p->depmod.log = p->log;
 	p->depmod.root = p->wish->root;
 	p->depmod.directory = p->wish->directory;
-	r = depmod_read_tree(&p->depmod, &(struct depmod_tree){ .release = p->wish->release });
+	r = depmod_read_tree(&p->depmod,
+			     &(struct depmod_tree){ .release = p->wish->release, .sorted = true });
 	if (!r)
 		r = select_modules(p);
 	if (!r && !p->depmod.modules.n)

@@ -197,7 +197,7 @@ static int make(struct pack *p)
 int archive_write(struct archive_wish *wish, struct log *log)
 {
 	struct pack p = { .wish = wish, .log = log };
-	int r = atomic_file_open_mode(&p.out, AT_FDCWD, wish->output, 0644);
+	int r = atomic_file_open_unnamed(&p.out, AT_FDCWD, wish->output, 0644);
 
 	r = r < 0 ? fail(&p, r) : make(&p);
 	if (r == -EOPNOTSUPP)
