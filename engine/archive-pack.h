@@ -13,7 +13,7 @@
 
 struct pack_entry {
 	enum archive_kind kind;
-	const char *file; /* below the root */
+	const char *file; /* below the root; of a profile not */
 	const char *path; /* in the archive */
 	const char *name; /* of a module, else "" */
 	uint8_t compression, filter;
@@ -43,14 +43,21 @@ struct pack {
 	struct atomic_file out;
 };
 
-/* Finds the files that are to be packed, and has depmod's answers about the modules made. 0 or -errno. */
+/* Finds the modules and files that are to be packed, and has depmod's answers about the modules made. 0 or -errno. */
 int pack_find(struct pack *p);
+/* Finds what goes with them: firmware that they name, configuration, a profile. To be called when the facts of all
+ * entries so far were taken. 0 or -errno. */
+int pack_find_others(struct pack *p);
 /* Reads a file as the archive will have it: modules decompressed. Any thread may call. 0 or -errno, which
  * has been logged, but for -ENOMEM. */
 int pack_read(const struct rootfs *root, struct log *log, const struct pack_entry *e, struct blob *ret,
 	      uint8_t *compression);
-/* Reads every file for what else it says. */
-int pack_take_facts(struct pack *p);
+/* Reads every file, from an entry on, for what else it says. */
+int pack_take_facts(struct pack *p, size_t first);
+/* The next string of a module's .modinfo, or NULL; *at, 0 before the first one, moves on. */
+const char *pack_info(const struct pack *p, const struct pack_entry *e, size_t *at);
+/* Logs what is wrong with a file below the root, unless it is -ENOMEM, and returns r. */
+int pack_fail(struct pack *p, const char *file, const char *why, int r);
 
 /* Makes all sections. What of ENTRIES and GROUPS depends on the groups is filled in by pack_fill_tables(). */
 int pack_make_tables(struct pack *p);

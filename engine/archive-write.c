@@ -188,16 +188,21 @@ static int write_file(struct pack *p, struct layout *l)
 static int make(struct pack *p)
 {
 	_cleanup_(layout_free) struct layout layout = {};
-	int r = pack_find(p) ?: pack_take_facts(p) ?: pack_divide(p) ?: pack_make_tables(p) ?:
-		pack_make_dictionary(p) ?: lay_out(p, &layout);
+	int r = pack_find(p) ?: pack_take_facts(p, 0);
+	size_t n = p->entries.n;
 
+	if (!r)
+		r = pack_find_others(p) ?: pack_take_facts(p, n);
+	if (!r)
+		r = pack_divide(p) ?: pack_make_tables(p) ?: pack_make_dictionary(p) ?: lay_out(p, &layout);
 	return r ?: write_file(p, &layout);
 }
 
 int archive_write(struct archive_wish *wish, struct log *log)
 {
 	struct pack p = { .wish = wish, .log = log };
-	int r = atomic_file_open_unnamed(&p.out, AT_FDCWD, wish->output, 0644);
+	/* Parts of modprobe.d may be for root only. */
+	int r = atomic_file_open_unnamed(&p.out, AT_FDCWD, wish->output, wish->configuration ? 0600 : 0644);
 
 	r = r < 0 ? fail(&p, r) : make(&p);
 	if (r == -EOPNOTSUPP)

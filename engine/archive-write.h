@@ -21,6 +21,9 @@ struct archive_wish {
 	/* Called in between with the bytes that are packed, and of all; or NULL. */
 	void (*progress)(void *userdata, uint64_t done, uint64_t all);
 	void *userdata;
+	bool firmware;	     /* pack what the modules name and the root has, too */
+	bool configuration;  /* and modprobe.d and modules-load.d */
+	const char *profile; /* a file that is packed as the profile, not below the root; or NULL */
 
 	/* What has been made. */
 	size_t n_modules, n_files;

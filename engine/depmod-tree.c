@@ -33,7 +33,7 @@ struct found {
 
 struct search {
 	struct depmod *d;
-	bool sorted;
+	bool sorted; /* and what does not count is told */
 	struct depmod_config config;
 	struct intern names;
 	ARRAY(struct found) found; /* by name */
@@ -54,6 +54,13 @@ static bool is_module(const char *name)
 	return false;
 }
 
+static void tell_other(struct search *s, const char *file, const char *kept)
+{
+	if (s->sorted)
+		log_info(s->d->log, "%s: is left out: %s is the module of this name",
+			 depmod_shown(s->d, file), kept);
+}
+
 /* Takes over the file. 0; 1: there is another of that name, and it was kept; -ENOMEM. */
 static int take_file(struct search *s, char *file, uint64_t size,
 		     bool (*keeps)(struct search *s, const struct found *old, const struct found *new))
@@ -68,8 +75,11 @@ static int take_file(struct search *s, char *file, uint64_t size,
 		return array_push(&s->found, new);
 	if (id == INTERN_NONE)
 		return -ENOMEM;
-	if (keeps(s, &s->found.items[id], &new))
+	if (keeps(s, &s->found.items[id], &new)) {
+		tell_other(s, file, s->found.items[id].file);
 		return 1;
+	}
+	tell_other(s, s->found.items[id].file, file);
 	free(s->found.items[id].file);
 	s->found.items[id] = new;
 	return 0;

@@ -531,6 +531,11 @@ struct coldplug_pack {
 	uint64_t unpacked; /**< bytes of what is in it */
 	uint64_t tables;   /**< bytes of its tables */
 	uint64_t size;	   /**< bytes of the archive */
+
+	bool firmware; /**< pack the firmware that the modules name too, if it is there */
+	bool configuration; /**< and modprobe.d and modules-load.d as they are; only the owner can read such an archive */
+	const char *profile; /**< a file that is packed as the profile of this kernel; or NULL */
+	size_t n_files;	     /**< how many of these, and files of the release, are in it */
 };
 /** Makes an archive of the modules of the context's root and release, with their indexes (docs/ARCHIVE.md). What is
  * selected comes with all that it needs, as coldplug_closure() has it. coldplug_set_jobs() says how many threads

@@ -264,6 +264,24 @@ static int set_recording(struct setup *s, const char *value)
 	return 0;
 }
 
+static int set_pack_firmware(struct setup *s, const char *value)
+{
+	s->cli->pack.firmware = true;
+	return 0;
+}
+
+static int set_pack_configuration(struct setup *s, const char *value)
+{
+	s->cli->pack.configuration = true;
+	return 0;
+}
+
+static int set_pack_profile(struct setup *s, const char *value)
+{
+	s->cli->pack.profile = value;
+	return 0;
+}
+
 static int set_holders(struct setup *s, const char *value)
 {
 	return coldplug_set_flag(s->cli->c, COLDPLUG_REMOVE_HOLDERS, true);
@@ -337,6 +355,11 @@ static const struct option_row {
 	{ "for-machine", 'R', COMMAND_PACK, set_recording, "FILE",
 	  "pack what the machine of this recording needs (-: this machine)" },
 	{ "tree", 'r', COMMAND_PACK, set_tree, "DIR", "with -R: take the modules from DIR" },
+	{ "firmware", 0, COMMAND_PACK, set_pack_firmware, NULL,
+	  "pack the firmware that the modules name too" },
+	{ "configuration", 0, COMMAND_PACK, set_pack_configuration, NULL,
+	  "pack modprobe.d and modules-load.d too" },
+	{ "profile", 0, COMMAND_PACK, set_pack_profile, "FILE", "pack FILE as the profile of this kernel" },
 	{ "jobs", 'j', COMMAND_PACK, set_jobs, "N",
 	  "compress with N threads (default: one for each processor)", "it must be a number from 1 to 4096" },
 	{ "program", 'p', COMMAND_IMAGE, set_program, "PROGRAM",
