@@ -40,7 +40,8 @@ struct pack {
 	struct bytes sections[ARCHIVE_SECTION_TYPES]; /* their contents */
 	ARRAY(uint32_t) order;			      /* of entries in the groups */
 	ARRAY(struct pack_group) groups;
-	struct atomic_file out;
+	struct atomic_file out; /* not open if there is a stream */
+	FILE *f;		/* what is written to */
 };
 
 /* Finds the modules and files that are to be packed, and has depmod's answers about the modules made. 0 or -errno. */
@@ -67,5 +68,5 @@ void pack_fill_tables(struct pack *p);
 int pack_divide(struct pack *p);
 /* Makes the section DICTIONARY, if it is worth it. */
 int pack_make_dictionary(struct pack *p);
-/* Compresses the groups, and writes them to p->out, which is at place. *end: where they end. */
+/* Compresses the groups, and writes them to p->f, which is at place. *end: where they end. */
 int pack_write_groups(struct pack *p, uint64_t place, uint64_t *end);

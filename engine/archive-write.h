@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
+#include "base/elf.h"
 #include "base/log.h"
 #include "base/rootfs.h"
 
@@ -14,7 +16,8 @@ struct archive_wish {
 	const struct rootfs *root;
 	const char *directory; /* of the release, below the root */
 	const char *release;
-	const char *output;   /* a path, not below the root */
+	const char *output; /* a path, not below the root */
+	FILE *stream; /* written to instead, from its beginning: output is its name in messages; or NULL */
 	unsigned int threads; /* that compress; 0: as many as there are processors */
 	/* Whether the module in this file, below the root, is to be packed. NULL: all are. */
 	bool (*wants)(void *userdata, const char *file);
@@ -27,9 +30,10 @@ struct archive_wish {
 
 	/* What has been made. */
 	size_t n_modules, n_files;
-	uint64_t unpacked; /* bytes of all entries */
-	uint64_t tables;   /* bytes of all but the groups */
-	uint64_t size;	   /* bytes of the archive */
+	struct elf_kind machine; /* of the modules */
+	uint64_t unpacked;	 /* bytes of all entries */
+	uint64_t tables;	 /* bytes of all but the groups */
+	uint64_t size;		 /* bytes of the archive */
 };
 
 /* The output appears whole or not at all. 0, or -errno that has been logged, but for -ENOMEM: -ENOENT:

@@ -499,6 +499,13 @@ struct coldplug_image {
 	size_t n_modules, n_firmware; /**< how many are in it */
 	uint64_t unpacked;	      /**< bytes of the archive */
 	uint64_t size;		      /**< bytes of the file */
+
+	/** Put the modules into one archive, as coldplug_pack() makes it, which stands uncompressed in front of the rest of
+	 * the image; module_compression must be NULL. */
+	bool pack;
+	/** An archive that is put into the image, with all of its modules and its release; they may be of another
+	 * architecture. No modules are taken from elsewhere: names and types are looked up in it. Or NULL. */
+	const char *archive;
 };
 /** Makes an initramfs with coldplug as its init. The context must not have been used for anything else, or
  * -EBUSY is returned. The file appears whole or not at all, and only its owner can read it. The time of all
