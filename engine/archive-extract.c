@@ -76,8 +76,7 @@ struct extraction {
 	const char *release;
 };
 
-/* Where firmware and configuration are looked for, and nowhere else. */
-static bool is_in_place(const struct archive_entry *e)
+bool archive_is_in_place(const struct archive_entry *e)
 {
 	static const char *const firmware[] = { "lib/firmware/", "usr/lib/firmware/" };
 	static const char *const configuration[] = {
@@ -116,7 +115,7 @@ static int extract_entry(void *userdata, const struct archive_entry *e, const st
 
 	if (!below && e->kind != ARCHIVE_FIRMWARE && e->kind != ARCHIVE_CONFIGURATION)
 		return 0;
-	if (!below && !is_in_place(e)) {
+	if (!below && !archive_is_in_place(e)) {
 		log_error(x->a->log, "%s(%s): is not unpacked: no such file belongs there", x->a->path,
 			  e->path);
 		return -EBADMSG;

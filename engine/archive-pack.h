@@ -64,6 +64,9 @@ int pack_fail(struct pack *p, const char *file, const char *why, int r);
 int pack_make_tables(struct pack *p);
 void pack_fill_tables(struct pack *p);
 
+/* Whether the output is a sound archive of all this already. */
+bool pack_is_same(struct pack *p);
+
 /* Divides the entries into groups. */
 int pack_divide(struct pack *p);
 /* Makes the section DICTIONARY, if it is worth it. */

@@ -32,7 +32,43 @@ static const char *compression_name(uint8_t compression)
 	return compression < ARRAY_SIZE(names) ? names[compression] : "unknown";
 }
 
+/* Calls fn for each string of .modinfo, split at its '='. */
+static int each_field(struct archive *a, const struct archive_entry *e,
+		      void (*fn)(void *userdata, const char *key, size_t n_key, const char *value),
+		      void *userdata)
+{
+	const char *text;
+	size_t n;
+	int r = archive_info(a, e, &text, &n);
+
+	if (r < 0)
+		return r;
+	for (const char *p = text; p < text + n; p += strlen(p) + 1) {
+		size_t k = strcspn(p, "=");
+
+		if (*p)
+			fn(userdata, p, k, p[k] ? p + k + 1 : "");
+	}
+	return 0;
+}
+
 /* ---- JSON ---- */
+
+static void put_firmware(void *userdata, const char *key, size_t n_key, const char *value)
+{
+	if (n_key == strlen("firmware") && !memcmp(key, "firmware", n_key))
+		json_string(userdata, NULL, value);
+}
+
+static int put_firmwares(struct archive *a, struct json *j, const struct archive_entry *e)
+{
+	int r;
+
+	json_open(j, "firmware", '[');
+	r = each_field(a, e, put_firmware, j);
+	json_close(j, ']');
+	return r;
+}
 
 static int put_dependencies(struct archive *a, struct json *j, const struct archive_entry *e)
 {
@@ -65,7 +101,7 @@ static int put_entry(struct archive *a, struct json *j, const struct archive_ent
 	json_string(j, "xxh64", sum);
 	json_string(j, "compression", compression_name(e->compression));
 	json_number(j, "group", e->group);
-	return e->kind == ARCHIVE_MODULE ? put_dependencies(a, j, e) : 0;
+	return e->kind == ARCHIVE_MODULE ? put_dependencies(a, j, e) ?: put_firmwares(a, j, e) : 0;
 }
 
 static int put_meta(struct archive *a, struct json *j)
@@ -168,26 +204,6 @@ static int find(struct archive *a, const char *word, struct archive_entry *e)
 	if (!r)
 		log_error(a->log, "%s: has no module %s", a->path, word);
 	return r > 0 ? 0 : r ?: -ENOENT;
-}
-
-/* Calls fn for each string of .modinfo, split at its '='. */
-static int each_field(struct archive *a, const struct archive_entry *e,
-		      void (*fn)(void *userdata, const char *key, size_t n_key, const char *value),
-		      void *userdata)
-{
-	const char *text;
-	size_t n;
-	int r = archive_info(a, e, &text, &n);
-
-	if (r < 0)
-		return r;
-	for (const char *p = text; p < text + n; p += strlen(p) + 1) {
-		size_t k = strcspn(p, "=");
-
-		if (*p)
-			fn(userdata, p, k, p[k] ? p + k + 1 : "");
-	}
-	return 0;
 }
 
 /* As modinfo(8) has it. */

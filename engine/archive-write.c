@@ -194,8 +194,12 @@ static int make(struct pack *p)
 	if (!r)
 		r = pack_find_others(p) ?: pack_take_facts(p, n);
 	if (!r)
-		r = pack_divide(p) ?: pack_make_tables(p) ?: pack_make_dictionary(p) ?: lay_out(p, &layout);
-	return r ?: write_file(p, &layout);
+		r = pack_divide(p) ?: pack_make_tables(p);
+	if (!r && p->wish->update && pack_is_same(p)) {
+		p->wish->unchanged = true;
+		return 0;
+	}
+	return r ?: pack_make_dictionary(p) ?: lay_out(p, &layout) ?: write_file(p, &layout);
 }
 
 static int open_output(struct pack *p)

@@ -28,7 +28,10 @@ struct archive_wish {
 	bool configuration;  /* and modprobe.d and modules-load.d */
 	const char *profile; /* a file that is packed as the profile, not below the root; or NULL */
 
+	bool update; /* leave an output that has all this already as it is */
+
 	/* What has been made. */
+	bool unchanged; /* nothing, because of update */
 	size_t n_modules, n_files;
 	struct elf_kind machine; /* of the modules */
 	uint64_t unpacked;	 /* bytes of all entries */

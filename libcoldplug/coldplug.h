@@ -543,6 +543,8 @@ struct coldplug_pack {
 	bool configuration; /**< and modprobe.d and modules-load.d as they are; only the owner can read such an archive */
 	const char *profile; /**< a file that is packed as the profile of this kernel; or NULL */
 	size_t n_files;	     /**< how many of these, and files of the release, are in it */
+	bool update;	/**< leave a file that is a sound archive of the same by the same coldplug as it is */
+	bool unchanged; /**< and whether it was left */
 };
 /** Makes an archive of the modules of the context's root and release, with their indexes (docs/ARCHIVE.md). What is
  * selected comes with all that it needs, as coldplug_closure() has it. coldplug_set_jobs() says how many threads

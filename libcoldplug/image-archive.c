@@ -150,15 +150,56 @@ int mkimage_look_up(struct mkimage *im, const char *alias)
 	return r > 0 ? 0 : r ?: -ENOENT;
 }
 
+/* The place in the image: firmware where the kernel looks for it, and configuration in one directory of /etc, as
+ * image-config.c puts it. NULL: out of memory. */
+static char *place_of(const struct archive_entry *e)
+{
+	const char *name = strrchr(e->path, '/');
+	char *place = NULL;
+
+	if (e->kind == ARCHIVE_FIRMWARE)
+		return strdup(e->path + (strncmp(e->path, "usr/", 4) ? 0 : 4));
+	if (asprintf(&place, "etc/%s%s", strstr(e->path, "modules-load.d/") ? "modules-load.d" : "modprobe.d",
+		     name ?: "/none") < 0)
+		return NULL;
+	return place;
+}
+
+/* The kernel reads firmware from files, and what reads configuration does too. */
+static int add_entry(struct mkimage *im, const struct archive_entry *e, struct archive_group *group)
+{
+	_cleanup_free_ char *place = NULL;
+	_cleanup_blob_ struct blob data = {};
+	bool is_firmware = e->kind == ARCHIVE_FIRMWARE;
+	int r;
+
+	im->wish->n_modules += e->kind == ARCHIVE_MODULE;
+	if (is_firmware ? !has_flag(im->c, COLDPLUG_FIRMWARE) : e->kind != ARCHIVE_CONFIGURATION)
+		return 0;
+	if (!archive_is_in_place(e)) {
+		log_error(&im->c->log, "%s(%s): no such file belongs there", im->wish->archive, e->path);
+		return -EBADMSG;
+	}
+	r = archive_unpack(&im->archive, e, group, &data);
+	if (r < 0)
+		return r;
+	place = place_of(e);
+	if (!place)
+		return -ENOMEM;
+	im->wish->n_firmware += is_firmware;
+	im->has_configuration = im->has_configuration || !is_firmware;
+	r = image_tree_blob(&im->tree, place, &data);
+	return r < 0 ? mkimage_fail(im, place, r) : 0;
+}
+
 /* All of it is checked, since an image that does not boot would tell it late. */
 int mkimage_add_archive(struct mkimage *im)
 {
+	_cleanup_archive_group_ struct archive_group group = {};
 	struct archive_entry e;
 	int r = archive_verify(&im->archive);
 
-	for (uint32_t id = 0; !r && id < im->archive.n_entries; id++) {
-		r = archive_entry(&im->archive, id, &e);
-		im->wish->n_modules += !r && e.kind == ARCHIVE_MODULE;
-	}
+	for (uint32_t id = 0; !r && id < im->archive.n_entries; id++)
+		r = archive_entry(&im->archive, id, &e) ?: add_entry(im, &e, &group);
 	return r ?: put_archive(im, im->archive.fd, im->wish->archive);
 }

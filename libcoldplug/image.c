@@ -473,6 +473,8 @@ static int add_configuration(struct mkimage *im)
 {
 	unsigned int lost = im->c->log.lost;
 
+	if (im->has_configuration)
+		return 0;
 	return mkimage_add_configuration(im) ?: check_lost(im, lost);
 }
 

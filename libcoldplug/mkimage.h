@@ -26,6 +26,7 @@ struct mkimage {
 	struct elf_kind kind; /* of the modules; its type is 0 while that is not known */
 	struct image_tree tree;
 	struct archive archive;	 /* that the caller has named; fd -1: none */
+	bool has_configuration;	 /* it brings modprobe.d along */
 	struct intern packed;	 /* the modules of the archive that is made, below files */
 	struct image_tree first; /* what stands in front and is not compressed */
 	uint64_t main_size;	 /* bytes of the rest */

@@ -151,11 +151,13 @@ static int write_archive(struct packing *p)
 				     .firmware = p->wish->firmware,
 				     .configuration = p->wish->configuration,
 				     .profile = p->wish->profile,
+				     .update = p->wish->update,
 				     .userdata = p };
 	int r = archive_write(&wish, &c->log);
 
 	p->wish->n_modules = wish.n_modules;
 	p->wish->n_files = wish.n_files;
+	p->wish->unchanged = wish.unchanged;
 	p->wish->unpacked = wish.unpacked;
 	p->wish->tables = wish.tables;
 	p->wish->size = wish.size;

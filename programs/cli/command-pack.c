@@ -23,9 +23,10 @@ static void end_progress(struct cli *cli)
 
 static void print_summary(const struct coldplug_pack *pack)
 {
-	output_printf("%s: %zu modules, %zu other files, %" PRIu64 " bytes: %" PRIu64
+	output_printf("%s: %s%zu modules, %zu other files, %" PRIu64 " bytes: %" PRIu64
 		      " bytes, of which tables %" PRIu64 "\n",
-		      pack->output, pack->n_modules, pack->n_files, pack->unpacked, pack->size, pack->tables);
+		      pack->output, pack->unchanged ? "unchanged: " : "", pack->n_modules, pack->n_files,
+		      pack->unpacked, pack->size, pack->tables);
 }
 
 static int usage(const char *what)

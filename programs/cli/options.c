@@ -276,6 +276,12 @@ static int set_pack_configuration(struct setup *s, const char *value)
 	return 0;
 }
 
+static int set_pack_update(struct setup *s, const char *value)
+{
+	s->cli->pack.update = true;
+	return 0;
+}
+
 static int set_pack_profile(struct setup *s, const char *value)
 {
 	s->cli->pack.profile = value;
@@ -367,6 +373,8 @@ static const struct option_row {
 	{ "configuration", 0, COMMAND_PACK, set_pack_configuration, NULL,
 	  "pack modprobe.d and modules-load.d too" },
 	{ "profile", 0, COMMAND_PACK, set_pack_profile, "FILE", "pack FILE as the profile of this kernel" },
+	{ "update", 'u', COMMAND_PACK, set_pack_update, NULL,
+	  "do not write FILE if it is an archive of the same files already" },
 	{ "jobs", 'j', COMMAND_PACK, set_jobs, "N",
 	  "compress with N threads (default: one for each processor)", "it must be a number from 1 to 4096" },
 	{ "program", 'p', COMMAND_IMAGE, set_program, "PROGRAM",
