@@ -599,6 +599,13 @@ struct coldplug_image {
 	size_t n_modules, n_firmware; /**< how many are in it */
 	uint64_t unpacked;	      /**< bytes of the archive */
 	uint64_t size;		      /**< bytes of the file */
+
+	/** Put the modules into one archive, as coldplug_pack() makes it, which stands uncompressed in front of the rest of
+	 * the image; module_compression must be NULL. */
+	bool pack;
+	/** An archive that is put into the image, with all of its modules and its release; they may be of another
+	 * architecture. No modules are taken from elsewhere: names and types are looked up in it. Or NULL. */
+	const char *archive;
 };
 /** Makes an initramfs with coldplug as its init. The context must not have been used for anything else, or
  * -EBUSY is returned. The file appears whole or not at all, and only its owner can read it. The time of all
@@ -631,6 +638,13 @@ struct coldplug_pack {
 	uint64_t unpacked; /**< bytes of what is in it */
 	uint64_t tables;   /**< bytes of its tables */
 	uint64_t size;	   /**< bytes of the archive */
+
+	bool firmware; /**< pack the firmware that the modules name too, if it is there */
+	bool configuration; /**< and modprobe.d and modules-load.d as they are; only the owner can read such an archive */
+	const char *profile; /**< a file that is packed as the profile of this kernel; or NULL */
+	size_t n_files;	     /**< how many of these, and files of the release, are in it */
+	bool update;	/**< leave a file that is a sound archive of the same by the same coldplug as it is */
+	bool unchanged; /**< and whether it was left */
 };
 /** Makes an archive of the modules of the context's root and release, with their indexes (docs/ARCHIVE.md). What is
  * selected comes with all that it needs, as coldplug_closure() has it. coldplug_set_jobs() says how many threads

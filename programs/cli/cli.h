@@ -69,8 +69,9 @@ struct cli {
 	bool machine;	       /* closure: list what the machine needs too, not only the names */
 	char *files_root;      /* closure: the directory of --files, or NULL */
 	struct image_options image;
-	bool progress_shown; /* the terminal shows a progress line */
-	char **args;	     /* the arguments after the options, NULL-terminated */
+	struct coldplug_pack pack; /* only what has options of its own */
+	bool progress_shown;	   /* the terminal shows a progress line */
+	char **args;		   /* the arguments after the options, NULL-terminated */
 	int n_args;
 };
 

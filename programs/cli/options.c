@@ -269,6 +269,30 @@ static int set_recording(struct setup *s, const char *value)
 	return 0;
 }
 
+static int set_pack_firmware(struct setup *s, const char *value)
+{
+	s->cli->pack.firmware = true;
+	return 0;
+}
+
+static int set_pack_configuration(struct setup *s, const char *value)
+{
+	s->cli->pack.configuration = true;
+	return 0;
+}
+
+static int set_pack_update(struct setup *s, const char *value)
+{
+	s->cli->pack.update = true;
+	return 0;
+}
+
+static int set_pack_profile(struct setup *s, const char *value)
+{
+	s->cli->pack.profile = value;
+	return 0;
+}
+
 static int set_holders(struct setup *s, const char *value)
 {
 	return coldplug_set_flag(s->cli->c, COLDPLUG_REMOVE_HOLDERS, true);
@@ -277,6 +301,13 @@ static int set_holders(struct setup *s, const char *value)
 static int set_tree(struct setup *s, const char *value)
 {
 	s->cli->image.image.root = value;
+	return 0;
+}
+
+static int set_image_archive(struct setup *s, const char *value)
+{
+	s->cli->image.image.pack = !value;
+	s->cli->image.image.archive = value;
 	return 0;
 }
 
@@ -322,7 +353,7 @@ static const struct option_row {
 	char letter; /* 0 if there is none */
 	int commands;
 	int (*set)(struct setup *s, const char *value);
-	const char *value; /* the name of its argument, or NULL */
+	const char *value; /* the name of its argument, or NULL; "[=NAME]" if it may be left out */
 	const char *help;
 	const char *wants;   /* the message for a value that is invalid (-EINVAL) */
 	const char *at_most; /* the message for an option that was given too often (-E2BIG) */
@@ -344,6 +375,13 @@ static const struct option_row {
 	{ "for-machine", 'R', COMMAND_PACK, set_recording, "FILE",
 	  "pack what the machine of this recording needs (-: this machine)" },
 	{ "tree", 'r', COMMAND_PACK, set_tree, "DIR", "with -R: take the modules from DIR" },
+	{ "firmware", 0, COMMAND_PACK, set_pack_firmware, NULL,
+	  "pack the firmware that the modules name too" },
+	{ "configuration", 0, COMMAND_PACK, set_pack_configuration, NULL,
+	  "pack modprobe.d and modules-load.d too" },
+	{ "profile", 0, COMMAND_PACK, set_pack_profile, "FILE", "pack FILE as the profile of this kernel" },
+	{ "update", 'u', COMMAND_PACK, set_pack_update, NULL,
+	  "do not write FILE if it is an archive of the same files already" },
 	{ "jobs", 'j', COMMAND_PACK, set_jobs, "N",
 	  "compress with N threads (default: one for each processor)", "it must be a number from 1 to 4096" },
 	{ "program", 'p', COMMAND_IMAGE, set_program, "PROGRAM",
@@ -362,6 +400,8 @@ static const struct option_row {
 	  "compress modules by none (default), keep, gzip, xz, zstd" },
 	{ "compression", 'c', COMMAND_IMAGE, set_compression, "METHOD",
 	  "compress the image by zstd (default), none, gzip, xz, lz4" },
+	{ "archive", 0, COMMAND_IMAGE, set_image_archive, "[=FILE]",
+	  "put the modules into one archive in the image, or take them all from this archive" },
 	{ "busybox", 'b', COMMAND_IMAGE, set_busybox, "BUSYBOX", "add a static busybox" },
 	{ "add", 'a', COMMAND_IMAGE, add_file, "SRC:DEST", "add a file; may be repeated" },
 	{ "dry-run", 'n', COMMAND_IMAGE, set_dry_run, NULL, "write nothing; list the files of the image" },
@@ -448,7 +488,8 @@ void cli_help(const struct command *command)
 			continue;
 		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", rows[i].letter ? '-' : ' ',
 			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", rows[i].name,
-			 rows[i].value ? " " : "", rows[i].value ? rows[i].value : "");
+			 rows[i].value && *rows[i].value != '[' ? " " : "",
+			 rows[i].value ? rows[i].value : "");
 		printf("  %-28s %s\n", left, rows[i].help);
 	}
 	printf("  %-28s %s\n", "-h, --help", "print this help");
@@ -483,14 +524,20 @@ static int find_row(int answer, const struct command *command)
 	return -1;
 }
 
+static int argument_of(const struct option_row *row)
+{
+	if (!row->value)
+		return no_argument;
+	return *row->value == '[' ? optional_argument : required_argument;
+}
+
 static void make_getopt_tables(const struct command *command, struct option *longs, char *letters)
 {
 	*letters++ = 'h';
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (!(rows[i].commands & command->id))
 			continue;
-		*longs++ = (struct option){ rows[i].name, rows[i].value ? required_argument : no_argument,
-					    NULL, LONG_ONLY + (int)i };
+		*longs++ = (struct option){ rows[i].name, argument_of(&rows[i]), NULL, LONG_ONLY + (int)i };
 		if (!rows[i].letter)
 			continue;
 		*letters++ = rows[i].letter;
