@@ -113,9 +113,9 @@ static int take_report_path(struct child *c, const char *data, size_t size)
 	c->report.name = name;
 	c->report.dirfd = take_passed(c);
 #ifdef HAVE_TOOLS
-	/* Where it cannot be, they are not counted. */
-	if (c->report.requests.instances < 0 && !*c->kernel.root.path)
-		(void)requests_open(&c->report.requests, &c->kernel.root);
+	/* Where it cannot be, nothing is traced. */
+	if (c->report.trace.instances < 0 && !*c->kernel.root.path)
+		(void)trace_open(&c->report.trace, &c->kernel.root);
 #endif
 	return 0;
 }

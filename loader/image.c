@@ -36,6 +36,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/elf.h"
 #include "base/limits.h"
 
@@ -232,7 +233,9 @@ int image_decompress(const struct kernel *k, const struct image *image, struct i
 			   : compression_of(image->bytes, image->size);
 	if (c == COMPRESSION_NONE || (image->fd >= 0 && c == k->compression))
 		return 0;
-	r = image_bytes(image, &store, &data, &size) ?: decompress(c, data, size, LIMIT_IMAGE, &plain.plain);
+	r = image_bytes(image, &store, &data, &size);
+	plain.read_us = clock_now_us();
+	r = r ?: decompress(c, data, size, LIMIT_IMAGE, &plain.plain);
 	if (r < 0) {
 		blob_release(&plain.plain);
 		return r;

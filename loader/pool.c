@@ -76,7 +76,10 @@ struct record {
 	uint32_t outcome;
 	int32_t error;
 	uint32_t worker;
+	uint32_t thread;
 	uint64_t start_us;
+	uint64_t read_us;
+	uint64_t given_us;
 	uint64_t end_us;
 	const char *message;
 	bool own;
@@ -203,7 +206,10 @@ static void record(struct pool *p, const struct load_result *result)
 		.outcome = result->outcome,
 		.error = result->error,
 		.worker = result->worker,
+		.thread = result->thread,
 		.start_us = result->start_us,
+		.read_us = result->read_us,
+		.given_us = result->given_us,
 		.end_us = result->end_us,
 		.message = message ? message : "",
 		.own = result->own,
@@ -362,7 +368,10 @@ static void promote(struct pool *p)
 /* Called and returns with the lock held. */
 static void carry_out(struct worker *w, uint32_t id)
 {
-	struct load_result result = { .step = id, .worker = w->index, .start_us = w->start_us };
+	struct load_result result = { .step = id,
+				      .worker = w->index,
+				      .thread = (uint32_t)w->tid,
+				      .start_us = w->start_us };
 	struct pool *p = w->pool;
 	struct step step = p->steps.items[id];
 	struct work_image image = take_ahead(p, id);
@@ -824,7 +833,10 @@ static void unpack(const struct record *record, struct load_result *ret)
 		.outcome = record->outcome,
 		.error = record->error,
 		.worker = record->worker,
+		.thread = record->thread,
 		.start_us = record->start_us,
+		.read_us = record->read_us,
+		.given_us = record->given_us,
 		.end_us = record->end_us,
 		.own = record->own,
 	};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "loader/image.h"
 #include "loader/verdict.h"
@@ -100,6 +101,8 @@ static void load_module(const struct kernel *k, const struct step *step, const s
 		used = &plain;
 	if (k->async_probe && !image_probes(used))
 		with_async = with_async_probe(params);
+	result->read_us = plain.read_us;
+	result->given_us = clock_now_us();
 	load_until_judged(k, used, &shown, with_async ? with_async : params, result);
 	image_close(&plain);
 }
