@@ -543,8 +543,8 @@ int archive_member(struct archive *a, const struct archive_entry *e, struct arch
 	m.packed = le32(row + 8);
 	m.unpacked = le32(row + 12);
 	m.flags = le32(row + 16);
-	if (m.group < a->tables_size || m.group > a->size || m.packed > a->size - m.group)
-		return archive_damaged(a, (uint64_t)(row - a->tables), "a group outside of the file");
+	if (m.group < a->tables_size)
+		return archive_damaged(a, (uint64_t)(row - a->tables), "a group among the tables");
 	*ret = m;
 	return 0;
 }

@@ -91,7 +91,8 @@ int archive_section(struct archive *a, enum archive_section_type type, const uin
 
 /* Makes an archive of the tables alone: all but the contents of the entries is in it. 0 or -ENOMEM. */
 int archive_copy_tables(struct archive *a, struct blob *ret);
-/* What is needed to unpack the entry without the tables. 0 or -EBADMSG. */
+/* What is needed to unpack the entry without the tables. 0 or -EBADMSG. That the group is in the file is found out
+ * when it is read: a copy of the tables has none. */
 int archive_member(struct archive *a, const struct archive_entry *e, struct archive_member *ret);
 struct archive_dictionary archive_dictionary(const struct archive *a);
 /* Unpacks the entry into ret, and checks it. After the first call any thread may make others, with groups
