@@ -60,7 +60,7 @@ end
 
 function __coldplug_help
     set -l words (__coldplug_words)
-    $words[1] $words[2] --help 2>/dev/null
+    $words[1] $words[2] --help 2>/dev/null | string replace -r '\[=[A-Z]*\] ' ' '
 end
 
 # The options of the command with what they do.

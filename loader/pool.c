@@ -412,6 +412,8 @@ static void *worker_main(void *arg)
 			continue;
 		}
 		p->n_idle++;
+		if (queue_drained(&p->queue))
+			members_trim(p->kernel->members);
 		pthread_cond_wait(&p->work, &p->lock);
 		p->n_idle--;
 	}
@@ -761,6 +763,9 @@ static bool open_ahead(struct pool *p, uint32_t id)
 		return true;
 	if (p->steps.items[id].kind == STEP_COMMAND)
 		return false;
+	/* The archive is open. */
+	if (p->steps.items[id].member)
+		return true;
 	if (!queue_has_started(&p->queue, id) && image->image.fd < 0)
 		work_open(p->kernel, &p->steps.items[id], image);
 	/* A file that does not exist cannot be lost. */

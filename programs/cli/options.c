@@ -16,7 +16,10 @@
 #define ALL                                                                                              \
 	(PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY | COMMAND_CLOSURE | \
 	 COMMAND_IMAGE | COMMAND_INSERT | COMMAND_REMOVE | COMMAND_SHOW | COMMAND_PACK)
-#define OF_REPORTS (COMMAND_PLOT | COMMAND_BLAME | COMMAND_PROFILE | COMMAND_ARCHIVE) /* they look at no machine */
+#define WITH_ARCHIVE \
+	(PLANNING | COMMAND_RESOLVE | COMMAND_RECORD | COMMAND_CLOSURE | COMMAND_INSERT | COMMAND_SHOW)
+#define OF_REPORTS \
+	(COMMAND_PLOT | COMMAND_BLAME | COMMAND_PROFILE | COMMAND_ARCHIVE) /* they look at no machine */
 
 struct setup {
 	struct cli *cli;
@@ -33,6 +36,11 @@ static int set_root(struct setup *s, const char *value)
 static int set_release(struct setup *s, const char *value)
 {
 	return coldplug_set_release(s->cli->c, value);
+}
+
+static int set_archive(struct setup *s, const char *value)
+{
+	return coldplug_set_archive(s->cli->c, value);
 }
 
 static int set_config(struct setup *s, const char *value)
@@ -364,6 +372,7 @@ static const struct option_row {
 	{ "release", 'S', ALL, set_release, "KVER", "use the modules of this kernel release",
 	  "it is not a kernel release" },
 	{ "set-version", 0, ALL, set_release, "KVER", NULL },
+	{ "archive", 0, WITH_ARCHIVE, set_archive, "FILE", "take modules from this archive too" },
 	{ "config", 'C', ALL & ~COMMAND_IMAGE, set_config, "PATH",
 	  "read this file or directory instead of modprobe.d; may be repeated", NULL,
 	  "it may be given at most 15 times" },
@@ -437,7 +446,7 @@ static const struct option_row {
 	  "write a report to FILE (-: standard output), see coldplug-report(5)", NULL,
 	  "only one thing can be written to standard output" },
 	{ "profile", 0, COMMAND_RUN | COMMAND_MONITOR, set_profile, "FILE",
-	  "load first what an earlier boot needed, as this profile says (coldplug-profile(8))" },
+	  "load first what an earlier boot needed, see coldplug-profile(8)" },
 	{ "record", 0, COMMAND_RUN, set_record, "FILE",
 	  "record the machine and the events of this run in FILE (-: standard output)", NULL,
 	  "only one thing can be written to standard output" },
