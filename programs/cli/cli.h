@@ -32,6 +32,7 @@ enum command_id {
 	COMMAND_INSERT = 32768,
 	COMMAND_REMOVE = 65536,
 	COMMAND_SHOW = 131072,
+	COMMAND_BENCH = 262144,
 };
 
 /* What an option that may be repeated was given; NULL-terminated. */
@@ -46,6 +47,12 @@ struct image_options {
 	struct word_list names, types, add;
 	const char *recording;
 	const char *root; /* of --root */
+};
+
+/* bench: its options. */
+struct bench_options {
+	unsigned int rounds;  /* 0: as many as usual */
+	const char *modprobe; /* NULL: the usual one */
 };
 
 /* One invocation: the context, set up by the options, and what only the program needs. */
@@ -68,6 +75,9 @@ struct cli {
 	bool machine;	       /* closure: list what the machine needs too, not only the names */
 	char *files_root;      /* closure: the directory of --files, or NULL */
 	struct image_options image;
+	struct bench_options bench;
+	const char *config_paths[16]; /* of --config, NULL-terminated */
+	size_t n_config_paths;
 	bool progress_shown; /* the terminal shows a progress line */
 	char **args;	     /* the arguments after the options, NULL-terminated */
 	int n_args;
@@ -150,3 +160,4 @@ int command_archive(struct cli *cli);
 int command_insert(struct cli *cli);
 int command_remove(struct cli *cli);
 int command_show(struct cli *cli);
+int command_bench(struct cli *cli);

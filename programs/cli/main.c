@@ -47,6 +47,8 @@ static const struct command commands[] = {
 	  "draw when each module was loaded, as an SVG picture" },
 	{ "blame", COMMAND_BLAME, command_blame, "REPORT",
 	  "show what an awaited device, or the end, waited for" },
+	{ "bench", COMMAND_BENCH, command_bench, "",
+	  "compare what modprobe and coldplug cost on this machine; loads nothing" },
 #endif
 	{ "list", COMMAND_LIST, command_list, "", "show the loaded modules, as lsmod does" },
 };
