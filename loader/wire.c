@@ -30,7 +30,8 @@ struct wire_step {
 	uint32_t n_edges;
 	uint8_t post_only;
 	uint8_t patient;
-	uint8_t unused[2];
+	uint8_t alone;
+	uint8_t unused;
 };
 
 static int check_step(const struct plan *plan, const struct step *s, size_t id)
@@ -113,6 +114,7 @@ static void put_step(struct wire_step *w, const struct step *s, char *strings, u
 		.n_edges = s->n_edges,
 		.post_only = s->post_only,
 		.patient = s->patient,
+		.alone = s->alone,
 	};
 }
 
@@ -166,6 +168,7 @@ static int get_step(const struct wire_step *w, const char *strings, uint32_t n, 
 		.n_edges = w->n_edges,
 		.post_only = w->post_only != 0,
 		.patient = w->patient != 0,
+		.alone = w->alone != 0,
 	};
 	if (get_string(strings, n, w->name, &s->name) < 0 || get_string(strings, n, w->path, &s->path) < 0 ||
 	    get_string(strings, n, w->params, &s->params) < 0 ||
