@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A process of its own, the runner, starts the commands one after the other, so that wait4(2) tells what all of them have
- * used, and nothing else. It is forked while this one is small, because the peak of a new process includes what it had
- * before execve(2).
+ * used, and nothing else. This one should be small, because the peak of a new process includes what it had before
+ * execve(2).
  *
  * Processes are counted by ptrace(2), in a run that is not timed: nothing else sees those that somebody else waits for,
  * and no other processes.
@@ -141,9 +141,9 @@ static uint64_t in_us(struct timeval t)
 int measure(const struct measured *m, struct measurement *ret)
 {
 	struct rusage usage = {};
-	int begin, status = 0, r;
+	int begin = -1, status = 0, r;
 	uint64_t start;
-	pid_t pid;
+	pid_t pid = -1;
 
 	r = start_runner(m, &pid, &begin);
 	if (r < 0)
@@ -181,8 +181,8 @@ static bool trace(pid_t pid)
 
 int measure_processes(const struct measured *m, int64_t *ret)
 {
-	int begin, status, r = 0;
-	pid_t runner, pid;
+	int begin = -1, status, r = 0;
+	pid_t runner = -1, pid;
 	int64_t n = 0;
 
 	r = start_runner(m, &runner, &begin);
