@@ -337,13 +337,13 @@ int config_load(struct config *c, const struct rootfs *root, const char *const *
 /* Nobody asks for this alias. */
 #define ALONE_ALIAS "coldplug:alone"
 
-bool config_is_alone(const struct config *c, const char *name)
+const struct rule *config_alone(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->rules[RULE_ALIAS].n; i++)
 		if (!strcmp(c->rules[RULE_ALIAS].items[i].key, ALONE_ALIAS) &&
 		    !strcmp(c->rules[RULE_ALIAS].items[i].value, name))
-			return true;
-	return false;
+			return &c->rules[RULE_ALIAS].items[i];
+	return NULL;
 }
 
 static int add_alone(struct config *c, char *list, struct origin origin)
