@@ -73,7 +73,7 @@ _coldplug_complete_argument() {
 	help) _coldplug_words "$(_coldplug_commands "$program")" ;;
 	record | replay | plot | blame | profile) _coldplug_files -f ;;
 	remove) _coldplug_words "$("$program" list --root "${root:-/}" 2>/dev/null | sed '1d; s/ .*//')" ;;
-	list | image | init) ;;
+	list | image | init | bench) ;;
 	*)
 		if [[ $cur == /* || $cur == ./* || $cur == ../* ]]; then
 			_coldplug_files -f

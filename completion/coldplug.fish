@@ -115,7 +115,7 @@ function __coldplug_complete_argument
         __fish_complete_path (commandline -ct)
     else if __coldplug_command_is remove
         __coldplug_loaded
-    else if not __coldplug_command_is list image init
+    else if not __coldplug_command_is list image init bench
         __coldplug_modules
     end
 end

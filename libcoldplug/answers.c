@@ -311,6 +311,9 @@ static int push_rules(struct coldplug *c, uint32_t id)
 		r = push_reason(
 			c, (struct coldplug_reason){ .why = COLDPLUG_WHY_INSTALL, .pattern = rule->value },
 			rule);
+	rule = config_alone(&c->machine.config, modules_name(&c->machine.modules, id));
+	if (!r && rule)
+		r = push_reason(c, (struct coldplug_reason){ .why = COLDPLUG_WHY_ALONE }, rule);
 	for (size_t i = 0; !r && i < c->machine.config.rules[RULE_OPTIONS].n; i++) {
 		rule = &c->machine.config.rules[RULE_OPTIONS].items[i];
 		if (option_counts(&c->machine, id, rule->key))

@@ -519,6 +519,7 @@ enum coldplug_why {
 	COLDPLUG_WHY_BUILTIN,	/**< it is built into the kernel */
 	COLDPLUG_WHY_LOADED,	/**< it is loaded */
 	COLDPLUG_WHY_NO_FILE,	/**< it has no file that can be loaded: pattern is the file and why */
+	COLDPLUG_WHY_ALONE,	/**< it must load alone: file, line */
 };
 
 /** One reason for what happens to a module. Unused fields are NULL or 0. */

@@ -64,8 +64,9 @@ struct worker {
 	pid_t tid;
 	enum weight weight;
 	bool busy;
-	bool slow; /* has given up its place */
-	bool late; /* has run longer than slow_us: no step is held for it */
+	bool slow;	/* has given up its place */
+	bool late;	/* has run longer than slow_us: no step is held for it */
+	bool abandoned; /* longer than alone_us */
 	uint32_t step;
 	unsigned long switches; /* voluntary context switches at the last look */
 	uint64_t start_us;
@@ -91,6 +92,7 @@ struct pool {
 	unsigned int jobs;
 	int niceness;
 	uint64_t slow_us;
+	uint64_t alone_us;
 	bool adaptive; /* a load that sleeps gives up its place */
 	int event;
 	int tasks; /* /proc/self/task, also after /proc has been moved; -1 */
@@ -287,7 +289,7 @@ static bool take(struct worker *w, uint32_t *id)
 	precedence_note_start(&p->precedence, queue_priority(&p->queue, *id));
 	w->busy = true;
 	p->n_opening++;
-	w->slow = w->late = false;
+	w->slow = w->late = w->abandoned = false;
 	w->switches = ULONG_MAX;
 	w->step = *id;
 	w->start_us = clock_now_us();
@@ -501,6 +503,28 @@ static uint64_t find_slow(struct pool *p)
 	return next;
 }
 
+/* Loads that take so long do not keep others from being alone. Returns when the next one does, or 0. */
+static uint64_t find_abandoned(struct pool *p)
+{
+	uint64_t now = clock_now_us(), next = 0;
+
+	for (unsigned int i = 0; i < p->n_workers; i++) {
+		struct worker *w = p->workers[i];
+		uint64_t due = w->start_us + p->alone_us;
+
+		if (!w->busy || w->abandoned)
+			continue;
+		if (now < due) {
+			next = next && next < due ? next : due;
+			continue;
+		}
+		w->abandoned = true;
+		queue_abandon(&p->queue, w->step);
+		kick(p);
+	}
+	return next;
+}
+
 /* The front needs a processor for longer than a probe sleeps now and then. How long a look takes depends on the kernel's
  * timers, so looks are counted. */
 static void answer_front(struct pool *p, bool idle)
@@ -558,11 +582,13 @@ static uint64_t look(struct pool *p)
 static void *watcher_main(void *arg)
 {
 	struct pool *p = arg;
-	uint64_t next;
+	uint64_t next, abandoned;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->quit) {
 		next = look(p);
+		abandoned = find_abandoned(p);
+		next = next && (!abandoned || next < abandoned) ? next : abandoned;
 		struct timespec t = { .tv_sec = (time_t)(next / 1000000),
 				      .tv_nsec = (long)(next % 1000000) * 1000 };
 
@@ -673,6 +699,7 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 	p->jobs = options->jobs ? options->jobs : choose_jobs(p->precedence.processors);
 	p->niceness = getpriority(PRIO_PROCESS, 0);
 	p->slow_us = (options->slow_ms ? options->slow_ms : POOL_SLOW_MS) * UINT64_C(1000);
+	p->alone_us = (options->alone_ms ? options->alone_ms : POOL_ALONE_MS) * UINT64_C(1000);
 	p->adaptive = !options->jobs;
 	p->tasks = open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	p->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -727,6 +754,7 @@ static void enqueue(struct pool *p, const struct plan *plan)
 			.priority = s->priority,
 			.post_only = s->post_only,
 			.patient = s->patient,
+			.alone = s->alone,
 		};
 
 		p->steps.items[s->id].planned_us = now;

@@ -33,6 +33,7 @@ enum command_id {
 	COMMAND_REMOVE = 65536,
 	COMMAND_SHOW = 131072,
 	COMMAND_PROFILE = 262144,
+	COMMAND_BENCH = 524288,
 };
 
 /* What an option that may be repeated was given; NULL-terminated. */
@@ -47,6 +48,12 @@ struct image_options {
 	struct word_list names, types, add;
 	const char *recording;
 	const char *root; /* of --root */
+};
+
+/* bench: its options. */
+struct bench_options {
+	unsigned int rounds;  /* 0: as many as usual */
+	const char *modprobe; /* NULL: the usual one */
 };
 
 /* One invocation: the context, set up by the options, and what only the program needs. */
@@ -70,8 +77,11 @@ struct cli {
 	char *files_root;      /* closure: the directory of --files, or NULL */
 	struct image_options image;
 	struct coldplug_pack pack; /* only what has options of its own */
-	bool progress_shown;	   /* the terminal shows a progress line */
-	char **args;		   /* the arguments after the options, NULL-terminated */
+	struct bench_options bench;
+	const char *config_paths[16]; /* of --config, NULL-terminated */
+	size_t n_config_paths;
+	bool progress_shown; /* the terminal shows a progress line */
+	char **args;	     /* the arguments after the options, NULL-terminated */
 	int n_args;
 };
 
@@ -153,3 +163,4 @@ int command_archive(struct cli *cli);
 int command_insert(struct cli *cli);
 int command_remove(struct cli *cli);
 int command_show(struct cli *cli);
+int command_bench(struct cli *cli);

@@ -151,6 +151,7 @@ class Why(enum.IntEnum):
     BUILTIN = 11
     LOADED = 12
     NO_FILE = 13
+    ALONE = 14
 
 
 class Json(enum.IntEnum):

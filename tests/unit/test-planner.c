@@ -803,6 +803,41 @@ static void modules_order_counts_where_order_is_wanted(void **state)
 	engine_free(e);
 }
 
+static void a_step_must_be_alone_if_modprobe_d_or_the_command_line_says_so(void **state)
+{
+	static const struct {
+		const char *conf, *cmdline;
+		bool a, other_one;
+	} rows[] = {
+		{ "", "", false, false },
+		{ "alias coldplug:alone other-one", "", false, true },
+		{ "alias coldplug:alone other_one\nalias coldplug:alone a\n", "", true, true },
+		{ "", "coldplug.alone=other-one", false, true },
+		{ "", "quiet coldplug.alone=none,,a,other-one,x[ coldplug.debug", true, true },
+		{ "alias coldplug:alone a", "coldplug.alone=other_one", true, true },
+		/* Neither is the rule. */
+		{ "alias coldplug:alon* a\nalias coldplug:alone2 a", "coldplug.alone a.coldplug.alone=a",
+		  false, false },
+		/* Who is needed is not alone because of that, nor who needs it. */
+		{ "alias coldplug:alone needed", "", false, false },
+	};
+	struct plan plan;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct engine *e = engine_new(&(struct engine_files){ .dep = "a: needed; needed:; other_one:",
+								      .conf = rows[i].conf,
+								      .cmdline = rows[i].cmdline });
+
+		ask(e, "a other-one", 0);
+		assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+		assert_string_equal(spell_plan(e, &plan), "needed a<h:needed other_one");
+		assert_int_equal(plan.steps[0].alone, i == ARRAY_SIZE(rows) - 1);
+		assert_int_equal(plan.steps[1].alone, rows[i].a);
+		assert_int_equal(plan.steps[2].alone, rows[i].other_one);
+		engine_free(e);
+	}
+}
+
 static void without_modules_order_a_message_says_so(void **state)
 {
 	struct engine *e = engine_new(&(struct engine_files){ .dep = "a:" });
@@ -1024,6 +1059,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dependencies_come_first_and_are_hard),
+		cmocka_unit_test(a_step_must_be_alone_if_modprobe_d_or_the_command_line_says_so),
 		cmocka_unit_test(softdeps_stand_around_their_module),
 		cmocka_unit_test(a_cycle_is_cut_where_it_is_entered),
 		cmocka_unit_test(what_is_there_is_not_expanded),
