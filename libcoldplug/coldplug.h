@@ -123,6 +123,9 @@ enum coldplug_flag {
 	COLDPLUG_COMPANIONS, /**< list companions, see engine/companions.c, too (on) */
 
 	COLDPLUG_ORDERED, /**< load one module after the other, in the order of modules.order (off) */
+	/** until coldplug_leave() or coldplug_finish() load other modules only on idle processors, also when the devices
+	 * waited for are there: what is done with them goes first (off) */
+	COLDPLUG_AWAIT_LEAVE,
 };
 /** Sets or clears a flag. The default is in parentheses above. Since 0.1. */
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);

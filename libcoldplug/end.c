@@ -14,9 +14,10 @@ API int coldplug_leave(struct coldplug *c)
 	int n = c->loading.loader ? loader_leave(c->loading.loader) : 0;
 	int r = context_take_results(c);
 
+	c->waiting.left = true;
+	r = r < 0 ? r : context_tell_awaited(c);
 	if (put_off < 0)
 		return (int)put_off;
-
 	return n < 0 || r >= 0 ? n : r;
 }
 
