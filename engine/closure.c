@@ -170,16 +170,35 @@ static int add_modinfo(struct closure *x, const char *path, uint32_t module)
 	return r == -EBADMSG ? 0 : r;
 }
 
+/* What a module of the archive says is in a section of its own. */
+static int add_archived_modinfo(struct closure *x, uint32_t module)
+{
+	struct archive *a = &x->m->dir.archive.archive;
+	struct archive_entry e;
+	const char *text = "", *end;
+	size_t size = 0;
+	int r = archive_find(a, name_of(x, module), &e);
+
+	if (r > 0)
+		r = archive_info(a, &e, &text, &size);
+	if (r < 0 && r != -ENOMEM)
+		x->m->log->lost++;
+	end = text + size;
+	for (r = r == -ENOMEM ? r : 0; !r && text < end; text += strlen(text) + 1)
+		r = add_string(x, text, module);
+	return r;
+}
+
 static int read_builtin(struct closure *x)
 {
-	char path[PATH_MAX];
+	static const char name[] = "modules.builtin.modinfo";
 	int r = 0;
 
-	if (!x->builtin_known && x->m->dir.path) {
-		snprintf(path, sizeof(path), "%s/modules.builtin.modinfo", x->m->dir.path);
-		r = rootfs_read(&x->m->root, path, LIMIT_INDEX, &x->builtin);
+	if (!x->builtin_known) {
+		r = moddir_read(&x->m->dir, name, LIMIT_INDEX, &x->builtin);
 		if (r < 0 && r != -ENOENT && r != -ENOMEM)
-			log_lost(x->m->log, "/%s: cannot be read: %s", path, strerror(-r));
+			log_lost(x->m->log, "/%s/%s: cannot be read: %s", moddir_shown(&x->m->dir), name,
+				 strerror(-r));
 	}
 	x->builtin_known = true;
 	return r == -ENOMEM ? r : 0;
@@ -212,12 +231,16 @@ static int add_module_file(struct closure *x, const struct action *a, uint32_t m
 	if (!m->path) {
 		if (!a->command)
 			log_warning(x->m->log, "%s is wanted, but /%s/modules.dep has no file for it",
-				    name_of(x, module), x->m->dir.path);
+				    name_of(x, module), moddir_shown(&x->m->dir));
 		return 0;
 	}
 	if (a->command)
 		log_info(x->m->log, "%s:%u: the image must have what the install command of %s runs",
 			 a->command->origin.file, a->command->origin.line, name_of(x, module));
+	if (m->archived)
+		return array_push(&x->files->items,
+				  { CLOSURE_MODULE, m->path, name_of(x, module), name_of(x, by) })
+			?: add_archived_modinfo(x, module);
 	path = moddir_file(&x->m->dir, &x->m->expander.arena, NULL, m->path);
 	if (!path)
 		return -ENOMEM;

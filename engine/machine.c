@@ -83,10 +83,29 @@ static int only_release(struct machine *m)
 	return 0;
 }
 
+/* That of the archive which the caller has named. */
+static int release_of_archive(struct machine *m)
+{
+	_cleanup_archive_ struct archive a = { .fd = -1 };
+	const char *release;
+	int r = archive_open(&a, NULL, m->paths->archive, m->log);
+
+	if (!r)
+		r = archive_meta(&a, "release", &release);
+	if (r <= 0) {
+		m->log->lost++;
+		return r == -ENOMEM ? r : 0;
+	}
+	m->release = strdup(release);
+	return m->release ? 0 : -ENOMEM;
+}
+
 static int choose_release(struct machine *m)
 {
 	struct utsname u;
 
+	if (!m->paths->release && m->root.other && m->paths->archive)
+		return release_of_archive(m);
 	if (!m->paths->release && m->root.other)
 		return only_release(m);
 	uname(&u);
@@ -160,19 +179,63 @@ static int open_elsewhere(struct machine *m)
 	return moddir_open_in(&m->dir, &m->root, parent, m->release, m->log);
 }
 
-static int open_moddir(struct machine *m, bool report)
+/* 1: there is a directory of modules, 0: not. */
+static int open_directory(struct machine *m)
 {
 	if (m->paths->module_root)
 		return open_elsewhere(m);
-	if (report)
-		return moddir_open(&m->dir, &m->root, m->release, m->log);
 	return moddir_open_in(&m->dir, &m->root, "lib/modules", m->release, m->log)
 		?: moddir_open_in(&m->dir, &m->root, "usr/lib/modules", m->release, m->log);
 }
 
+static int open_moddir(struct machine *m, bool report)
+{
+	struct moddir_archive which = { .path = m->paths->archive,
+					.release = m->release,
+					.only_here = m->paths->module_root };
+	struct utsname u;
+	int r = open_directory(m), k;
+
+	if (r == -ENOMEM || r == -EINVAL)
+		return r;
+	m->dir.files_unknown = m->paths->root_unnamed;
+	if (!m->root.other && !uname(&u))
+		which.machine = u.machine;
+	k = moddir_open_archive(&m->dir, &which);
+	if (k < 0)
+		return k;
+	if (!r && !k && report && m->release && !m->paths->module_root)
+		log_lost(m->log, "%s/lib/modules/%s: there are no modules for this kernel", m->root.path,
+			 m->release);
+	return r < 0 && !k ? r : 0;
+}
+
+/* modules.softdep and modules.weakdep of the archive. */
+static int read_more_config(void *userdata, struct config *c, const char *name)
+{
+	struct machine *m = userdata;
+	bool weak = !strcmp(name, "modules.weakdep");
+	_cleanup_file_ struct file_bytes text = {};
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (!m->dir.archive.open)
+		return 0;
+	r = archive_index_text(&m->dir.archive, weak ? ARCHIVE_WEAKDEPS : ARCHIVE_SOFTDEPS, &text);
+	if (r <= 0) {
+		m->log->lost += r < 0;
+		return r == -ENOMEM ? r : 0;
+	}
+	if (asprintf(&path, "%s%s", m->dir.archive.prefix, name) < 0)
+		return -ENOMEM;
+	return config_parse(c, text.data, text.size, path);
+}
+
 uint64_t machine_fingerprint(const struct machine *m)
 {
-	const char *dirs[3] = { m->dir.path };
+	_cleanup_arena_ struct arena arena = {};
+	const char *dirs[2 + MODDIR_ARCHIVES + 1] = { m->dir.path };
+	size_t n;
 	char lib[PATH_MAX], usr_lib[PATH_MAX];
 
 	/* It may be mounted later. */
@@ -183,6 +246,11 @@ uint64_t machine_fingerprint(const struct machine *m)
 		dirs[0] = lib;
 		dirs[1] = usr_lib;
 	}
+	n = dirs[1] ? 2 : dirs[0] ? 1 : 0;
+	if (m->paths->archive)
+		dirs[n] = m->paths->archive;
+	else if (m->release)
+		(void)moddir_archive_places(m->release, &arena, dirs + n);
 	return fingerprint(&m->root, (const char *const *)m->paths->config, dirs) | 1;
 }
 
@@ -212,6 +280,7 @@ static int read_requests(struct machine *m)
 
 static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 {
+	const char *directory;
 	int r;
 
 	if (m->opened)
@@ -229,7 +298,11 @@ static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 	r = read_requests(m);
 	if (r < 0)
 		return r;
-	return config_load(&m->config, &m->root, (const char *const *)m->paths->config, m->dir.path)
+	directory = m->dir.path;
+	if (!directory && m->dir.archive.open)
+		directory = "lib/modules";
+	return config_load(&m->config, &m->root, (const char *const *)m->paths->config, directory,
+			   read_more_config, m)
 		?: read_cmdline(m);
 }
 

@@ -16,8 +16,9 @@ struct machine_paths {
 	char *root;	   /* "/" */
 	bool root_unnamed; /* it is a recording's temporary directory: paths are as in the recording */
 	char *module_root; /* below "/", without a leading slash: the modules are taken from there */
-	char *release;	   /* the running kernel's; below another root the only one there is */
-	char **config;	   /* what is read instead of the modprobe.d directories, NULL-terminated */
+	char *archive; /* of modules, a path of the caller's; NULL: one in the usual places, if there is one */
+	char *release; /* the running kernel's; below another root the only one there is */
+	char **config; /* what is read instead of the modprobe.d directories, NULL-terminated */
 };
 
 struct machine {

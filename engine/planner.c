@@ -89,7 +89,7 @@ static int add_hard_edges(struct planner *p, uint32_t id, uint32_t module)
 
 		if (p->x->step_of.items[dep] > id + 1 || dep == module)
 			log_warning(p->x->log, "/%s/modules.dep: %s and %s need each other",
-				    p->x->lookup->dir->path, modules_name(p->x->modules, module),
+				    moddir_shown(p->x->lookup->dir), modules_name(p->x->modules, module),
 				    modules_name(p->x->modules, dep));
 		r = expander_add_reason(p->x,
 					&(struct reason){ dep, REASON_DEPENDENCY, module, 0, NULL, NULL })
@@ -233,6 +233,17 @@ static void set_priorities(struct planner *p)
 	}
 }
 
+static void set_archive(struct planner *p)
+{
+	const struct archive_index *x = &p->x->lookup->dir->archive;
+
+	p->archive = (struct plan_archive){ .fd = -1 };
+	if (x->open)
+		p->archive = (struct plan_archive){ .fd = x->archive.fd,
+						    .path = x->archive.path,
+						    .dictionary = archive_dictionary(&x->archive) };
+}
+
 int planner_finish_batch(struct planner *p, struct plan *ret)
 {
 	struct post_edges posts = {};
@@ -248,11 +259,13 @@ int planner_finish_batch(struct planner *p, struct plan *ret)
 	if (r < 0)
 		return r;
 	set_priorities(p);
+	set_archive(p);
 	*ret = (struct plan){
 		.steps = p->steps.n ? p->steps.items + p->batch_steps : NULL,
 		.n_steps = p->steps.n - p->batch_steps,
 		.edges = p->edges.n ? p->edges.items + p->batch_edges : NULL,
 		.n_edges = p->edges.n - p->batch_edges,
+		.archive = &p->archive,
 	};
 	p->batch_steps = p->steps.n;
 	p->batch_edges = p->edges.n;

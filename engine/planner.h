@@ -13,6 +13,7 @@
 
 struct planner {
 	struct expander *x;
+	struct plan_archive archive; /* of the last batch */
 	ARRAY(struct step) steps;    /* of all batches */
 	ARRAY(uint32_t) step_module; /* by step */
 	ARRAY(struct step_edge) edges;

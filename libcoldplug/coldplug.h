@@ -79,6 +79,13 @@ int coldplug_set_module_root(struct coldplug *c, const char *dir);
  * (uname(2)), or with another root the only release that is there. Since 0.1. */
 int coldplug_set_release(struct coldplug *c, const char *release);
 
+/** Sets the archive of modules (docs/ARCHIVE.md) that is used; file is not below the root. NULL means the first that is
+ * there of modules.archive in the directory of the release, and, below the root, boot/modules-RELEASE.archive,
+ * boot/modules.archive and run/coldplug/modules.archive. Modules whose files are in the directory are taken from there. With
+ * another root and no release, the archive's is used. A path to a module in an archive is "FILE:PATH". An archive that
+ * cannot be used counts as lost input. Since 0.1. */
+int coldplug_set_archive(struct coldplug *c, const char *file);
+
 /** Sets the files and directories that are read instead of the modprobe.d directories: a NULL-terminated
  * array. The paths are not below the root. NULL restores the default. modules.softdep and modules.weakdep
  * are always read. Returns -ENOENT, or another negative errno, if one of them cannot be found. Since

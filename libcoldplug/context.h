@@ -61,8 +61,9 @@ struct loading {
 	size_t n_cancelled;		 /* steps that were not started for it */
 	size_t totals[LOAD_SKIPPED + 1]; /* results by outcome, ever */
 	struct orphans orphans;
-	int report_error;			 /* why it cannot be written, which was reported */
-	size_t current_step;			 /* while progress is called */
+	int report_error;	 /* why it cannot be written, which was reported */
+	struct members *members; /* of what coldplug_insert() loads from an archive, once it does */
+	size_t current_step;	 /* while progress is called */
 	const struct load_result *orphan_result; /* if that is an orphan; else NULL */
 	uint64_t start_us;
 	uint64_t end_us;

@@ -97,11 +97,31 @@ static int report_no_file(struct insertion *in, const char *module)
 	return context_report(in->c, &act) ?: not_inserted(in, ENOENT);
 }
 
+/* What the step is loaded from. */
+static int open_archive(struct insertion *in, const struct step *step)
+{
+	struct loading *l = &in->c->loading;
+	struct archive *a = &in->m->dir.archive.archive;
+	struct archive_dictionary dictionary;
+	int r = 0;
+
+	if (step->member && !l->members) {
+		dictionary = archive_dictionary(a);
+		l->members = members_new();
+		r = l->members ? members_open(l->members, a->fd, &dictionary) : -ENOMEM;
+	}
+	in->kernel.members = l->members;
+	return r;
+}
+
 static int do_step(struct insertion *in, const struct action *a, struct load_result *result)
 {
 	struct step step;
 	int r = expander_fill_step_with(&in->m->expander, a, expander_params(&in->m->expander, a), &step);
 
+	if (r < 0)
+		return r;
+	r = open_archive(in, &step);
 	if (r < 0)
 		return r;
 	*result = (struct load_result){};

@@ -8,6 +8,7 @@
 
 #include "base/decompress.h"
 #include "base/rootfs.h"
+#include "loader/members.h"
 
 #define FINIT_IGNORE_MODVERSIONS 1U /* linux/module.h */
 #define FINIT_IGNORE_VERMAGIC 2U
@@ -61,6 +62,8 @@ struct kernel {
 	bool async_probe;	      /* load modules that start no probe with async_probe */
 	bool foreground;	      /* of commands */
 	unsigned int finit_flags;     /* for finit_module(2): which checks it is to skip */
+	bool wants_file;	      /* it is given no image but as a file: COLDPLUG_MEMFD is set */
+	struct members *members;      /* of the steps' archive; NULL: they have none */
 };
 
 /* ops: NULL for the running kernel. */

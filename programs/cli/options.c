@@ -16,6 +16,8 @@
 #define ALL                                                                                              \
 	(PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY | COMMAND_CLOSURE | \
 	 COMMAND_IMAGE | COMMAND_INSERT | COMMAND_REMOVE | COMMAND_SHOW | COMMAND_PACK)
+#define WITH_ARCHIVE \
+	(PLANNING | COMMAND_RESOLVE | COMMAND_RECORD | COMMAND_CLOSURE | COMMAND_INSERT | COMMAND_SHOW)
 #define OF_REPORTS (COMMAND_PLOT | COMMAND_BLAME | COMMAND_ARCHIVE) /* they look at no machine */
 
 struct setup {
@@ -33,6 +35,11 @@ static int set_root(struct setup *s, const char *value)
 static int set_release(struct setup *s, const char *value)
 {
 	return coldplug_set_release(s->cli->c, value);
+}
+
+static int set_archive(struct setup *s, const char *value)
+{
+	return coldplug_set_archive(s->cli->c, value);
 }
 
 static int set_config(struct setup *s, const char *value)
@@ -359,6 +366,7 @@ static const struct option_row {
 	{ "release", 'S', ALL, set_release, "KVER", "use the modules of this kernel release",
 	  "it is not a kernel release" },
 	{ "set-version", 0, ALL, set_release, "KVER", NULL },
+	{ "archive", 0, WITH_ARCHIVE, set_archive, "FILE", "take modules from this archive too" },
 	{ "config", 'C', ALL & ~COMMAND_IMAGE, set_config, "PATH",
 	  "read this file or directory instead of modprobe.d; may be repeated", NULL,
 	  "it may be given at most 15 times" },

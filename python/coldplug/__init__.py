@@ -245,13 +245,13 @@ def _callback_of(c: 'Coldplug') -> Any:
 class Coldplug:
     """A context (struct coldplug). close(), or the end of a with statement, frees it.
 
-    root, module_root, release and config_paths are those of coldplug_set_root() and its neighbours. With a root nothing is
-    loaded. log is called with the level of syslog(3) and the text of each message of at most log_level. Raises Error.
+    root, module_root, release, archive and config_paths are those of coldplug_set_root() and its neighbours. With a root
+    nothing is loaded. log is called with the level of syslog(3) and the text of each message of at most log_level. Raises Error.
     """
 
     def __init__(self, root: Optional[Path] = None, *, release: Optional[str] = None, module_root: Optional[Path] = None,
-                 config_paths: Optional[Sequence[Path]] = None, log: Optional[Callable[[int, str], None]] = None,
-                 log_level: int = 4) -> None:
+                 archive: Optional[Path] = None, config_paths: Optional[Sequence[Path]] = None,
+                 log: Optional[Callable[[int, str], None]] = None, log_level: int = 4) -> None:
         self._context: Optional[c_void_p] = None
         self._messages: List[str] = []
         self._log = log
@@ -270,6 +270,8 @@ class Coldplug:
                 self._call('set_module_root', _encode(module_root))
             if release is not None:
                 self._call('set_release', _encode(release))
+            if archive is not None:
+                self._call('set_archive', _encode(archive))
             if config_paths is not None:
                 self._call('set_config_paths', (c_char_p * (len(config_paths) + 1))(*map(_encode, config_paths)))
         except BaseException:

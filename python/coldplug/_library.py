@@ -52,6 +52,7 @@ PROTOTYPES: 'dict[str, tuple[Any, list[Any]]]' = {
     'set_root': (c_int, [c_char_p]),
     'set_module_root': (c_int, [c_char_p]),
     'set_release': (c_int, [c_char_p]),
+    'set_archive': (c_int, [c_char_p]),
     'set_config_paths': (c_int, [POINTER(c_char_p)]),
     'set_jobs': (c_int, [c_uint]),
     'set_flag': (c_int, [c_int, c_bool]),

@@ -255,7 +255,7 @@ class Header(unittest.TestCase):
         here = set(_library.PROTOTYPES)
         self.assertEqual(functions - here - NOT_HERE, set())
         self.assertEqual((here | NOT_HERE) - functions, set())
-        self.assertEqual([n for n in here - {'set_root', 'set_module_root', 'set_release', 'set_config_paths', 'set_log',
+        self.assertEqual([n for n in here - {'set_root', 'set_module_root', 'set_release', 'set_archive', 'set_config_paths', 'set_log',
                                              'set_timeout', 'step', 'begin', 'advance', 'fd', 'get_summary'}
                           if not hasattr(Coldplug, n)], [])
 

@@ -109,6 +109,7 @@ static void settings_come_first(void **state)
 	assert_int_equal(coldplug_resolve(c, "a", &names), 1);
 	assert_int_equal(coldplug_set_root(c, "/"), -EBUSY);
 	assert_int_equal(coldplug_set_release(c, "x"), -EBUSY);
+	assert_int_equal(coldplug_set_archive(c, "x"), -EBUSY);
 	assert_int_equal(coldplug_set_jobs(c, 1), -EBUSY);
 	assert_int_equal(coldplug_set_flag(c, COLDPLUG_DRY_RUN, false), -EBUSY);
 	assert_int_equal(coldplug_set_config_paths(c, NULL), -EBUSY);
