@@ -15,6 +15,7 @@
 #include "engine/closure.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -328,12 +329,23 @@ int closure_find(struct machine *m, const struct closure_options *options, struc
 	return r;
 }
 
+/* Below the root. A kernel or a tree that does not say has none. */
+static const char *firmware_path(const struct rootfs *root, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, "sys/module/firmware_class/parameters/path", O_RDONLY);
+	ssize_t n = fd < 0 ? fd : read_attribute_fd(fd, buf, size);
+
+	return n < 0 ? NULL : buf + strspn(buf, "/");
+}
+
 int closure_firmware(struct machine *m, const char *name, struct closure_files *ret)
 {
 	struct closure x = { .m = m, .root = &m->root, .files = ret };
+	char path[PATH_MAX];
 	int r;
 
 	open_firmware(&x);
+	x.firmware.own_dir = firmware_path(x.root, path, sizeof(path));
 	ret->items.n = 0;
 	r = firmware_find(&x.firmware, name);
 	firmware_free(&x.firmware);

@@ -94,7 +94,15 @@ static bool keeps_by_config(struct search *s, const struct found *old, const str
 
 static bool keeps_first(struct search *s, const struct found *old, const struct found *new)
 {
+	const char *name = intern_string(&s->names, (uint32_t)(old - s->found.items));
+
 	s->is_same = !strcmp(old->file, new->file);
+	if (s->is_same)
+		log_error(s->d->log, "hash_add_unique %s: %s", name, strerror(EEXIST));
+	else
+		log_error(s->d->log,
+			  "kmod_module '%s' already exists with different path: new-path='%s' old-path='%s'",
+			  name, new->file, old->file);
 	return true;
 }
 
@@ -439,12 +447,17 @@ static int is_older(const struct rootfs *root, const char *path, time_t then, st
 int depmod_is_up_to_date(const struct rootfs *root, const char *directory, struct log *log)
 {
 	_cleanup_free_ char *path = NULL;
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = -1, dir = -1;
 	struct stat st;
 	int r = 0;
 
 	if (asprintf(&path, "%s/modules.dep", directory) < 0)
 		return -ENOMEM;
+	dir = rootfs_openat(root, directory, O_PATH | O_DIRECTORY);
+	if (dir < 0) {
+		log_error(log, "could not open directory %s: %s", directory, strerror(-dir));
+		return dir;
+	}
 	fd = rootfs_openat(root, path, O_PATH);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		r = fd < 0 ? fd : -errno;

@@ -14,8 +14,8 @@
 #include "base/directory.h"
 
 /* Where the kernel looks, and in which order (drivers/base/firmware_loader/main.c): every directory for the
- * name itself, then every one for the compressed names. */
-static const char *const firmware_dirs[] = { "lib/firmware/updates/%s", "lib/firmware/updates",
+ * name itself, then every one for the compressed names. The first is own_dir. */
+static const char *const firmware_dirs[] = { NULL, "lib/firmware/updates/%s", "lib/firmware/updates",
 					     "lib/firmware/%s", "lib/firmware",
 					     /* a root being built may not have the link from lib yet */
 					     "usr/lib/firmware/updates/%s", "usr/lib/firmware/updates",
@@ -24,10 +24,13 @@ static const char *const firmware_suffixes[] = { "", ".zst", ".xz" };
 
 static int firmware_dir(struct firmware *f, size_t i, char *path, size_t size)
 {
-	const char *percent = strchr(firmware_dirs[i], '%');
+	const char *percent = i ? strchr(firmware_dirs[i], '%') : NULL;
 	const char *release = f->release;
-	size_t n = percent ? (size_t)(percent - firmware_dirs[i]) : strlen(firmware_dirs[i]);
+	size_t n;
 
+	if (!i)
+		return f->own_dir && *f->own_dir && snprintf(path, size, "%s", f->own_dir) < (int)size;
+	n = percent ? (size_t)(percent - firmware_dirs[i]) : strlen(firmware_dirs[i]);
 	if (percent && !release)
 		return 0;
 	return snprintf(path, size, "%.*s%s", (int)n, firmware_dirs[i], percent ? release : "") < (int)size;

@@ -9,6 +9,7 @@
 struct firmware {
 	const struct rootfs *root;
 	const char *release; /* or NULL */
+	const char *own_dir; /* the kernel's parameter firmware_class.path; NULL: not asked */
 	struct log *log;
 	struct intern known; /* names that were looked for */
 	/* Called for each file that is there: its path below the root, and its name, which a pattern may have named. 0 or

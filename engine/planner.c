@@ -175,6 +175,26 @@ static int make_edges(struct planner *p, const struct post_edges *posts)
 	return r;
 }
 
+/* So can what an earlier boot has loaded in vain. */
+static bool can_wait(const struct planner *p, const struct reason *reason)
+{
+	const struct request *request = &p->x->requests.items[reason->request];
+
+	if (request->flags & REQUEST_NEEDED)
+		return false;
+	return alias_can_wait(request->text) ||
+		(p->profile && request->flags & REQUEST_DEVICE &&
+		 profile_declined(p->profile, modules_name(p->x->modules, reason->module)));
+}
+
+/* What the device itself was found by comes first, then what its contents are mounted with. */
+static uint32_t request_priority(const struct planner *p, const struct request *request)
+{
+	if (request->flags & REQUEST_NEEDED)
+		return request->flags & REQUEST_DEVICE ? STEP_NEEDED : STEP_URGENT;
+	return alias_priority(request->text, p->awaited);
+}
+
 /* A step is patient if all requests for it can wait. */
 static void set_patience(struct planner *p, bool patient)
 {
@@ -183,7 +203,7 @@ static void set_patience(struct planner *p, bool patient)
 		uint32_t id = p->x->step_of.items[reason->module];
 
 		if (reason->kind == REASON_REQUEST && id && id - 1 >= p->batch_steps &&
-		    alias_can_wait(p->x->requests.items[reason->request].text) == patient)
+		    can_wait(p, reason) == patient)
 			p->steps.items[id - 1].patient = patient;
 	}
 }
@@ -202,7 +222,7 @@ static void set_own_priorities(struct planner *p)
 		if (reason->kind != REASON_REQUEST || !id || id - 1 < p->batch_steps)
 			continue;
 		s = &p->steps.items[id - 1];
-		priority = alias_priority(p->x->requests.items[reason->request].text, p->awaited);
+		priority = request_priority(p, &p->x->requests.items[reason->request]);
 		if (priority > s->priority)
 			s->priority = priority;
 	}

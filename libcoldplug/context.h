@@ -41,6 +41,8 @@ struct settings {
 	int stream; /* see settings_stream(), or -1 */
 	int (*act)(void *userdata, const struct coldplug_act *act);
 	void *act_data;
+	int (*command)(void *userdata, const char *module, const char *command);
+	void *command_data;
 	void (*progress)(void *userdata, size_t step);
 	void *progress_data;
 	void (*event)(void *userdata, const struct coldplug_event *event);
@@ -135,6 +137,9 @@ struct answers {
 	ARRAY(const char *) firmware;
 	struct values values_now;
 	ARRAY(struct coldplug_value) values;
+	/* Made by the first question of this kind (libcoldplug/entries.h), which says how to free it. */
+	struct entries *entries;
+	void (*free_entries)(struct answers *a);
 };
 
 struct coldplug {

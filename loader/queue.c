@@ -13,6 +13,10 @@
  * step that turns out to be slow is forgiven, that is, no longer counted as urgent, and when nothing else could
  * run, nothing is held. So holding can delay but never block.
  *
+ * A step that must be alone starts when nothing else runs, and nothing starts while it runs. As long as it is the one to
+ * start next, no other is started, so it does not wait for the end of all; what is more urgent and becomes ready
+ * meanwhile still goes first. Running steps that are abandoned, because they may never end, do not count in this.
+ *
  * Invariant: n_done + n_running + the steps in `ready` or `held` + those with waiting > 0 are all steps. A step
  * is in one of the two arrays at most once. They and `skips` have room for all steps, so nothing here fails after
  * queue_add().
@@ -43,6 +47,8 @@ struct queue_node {
 	bool post_live : 1; /* one of them became live */
 	bool urgent : 1;    /* and counted in n_urgent */
 	bool patient : 1;
+	bool alone : 1;
+	bool abandoned : 1;
 };
 
 struct queue_link {
@@ -303,6 +309,7 @@ int queue_add(struct queue *q, const struct queue_step *step, const struct step_
 		.post_only = step->post_only,
 		.urgent = step->priority >= STEP_URGENT,
 		.patient = step->patient,
+		.alone = step->alone,
 	};
 	q->n_urgent += q->nodes.items[id].urgent;
 	add_edges(q, id, edges, n_edges);
@@ -313,7 +320,22 @@ int queue_add(struct queue *q, const struct queue_step *step, const struct step_
 
 uint32_t queue_pick(const struct queue *q)
 {
-	return q->ready.n ? q->ready.items[0] : STEP_NONE;
+	uint32_t id = q->ready.n ? q->ready.items[0] : STEP_NONE;
+
+	if (id == STEP_NONE || q->n_alone)
+		return STEP_NONE;
+	return q->nodes.items[id].alone && q->n_running > q->n_abandoned ? STEP_NONE : id;
+}
+
+void queue_abandon(struct queue *q, uint32_t id)
+{
+	struct queue_node *node = &q->nodes.items[id];
+
+	if (node->abandoned)
+		return;
+	node->abandoned = true;
+	q->n_abandoned++;
+	q->n_alone -= node->alone;
 }
 
 uint32_t queue_start(struct queue *q)
@@ -322,6 +344,7 @@ uint32_t queue_start(struct queue *q)
 
 	q->nodes.items[id].state = NODE_RUNNING;
 	q->n_running++;
+	q->n_alone += q->nodes.items[id].alone;
 	return id;
 }
 
@@ -333,6 +356,8 @@ void queue_complete(struct queue *q, uint32_t id, enum load_outcome outcome)
 	node->state = NODE_DONE;
 	node->outcome = (uint8_t)outcome;
 	q->n_running--;
+	q->n_abandoned -= node->abandoned;
+	q->n_alone -= node->alone && !node->abandoned;
 	q->n_done++;
 	end_urgency(q, id);
 	settle_dependents(q, id);

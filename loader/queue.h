@@ -13,6 +13,7 @@ struct queue_step {
 	uint32_t priority;
 	bool post_only;
 	bool patient;
+	bool alone;
 };
 
 enum skip_reason {
@@ -41,6 +42,8 @@ struct queue {
 	uint32_t n_done;
 	uint32_t n_urgent; /* urgent steps neither ended nor forgiven */
 	uint32_t n_running;
+	uint32_t n_abandoned; /* of these */
+	uint32_t n_alone;     /* running, not abandoned, and nothing starts meanwhile */
 };
 
 /* Makes room for that many more: queue_add() then cannot fail with -ENOMEM. */
@@ -56,6 +59,8 @@ void queue_inherit(struct queue *q);
 void queue_release(struct queue *q, bool all);
 /* An urgent step takes so long that no step is held for it any longer. */
 void queue_forgive(struct queue *q, uint32_t id);
+/* A running step takes so long that being alone does not matter any more, neither its own nor that of others. */
+void queue_abandon(struct queue *q, uint32_t id);
 /* The step to start next, or STEP_NONE. */
 uint32_t queue_pick(const struct queue *q);
 /* Starts and returns the step that queue_pick() names; there must be one. */

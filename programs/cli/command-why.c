@@ -79,6 +79,9 @@ static void print_reason(const struct coldplug_reason *r)
 	case COLDPLUG_WHY_INSTALL:
 		output_printf("install command %s", r->pattern);
 		break;
+	case COLDPLUG_WHY_ALONE:
+		output_printf("must load alone");
+		break;
 	case COLDPLUG_WHY_NO_FILE:
 		output_printf("has no file that can be loaded: %s", r->pattern);
 		break;

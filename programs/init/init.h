@@ -15,6 +15,7 @@
 #define WAIT_SECONDS 30
 #define SCRIPTS "/etc/coldplug/init.d"
 #define REPORT_DIR "/run/coldplug"
+#define PROFILE "/etc/coldplug/profile" /* of earlier boots */
 
 /* ---- options.c: what the kernel command line says ---- */
 
@@ -104,7 +105,8 @@ uint64_t process_now_ms(void);
 /* ---- mount.c ---- */
 
 void mount_api_file_systems(void);
-bool mount_is_point(const char *dir);
+/* 1; 0: it is none, or is not there; -errno: that is not known. */
+int mount_is_point(const char *dir);
 /* Tries the types in turn; 0, or -errno with a message. type: what libblkid says, or NULL. */
 int mount_root(const struct init_options *o, const char *node, const char *type);
 /* rootflags= has options of mount(2) and options of the file system: *flags gets the former, data
