@@ -67,6 +67,7 @@ struct cli {
 	int notify_fd;	       /* -1 without --notify-fd */
 	bool machine;	       /* closure: list what the machine needs too, not only the names */
 	char *files_root;      /* closure: the directory of --files, or NULL */
+	const char *extract;   /* closure: the directory of --extract, or NULL */
 	struct image_options image;
 	bool progress_shown; /* the terminal shows a progress line */
 	char **args;	     /* the arguments after the options, NULL-terminated */
