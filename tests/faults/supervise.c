@@ -144,6 +144,7 @@ static const struct call calls[] = {
 	CALL(epoll_pwait, EINTR),
 	CALL(eventfd2, EMFILE),
 	CALL(timerfd_create, EMFILE),
+	CALL(timerfd_settime, EPERM),
 	CALL(signalfd4, EMFILE),
 	CALL(memfd_create, EMFILE, ENOSYS),
 	CALL(pidfd_open, EMFILE, ENOSYS),
