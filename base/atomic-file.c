@@ -23,6 +23,11 @@ int atomic_file_check(int dirfd, const char *path)
 	return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 }
 
+const char *atomic_file_strerror(int r)
+{
+	return r == -EINVAL ? "is not a regular file" : strerror(-r);
+}
+
 /* A new file beside path. Its name is one of this process's and this moment's; a process of the same number may
  * have left one behind. */
 static int make_temporary(struct atomic_file *a, mode_t mode)
