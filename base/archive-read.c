@@ -21,12 +21,10 @@
 #include "base/group-codec.h"
 #include "base/limits.h"
 #include "base/little-endian.h"
-#include "base/module-filter.h"
 #include "base/xxh64.h"
 
 #define MAX_FILE ((uint64_t)1 << 40)
 #define MAX_SECTIONS 256U
-#define MAX_GROUP ((uint64_t)2 * LIMIT_IMAGE)
 
 int archive_damaged(struct archive *a, uint64_t place, const char *what)
 {
@@ -243,6 +241,8 @@ static int check_sections(struct archive *a)
 	    a->sections[ARCHIVE_GROUPS].size % ARCHIVE_GROUP_ROW ||
 	    a->sections[ARCHIVE_GROUPS].size / ARCHIVE_GROUP_ROW > LIMIT_ARCHIVE_ENTRIES)
 		return archive_damaged(a, ARCHIVE_HEADER_SIZE, "a table with a size that cannot be");
+	if (a->sections[ARCHIVE_DICTIONARY].flags & ARCHIVE_PACKED)
+		return archive_damaged(a, ARCHIVE_HEADER_SIZE, "a dictionary that is packed itself");
 	a->n_entries = (uint32_t)(a->sections[ARCHIVE_ENTRIES].size / ARCHIVE_ENTRY_ROW);
 	a->n_groups = (uint32_t)(a->sections[ARCHIVE_GROUPS].size / ARCHIVE_GROUP_ROW);
 	return 0;
@@ -374,6 +374,32 @@ int archive_meta(struct archive *a, const char *key, const char **value)
 	return 0;
 }
 
+/* A damaged block is copied as it is. */
+int archive_copy_tables(struct archive *a, struct blob *ret)
+{
+	uint32_t header = le32(a->tables + 12);
+	uint8_t *data;
+
+	for (uint64_t place = a->first; place < a->tables_size; place += ARCHIVE_BLOCK)
+		(void)archive_need(a, place, ARCHIVE_BLOCK);
+	if (blob_reserve(ret, a->tables_size) < 0)
+		return -ENOMEM;
+	data = (uint8_t *)ret->data;
+	memcpy(data, a->tables, header);
+	memset(data + header, 0, a->first - header);
+	memcpy(data + a->first, a->tables + a->first, a->tables_size - a->first);
+	ret->size = a->tables_size;
+	put_le64(data + 16, a->tables_size);
+	/* What lies behind the tables is not there any more. */
+	for (uint8_t *row = data + ARCHIVE_HEADER_SIZE, *end = row + ARCHIVE_SECTION_ROW * le32(data + 32);
+	     row < end; row += ARCHIVE_SECTION_ROW)
+		if (le64(row + 8) + le64(row + 16) > a->tables_size)
+			memset(row, 0, ARCHIVE_SECTION_ROW);
+	put_le64(data + ARCHIVE_HEADER_SUM, 0);
+	put_le64(data + ARCHIVE_HEADER_SUM, xxh64(data, header));
+	return 0;
+}
+
 /* ---- entries ---- */
 
 /* A name with a newline would be two lines of a list. */
@@ -500,108 +526,68 @@ int archive_info(struct archive *a, const struct archive_entry *e, const char **
 
 /* ---- contents ---- */
 
-struct group_row {
-	uint64_t place;
-	uint32_t size, unpacked, flags;
-};
-
-static int read_row(struct archive *a, uint32_t i, struct group_row *ret)
+int archive_member(struct archive *a, const struct archive_entry *e, struct archive_member *ret)
 {
-	const uint8_t *row = i < a->n_groups
-		? at(a, ARCHIVE_GROUPS, (uint64_t)i * ARCHIVE_GROUP_ROW, ARCHIVE_GROUP_ROW)
+	const uint8_t *row = e->group < a->n_groups
+		? at(a, ARCHIVE_GROUPS, (uint64_t)e->group * ARCHIVE_GROUP_ROW, ARCHIVE_GROUP_ROW)
 		: NULL;
+	struct archive_member m = { .sum = e->sum,
+				    .filter = e->filter,
+				    .place = e->place,
+				    .stored = e->stored,
+				    .size = e->size };
 
 	if (!row)
 		return archive_damaged(a, a->sections[ARCHIVE_GROUPS].place, "a group outside of the table");
-	*ret = (struct group_row){ le64(row), le32(row + 8), le32(row + 12), le32(row + 16) };
-	if (ret->place < a->tables_size || ret->place > a->size || ret->size > a->size - ret->place ||
-	    ret->size > MAX_GROUP || ret->unpacked > MAX_GROUP || ret->flags & ~ARCHIVE_GROUP_DICTIONARY)
-		return archive_damaged(a, (uint64_t)(row - a->tables), "a group that cannot be");
+	m.group = le64(row);
+	m.packed = le32(row + 8);
+	m.unpacked = le32(row + 12);
+	m.flags = le32(row + 16);
+	if (m.group < a->tables_size)
+		return archive_damaged(a, (uint64_t)(row - a->tables), "a group among the tables");
+	*ret = m;
 	return 0;
 }
 
-static int unpack_group(struct archive *a, uint32_t i, struct archive_group *group)
+struct archive_dictionary archive_dictionary(const struct archive *a)
 {
-	_cleanup_blob_ struct blob packed = {};
-	const uint8_t *dictionary = NULL;
-	size_t n_dictionary = 0;
-	struct group_row row = {};
-	int r = read_row(a, i, &row);
+	const struct archive_section *s = &a->sections[ARCHIVE_DICTIONARY];
 
-	/* It is not tried again for each of its entries. */
-	group->next = i + 1;
-	group->damaged = true;
-	if (!r && row.flags & ARCHIVE_GROUP_DICTIONARY) {
-		r = archive_section(a, ARCHIVE_DICTIONARY, &dictionary, &n_dictionary);
-		if (!r)
-			return archive_damaged(a, ARCHIVE_HEADER_SIZE, "a dictionary is used and not there");
-		r = r < 0 ? r : 0;
-	}
-	if (!r)
-		r = blob_reserve(&packed, row.size + 1) ?: blob_reserve(&group->data, row.unpacked + 1);
-	if (!r)
-		r = read_bytes(a, packed.data, row.place, row.size);
-	if (r < 0)
-		return r;
-	r = group_decompress(packed.data, row.size, dictionary, n_dictionary, group->data.data, row.unpacked);
-	if (r == -EBADMSG)
-		return archive_damaged(a, row.place, "this group cannot be unpacked");
-	if (r == -EOPNOTSUPP)
-		log_error(a->log, "%s: cannot be unpacked: this coldplug was built without zstd", a->path);
-	if (r < 0)
-		return r;
-	group->data.size = row.unpacked;
-	group->damaged = false;
-	return 0;
+	return (struct archive_dictionary){ s->place, s->size, s->sum };
 }
 
-static int undo(const struct archive_entry *e, const char *data, struct blob *ret)
+static int unpack_group(struct archive *a, const struct archive_member *m, struct archive_group *group,
+			const char **why)
 {
-	if (e->filter == MODULE_FILTER_ELF)
-		return module_filter_undo(data, e->stored, ret->data, e->size);
-	if (e->stored != e->size)
-		return -EBADMSG;
-	memcpy(ret->data, data, e->size);
-	return 0;
-}
+	struct archive_dictionary d = archive_dictionary(a);
+	struct blob *dictionary = &a->sections[ARCHIVE_DICTIONARY].contents;
+	int r = 0;
 
-static int check_entry(struct archive *a, const struct archive_entry *e)
-{
-	if (e->filter != MODULE_FILTER_NONE && e->filter != MODULE_FILTER_ELF) {
-		log_error(a->log, "%s(%s): needs a newer coldplug: it has filter %u", a->path, e->path,
-			  e->filter);
-		return -EOPNOTSUPP;
-	}
-	if (e->size <= LIMIT_IMAGE)
-		return 0;
-	log_error(a->log, "%s(%s): is larger than %u bytes", a->path, e->path, LIMIT_IMAGE);
-	return -EBADMSG;
+	if (m->flags & ARCHIVE_GROUP_DICTIONARY && !dictionary->data)
+		r = archive_read_dictionary(a->fd, &d, dictionary, why);
+	return r ?: archive_read_group(a->fd, m, dictionary, &group->data, why);
 }
 
 int archive_unpack(struct archive *a, const struct archive_entry *e, struct archive_group *group,
 		   struct blob *ret)
 {
-	int r = check_entry(a, e);
+	const char *why = NULL;
+	struct archive_member m;
+	int r = archive_member(a, e, &m);
 
-	if (!r && (!group->next || group->next != e->group + 1))
-		r = unpack_group(a, e->group, group);
-	else if (!r && group->damaged)
-		r = -EBADMSG;
-	if (r == -EBADMSG && group->damaged)
-		log_error(a->log, "%s(%s): is lost: its group %u is damaged", a->path, e->path, e->group);
-	if (!r && (e->place > group->data.size || e->stored > group->data.size - e->place))
-		r = archive_damaged(a, a->sections[ARCHIVE_ENTRIES].place, "an entry outside of its group");
+	/* A damaged group is not tried again for each of its entries. */
+	if (!r && group->next != e->group + 1) {
+		r = group->error = unpack_group(a, &m, group, &why);
+		group->why = why;
+		group->next = r == -ENOMEM ? 0 : e->group + 1;
+	} else if (!r) {
+		r = group->error;
+		why = group->why;
+	}
 	if (!r)
-		r = blob_reserve(ret, (size_t)e->size + 1);
-	if (r < 0)
-		return r;
-	ret->size = e->size;
-	r = undo(e, group->data.data + e->place, ret);
-	if (!r && xxh64(ret->data, ret->size) != e->sum)
-		r = -EBADMSG;
-	if (r < 0)
-		log_error(a->log, "%s(%s): is damaged: what is unpacked has another checksum", a->path,
-			  e->path);
+		r = archive_take_member(&m, &group->data, ret, &why);
+	if (r < 0 && why && r != -ENOMEM)
+		log_error(a->log, "%s(%s): %s (group at byte %" PRIu64 ")", a->path, e->path, why, m.group);
 	return r;
 }
 

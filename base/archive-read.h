@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/archive-unpack.h"
 #include "base/array.h"
 #include "base/decompress.h"
 #include "base/log.h"
 #include "base/rootfs.h"
-#include "base/archive-format.h"
 
 struct archive_section {
 	uint32_t flags;
@@ -62,7 +62,8 @@ struct archive_entry {
 struct archive_group {
 	struct blob data;
 	uint32_t next; /* the group's number + 1 */
-	bool damaged;  /* it was tried, and cannot be unpacked */
+	int error;     /* with which it could not be unpacked, and why */
+	const char *why;
 };
 
 #define _cleanup_archive_ __attribute__((cleanup(archive_close)))
@@ -88,6 +89,12 @@ int archive_info(struct archive *a, const struct archive_entry *e, const char **
 /* The contents of a section, valid until archive_close(). 1, 0: it is not there, -EBADMSG, -ENOMEM. */
 int archive_section(struct archive *a, enum archive_section_type type, const uint8_t **data, size_t *size);
 
+/* Makes an archive of the tables alone: all but the contents of the entries is in it. 0 or -ENOMEM. */
+int archive_copy_tables(struct archive *a, struct blob *ret);
+/* What is needed to unpack the entry without the tables. 0 or -EBADMSG. That the group is in the file is found out
+ * when it is read: a copy of the tables has none. */
+int archive_member(struct archive *a, const struct archive_entry *e, struct archive_member *ret);
+struct archive_dictionary archive_dictionary(const struct archive *a);
 /* Unpacks the entry into ret, and checks it. After the first call any thread may make others, with groups
  * of its own. 0, -EBADMSG, -EOPNOTSUPP: this build lacks zstd, -ENOMEM. */
 int archive_unpack(struct archive *a, const struct archive_entry *e, struct archive_group *group,

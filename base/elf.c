@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/little-endian.h"
+
 #define ET_RELOCATABLE 1
 #define ET_EXECUTABLE 2
 #define ET_SHARED 3
@@ -29,15 +31,14 @@ struct section {
 	uint64_t entry_size;
 };
 
-/* n bytes at p in the file's byte order; the caller has checked that they are there. */
+/* n bytes, 2, 4 or 8, in the file's byte order; the caller has checked that they are there. */
 static uint64_t get(const struct elf *elf, uint64_t offset, unsigned int n)
 {
 	const unsigned char *p = elf->data + offset;
-	uint64_t v = 0;
 
-	for (unsigned int i = 0; i < n; i++)
-		v |= (uint64_t)p[i] << 8 * (elf->big_endian ? n - 1 - i : i);
-	return v;
+	if (elf->big_endian)
+		return n == 2 ? be16(p) : n == 4 ? be32(p) : be64(p);
+	return n == 2 ? le16(p) : n == 4 ? le32(p) : le64(p);
 }
 
 static bool inside(const struct elf *elf, uint64_t offset, uint64_t size)
@@ -115,6 +116,15 @@ static int get_section(const struct elf *elf, uint32_t i, struct section *s)
 	return 0;
 }
 
+/* The kernel goes by the type too. */
+static uint32_t find_symbol_table(const struct elf *elf)
+{
+	for (uint32_t i = 1; i < elf->n_sections; i++)
+		if (get(elf, elf->sections + (uint64_t)i * section_entry(elf) + 4, 4) == TYPE_SYMTAB)
+			return i;
+	return 0;
+}
+
 int elf_open(struct elf *ret, const void *data, size_t size)
 {
 	struct elf elf = { .data = data, .size = size };
@@ -141,6 +151,7 @@ int elf_open(struct elf *ret, const void *data, size_t size)
 	}
 	if (!inside(&elf, elf.sections, (uint64_t)elf.n_sections * section_entry(&elf)))
 		return -EBADMSG;
+	elf.symbols = find_symbol_table(&elf);
 	*ret = elf;
 	return 0;
 }
@@ -223,21 +234,17 @@ int elf_ksymtab_next(const struct elf *elf, size_t *cursor, const char **name)
 	return next_string(elf, "__ksymtab_strings", cursor, name);
 }
 
-/* 1: the symbol table and its strings, as the kernel finds them: by type; 0: there is none; -EBADMSG. */
+/* 1: the symbol table and its strings; 0: there is none; -EBADMSG. */
 static int find_symbols(const struct elf *elf, struct section *symbols, struct section *strings)
 {
 	unsigned int entry = elf->is64 ? 24 : 16;
 
-	for (uint32_t i = 1; i < elf->n_sections; i++) {
-		read_section(elf, i, symbols);
-		if (symbols->type != TYPE_SYMTAB)
-			continue;
-		if (symbols->entry_size != entry || get_section(elf, i, symbols) < 0 ||
-		    get_section(elf, symbols->link, strings) < 0)
-			return -EBADMSG;
-		return 1;
-	}
-	return 0;
+	if (!elf->symbols)
+		return 0;
+	if (get_section(elf, elf->symbols, symbols) < 0 || symbols->entry_size != entry ||
+	    get_section(elf, symbols->link, strings) < 0)
+		return -EBADMSG;
+	return 1;
 }
 
 int elf_symbols_open(const struct elf *elf, struct elf_symbols *ret)

@@ -16,7 +16,8 @@ struct elf {
 	bool big_endian;
 	uint64_t sections; /* offset of the section headers, which lie inside the file */
 	uint32_t n_sections;
-	uint32_t names; /* the section with the sections' names */
+	uint32_t names;	  /* the section with the sections' names */
+	uint32_t symbols; /* the section with the symbols, or 0 */
 };
 
 /* A piece of the file. */

@@ -271,10 +271,9 @@ int config_parse(struct config *c, char *text, size_t size, const char *file)
 	return r;
 }
 
-static int read_file(void *userdata, const struct rootfs *root, const char *path, bool optional)
+static int read_file(struct config *c, const struct rootfs *root, const char *path, bool optional)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	struct config *c = userdata;
 	int r = rootfs_read(root, path, LIMIT_CONFIG_FILE, &file);
 
 	if (!r)
@@ -329,9 +328,28 @@ int config_each_file(struct config *c, const struct rootfs *root, const char *co
 	return r;
 }
 
-int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir)
+struct reader {
+	struct config *c;
+	config_more_fn *more;
+	void *userdata;
+};
+
+static int read_and_more(void *userdata, const struct rootfs *root, const char *path, bool optional)
 {
-	return config_each_file(c, root, paths, moddir, read_file, c);
+	const struct reader *reader = userdata;
+	int r = read_file(reader->c, root, path, optional);
+
+	if (r < 0 || !optional || !reader->more)
+		return r;
+	return reader->more(reader->userdata, reader->c, strrchr(path, '/') + 1);
+}
+
+int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir,
+		config_more_fn *more, void *userdata)
+{
+	struct reader reader = { c, more, userdata };
+
+	return config_each_file(c, root, paths, moddir, read_and_more, &reader);
 }
 
 static int add_list(struct config *c, enum rule_kind kind, char *list, bool normalise, struct origin origin)

@@ -60,8 +60,11 @@ typedef int config_file_fn(void *userdata, const struct rootfs *root, const char
 int config_each_file(struct config *c, const struct rootfs *root, const char *const *paths,
 		     const char *moddir, config_file_fn *fn, void *userdata);
 
-/* Reads all of them. Bad lines and unreadable files are logged and skipped. 0 or -ENOMEM. */
-int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir);
+/* Reads all of them. Bad lines and unreadable files are logged and skipped. more: called where modules.softdep and
+ * modules.weakdep were read or are not there, for what is to be read behind them; may be NULL. 0 or -ENOMEM. */
+typedef int config_more_fn(void *userdata, struct config *c, const char *name);
+int config_load(struct config *c, const struct rootfs *root, const char *const *paths, const char *moddir,
+		config_more_fn *more, void *userdata);
 
 /* One file's text, as config_load() reads it; text is changed. */
 int config_parse(struct config *c, char *text, size_t size, const char *file);

@@ -586,6 +586,26 @@ int expander_fill_step(struct expander *x, const struct action *a, struct step *
 	return expander_fill_step_with(x, a, params, s);
 }
 
+/* What is damaged was logged; there is no module then. */
+static int fill_member(struct expander *x, const struct module *m, struct step *s)
+{
+	struct archive *a = &x->lookup->dir->archive.archive;
+	struct archive_member *member = arena_alloc(&x->arena, sizeof(*member));
+	struct archive_entry e;
+	int r = member ? archive_find(a, s->name, &e) : -ENOMEM;
+
+	if (r > 0)
+		r = archive_member(a, &e, member);
+	if (r < 0 && r != -ENOMEM) {
+		x->log->lost++;
+		s->kind = STEP_ABSENT;
+		return 0;
+	}
+	s->path = m->path;
+	s->member = member;
+	return r;
+}
+
 int expander_fill_step_with(struct expander *x, const struct action *a, const char *params, struct step *s)
 {
 	uint32_t module = x->objects.items[a->object].module;
@@ -594,6 +614,7 @@ int expander_fill_step_with(struct expander *x, const struct action *a, const ch
 
 	s->name = modules_name(x->modules, module);
 	s->params = params;
+	s->member = NULL;
 	if (!m || !s->params)
 		return -ENOMEM;
 	if (a->command) {
@@ -611,6 +632,8 @@ int expander_fill_step_with(struct expander *x, const struct action *a, const ch
 	if (!m->path)
 		return 0;
 	s->kind = STEP_MODULE;
+	if (m->archived)
+		return fill_member(x, m, s);
 	s->path = moddir_file(x->lookup->dir, &x->arena, NULL, m->path);
 	return s->path ? 0 : -ENOMEM;
 }

@@ -295,6 +295,22 @@ int fields_read_file(struct fields *f, const struct rootfs *root, const char *pa
 	return r < 0 ? judge(f, r, why) : 0;
 }
 
+int fields_read_member(struct fields *f, struct archive *a, const struct archive_entry *e, const char **why)
+{
+	_cleanup_archive_group_ struct archive_group group = {};
+	struct source source = { .fd = -1 };
+	int r;
+
+	clear(f);
+	r = archive_unpack(a, e, &group, &f->image);
+	if (r < 0) {
+		*why = strerror(-r);
+		return r;
+	}
+	r = read_image(f, &source);
+	return r < 0 ? judge(f, r, why) : 0;
+}
+
 int fields_read_builtin(struct fields *f, const char *text, size_t size, const char *module)
 {
 	size_t n_module = strlen(module), n;

@@ -2,6 +2,7 @@
 /* What modinfo(8) shows of a module: keys and values. */
 #pragma once
 
+#include "base/archive-read.h"
 #include "base/arena.h"
 #include "base/array.h"
 #include "base/decompress.h"
@@ -29,6 +30,8 @@ struct fields {
  * then "build-id". 0; -ENODATA: it has no .modinfo; -ENOEXEC: it is no ELF file; -EINVAL: it is damaged or
  * cut short; another -errno. *why: what is wrong, in words. */
 int fields_read_file(struct fields *f, const struct rootfs *root, const char *path, const char **why);
+/* The same for a module of an archive. */
+int fields_read_member(struct fields *f, struct archive *a, const struct archive_entry *e, const char **why);
 /* The same for a module that is built in, out of the text of modules.builtin.modinfo: "MODULE.KEY=VALUE"
  * with a NUL behind each. 0 or -ENOMEM. */
 int fields_read_builtin(struct fields *f, const char *text, size_t size, const char *module);

@@ -31,6 +31,7 @@ void machine_close(struct machine *m)
 	modules_free(&m->modules);
 	config_free(&m->config);
 	config_free(&m->requests);
+	profile_free(&m->profile);
 	moddir_close(&m->dir);
 	loaded_free(&m->loaded);
 	rootfs_close(&m->root);
@@ -83,10 +84,29 @@ static int only_release(struct machine *m)
 	return 0;
 }
 
+/* That of the archive which the caller has named. */
+static int release_of_archive(struct machine *m)
+{
+	_cleanup_archive_ struct archive a = { .fd = -1 };
+	const char *release;
+	int r = archive_open(&a, NULL, m->paths->archive, m->log);
+
+	if (!r)
+		r = archive_meta(&a, "release", &release);
+	if (r <= 0) {
+		m->log->lost++;
+		return r == -ENOMEM ? r : 0;
+	}
+	m->release = strdup(release);
+	return m->release ? 0 : -ENOMEM;
+}
+
 static int choose_release(struct machine *m)
 {
 	struct utsname u;
 
+	if (!m->paths->release && m->root.other && m->paths->archive)
+		return release_of_archive(m);
 	if (!m->paths->release && m->root.other)
 		return only_release(m);
 	uname(&u);
@@ -160,19 +180,63 @@ static int open_elsewhere(struct machine *m)
 	return moddir_open_in(&m->dir, &m->root, parent, m->release, m->log);
 }
 
-static int open_moddir(struct machine *m, bool report)
+/* 1: there is a directory of modules, 0: not. */
+static int open_directory(struct machine *m)
 {
 	if (m->paths->module_root)
 		return open_elsewhere(m);
-	if (report)
-		return moddir_open(&m->dir, &m->root, m->release, m->log);
 	return moddir_open_in(&m->dir, &m->root, "lib/modules", m->release, m->log)
 		?: moddir_open_in(&m->dir, &m->root, "usr/lib/modules", m->release, m->log);
 }
 
+static int open_moddir(struct machine *m, bool report)
+{
+	struct moddir_archive which = { .path = m->paths->archive,
+					.release = m->release,
+					.only_here = m->paths->module_root };
+	struct utsname u;
+	int r = open_directory(m), k;
+
+	if (r == -ENOMEM || r == -EINVAL)
+		return r;
+	m->dir.files_unknown = m->paths->root_unnamed;
+	if (!m->root.other && !uname(&u))
+		which.machine = u.machine;
+	k = moddir_open_archive(&m->dir, &which);
+	if (k < 0)
+		return k;
+	if (!r && !k && report && m->release && !m->paths->module_root)
+		log_lost(m->log, "%s/lib/modules/%s: there are no modules for this kernel", m->root.path,
+			 m->release);
+	return r < 0 && !k ? r : 0;
+}
+
+/* modules.softdep and modules.weakdep of the archive. */
+static int read_more_config(void *userdata, struct config *c, const char *name)
+{
+	struct machine *m = userdata;
+	bool weak = !strcmp(name, "modules.weakdep");
+	_cleanup_file_ struct file_bytes text = {};
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (!m->dir.archive.open)
+		return 0;
+	r = archive_index_text(&m->dir.archive, weak ? ARCHIVE_WEAKDEPS : ARCHIVE_SOFTDEPS, &text);
+	if (r <= 0) {
+		m->log->lost += r < 0;
+		return r == -ENOMEM ? r : 0;
+	}
+	if (asprintf(&path, "%s%s", m->dir.archive.prefix, name) < 0)
+		return -ENOMEM;
+	return config_parse(c, text.data, text.size, path);
+}
+
 uint64_t machine_fingerprint(const struct machine *m)
 {
-	const char *dirs[3] = { m->dir.path };
+	_cleanup_arena_ struct arena arena = {};
+	const char *dirs[2 + MODDIR_ARCHIVES + 1] = { m->dir.path };
+	size_t n;
 	char lib[PATH_MAX], usr_lib[PATH_MAX];
 
 	/* It may be mounted later. */
@@ -183,6 +247,11 @@ uint64_t machine_fingerprint(const struct machine *m)
 		dirs[0] = lib;
 		dirs[1] = usr_lib;
 	}
+	n = dirs[1] ? 2 : dirs[0] ? 1 : 0;
+	if (m->paths->archive)
+		dirs[n] = m->paths->archive;
+	else if (m->release)
+		(void)moddir_archive_places(m->release, &arena, dirs + n);
 	return fingerprint(&m->root, (const char *const *)m->paths->config, dirs) | 1;
 }
 
@@ -201,17 +270,50 @@ static void join_parts(struct machine *m)
 	m->config.log = m->log;
 }
 
+/* What is wrong with it costs what it would have gained, and nothing else. */
+static int read_profile(struct machine *m)
+{
+	const char *path = m->paths->profile;
+	_cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+	_cleanup_file_ struct file_bytes file = {};
+	struct profile_fault fault;
+	int r;
+
+	if (!path)
+		return 0;
+	r = fd < 0 ? -errno : file_read(fd, LIMIT_CONFIG_FILE, &file);
+	if (!r && memchr(file.data, '\0', file.size))
+		r = -EINVAL;
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		log_warning(m->log, "%s: no profile is used: %s", path, strerror(-r));
+		return 0;
+	}
+	r = profile_parse(&m->profile, steal_ptr(file.data), m->release, &fault);
+	if (r == -EBADMSG)
+		log_warning(m->log, "%s:%u: no profile is used: %s", path, fault.line, fault.what);
+	else if (!r)
+		m->planner.profile = &m->profile;
+	return r == -ENOMEM ? r : 0;
+}
+
 static int read_requests(struct machine *m)
 {
 	_cleanup_free_ char *text = strdup(requests_text);
+	int r = text ? 0 : -ENOMEM;
 
 	m->requests.log = m->log;
 	m->expander.requests_known = &m->requests;
-	return text ? config_parse(&m->requests, text, strlen(text), COMPANIONS_FILE) : -ENOMEM;
+	/* The last softdep line of a module counts. */
+	if (!r && m->profile.softdeps)
+		r = config_parse(&m->requests, m->profile.softdeps, m->profile.n_softdeps, m->paths->profile);
+	return r ?: config_parse(&m->requests, text, strlen(text), COMPANIONS_FILE);
 }
 
 static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 {
+	const char *directory;
 	int r;
 
 	if (m->opened)
@@ -226,17 +328,21 @@ static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 		return r;
 	if (fingerprint)
 		*fingerprint = machine_fingerprint(m);
-	r = read_requests(m);
+	r = read_profile(m) ?: read_requests(m);
 	if (r < 0)
 		return r;
-	return config_load(&m->config, &m->root, (const char *const *)m->paths->config, m->dir.path)
+	directory = m->dir.path;
+	if (!directory && m->dir.archive.open)
+		directory = "lib/modules";
+	return config_load(&m->config, &m->root, (const char *const *)m->paths->config, directory,
+			   read_more_config, m)
 		?: read_cmdline(m);
 }
 
 int machine_open_for_one(struct machine *m)
 {
 	m->config.keep_carriage_returns = true;
-	return open_contents(m, false, NULL);
+	return open_contents(m, false, m->fingerprint);
 }
 
 int machine_open(struct machine *m, uint64_t *fingerprint)

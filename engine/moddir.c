@@ -10,6 +10,7 @@
 #include "base/blocks.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "engine/archive-match.h"
 #include "engine/config.h"
 #ifdef HAVE_TOOLS
 #include "engine/depmod-memory.h"
@@ -293,7 +294,7 @@ static int use_text(struct moddir *d, enum moddir_index which, struct moddir_sou
 		log_debug(d->log, "%s, but there is no key for it", why);
 	else if (r)
 		log_warning(d->log, "%s; using %s", why, files[which].text);
-	else if (files[which].needed || state == BIN_BROKEN)
+	else if ((files[which].needed && !d->archive.open) || state == BIN_BROKEN)
 		log_lost(d->log, "%s, and there is no %s; run depmod", why, files[which].text);
 	else
 		log_debug(d->log, "%s, and there is no %s", why, files[which].text);
@@ -371,15 +372,174 @@ static int ask(struct moddir *d, enum moddir_index which, const struct question 
 	}
 }
 
+/* ---- beside an archive ---- */
+
+static const enum archive_section_type sections[MODDIR_INDEXES] = {
+	[MODDIR_ALIAS] = ARCHIVE_ALIASES,
+	[MODDIR_SYMBOLS] = ARCHIVE_SYMBOLS,
+	[MODDIR_BUILTIN] = ARCHIVE_BUILTIN,
+	[MODDIR_BUILTIN_ALIAS] = ARCHIVE_BUILTIN_ALIASES,
+};
+
+/* What is damaged was logged, and has no answer. */
+static int forgive(struct moddir *d, int r)
+{
+	if (r == -EBADMSG || r == -EOPNOTSUPP)
+		d->log->lost++;
+	return r == -ENOMEM || r > 0 ? r : 0;
+}
+
+static int find_in_archive(struct moddir *d, enum moddir_index which, const char *key, const char **value)
+{
+	struct index *index;
+	int r;
+
+	if (which == MODDIR_DEP)
+		return forgive(d, archive_index_line(&d->archive, key, value) ?: 0);
+	r = archive_index_trie(&d->archive, sections[which], &index);
+	return forgive(d, r > 0 ? index_find(index, key, value) : r);
+}
+
+/* Whether the file of a line of modules.dep is there. */
+static bool has_file(const struct moddir *d, const char *line)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
+	int n = (int)strcspn(line, ":");
+
+	if (d->files_unknown)
+		return true;
+	if (asprintf(&path, "%s%s%.*s", line[0] == '/' ? "" : d->path, line[0] == '/' ? "" : "/", n, line) <
+	    0)
+		return true;
+	fd = rootfs_openat(d->root, path, O_PATH);
+	return fd >= 0;
+}
+
+static void tell_both(struct moddir *d, const char *name, const char *line)
+{
+	struct archive_entry e;
+
+	if (archive_find(&d->archive.archive, name, &e) <= 0)
+		return;
+	if (!d->told)
+		log_info(d->log, "%s: modules that are also in %s are taken from there, %s first",
+			 d->archive.archive.path, d->path, name);
+	d->told = true;
+	log_debug(d->log, "%s: %.*s is used, and not that of %s", name, (int)strcspn(line, ":"), line,
+		  d->archive.archive.path);
+}
+
+/* Whose a module is. */
+enum owner { NOBODY, DIRECTORY, ARCHIVE };
+
+/* -ENOMEM; *line: the owner's, if there is one. A module without a file is the directory's if the archive lacks it. */
+static int find_owner(struct moddir *d, const char *name, const char **line)
+{
+	const char *archived;
+	int r = ask(d, MODDIR_DEP, &(struct question){ .kind = FIND, .key = name, .value = line });
+
+	if (r < 0)
+		return r;
+	if (r > 0 && has_file(d, *line)) {
+		tell_both(d, name, *line);
+		return DIRECTORY;
+	}
+	r = r > 0 ? DIRECTORY : NOBODY;
+	if (find_in_archive(d, MODDIR_DEP, name, &archived) <= 0)
+		return r;
+	*line = archived;
+	return ARCHIVE;
+}
+
 int moddir_find(struct moddir *d, enum moddir_index which, const char *key, const char **value)
 {
-	return ask(d, which, &(struct question){ .kind = FIND, .key = key, .value = value });
+	struct question q = { .kind = FIND, .key = key, .value = value };
+	int r;
+
+	if (!d->archive.open)
+		return ask(d, which, &q);
+	if (which == MODDIR_DEP) {
+		r = find_owner(d, key, value);
+		return r == ARCHIVE ? MODDIR_ARCHIVED : r;
+	}
+	r = ask(d, which, &q);
+	return r ?: find_in_archive(d, which, key, value);
+}
+
+/* Whether a module's answers are taken from there; a builtin module is nobody's. */
+static int is_from(struct moddir *d, const char *name, enum owner from)
+{
+	const char *line;
+	int owner = find_owner(d, name, &line);
+
+	return owner < 0 ? owner : owner == NOBODY || owner == (int)from;
+}
+
+static bool has_hit(const struct index_hits *hits, const char *name)
+{
+	for (size_t i = 0; i < hits->hits.n; i++)
+		if (!strcmp(hits->hits.items[i].value, name))
+			return true;
+	return false;
+}
+
+/* Leaves out the directory's answers for modules that it has not. */
+static int filter_hits(struct moddir *d, struct index_hits *hits)
+{
+	size_t n = 0;
+	int r;
+
+	for (size_t i = 0; i < hits->hits.n; i++) {
+		r = is_from(d, hits->hits.items[i].value, DIRECTORY);
+		if (r < 0)
+			return r;
+		if (r)
+			hits->hits.items[n++] = hits->hits.items[i];
+	}
+	hits->hits.n = n;
+	return 0;
+}
+
+static int add_hit(struct moddir *d, struct index_hits *hits, struct index_hit hit)
+{
+	const char *pattern = d->hits.patterns.items + hit.pattern;
+	int r = has_hit(hits, hit.value) ? 0 : is_from(d, hit.value, ARCHIVE);
+
+	if (r <= 0)
+		return r;
+	hit.pattern = (uint32_t)hits->patterns.n;
+	return array_append(&hits->patterns, pattern, strlen(pattern) + 1) ?: array_push(&hits->hits, hit);
+}
+
+static int match_in_archive(struct moddir *d, enum moddir_index which, const char *key,
+			    struct index_hits *hits)
+{
+	struct index *index;
+	int r;
+
+	if (which == MODDIR_ALIAS)
+		return forgive(d, archive_match(&d->archive.archive, key, hits));
+	r = archive_index_trie(&d->archive, sections[which], &index);
+	return forgive(d, r > 0 ? index_match(index, key, hits) : r);
 }
 
 int moddir_match(struct moddir *d, enum moddir_index which, const char *key, struct index_hits *hits)
 {
+	int r;
+
 	hits->hits.n = hits->patterns.n = 0;
-	return ask(d, which, &(struct question){ .kind = MATCH, .key = key, .hits = hits });
+	r = ask(d, which, &(struct question){ .kind = MATCH, .key = key, .hits = hits });
+	if (r < 0 || !d->archive.open)
+		return r;
+	/* Without modules of its own the directory has no say. */
+	if (!hits->hits.n && open_source(d, MODDIR_DEP) == 0 && d->sources[MODDIR_DEP].state == SOURCE_ABSENT)
+		return match_in_archive(d, which, key, hits);
+	d->hits.hits.n = d->hits.patterns.n = 0;
+	r = filter_hits(d, hits) ?: match_in_archive(d, which, key, &d->hits);
+	for (size_t i = 0; !r && i < d->hits.hits.n; i++)
+		r = add_hit(d, hits, d->hits.hits.items[i]);
+	return r;
 }
 
 static int see_nothing(void *userdata, const char *key, const char *value, uint32_t priority)
@@ -387,10 +547,41 @@ static int see_nothing(void *userdata, const char *key, const char *value, uint3
 	return 0;
 }
 
+/* A walk over the entries of both. */
+struct each {
+	struct moddir *d;
+	bool by_key; /* the module is the key, and not the value */
+	enum owner from;
+	archive_index_fn *fn;
+	void *userdata;
+};
+
+static int see_entry(void *userdata, const char *key, const char *value, uint32_t priority)
+{
+	const struct each *e = userdata;
+	int r = is_from(e->d, e->by_key ? key : value, e->from);
+
+	return r > 0 ? e->fn(e->userdata, key, value, priority) : r;
+}
+
+static int each_in_archive(struct moddir *d, enum moddir_index which, archive_index_fn *fn, void *userdata)
+{
+	struct index *index;
+	int r;
+
+	if (which == MODDIR_DEP)
+		return forgive(d, archive_index_each(&d->archive, fn, userdata));
+	r = archive_index_trie(&d->archive, sections[which], &index);
+	return forgive(d, r > 0 ? index_each(index, fn, userdata) : r);
+}
+
 int moddir_each(struct moddir *d, enum moddir_index which,
 		int (*fn)(void *userdata, const char *key, const char *value, uint32_t priority),
 		void *userdata)
 {
+	bool by_key = which == MODDIR_DEP || which == MODDIR_BUILTIN;
+	struct each e = { .d = d, .by_key = by_key, .from = DIRECTORY, .fn = fn, .userdata = userdata };
+	struct question q = { .kind = EACH, .fn = fn, .userdata = userdata };
 	/* What is broken is found before fn is called: it would get the entries in front of that twice, from
 	 * the index and from its text. All of the index has been read then, so it cannot change under the
 	 * second pass. */
@@ -398,7 +589,36 @@ int moddir_each(struct moddir *d, enum moddir_index which,
 
 	if (r < 0)
 		return r;
-	return ask(d, which, &(struct question){ .kind = EACH, .fn = fn, .userdata = userdata });
+	if (!d->archive.open)
+		return ask(d, which, &q);
+	q.fn = see_entry;
+	q.userdata = &e;
+	r = ask(d, which, &q);
+	/* The same kernel's, if there are two. */
+	if (r < 0 || (which >= MODDIR_BUILTIN && d->sources[which].state == SOURCE_OPEN))
+		return r;
+	e.from = ARCHIVE;
+	return each_in_archive(d, which, see_entry, &e);
+}
+
+int moddir_member(struct moddir *d, const char *path, struct archive_entry *ret)
+{
+	return archive_index_member(&d->archive, path, ret);
+}
+
+int moddir_read(struct moddir *d, const char *name, size_t max, struct file_bytes *ret)
+{
+	_cleanup_free_ char *path = NULL;
+	int r = -ENOENT;
+
+	if (d->path && asprintf(&path, "%s/%s", d->path, name) < 0)
+		return -ENOMEM;
+	if (path)
+		r = rootfs_read(d->root, path, max, ret);
+	if (r != -ENOENT || !d->archive.open)
+		return r;
+	r = archive_index_file(&d->archive, name, ret);
+	return r > 0 ? 0 : forgive(d, r) ?: -ENOENT;
 }
 
 /* 1, 0 or -errno. */
@@ -443,12 +663,62 @@ int moddir_open(struct moddir *d, const struct rootfs *root, const char *release
 	return r;
 }
 
+int moddir_archive_places(const char *release, struct arena *arena, const char *ret[MODDIR_ARCHIVES])
+{
+	ret[0] = arena_printf(arena, "/boot/modules-%s.archive", release);
+	ret[1] = "/boot/modules.archive";
+	ret[2] = "/run/coldplug/modules.archive";
+	return ret[0] ? 0 : -ENOMEM;
+}
+
+/* 1; 0: it is not there, or cannot be used; -ENOMEM. */
+static int try_archive(struct moddir *d, const struct moddir_archive *which, const char *path,
+		       bool any_release)
+{
+	struct archive_wanted w = { .root = which->path ? NULL : d->root,
+				    .path = path,
+				    .release = which->release,
+				    .machine = which->machine,
+				    .any_release = any_release };
+	_cleanup_close_ int fd = which->path ? -1 : rootfs_openat(d->root, path, O_PATH);
+	int r;
+
+	if (!which->path && (fd == -ENOENT || fd == -ENOTDIR))
+		return 0;
+	r = archive_index_open(&d->archive, &w, d->log);
+	return r == -ENOMEM || r > 0 ? r : 0;
+}
+
+int moddir_open_archive(struct moddir *d, const struct moddir_archive *which)
+{
+	_cleanup_arena_ struct arena arena = {};
+	const char *places[MODDIR_ARCHIVES], *path;
+	int r = 0;
+
+	if (which->path)
+		return try_archive(d, which, which->path, false);
+	if (!which->release)
+		return 0;
+	if (d->path) {
+		path = arena_printf(&arena, "/%s/modules.archive", d->path);
+		r = path ? try_archive(d, which, path, false) : -ENOMEM;
+	}
+	if (r || which->only_here)
+		return r;
+	r = moddir_archive_places(which->release, &arena, places);
+	for (size_t i = 0; !r && i < MODDIR_ARCHIVES; i++)
+		r = try_archive(d, which, places[i], i > 0);
+	return r;
+}
+
 void moddir_close(struct moddir *d)
 {
 	for (size_t i = 0; i < MODDIR_INDEXES; i++) {
 		blocks_close(&d->sources[i].file);
 		free(d->sources[i].built);
 	}
+	archive_index_close(&d->archive);
+	index_hits_free(&d->hits);
 	free(d->path);
 	d->path = NULL;
 }
@@ -456,9 +726,12 @@ void moddir_close(struct moddir *d)
 const char *moddir_file(const struct moddir *d, struct arena *arena, const char *root, const char *file)
 {
 	bool absolute = file[0] == '/';
-	size_t n_root = root ? strlen(root) : 0, n_dir = absolute ? 0 : strlen(d->path), n;
+	size_t n_root = root ? strlen(root) : 0, n_dir, n;
 	char *path, *p;
 
+	if (d->archive.open && !strncmp(file, d->archive.prefix, strlen(d->archive.prefix)))
+		return file;
+	n_dir = absolute ? 0 : strlen(d->path);
 	file += absolute;
 	if (absolute && !root)
 		return file;

@@ -7,10 +7,8 @@
 
 #include "base/limits.h"
 
-static int open_elf(struct modinfo *m, const char **why)
+static int open_elf(struct modinfo *m, const void *data, size_t size, const char **why)
 {
-	const void *data = m->file.data;
-	size_t size = m->file.size;
 	enum compression how = compression_of(data, size);
 	int r = 0;
 
@@ -39,10 +37,40 @@ int modinfo_open(struct modinfo *ret, const struct rootfs *root, const char *pat
 	if (r < 0)
 		*why = strerror(-r);
 	else
-		r = open_elf(ret, why);
+		r = open_elf(ret, ret->file.data, ret->file.size, why);
 	if (r < 0)
 		modinfo_close(ret);
 	return r;
+}
+
+/* The same for a module of the archive. */
+static int open_member(struct modinfo *ret, struct archive *a, const struct archive_entry *e,
+		       const char **why)
+{
+	_cleanup_archive_group_ struct archive_group group = {};
+	int r;
+
+	*ret = (struct modinfo){};
+	r = archive_unpack(a, e, &group, &ret->bytes);
+	if (r < 0)
+		*why = strerror(-r);
+	else
+		r = open_elf(ret, ret->bytes.data, ret->bytes.size, why);
+	if (r < 0)
+		modinfo_close(ret);
+	return r;
+}
+
+int modinfo_open_in(struct modinfo *ret, struct moddir *d, const char *path, const char **why)
+{
+	struct archive_entry e;
+	int r = moddir_member(d, path, &e);
+
+	if (r < 0)
+		*why = strerror(-r);
+	if (r <= 0)
+		return r ?: modinfo_open(ret, d->root, path, why);
+	return open_member(ret, &d->archive.archive, &e, why);
 }
 
 int modinfo_next(struct modinfo *m, const char **string)
@@ -61,6 +89,7 @@ void modinfo_close(struct modinfo *m)
 {
 	file_release(&m->file);
 	blob_release(&m->blob);
+	blob_release(&m->bytes);
 }
 
 int missing_symbol_find(struct moddir *d, const char *path,
@@ -70,7 +99,7 @@ int missing_symbol_find(struct moddir *d, const char *path,
 	_cleanup_modinfo_ struct modinfo m = {};
 	const char *name, *owner, *why;
 	size_t cursor = 0;
-	int r = modinfo_open(&m, d->root, path, &why);
+	int r = modinfo_open_in(&m, d, path, &why);
 
 	while (!r && (r = elf_undefined_next(&m.elf, &cursor, &name)) > 0) {
 		char key[LIMIT_ALIAS + 1];

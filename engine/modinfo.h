@@ -9,7 +9,8 @@
 
 struct modinfo {
 	struct file_bytes file;
-	struct blob blob; /* the file decompressed, when it was compressed */
+	struct blob bytes; /* or the entry of an archive */
+	struct blob blob;  /* the file decompressed, when it was compressed */
 	struct elf elf;
 	size_t cursor;
 };
@@ -18,6 +19,8 @@ struct modinfo {
 
 /* Reads a module, compressed or not. 0, or -errno and *why in words. */
 int modinfo_open(struct modinfo *ret, const struct rootfs *root, const char *path, const char **why);
+/* The same for a module that may be in the directory's archive: path is as a step has it. */
+int modinfo_open_in(struct modinfo *ret, struct moddir *d, const char *path, const char **why);
 /* The next string, "key=value". 1: *string is one, valid until modinfo_close(); 0: no more; -EBADMSG. */
 int modinfo_next(struct modinfo *m, const char **string);
 /* The value when string is that key's, else NULL. */

@@ -48,7 +48,8 @@ static int parse_dep_line(struct modules *m, struct module *mod, const char *lin
 
 	if (!colon)
 		return 0;
-	mod->path = arena_strndup(&m->arena, line, (size_t)(colon - line));
+	mod->path = arena_printf(&m->arena, "%s%.*s", mod->archived ? m->dir->archive.prefix : "",
+				 (int)(colon - line), line);
 	if (!mod->path)
 		return -ENOMEM;
 	for (const char *p = skip_blanks(colon + 1); *p; p = skip_blanks(p + strcspn(p, " \t")))
@@ -75,6 +76,7 @@ const struct module *modules_get(struct modules *m, uint32_t id)
 	if (mod.known)
 		return &m->items.items[id];
 	r = moddir_find(m->dir, MODDIR_DEP, modules_name(m, id), &line);
+	mod.archived = r == MODDIR_ARCHIVED;
 	if (r > 0)
 		r = parse_dep_line(m, &mod, line);
 	if (r < 0)
@@ -92,6 +94,7 @@ int modules_set_path(struct modules *m, uint32_t id, const char *path)
 	if (!copy || !modules_get(m, id))
 		return -ENOMEM;
 	m->items.items[id].path = copy;
+	m->items.items[id].archived = false;
 	return 0;
 }
 

@@ -18,6 +18,7 @@ struct module {
 			       * NULL: there is no file */
 	const uint32_t *deps; /* all it needs, also indirectly, in the order to load them */
 	uint32_t n_deps;
+	bool archived;	    /* it is in the archive, and path is "ARCHIVE:PATH" as a user sees it */
 	bool known;	    /* modules.dep was asked */
 	bool builtin_known; /* modules.builtin was asked */
 	bool builtin;

@@ -64,17 +64,26 @@ static int parse(struct nodes *n, const char *path, struct log *log)
 	return r;
 }
 
+int nodes_take(struct nodes *n, struct file_bytes *text, const char *path, struct log *log)
+{
+	n->items.n = 0;
+	file_release(&n->file);
+	n->file = *text;
+	*text = (struct file_bytes){};
+	return parse(n, path, log);
+}
+
 int nodes_read(struct nodes *n, const struct rootfs *root, const char *directory, struct log *log)
 {
+	_cleanup_file_ struct file_bytes file = {};
 	char path[512];
 	int r;
 
 	n->items.n = 0;
-	file_release(&n->file);
 	if ((size_t)snprintf(path, sizeof(path), "%s/modules.devname", directory) >= sizeof(path))
 		return -ENAMETOOLONG;
-	r = rootfs_read(root, path, LIMIT_CONFIG_FILE, &n->file);
-	return r < 0 ? r : parse(n, path, log);
+	r = rootfs_read(root, path, LIMIT_CONFIG_FILE, &file);
+	return r < 0 ? r : nodes_take(n, &file, path, log);
 }
 
 void nodes_free(struct nodes *n)

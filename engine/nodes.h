@@ -24,4 +24,6 @@ struct nodes {
  * comment). A line that cannot be read is logged as lost input and left out. 0, -ENOENT when there is no
  * such file, another -errno. */
 int nodes_read(struct nodes *n, const struct rootfs *root, const char *directory, struct log *log);
+/* The same for a text, which is taken over; path is named in messages. */
+int nodes_take(struct nodes *n, struct file_bytes *text, const char *path, struct log *log);
 void nodes_free(struct nodes *n);

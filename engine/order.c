@@ -59,19 +59,17 @@ static int take_text(struct order *o, struct modules *m, const char *text, size_
 int order_read(struct order *o, struct modules *m)
 {
 	_cleanup_file_ struct file_bytes text = {};
-	_cleanup_free_ char *path = NULL;
 	int r;
 
-	if (o->opened || !m->dir->path)
+	if (o->opened || (!m->dir->path && !m->dir->archive.open))
 		return 1;
 	o->opened = true;
-	if (asprintf(&path, "%s/modules.order", m->dir->path) < 0)
-		return -ENOMEM;
-	r = rootfs_read(m->dir->root, path, LIMIT_INDEX, &text);
+	r = moddir_read(m->dir, "modules.order", LIMIT_INDEX, &text);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
-		log_lost(m->dir->log, "%s/%s: cannot be read: %s", m->dir->root->path, path, strerror(-r));
+		log_lost(m->dir->log, "%s/%s/modules.order: cannot be read: %s", m->dir->root->path,
+			 moddir_shown(m->dir), strerror(-r));
 		return 0;
 	}
 	r = take_text(o, m, text.data, text.size);

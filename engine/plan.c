@@ -21,6 +21,14 @@ int step_copy(struct arena *arena, const struct step *from, struct step *ret)
 	    copy_string(arena, &s.params) < 0 || copy_string(arena, &s.command) < 0 ||
 	    copy_string(arena, &s.origin) < 0)
 		return -ENOMEM;
+	if (s.member) {
+		struct archive_member *member = arena_alloc(arena, sizeof(*member));
+
+		if (!member)
+			return -ENOMEM;
+		*member = *s.member;
+		s.member = member;
+	}
 	*ret = s;
 	return 0;
 }

@@ -7,7 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/archive-unpack.h"
+
 #define STEP_NONE UINT32_MAX
+#define STEP_NEEDED 440U    /* an earlier boot needed these to find the device that is awaited */
 #define STEP_URGENT 340U    /* priorities from here on: a boot waits for these */
 #define STEP_CANDIDATE 200U /* it may have to wait for these */
 
@@ -30,10 +33,12 @@ struct step_edge {
 };
 
 struct step {
-	uint32_t id;	     /* counts up over all plans given to one loader, without gaps */
-	uint32_t kind;	     /* enum step_kind */
-	const char *name;    /* the module's name, normalised ('_') */
-	const char *path;    /* STEP_MODULE: path under the root, "lib/modules/..."; else NULL */
+	uint32_t id;	  /* counts up over all plans given to one loader, without gaps */
+	uint32_t kind;	  /* enum step_kind */
+	const char *name; /* the module's name, normalised ('_') */
+	const char *path; /* STEP_MODULE: path under the root, "lib/modules/..."; else NULL */
+	const struct archive_member
+		*member;     /* it is in the plan's archive, and path is for people; or NULL */
 	const char *params;  /* "" when none */
 	const char *command; /* STEP_COMMAND: for /bin/sh -c, $CMDLINE_OPTS replaced already */
 	const char *origin;  /* STEP_COMMAND: "FILE:LINE" of the install line; else NULL */
@@ -45,11 +50,19 @@ struct step {
 	uint64_t planned_us; /* when the loader received it (CLOCK_MONOTONIC); 0 before */
 };
 
+/* The archive that a plan's modules are in. */
+struct plan_archive {
+	int fd;		  /* borrowed */
+	const char *path; /* for messages */
+	struct archive_dictionary dictionary;
+};
+
 struct plan {
 	const struct step *steps; /* in kmod's order: every edge points to an earlier step */
 	size_t n_steps;
 	const struct step_edge *edges;
 	size_t n_edges;
+	const struct plan_archive *archive; /* NULL: no step has a member */
 };
 
 /* A copy whose strings are in arena. 0, or -ENOMEM and *ret is as it was. */

@@ -89,7 +89,7 @@ static int add_hard_edges(struct planner *p, uint32_t id, uint32_t module)
 
 		if (p->x->step_of.items[dep] > id + 1 || dep == module)
 			log_warning(p->x->log, "/%s/modules.dep: %s and %s need each other",
-				    p->x->lookup->dir->path, modules_name(p->x->modules, module),
+				    moddir_shown(p->x->lookup->dir), modules_name(p->x->modules, module),
 				    modules_name(p->x->modules, dep));
 		r = expander_add_reason(p->x,
 					&(struct reason){ dep, REASON_DEPENDENCY, module, 0, NULL, NULL })
@@ -175,6 +175,26 @@ static int make_edges(struct planner *p, const struct post_edges *posts)
 	return r;
 }
 
+/* So can what an earlier boot has loaded in vain. */
+static bool can_wait(const struct planner *p, const struct reason *reason)
+{
+	const struct request *request = &p->x->requests.items[reason->request];
+
+	if (request->flags & REQUEST_NEEDED)
+		return false;
+	return alias_can_wait(request->text) ||
+		(p->profile && request->flags & REQUEST_DEVICE &&
+		 profile_declined(p->profile, modules_name(p->x->modules, reason->module)));
+}
+
+/* What the device itself was found by comes first, then what its contents are mounted with. */
+static uint32_t request_priority(const struct planner *p, const struct request *request)
+{
+	if (request->flags & REQUEST_NEEDED)
+		return request->flags & REQUEST_DEVICE ? STEP_NEEDED : STEP_URGENT;
+	return alias_priority(request->text, p->awaited);
+}
+
 /* A step is patient if all requests for it can wait. */
 static void set_patience(struct planner *p, bool patient)
 {
@@ -183,7 +203,7 @@ static void set_patience(struct planner *p, bool patient)
 		uint32_t id = p->x->step_of.items[reason->module];
 
 		if (reason->kind == REASON_REQUEST && id && id - 1 >= p->batch_steps &&
-		    alias_can_wait(p->x->requests.items[reason->request].text) == patient)
+		    can_wait(p, reason) == patient)
 			p->steps.items[id - 1].patient = patient;
 	}
 }
@@ -202,7 +222,7 @@ static void set_own_priorities(struct planner *p)
 		if (reason->kind != REASON_REQUEST || !id || id - 1 < p->batch_steps)
 			continue;
 		s = &p->steps.items[id - 1];
-		priority = alias_priority(p->x->requests.items[reason->request].text, p->awaited);
+		priority = request_priority(p, &p->x->requests.items[reason->request]);
 		if (priority > s->priority)
 			s->priority = priority;
 	}
@@ -233,6 +253,17 @@ static void set_priorities(struct planner *p)
 	}
 }
 
+static void set_archive(struct planner *p)
+{
+	const struct archive_index *x = &p->x->lookup->dir->archive;
+
+	p->archive = (struct plan_archive){ .fd = -1 };
+	if (x->open)
+		p->archive = (struct plan_archive){ .fd = x->archive.fd,
+						    .path = x->archive.path,
+						    .dictionary = archive_dictionary(&x->archive) };
+}
+
 int planner_finish_batch(struct planner *p, struct plan *ret)
 {
 	struct post_edges posts = {};
@@ -248,11 +279,13 @@ int planner_finish_batch(struct planner *p, struct plan *ret)
 	if (r < 0)
 		return r;
 	set_priorities(p);
+	set_archive(p);
 	*ret = (struct plan){
 		.steps = p->steps.n ? p->steps.items + p->batch_steps : NULL,
 		.n_steps = p->steps.n - p->batch_steps,
 		.edges = p->edges.n ? p->edges.items + p->batch_edges : NULL,
 		.n_edges = p->edges.n - p->batch_edges,
+		.archive = &p->archive,
 	};
 	p->batch_steps = p->steps.n;
 	p->batch_edges = p->edges.n;

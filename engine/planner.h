@@ -7,17 +7,20 @@
  */
 #pragma once
 
+#include "base/profile.h"
 #include "engine/expand.h"
 #include "engine/order.h"
 #include "engine/plan.h"
 
 struct planner {
 	struct expander *x;
+	struct plan_archive archive; /* of the last batch */
 	ARRAY(struct step) steps;    /* of all batches */
 	ARRAY(uint32_t) step_module; /* by step */
 	ARRAY(struct step_edge) edges;
 	/* Providers (engine/priority.h). 0: only the end of all loads counts, and no step is patient. */
 	uint32_t awaited;
+	const struct profile *profile; /* of earlier boots, or NULL */
 	const struct order *order; /* one step after the other in this order, not by urgency; or NULL */
 	size_t batch_steps;	   /* where the current batch begins */
 	size_t batch_edges;

@@ -142,8 +142,8 @@ API const struct coldplug_step *coldplug_step(struct coldplug *c, size_t i)
 		return NULL;
 	/* It is for messages, and what is longer is no file's path. */
 	if (s->path)
-		snprintf(c->answers.step_path, sizeof(c->answers.step_path), "%s/%s", c->machine.root.path,
-			 s->path);
+		snprintf(c->answers.step_path, sizeof(c->answers.step_path), "%s%s%s",
+			 s->member ? "" : c->machine.root.path, s->member ? "" : "/", s->path);
 	c->answers.step = (struct coldplug_step){
 		.module = s->name,
 		.kind = kinds[s->kind],
@@ -494,6 +494,8 @@ API int64_t coldplug_not_found(struct coldplug *c, const char *const **names)
 
 API int coldplug_symbols_text(const char *path, enum coldplug_symbols which, char **ret)
 {
+	if (which != COLDPLUG_SYMBOLS_NEEDED && which != COLDPLUG_SYMBOLS_EXPORTED)
+		return -EINVAL;
 	return symbols_text(path, which == COLDPLUG_SYMBOLS_EXPORTED, ret);
 }
 

@@ -41,6 +41,8 @@ struct settings {
 	int stream; /* see settings_stream(), or -1 */
 	int (*act)(void *userdata, const struct coldplug_act *act);
 	void *act_data;
+	int (*command)(void *userdata, const char *module, const char *command);
+	void *command_data;
 	void (*progress)(void *userdata, size_t step);
 	void *progress_data;
 	void (*event)(void *userdata, const struct coldplug_event *event);
@@ -61,8 +63,9 @@ struct loading {
 	size_t n_cancelled;		 /* steps that were not started for it */
 	size_t totals[LOAD_SKIPPED + 1]; /* results by outcome, ever */
 	struct orphans orphans;
-	int report_error;			 /* why it cannot be written, which was reported */
-	size_t current_step;			 /* while progress is called */
+	int report_error;	 /* why it cannot be written, which was reported */
+	struct members *members; /* of what coldplug_insert() loads from an archive, once it does */
+	size_t current_step;	 /* while progress is called */
 	const struct load_result *orphan_result; /* if that is an orphan; else NULL */
 	uint64_t start_us;
 	uint64_t end_us;
@@ -134,6 +137,9 @@ struct answers {
 	ARRAY(const char *) firmware;
 	struct values values_now;
 	ARRAY(struct coldplug_value) values;
+	/* Made by the first question of this kind (libcoldplug/entries.h), which says how to free it. */
+	struct entries *entries;
+	void (*free_entries)(struct answers *a);
 };
 
 struct coldplug {

@@ -145,7 +145,7 @@ static void put_step(struct json *j, struct machine *m, uint32_t id, size_t firs
 	json_string(j, "module", s->name);
 	json_string(j, "kind", kinds[s->kind]);
 	if (s->path) {
-		const char *path = machine_path(m, &arena, s->path);
+		const char *path = s->member ? s->path : machine_path(m, &arena, s->path);
 
 		j->failed = j->failed || !path;
 		json_string(j, "path", path);

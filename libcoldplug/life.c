@@ -9,6 +9,7 @@
 
 #include "libcoldplug/record.h"
 #include "libcoldplug/want.h"
+#include "loader/members.h"
 #include "uevent/walk.h"
 
 #define API __attribute__((visibility("default")))
@@ -44,6 +45,8 @@ API int coldplug_new(struct coldplug **ret)
 /* What was read, and all that came of it. */
 static void free_contents(struct coldplug *c)
 {
+	members_free(c->loading.members);
+	c->loading.members = NULL;
 	machine_close(&c->machine);
 	loaded_free(&c->answers.loaded_now);
 	array_free(&c->loading.results);
@@ -59,6 +62,8 @@ static void free_contents(struct coldplug *c)
 	array_free(&c->answers.files);
 	if (c->answers.free_modules)
 		c->answers.free_modules(&c->answers);
+	if (c->answers.entries)
+		c->answers.free_entries(&c->answers);
 }
 
 void context_reset(struct coldplug *c, bool keep_aliases)
@@ -86,7 +91,9 @@ static void free_settings(struct settings *s, struct log *log)
 	free(s->paths.config);
 	free(s->paths.root);
 	free(s->paths.module_root);
+	free(s->paths.archive);
 	free(s->paths.release);
+	free(s->paths.profile);
 	free(s->report_path);
 	free(s->record_path);
 }

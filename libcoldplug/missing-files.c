@@ -77,7 +77,7 @@ int missing_file_of(struct coldplug *c, uint32_t module, char **ret)
 
 	if (!m)
 		return -ENOMEM;
-	if (!m->path || !has_module_files(c))
+	if (!m->path || m->archived || !has_module_files(c))
 		return 0;
 	path = moddir_file(&c->machine.dir, &arena, NULL, m->path);
 	if (!path)
@@ -120,7 +120,7 @@ void missing_files_check(struct coldplug *c)
 	for (size_t i = 0; i < c->loading.batch.n_steps; i++) {
 		struct step *s = &c->machine.planner.steps.items[c->loading.batch.steps[i].id];
 
-		if (s->kind == STEP_MODULE)
+		if (s->kind == STEP_MODULE && !s->member)
 			check_step(c, s);
 	}
 }

@@ -147,29 +147,27 @@ API int64_t coldplug_modules(struct coldplug *c, const char *text, enum coldplug
 static int read_builtin(struct coldplug *c, const char *module)
 {
 	_cleanup_file_ struct file_bytes file = {};
-	_cleanup_arena_ struct arena arena = {};
-	const char *path;
-	int r = open_machine(c);
+	int r = open_machine(c)
+		?: moddir_read(&c->machine.dir, "modules.builtin.modinfo", LIMIT_INDEX, &file);
 
-	if (r < 0 || !c->machine.dir.path)
-		return r ?: -ENOENT;
-	path = arena_printf(&arena, "%s/modules.builtin.modinfo", c->machine.dir.path);
-	if (!path)
-		return -ENOMEM;
-	r = rootfs_read(&c->machine.root, path, LIMIT_INDEX, &file);
 	return r ?: fields_read_builtin(&c->answers.fields_now, file.data, file.size, module);
 }
 
 /* path begins with the root. */
 static int read_file(struct coldplug *c, const char *path)
 {
-	const char *why;
+	struct fields *f = &c->answers.fields_now;
+	struct archive_entry e;
+	const char *why = "";
 	int r = open_root(c);
 
 	if (r < 0)
 		return r;
-	r = fields_read_file(&c->answers.fields_now, &c->machine.root, path + strlen(c->machine.root.path),
-			     &why);
+	r = moddir_member(&c->machine.dir, path, &e);
+	if (r > 0)
+		r = fields_read_member(f, &c->machine.dir.archive.archive, &e, &why);
+	else if (!r)
+		r = fields_read_file(f, &c->machine.root, path + strlen(c->machine.root.path), &why);
 	if (r < 0)
 		log_info(&c->log, "%s: %s", path, why);
 	return r;
@@ -199,14 +197,28 @@ API int64_t coldplug_modinfo(struct coldplug *c, const struct coldplug_module *m
 	return r < 0 ? r : (int64_t)c->answers.fields.n;
 }
 
+/* Those of the directory's modules, or of the archive's. */
+static int read_nodes(struct coldplug *c, struct nodes *n)
+{
+	struct moddir *d = &c->machine.dir;
+	_cleanup_file_ struct file_bytes text = {};
+	int r = -ENOENT;
+
+	if (d->path)
+		r = nodes_read(n, d->root, d->path, &c->log);
+	if (r != -ENOENT || !d->archive.open)
+		return r;
+	r = archive_index_text(&d->archive, ARCHIVE_DEVNAME, &text);
+	if (r <= 0)
+		return r ?: -ENOENT;
+	return nodes_take(n, &text, d->archive.archive.path, &c->log);
+}
+
 API int64_t coldplug_nodes(struct coldplug *c, const struct coldplug_node **list)
 {
 	struct nodes *n = &c->answers.nodes_now;
-	int r = open_machine(c);
+	int r = open_machine(c) ?: read_nodes(c, n);
 
-	if (!r)
-		r = c->machine.dir.path ? nodes_read(n, &c->machine.root, c->machine.dir.path, &c->log)
-					: -ENOENT;
 	c->answers.nodes.n = 0;
 	for (size_t i = 0; !r && i < n->items.n; i++) {
 		const struct node *node = &n->items.items[i];

@@ -148,10 +148,16 @@ static int write_archive(struct packing *p)
 				     .threads = c->settings.jobs,
 				     .wants = is_selection(p->wish) ? wants : NULL,
 				     .progress = tell_progress,
+				     .firmware = p->wish->firmware,
+				     .configuration = p->wish->configuration,
+				     .profile = p->wish->profile,
+				     .update = p->wish->update,
 				     .userdata = p };
 	int r = archive_write(&wish, &c->log);
 
 	p->wish->n_modules = wish.n_modules;
+	p->wish->n_files = wish.n_files;
+	p->wish->unchanged = wish.unchanged;
 	p->wish->unpacked = wish.unpacked;
 	p->wish->tables = wish.tables;
 	p->wish->size = wish.size;

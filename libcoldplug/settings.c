@@ -38,18 +38,29 @@ API int coldplug_set_root(struct coldplug *c, const char *dir)
 	return r;
 }
 
-API int coldplug_set_module_root(struct coldplug *c, const char *dir)
+/* A path of the caller's, made absolute; from: how many of its first bytes are left out. */
+static int set_path(struct coldplug *c, char **place, const char *value, size_t from)
 {
-	_cleanup_free_ char *cwd = dir && dir[0] != '/' ? getcwd(NULL, 0) : NULL;
+	_cleanup_free_ char *cwd = value && value[0] != '/' ? getcwd(NULL, 0) : NULL;
 	_cleanup_free_ char *path = NULL;
 
-	if (!dir)
-		return set_string(c, &c->settings.paths.module_root, NULL);
-	if (dir[0] != '/' && !cwd)
+	if (!value)
+		return set_string(c, place, NULL);
+	if (value[0] != '/' && !cwd)
 		return -errno;
-	if (asprintf(&path, "%s%s%s", cwd ? cwd + 1 : "", cwd ? "/" : "", cwd ? dir : dir + 1) < 0)
+	if (asprintf(&path, "%s%s%s", cwd ? cwd : "", cwd ? "/" : "", value) < 0)
 		return -ENOMEM;
-	return set_string(c, &c->settings.paths.module_root, path);
+	return set_string(c, place, path + from);
+}
+
+API int coldplug_set_module_root(struct coldplug *c, const char *dir)
+{
+	return set_path(c, &c->settings.paths.module_root, dir, 1);
+}
+
+API int coldplug_set_archive(struct coldplug *c, const char *file)
+{
+	return set_path(c, &c->settings.paths.archive, file, 0);
 }
 
 API int coldplug_set_release(struct coldplug *c, const char *release)
@@ -62,6 +73,11 @@ API int coldplug_set_release(struct coldplug *c, const char *release)
 API int coldplug_set_report(struct coldplug *c, const char *path)
 {
 	return set_string(c, &c->settings.report_path, path);
+}
+
+API int coldplug_set_profile(struct coldplug *c, const char *path)
+{
+	return set_string(c, &c->settings.paths.profile, path);
 }
 
 API int coldplug_set_record(struct coldplug *c, const char *path)
@@ -208,6 +224,14 @@ API void coldplug_set_act(struct coldplug *c, int (*fn)(void *userdata, const st
 {
 	c->settings.act = fn;
 	c->settings.act_data = userdata;
+}
+
+API void coldplug_set_command(struct coldplug *c,
+			      int (*fn)(void *userdata, const char *module, const char *command),
+			      void *userdata)
+{
+	c->settings.command = fn;
+	c->settings.command_data = userdata;
 }
 
 API void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t step), void *userdata)

@@ -343,7 +343,8 @@ API int coldplug_advance(struct coldplug *c, int *timeout_ms)
 	return r;
 }
 
-/* What leads to an awaited device is loaded before the walk. How many steps that is, or -errno. */
+/* What leads to an awaited device is loaded before the walk: what a profile says, or else what is to be seen. How many steps
+ * that is, or -errno. */
 static int64_t load_glimpsed(struct coldplug *c)
 {
 	int64_t n;
@@ -352,8 +353,13 @@ static int64_t load_glimpsed(struct coldplug *c)
 	if (has_flag(c, COLDPLUG_DRY_RUN) || has_flag(c, COLDPLUG_ORDERED) ||
 	    !wait_list_pending(&c->waiting.waits))
 		return 0;
-	n = context_glimpse(c);
-	if (n > 0)
+	r = context_open(c);
+	if (r < 0)
+		return r;
+	c->machine.planner.awaited = context_awaited_providers(c);
+	r = context_want_known(c);
+	n = r ? r : context_glimpse(c);
+	if (n >= 0)
 		n = coldplug_plan(c);
 	r = n > 0 ? coldplug_load(c) : 0;
 	return r < 0 ? r : n;

@@ -90,6 +90,15 @@ static int take_plan(struct child *c, const char *data, size_t size)
 	return r;
 }
 
+static int take_passed(struct child *c)
+{
+	int fd = c->passed[0];
+
+	c->n_passed--;
+	memmove(c->passed, c->passed + 1, c->n_passed * sizeof(*c->passed));
+	return fd;
+}
+
 static int take_report_path(struct child *c, const char *data, size_t size)
 {
 	char *name = NULL;
@@ -102,14 +111,28 @@ static int take_report_path(struct child *c, const char *data, size_t size)
 		close(c->report.dirfd);
 	free(c->report.name);
 	c->report.name = name;
-	c->report.dirfd = c->passed[0];
-	c->n_passed--;
+	c->report.dirfd = take_passed(c);
 #ifdef HAVE_TOOLS
-	/* Where it cannot be, they are not counted. */
-	if (c->report.requests.instances < 0 && !*c->kernel.root.path)
-		(void)requests_open(&c->report.requests, &c->kernel.root);
+	/* Where it cannot be, nothing is traced. */
+	if (c->report.trace.instances < 0 && !*c->kernel.root.path)
+		(void)trace_open(&c->report.trace, &c->kernel.root);
 #endif
-	memmove(c->passed, c->passed + 1, c->n_passed * sizeof(*c->passed));
+	return 0;
+}
+
+/* A plan that needs it comes next. */
+static int take_archive(struct child *c, const char *data, size_t size)
+{
+	struct archive_dictionary dictionary;
+	int r;
+
+	if (!c->n_passed || size != sizeof(dictionary))
+		return -EBADMSG;
+	memcpy(&dictionary, data, size);
+	r = members_open(c->kernel.members, c->passed[0], &dictionary);
+	if (r < 0)
+		return r == -EMFILE ? -ENOMEM : r;
+	close(take_passed(c));
 	return 0;
 }
 
@@ -162,6 +185,8 @@ static int take_message(struct child *c, uint32_t type, const char *data, size_t
 		return 0;
 	case WIRE_REPORT_PATH:
 		return take_report_path(c, data, size);
+	case WIRE_ARCHIVE:
+		return take_archive(c, data, size);
 	case WIRE_REPORT_HEAD:
 		return take_report_head(c, data, size);
 	case WIRE_FINISH:
@@ -400,6 +425,7 @@ static void release(struct child *c)
 {
 	pool_free(c->pool);
 	c->pool = NULL;
+	members_free(c->kernel.members);
 	front_is_gone(c);
 	report_free(&c->report);
 	for (unsigned int i = 0; i < c->n_passed; i++)
@@ -417,7 +443,8 @@ int child_serve(int sock, const struct loader_options *options)
 	rootfs_pin(&root);
 	kernel_setup(&c.kernel, &root, options->ops, options->ops_data);
 	c.kernel.async_probe = options->async_probe;
-	r = pool_start(&c.pool, &c.kernel, &pool);
+	c.kernel.members = members_new();
+	r = !c.kernel.members ? -ENOMEM : pool_start(&c.pool, &c.kernel, &pool);
 	if (r == 0)
 		serve(&c);
 	release(&c);

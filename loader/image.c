@@ -3,8 +3,9 @@
  * How an image is given to the kernel:
  *
  *     plain ELF, a file    finit_module; where there is none (ENOSYS), init_module
- *     plain ELF, bytes     init_module; with flags (modprobe -f) finit_module of a memfd, and where this
- *                          cannot be, init_module of a copy without what the flags are to ignore
+ *     plain ELF, bytes     init_module; where that is refused (EPERM, EACCES: IMA and LoadPin want a file) or with
+ *                          flags (modprobe -f) finit_module of a sealed memfd, and where this cannot be (ENOSYS),
+ *                          init_module of a copy without what the flags are to ignore
  *     compressed, a file   finit_module with COMPRESSED_FILE when the kernel decompresses just this
  *                          format; when it does not or refuses (EINVAL: an xz whose check is not
  *                          CRC32, for one; ENOSYS, EOPNOTSUPP), decompressed here, init_module
@@ -35,6 +36,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/elf.h"
 #include "base/limits.h"
 
@@ -120,7 +122,7 @@ static int reopen(int fd)
 
 static int make_file(const void *data, size_t size)
 {
-	_cleanup_close_ int fd = memfd_create("module", MFD_CLOEXEC);
+	_cleanup_close_ int fd = memfd_create("module", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	const char *p = data;
 
 	if (fd < 0)
@@ -133,6 +135,9 @@ static int make_file(const void *data, size_t size)
 		p += n;
 		size -= (size_t)n;
 	}
+	/* Nobody changes what the kernel looks at. */
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return -errno;
 	return reopen(fd);
 }
 
@@ -156,9 +161,9 @@ static int load_stripped(const struct kernel *k, const void *data, size_t size, 
 	return k->ops->init_module(k->data, copy.data, size, params);
 }
 
-/* init_module(2) has no flags. */
-static int load_with_flags(const struct kernel *k, const void *data, size_t size, const char *params,
-			   struct image_load *how)
+/* init_module(2) has no flags, and some kernels refuse it. */
+static int load_as_file(const struct kernel *k, const void *data, size_t size, const char *params,
+			struct image_load *how)
 {
 	_cleanup_close_ int fd = make_file(data, size);
 	int r = -ENOSYS;
@@ -167,19 +172,26 @@ static int load_with_flags(const struct kernel *k, const void *data, size_t size
 		return complain(how, fd, strerror(-fd));
 	if (fd >= 0)
 		r = k->ops->finit_module(k->data, fd, params, k->finit_flags);
-	return r == -ENOSYS ? load_stripped(k, data, size, params, how) : r;
+	return r;
 }
 
 static int load_plain_bytes(const struct kernel *k, const void *data, size_t size, const char *params,
 			    struct image_load *how)
 {
 	const char *wrong = elf_header_complaint(data, size, size);
+	int r = -ENOSYS;
 
 	if (wrong)
 		return complain(how, -ENOEXEC, wrong);
-	if (k->finit_flags)
-		return load_with_flags(k, data, size, params, how);
-	return k->ops->init_module(k->data, data, size, params);
+	if (!k->finit_flags && !k->wants_file)
+		r = k->ops->init_module(k->data, data, size, params);
+	/* IMA and LoadPin have these answers where they want a file. */
+	if (r == -ENOSYS || r == -EACCES || r == -EPERM)
+		r = load_as_file(k, data, size, params, how);
+	if (r != -ENOSYS || how->own)
+		return r;
+	return k->finit_flags ? load_stripped(k, data, size, params, how)
+			      : k->ops->init_module(k->data, data, size, params);
 }
 
 static int load_plain(const struct kernel *k, const struct image *image, const char *params, const char *head,
@@ -221,7 +233,9 @@ int image_decompress(const struct kernel *k, const struct image *image, struct i
 			   : compression_of(image->bytes, image->size);
 	if (c == COMPRESSION_NONE || (image->fd >= 0 && c == k->compression))
 		return 0;
-	r = image_bytes(image, &store, &data, &size) ?: decompress(c, data, size, LIMIT_IMAGE, &plain.plain);
+	r = image_bytes(image, &store, &data, &size);
+	plain.read_us = clock_now_us();
+	r = r ?: decompress(c, data, size, LIMIT_IMAGE, &plain.plain);
 	if (r < 0) {
 		blob_release(&plain.plain);
 		return r;

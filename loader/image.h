@@ -11,6 +11,7 @@ struct image {
 	const void *bytes;
 	size_t size;
 	struct blob plain; /* owns bytes, if the image owns them */
+	uint64_t read_us;  /* when its file had been read; 0: it was not */
 };
 
 struct image_load {

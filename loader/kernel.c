@@ -324,6 +324,7 @@ void kernel_setup(struct kernel *k, const struct rootfs *root, const struct kern
 	char word[16];
 
 	*k = (struct kernel){ .ops = ops ? ops : &kernel_ops_real, .data = data, .root = *root };
+	k->wants_file = getenv("COLDPLUG_MEMFD");
 	if (k->ops->read(data, root, "sys/module/compression", word, sizeof(word)) > 0)
 		k->compression = compression_by_name(word);
 }

@@ -25,6 +25,7 @@ struct loader {
 	size_t n_in;			/* bytes of it read */
 	ARRAY(struct load_result) kept; /* read while finishing */
 	size_t n_kept_given;
+	bool has_archive; /* it has been sent */
 	bool found_idle;
 	bool dead;
 	bool finished;
@@ -142,6 +143,24 @@ static int send_message(struct loader *l, enum wire_type type, const void *data,
 	return size > WIRE_MAX ? -EFBIG : send_all(l, iov, fd);
 }
 
+/* Where the steps come from, once. A loader's plans are all of one machine, as it was opened once. */
+static int send_archive(struct loader *l, const struct plan *plan)
+{
+	bool any = false;
+	int r;
+
+	for (size_t i = 0; i < plan->n_steps && !any; i++)
+		any = plan->steps[i].member;
+	if (!any || l->has_archive)
+		return 0;
+	if (!plan->archive || plan->archive->fd < 0)
+		return -EINVAL;
+	r = send_message(l, WIRE_ARCHIVE, &plan->archive->dictionary, sizeof(plan->archive->dictionary),
+			 plan->archive->fd);
+	l->has_archive = !r;
+	return r;
+}
+
 int loader_submit(struct loader *l, const struct plan *plan)
 {
 	_cleanup_free_ void *message = NULL;
@@ -156,7 +175,7 @@ int loader_submit(struct loader *l, const struct plan *plan)
 	if (r == 0)
 		r = wire_encode_plan(plan, &message, &size);
 	if (r == 0)
-		r = send_all(l, (struct iovec[2]){ { message, size } }, -1);
+		r = send_archive(l, plan) ?: send_all(l, (struct iovec[2]){ { message, size } }, -1);
 	if (r == 0)
 		l->n_submitted += (uint32_t)plan->n_steps;
 	return r;

@@ -53,7 +53,10 @@ struct load_result {
 	uint32_t outcome;  /* enum load_outcome */
 	int32_t error;	   /* positive errno; for a command its exit status or 128 + signal; 0 */
 	uint32_t worker;   /* which worker, from 0 */
+	uint32_t thread;   /* its number (gettid(2)), as the kernel's tracing has it */
 	uint64_t start_us; /* CLOCK_MONOTONIC microseconds; 0 when not tried */
+	uint64_t read_us;  /* the file had been read; 0: the kernel reads it */
+	uint64_t given_us; /* the image was given to the kernel; 0: it was not */
 	uint64_t end_us;
 	char message[512]; /* why it failed, one line, with file and value; with LOAD_DONE "" or a
 				* remark: that the kernel refused to decompress it and we did */

@@ -77,7 +77,10 @@ struct record {
 	uint32_t outcome;
 	int32_t error;
 	uint32_t worker;
+	uint32_t thread;
 	uint64_t start_us;
+	uint64_t read_us;
+	uint64_t given_us;
 	uint64_t end_us;
 	const char *message;
 	bool own;
@@ -209,7 +212,10 @@ static void record(struct pool *p, const struct load_result *result)
 		.outcome = result->outcome,
 		.error = result->error,
 		.worker = result->worker,
+		.thread = result->thread,
 		.start_us = result->start_us,
+		.read_us = result->read_us,
+		.given_us = result->given_us,
 		.end_us = result->end_us,
 		.message = message ? message : "",
 		.own = result->own,
@@ -368,7 +374,10 @@ static void promote(struct pool *p)
 /* Called and returns with the lock held. */
 static void carry_out(struct worker *w, uint32_t id)
 {
-	struct load_result result = { .step = id, .worker = w->index, .start_us = w->start_us };
+	struct load_result result = { .step = id,
+				      .worker = w->index,
+				      .thread = (uint32_t)w->tid,
+				      .start_us = w->start_us };
 	struct pool *p = w->pool;
 	struct step step = p->steps.items[id];
 	struct work_image image = take_ahead(p, id);
@@ -403,6 +412,8 @@ static void *worker_main(void *arg)
 			continue;
 		}
 		p->n_idle++;
+		if (queue_drained(&p->queue))
+			members_trim(p->kernel->members);
 		pthread_cond_wait(&p->work, &p->lock);
 		p->n_idle--;
 	}
@@ -752,6 +763,9 @@ static bool open_ahead(struct pool *p, uint32_t id)
 		return true;
 	if (p->steps.items[id].kind == STEP_COMMAND)
 		return false;
+	/* The archive is open. */
+	if (p->steps.items[id].member)
+		return true;
 	if (!queue_has_started(&p->queue, id) && image->image.fd < 0)
 		work_open(p->kernel, &p->steps.items[id], image);
 	/* A file that does not exist cannot be lost. */
@@ -835,7 +849,10 @@ static void unpack(const struct record *record, struct load_result *ret)
 		.outcome = record->outcome,
 		.error = record->error,
 		.worker = record->worker,
+		.thread = record->thread,
 		.start_us = record->start_us,
+		.read_us = record->read_us,
+		.given_us = record->given_us,
 		.end_us = record->end_us,
 		.own = record->own,
 	};

@@ -62,8 +62,85 @@ static void put_error(struct json *j, const struct step *step, int error)
 	json_string(j, "error", !error ? NULL : name ? name : buf);
 }
 
-static void put_load(struct json *j, const struct step *step, const struct load_result *r)
+#ifdef HAVE_TOOLS
+static void find_init(const struct trace_events *events, const struct load_result *r, uint64_t *init_us,
+		      uint64_t *inited_us)
 {
+	trace_find_init(events, r->thread, r->start_us, r->end_us, init_us, inited_us);
+}
+
+static int read_events(struct trace *trace, struct trace_events *ret)
+{
+	return trace_read(trace, ret);
+}
+
+static void free_events(struct trace_events *events)
+{
+	trace_events_free(events);
+}
+
+/* The module whose load asked; NULL: another thread did, perhaps for one. */
+static const char *asking_module(struct pool *pool, const struct trace_event *e)
+{
+	struct load_result r;
+
+	for (size_t next = 0; pool_next(pool, &next, &r);)
+		if (r.thread == e->thread && r.start_us <= e->time_us && e->time_us <= r.end_us)
+			return pool_step(pool, r.step).name;
+	return NULL;
+}
+
+static void put_request(struct json *j, struct pool *pool, const struct trace_event *e)
+{
+	json_new_line(j);
+	json_open(j, NULL, '{');
+	json_string(j, "name", e->name);
+	json_string(j, "by", e->by);
+	json_string(j, "module", asking_module(pool, e));
+	json_string(j, "call_site", e->call_site);
+	json_number(j, "time_us", (int64_t)e->time_us);
+	json_close(j, '}');
+}
+
+static void put_requests(struct json *j, struct report *report, struct pool *pool,
+			 const struct trace_events *events)
+{
+	if (!report->trace.file)
+		return;
+	json_new_line(j);
+	json_open(j, "kernel_requests", '[');
+	for (size_t i = 0; i < events->items.n; i++)
+		if (events->items.items[i].kind == TRACE_REQUEST)
+			put_request(j, pool, &events->items.items[i]);
+	json_close(j, ']');
+}
+#else
+static void find_init(const struct trace_events *events, const struct load_result *r, uint64_t *init_us,
+		      uint64_t *inited_us)
+{
+}
+
+static int read_events(struct trace *trace, struct trace_events *ret)
+{
+	return 0;
+}
+
+static void free_events(struct trace_events *events)
+{
+}
+
+static void put_requests(struct json *j, struct report *report, struct pool *pool,
+			 const struct trace_events *events)
+{
+}
+#endif
+
+static void put_load(struct json *j, const struct step *step, const struct load_result *r,
+		     const struct trace_events *events)
+{
+	uint64_t init_us = 0, inited_us = 0;
+
+	find_init(events, r, &init_us, &inited_us);
 	json_new_line(j);
 	json_open(j, NULL, '{');
 	json_string(j, "module", step->name);
@@ -72,6 +149,10 @@ static void put_load(struct json *j, const struct step *step, const struct load_
 	json_string(j, "message", r->message);
 	json_number(j, "worker", r->worker);
 	json_number(j, "start_us", (int64_t)r->start_us);
+	json_number(j, "read_us", (int64_t)r->read_us);
+	json_number(j, "given_us", (int64_t)r->given_us);
+	json_number(j, "init_us", (int64_t)init_us);
+	json_number(j, "inited_us", (int64_t)inited_us);
 	json_number(j, "end_us", (int64_t)r->end_us);
 	json_number(j, "planned_us", (int64_t)step->planned_us);
 	json_close(j, '}');
@@ -123,7 +204,8 @@ static int index_results(struct pool *pool, size_t n, size_t **ret)
 }
 
 /* Load by load, so that a report takes little memory however long it is. */
-static int put_loads(struct json *j, struct pool *pool, struct summary *summary, FILE *f)
+static int put_loads(struct json *j, struct pool *pool, const struct trace_events *events,
+		     struct summary *summary, FILE *f)
 {
 	size_t n = pool_look(pool).n_steps;
 	_cleanup_free_ size_t *places = NULL;
@@ -135,54 +217,28 @@ static int put_loads(struct json *j, struct pool *pool, struct summary *summary,
 
 		if (!pool_next(pool, &places[i], &result))
 			result = (struct load_result){ .step = i, .outcome = PENDING };
-		put_load(j, &step, &result);
+		put_load(j, &step, &result, events);
 		count(summary, &result);
 		r = json_write(j, f);
 	}
 	return r;
 }
 
-#ifdef HAVE_TOOLS
-static int put_request(void *userdata, const struct kernel_request *request)
-{
-	struct json *j = userdata;
-
-	json_new_line(j);
-	json_open(j, NULL, '{');
-	json_string(j, "name", request->name);
-	json_string(j, "by", request->by);
-	json_string(j, "call_site", request->call_site);
-	json_number(j, "time_us", (int64_t)request->time_us);
-	json_close(j, '}');
-	return 0;
-}
-
-static void put_requests(struct json *j, struct requests *requests)
-{
-	if (!requests->trace)
-		return;
-	json_new_line(j);
-	json_open(j, "kernel_requests", '[');
-	(void)requests_each(requests, put_request, j);
-	json_close(j, ']');
-}
-#else
-static void put_requests(struct json *j, struct requests *requests)
-{
-}
-#endif
-
 static int put_report(struct json *j, struct report *report, struct pool *pool, FILE *f)
 {
+	struct trace_events events = {};
 	struct summary summary = {};
 	int r;
 
+	/* Whatever cannot be read of them is not in the report. */
+	(void)read_events(&report->trace, &events);
 	json_begin_with(j, report->head, report->n_head);
-	put_requests(j, &report->requests);
+	put_requests(j, report, pool, &events);
 	if (j->comma)
 		json_new_line(j);
 	json_open(j, "loads", '[');
-	r = put_loads(j, pool, &summary, f);
+	r = put_loads(j, pool, &events, &summary, f);
+	free_events(&events);
 	if (r < 0)
 		return r;
 	json_close(j, ']');
@@ -218,7 +274,7 @@ void report_free(struct report *report)
 	free(report->name);
 	free(report->head);
 #ifdef HAVE_TOOLS
-	requests_close(&report->requests);
+	trace_close(&report->trace);
 #endif
 	*report = REPORT_NONE;
 }

@@ -3,17 +3,17 @@
 #pragma once
 
 #include "loader/pool.h"
-#include "loader/requests.h"
+#include "loader/trace.h"
 
 struct report {
 	int dirfd;  /* -1: none was asked for */
 	char *name; /* in that directory; NULL: dirfd itself is written to, once */
 	char *head; /* a JSON object without its last brace; NULL: nothing */
 	size_t n_head;
-	struct requests requests; /* what the kernel has asked for meanwhile; behind HAVE_TOOLS */
+	struct trace trace; /* what the kernel does meanwhile; behind HAVE_TOOLS */
 };
 
-#define REPORT_NONE ((struct report){ .dirfd = -1, .requests = REQUESTS_NONE })
+#define REPORT_NONE ((struct report){ .dirfd = -1, .trace = TRACE_NONE })
 
 /* Writes a temporary file beside the name and renames it (base/atomic-file.h). A step without a result is
  * "pending". 0 or -errno; in the latter case what the name had before is unchanged. */

@@ -15,9 +15,11 @@ struct wire_plan {
 	uint32_t n_steps;
 	uint32_t n_edges;
 	uint32_t n_strings; /* bytes */
+	uint32_t unused;
 };
 
 struct wire_step {
+	struct archive_member member;
 	uint32_t id;
 	uint32_t kind;
 	uint32_t name; /* offsets into the strings, or NO_STRING */
@@ -30,7 +32,8 @@ struct wire_step {
 	uint32_t n_edges;
 	uint8_t post_only;
 	uint8_t patient;
-	uint8_t unused[2];
+	uint8_t has_member;
+	uint8_t unused[5];
 };
 
 static int check_step(const struct plan *plan, const struct step *s, size_t id)
@@ -113,7 +116,10 @@ static void put_step(struct wire_step *w, const struct step *s, char *strings, u
 		.n_edges = s->n_edges,
 		.post_only = s->post_only,
 		.patient = s->patient,
+		.has_member = s->member != NULL,
 	};
+	if (s->member)
+		w->member = *s->member;
 }
 
 int wire_encode_plan(const struct plan *plan, void **ret, size_t *ret_size)
@@ -135,7 +141,7 @@ int wire_encode_plan(const struct plan *plan, void **ret, size_t *ret_size)
 		return -ENOMEM;
 	*header = (struct wire_header){ .type = WIRE_PLAN, .size = (uint32_t)size };
 	w = (struct wire_plan *)(header + 1);
-	*w = (struct wire_plan){ (uint32_t)plan->n_steps, (uint32_t)plan->n_edges, (uint32_t)n_strings };
+	*w = (struct wire_plan){ (uint32_t)plan->n_steps, (uint32_t)plan->n_edges, (uint32_t)n_strings, 0 };
 	steps = (struct wire_step *)(w + 1);
 	strings = (char *)(steps + plan->n_steps) + plan->n_edges * sizeof(struct step_edge);
 	for (size_t i = 0; i < plan->n_steps; i++)
@@ -166,6 +172,7 @@ static int get_step(const struct wire_step *w, const char *strings, uint32_t n, 
 		.n_edges = w->n_edges,
 		.post_only = w->post_only != 0,
 		.patient = w->patient != 0,
+		.member = w->has_member ? &w->member : NULL,
 	};
 	if (get_string(strings, n, w->name, &s->name) < 0 || get_string(strings, n, w->path, &s->path) < 0 ||
 	    get_string(strings, n, w->params, &s->params) < 0 ||

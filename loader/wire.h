@@ -17,6 +17,7 @@ enum wire_type {
 	WIRE_CANCEL,
 	WIRE_REPORT_PATH, /* a file's name; with it, as SCM_RIGHTS, its directory. No name: what is to be written to */
 	WIRE_REPORT_HEAD, /* bytes */
+	WIRE_ARCHIVE, /* struct archive_dictionary; with it the archive, from which steps of later plans are loaded */
 	WIRE_FINISH,
 	WIRE_AWAIT,	  /* int32_t: whether a device is awaited */
 	WIRE_ASK_IDLE,	  /* answered by WIRE_IDLE */

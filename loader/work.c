@@ -6,14 +6,17 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "loader/image.h"
 #include "loader/verdict.h"
 
-static void cannot_open(const struct step *step, int error, struct load_result *result)
+static void cannot_open(const struct step *step, int error, const char *why, struct load_result *result)
 {
 	result->own = image_error_is_own(error);
-	if (error == EFBIG)
+	if (why)
+		result_set(result, LOAD_FAILED, error, "%s: %s", step->path, why);
+	else if (error == EFBIG)
 		result_set(result, LOAD_FAILED, error,
 			   "%s: larger than the limit of a module (LIMIT_IMAGE, %u MiB)", step->path,
 			   LIMIT_IMAGE >> 20);
@@ -52,10 +55,24 @@ static char *with_async_probe(const char *params)
 	return asprintf(&s, "async_probe%s%s", *params ? " " : "", params) < 0 ? NULL : s;
 }
 
+static void unpack(const struct kernel *k, const struct step *step, struct work_image *ret)
+{
+	struct image *image = &ret->image;
+
+	/* What is packed is a small part of the time that is spent here. */
+	image->read_us = clock_now_us();
+	ret->error = members_unpack(k->members, step->member, &image->plain, &ret->why);
+	image->path = step->path;
+	image->bytes = image->plain.data;
+	image->size = image->plain.size;
+}
+
 void work_open(const struct kernel *k, const struct step *step, struct work_image *ret)
 {
 	*ret = WORK_IMAGE_NONE;
-	if (step->kind == STEP_MODULE)
+	if (step->kind == STEP_MODULE && step->member)
+		unpack(k, step, ret);
+	else if (step->kind == STEP_MODULE)
 		ret->error = image_open(&ret->image, &k->root, step->path);
 }
 
@@ -73,13 +90,12 @@ static void load_module(const struct kernel *k, const struct step *step, const s
 	const struct image *used = &image->image;
 	struct step shown = *step;
 
-	/* Messages show the path with the root in front. */
-	if (asprintf(&path, "%s/%s", k->root.path ? k->root.path : "", step->path) < 0)
+	/* Messages show the path with the root in front. That of a member has it. */
+	if (!step->member && asprintf(&path, "%s/%s", k->root.path ? k->root.path : "", step->path) < 0)
 		path = NULL;
-	else
-		shown.path = path;
+	shown.path = path ?: step->path;
 	if (image->error < 0) {
-		cannot_open(&shown, -image->error, result);
+		cannot_open(&shown, -image->error, image->why, result);
 		return;
 	}
 	/* The symbols of the decompressed image can be read. */
@@ -87,6 +103,8 @@ static void load_module(const struct kernel *k, const struct step *step, const s
 		used = &plain;
 	if (k->async_probe && !image_probes(used))
 		with_async = with_async_probe(params);
+	result->read_us = used->read_us;
+	result->given_us = clock_now_us();
 	load_until_judged(k, used, &shown, with_async ? with_async : params, result);
 	image_close(&plain);
 }
@@ -115,7 +133,7 @@ static void run_command(const struct kernel *k, const struct step *step, struct 
 	struct kernel_output output = {};
 	int r;
 
-	r = k->ops->run_command(k->data, &k->root, &command, &output);
+	r = kernel_run_command(k, &command, &output);
 	if (r == -ENOENT)
 		result_set(result, LOAD_FAILED, 127, "%s: install command for %s: no /bin/sh under %s",
 			   origin, step->name, root);

@@ -10,7 +10,8 @@
 /* A step's image, opened when the step starts or earlier (pool_open_ahead()). */
 struct work_image {
 	struct image image;
-	int error; /* negative errno: it could not be opened */
+	int error;	 /* negative errno: it could not be opened, */
+	const char *why; /* in words, or NULL */
 };
 
 #define WORK_IMAGE_NONE ((struct work_image){ .image.fd = -1 })

@@ -32,6 +32,7 @@ enum command_id {
 	COMMAND_INSERT = 32768,
 	COMMAND_REMOVE = 65536,
 	COMMAND_SHOW = 131072,
+	COMMAND_PROFILE = 262144,
 };
 
 /* What an option that may be repeated was given; NULL-terminated. */
@@ -68,8 +69,9 @@ struct cli {
 	bool machine;	       /* closure: list what the machine needs too, not only the names */
 	char *files_root;      /* closure: the directory of --files, or NULL */
 	struct image_options image;
-	bool progress_shown; /* the terminal shows a progress line */
-	char **args;	     /* the arguments after the options, NULL-terminated */
+	struct coldplug_pack pack; /* only what has options of its own */
+	bool progress_shown;	   /* the terminal shows a progress line */
+	char **args;		   /* the arguments after the options, NULL-terminated */
 	int n_args;
 };
 
@@ -145,6 +147,7 @@ int command_closure(struct cli *cli);
 int command_image(struct cli *cli);
 int command_plot(struct cli *cli);
 int command_blame(struct cli *cli);
+int command_profile(struct cli *cli);
 int command_pack(struct cli *cli);
 int command_archive(struct cli *cli);
 int command_insert(struct cli *cli);

@@ -47,6 +47,8 @@ static const struct command commands[] = {
 	  "draw when each module was loaded, as an SVG picture" },
 	{ "blame", COMMAND_BLAME, command_blame, "REPORT",
 	  "show what an awaited device, or the end, waited for" },
+	{ "profile", COMMAND_PROFILE, command_profile, "REPORT",
+	  "make a profile of a boot's report, by which the next boot has its root sooner" },
 #endif
 	{ "list", COMMAND_LIST, command_list, "", "show the loaded modules, as lsmod does" },
 };

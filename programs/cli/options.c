@@ -16,7 +16,10 @@
 #define ALL                                                                                              \
 	(PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY | COMMAND_CLOSURE | \
 	 COMMAND_IMAGE | COMMAND_INSERT | COMMAND_REMOVE | COMMAND_SHOW | COMMAND_PACK)
-#define OF_REPORTS (COMMAND_PLOT | COMMAND_BLAME | COMMAND_ARCHIVE) /* they look at no machine */
+#define WITH_ARCHIVE \
+	(PLANNING | COMMAND_RESOLVE | COMMAND_RECORD | COMMAND_CLOSURE | COMMAND_INSERT | COMMAND_SHOW)
+#define OF_REPORTS \
+	(COMMAND_PLOT | COMMAND_BLAME | COMMAND_PROFILE | COMMAND_ARCHIVE) /* they look at no machine */
 
 struct setup {
 	struct cli *cli;
@@ -33,6 +36,11 @@ static int set_root(struct setup *s, const char *value)
 static int set_release(struct setup *s, const char *value)
 {
 	return coldplug_set_release(s->cli->c, value);
+}
+
+static int set_archive(struct setup *s, const char *value)
+{
+	return coldplug_set_archive(s->cli->c, value);
 }
 
 static int set_config(struct setup *s, const char *value)
@@ -78,6 +86,11 @@ static int set_report(struct setup *s, const char *value)
 	int r = strcmp(value, "-") != 0 ? 0 : cli_take_stdout(s->cli);
 
 	return r ?: coldplug_set_report(s->cli->c, value);
+}
+
+static int set_profile(struct setup *s, const char *value)
+{
+	return coldplug_set_profile(s->cli->c, value);
 }
 
 static int set_wait_for(struct setup *s, const char *value)
@@ -264,6 +277,30 @@ static int set_recording(struct setup *s, const char *value)
 	return 0;
 }
 
+static int set_pack_firmware(struct setup *s, const char *value)
+{
+	s->cli->pack.firmware = true;
+	return 0;
+}
+
+static int set_pack_configuration(struct setup *s, const char *value)
+{
+	s->cli->pack.configuration = true;
+	return 0;
+}
+
+static int set_pack_update(struct setup *s, const char *value)
+{
+	s->cli->pack.update = true;
+	return 0;
+}
+
+static int set_pack_profile(struct setup *s, const char *value)
+{
+	s->cli->pack.profile = value;
+	return 0;
+}
+
 static int set_holders(struct setup *s, const char *value)
 {
 	return coldplug_set_flag(s->cli->c, COLDPLUG_REMOVE_HOLDERS, true);
@@ -272,6 +309,13 @@ static int set_holders(struct setup *s, const char *value)
 static int set_tree(struct setup *s, const char *value)
 {
 	s->cli->image.image.root = value;
+	return 0;
+}
+
+static int set_image_archive(struct setup *s, const char *value)
+{
+	s->cli->image.image.pack = !value;
+	s->cli->image.image.archive = value;
 	return 0;
 }
 
@@ -317,7 +361,7 @@ static const struct option_row {
 	char letter; /* 0 if there is none */
 	int commands;
 	int (*set)(struct setup *s, const char *value);
-	const char *value; /* the name of its argument, or NULL */
+	const char *value; /* the name of its argument, or NULL; "[=NAME]" if it may be left out */
 	const char *help;
 	const char *wants;   /* the message for a value that is invalid (-EINVAL) */
 	const char *at_most; /* the message for an option that was given too often (-E2BIG) */
@@ -328,15 +372,25 @@ static const struct option_row {
 	{ "release", 'S', ALL, set_release, "KVER", "use the modules of this kernel release",
 	  "it is not a kernel release" },
 	{ "set-version", 0, ALL, set_release, "KVER", NULL },
+	{ "archive", 0, WITH_ARCHIVE, set_archive, "FILE", "take modules from this archive too" },
 	{ "config", 'C', ALL & ~COMMAND_IMAGE, set_config, "PATH",
 	  "read this file or directory instead of modprobe.d; may be repeated", NULL,
 	  "it may be given at most 15 times" },
 #ifdef HAVE_TOOLS
 	{ "output", 'o', COMMAND_IMAGE, set_output, "FILE", "write the image to FILE (-: standard output)" },
 	{ "output", 'o', COMMAND_PACK, set_output, "FILE", "write the archive to FILE" },
+	{ "output", 'o', COMMAND_PROFILE, set_output, "FILE",
+	  "write the profile to FILE, and keep the requests that it has" },
 	{ "for-machine", 'R', COMMAND_PACK, set_recording, "FILE",
 	  "pack what the machine of this recording needs (-: this machine)" },
 	{ "tree", 'r', COMMAND_PACK, set_tree, "DIR", "with -R: take the modules from DIR" },
+	{ "firmware", 0, COMMAND_PACK, set_pack_firmware, NULL,
+	  "pack the firmware that the modules name too" },
+	{ "configuration", 0, COMMAND_PACK, set_pack_configuration, NULL,
+	  "pack modprobe.d and modules-load.d too" },
+	{ "profile", 0, COMMAND_PACK, set_pack_profile, "FILE", "pack FILE as the profile of this kernel" },
+	{ "update", 'u', COMMAND_PACK, set_pack_update, NULL,
+	  "do not write FILE if it is an archive of the same files already" },
 	{ "jobs", 'j', COMMAND_PACK, set_jobs, "N",
 	  "compress with N threads (default: one for each processor)", "it must be a number from 1 to 4096" },
 	{ "program", 'p', COMMAND_IMAGE, set_program, "PROGRAM",
@@ -355,6 +409,8 @@ static const struct option_row {
 	  "compress modules by none (default), keep, gzip, xz, zstd" },
 	{ "compression", 'c', COMMAND_IMAGE, set_compression, "METHOD",
 	  "compress the image by zstd (default), none, gzip, xz, lz4" },
+	{ "archive", 0, COMMAND_IMAGE, set_image_archive, "[=FILE]",
+	  "put the modules into one archive in the image, or take them all from this archive" },
 	{ "busybox", 'b', COMMAND_IMAGE, set_busybox, "BUSYBOX", "add a static busybox" },
 	{ "add", 'a', COMMAND_IMAGE, add_file, "SRC:DEST", "add a file; may be repeated" },
 	{ "dry-run", 'n', COMMAND_IMAGE, set_dry_run, NULL, "write nothing; list the files of the image" },
@@ -389,6 +445,8 @@ static const struct option_row {
 	{ "report", 0, LOADING, set_report, "FILE",
 	  "write a report to FILE (-: standard output), see coldplug-report(5)", NULL,
 	  "only one thing can be written to standard output" },
+	{ "profile", 0, COMMAND_RUN | COMMAND_MONITOR, set_profile, "FILE",
+	  "load first what an earlier boot needed, see coldplug-profile(8)" },
 	{ "record", 0, COMMAND_RUN, set_record, "FILE",
 	  "record the machine and the events of this run in FILE (-: standard output)", NULL,
 	  "only one thing can be written to standard output" },
@@ -439,7 +497,8 @@ void cli_help(const struct command *command)
 			continue;
 		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", rows[i].letter ? '-' : ' ',
 			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", rows[i].name,
-			 rows[i].value ? " " : "", rows[i].value ? rows[i].value : "");
+			 rows[i].value && *rows[i].value != '[' ? " " : "",
+			 rows[i].value ? rows[i].value : "");
 		printf("  %-28s %s\n", left, rows[i].help);
 	}
 	printf("  %-28s %s\n", "-h, --help", "print this help");
@@ -474,14 +533,20 @@ static int find_row(int answer, const struct command *command)
 	return -1;
 }
 
+static int argument_of(const struct option_row *row)
+{
+	if (!row->value)
+		return no_argument;
+	return *row->value == '[' ? optional_argument : required_argument;
+}
+
 static void make_getopt_tables(const struct command *command, struct option *longs, char *letters)
 {
 	*letters++ = 'h';
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (!(rows[i].commands & command->id))
 			continue;
-		*longs++ = (struct option){ rows[i].name, rows[i].value ? required_argument : no_argument,
-					    NULL, LONG_ONLY + (int)i };
+		*longs++ = (struct option){ rows[i].name, argument_of(&rows[i]), NULL, LONG_ONLY + (int)i };
 		if (!rows[i].letter)
 			continue;
 		*letters++ = rows[i].letter;

@@ -14,7 +14,7 @@
 #include "libcoldplug/record.h"
 #include "tests/fuzz/fuzz.h"
 
-struct archive {
+struct tarball {
 	const char *data;
 	size_t size;
 	FILE *copy;
@@ -35,7 +35,7 @@ static bool leads_out(const char *name)
 
 static int check_entry(void *userdata, const struct tar_entry *e)
 {
-	struct archive *a = userdata;
+	struct tarball *a = userdata;
 
 	MUST(*e->name && !leads_out(e->name));
 	if (!e->link)
@@ -49,7 +49,7 @@ static int check_entry(void *userdata, const struct tar_entry *e)
 /* What was read can be written, and is then the same. */
 static void write_again(const uint8_t *data, size_t size)
 {
-	struct archive a = { (const char *)data, size }, b = {};
+	struct tarball a = { (const char *)data, size }, b = {};
 	char *text = NULL;
 	size_t n = 0;
 	struct tar_error error = {};
@@ -58,7 +58,7 @@ static void write_again(const uint8_t *data, size_t size)
 	MUST(a.copy);
 	if (tar_read(a.data, a.size, check_entry, &a, &error) == 0) {
 		MUST(!tar_finish(a.copy) && !fflush(a.copy));
-		b = (struct archive){ .data = text, .size = n };
+		b = (struct tarball){ .data = text, .size = n };
 		MUST(!tar_read(text, n, check_entry, &b, &error) && b.n == a.n);
 	}
 	fclose(a.copy);
@@ -94,7 +94,7 @@ static void unpack(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct archive a = { (const char *)data, size };
+	struct tarball a = { (const char *)data, size };
 	struct tar_error error = {};
 	int r = tar_read(a.data, a.size, check_entry, &a, &error);
 

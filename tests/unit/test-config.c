@@ -252,7 +252,7 @@ static struct loaded load(const struct tree *t, const char *const *paths, const 
 	struct loaded ret;
 
 	messages_init(&m);
-	assert_int_equal(config_load(&c, &t->root, paths, moddir), 0);
+	assert_int_equal(config_load(&c, &t->root, paths, moddir, NULL, NULL), 0);
 	spell_rules(&c, true, ret.rules, sizeof(ret.rules));
 	snprintf(ret.messages, sizeof(ret.messages), "%s", messages_text(&m));
 	ret.lost = m.log.lost;

@@ -91,7 +91,7 @@ static inline struct engine *engine_new(const struct engine_files *f)
 	e->expander.lookup = &e->lookup;
 	e->expander.config = &e->config;
 	e->planner.x = &e->expander;
-	assert_int_equal(config_load(&e->config, &e->t.root, NULL, e->dir.path), 0);
+	assert_int_equal(config_load(&e->config, &e->t.root, NULL, e->dir.path, NULL, NULL), 0);
 	if (f->cmdline) {
 		char *line = strdup(f->cmdline);
 

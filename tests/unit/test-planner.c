@@ -737,6 +737,42 @@ static void an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk(void **s
 	}
 }
 
+/* What an earlier boot needed for its device leads, whatever it is; what is mounted from it comes next; what found
+ * nothing waits, unless it is needed. */
+static void a_profile_says_what_comes_first_and_last(void **state)
+{
+	struct profile_fault fault;
+	struct profile profile;
+	struct engine *e = engine_new(&(struct engine_files){
+		.dep = "mmc:; ext4:; vain:; again:; net:",
+		.alias = "alias of:N* mmc\nalias fs-ext4 ext4\nalias acpi:V vain\nalias acpi:A again\n" });
+	struct plan plan;
+
+	assert_int_equal(
+		profile_parse(
+			&profile,
+			strdup("coldplug-profile 1\ndeclined vain\ndeclined again\ndeclined net\nend\n"),
+			NULL, &fault),
+		0);
+	e->planner.awaited = PROVIDER_ANY;
+	e->planner.profile = &profile;
+	ask(e, "of:Nmmc", REQUEST_DEVICE | REQUEST_NEEDED);
+	ask(e, "fs-ext4", REQUEST_NEEDED);
+	ask(e, "acpi:V", REQUEST_DEVICE);
+	ask(e, "acpi:A", REQUEST_DEVICE | REQUEST_NEEDED);
+	ask(e, "net", 0);
+	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+	assert_string_equal(spell_plan(e, &plan), "mmc ext4 vain again net");
+	assert_int_equal(plan.steps[0].priority, STEP_NEEDED);
+	assert_int_equal(plan.steps[1].priority, STEP_URGENT);
+	assert_true(plan.steps[2].patient);
+	assert_false(plan.steps[3].patient);
+	/* Who names it wants it. */
+	assert_false(plan.steps[4].patient);
+	profile_free(&profile);
+	engine_free(e);
+}
+
 static void modules_order_counts_where_order_is_wanted(void **state)
 {
 	struct engine *e =
@@ -1000,6 +1036,7 @@ int main(void)
 		cmocka_unit_test(every_module_has_its_reason),
 		cmocka_unit_test(what_a_fast_disk_needs_is_as_urgent_as_the_disk),
 		cmocka_unit_test(an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk),
+		cmocka_unit_test(a_profile_says_what_comes_first_and_last),
 		cmocka_unit_test(modules_order_counts_where_order_is_wanted),
 		cmocka_unit_test(without_modules_order_a_message_says_so),
 		cmocka_unit_test(what_an_init_asks_for_is_loaded_before_it),
