@@ -15,7 +15,6 @@
 #define WAIT_SECONDS 30
 #define SCRIPTS "/etc/coldplug/init.d"
 #define REPORT_DIR "/run/coldplug"
-#define PROFILE "/etc/coldplug/profile" /* of earlier boots */
 
 /* ---- options.c: what the kernel command line says ---- */
 
