@@ -24,6 +24,11 @@ int atomic_file_check(int dirfd, const char *path)
 	return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 }
 
+const char *atomic_file_strerror(int r)
+{
+	return r == -EINVAL ? "is not a regular file" : strerror(-r);
+}
+
 /* A name beside path that is one of this process's and this moment's; a process of the same number may have left a file
  * with it behind. */
 static int make_name(struct atomic_file *a)

@@ -19,6 +19,8 @@ struct atomic_file {
 /* Whether path can be written so, as far as that can be known in advance: 0, -EINVAL: what is there, or what
  * a link there points to, is no regular file (a device must not be replaced); -EISDIR. */
 int atomic_file_check(int dirfd, const char *path);
+/* What its negative errno means, or another one. */
+const char *atomic_file_strerror(int r);
 /* path is relative to dirfd, which may be AT_FDCWD and must stay open. 0 or -errno, also that of
  * atomic_file_check(). */
 int atomic_file_open(struct atomic_file *a, int dirfd, const char *path);

@@ -44,6 +44,7 @@ struct step {
 	const char *origin;  /* STEP_COMMAND: "FILE:LINE" of the install line; else NULL */
 	uint32_t priority;   /* among those ready, higher starts first */
 	bool patient;	     /* may take seconds: starts when nothing urgent is left to do */
+	bool last;	     /* patient, and starts when nothing is awaited any more */
 	bool alone;	     /* starts when no other load is in flight, and none starts while it is */
 	bool post_only;	     /* wanted only as a post softdep: not tried when all it follows failed */
 	uint32_t edge_first; /* into plan.edges */

@@ -123,6 +123,9 @@ enum coldplug_flag {
 	COLDPLUG_COMPANIONS, /**< list companions, see engine/companions.c, too (on) */
 
 	COLDPLUG_ORDERED, /**< load one module after the other, in the order of modules.order (off) */
+	/** until coldplug_leave() or coldplug_finish() load other modules only on idle processors, also when the devices
+	 * waited for are there: what is done with them goes first (off) */
+	COLDPLUG_AWAIT_LEAVE,
 };
 /** Sets or clears a flag. The default is in parentheses above. Since 0.1. */
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);
@@ -581,8 +584,14 @@ struct coldplug_file {
  * and lib/firmware/ have the files if the root has only the indexes, as a recording does; NULL means the
  * root. *list is an array with the modules first, each part sorted by path, valid until the next call.
  * Returns how many there are. A module that cannot be read counts as lost input. Missing firmware is
- * reported at level 6. Since 0.1. */
+ * reported at level 6. The path of a module in an archive is "FILE:PATH". Since 0.1. */
 int64_t coldplug_closure(struct coldplug *c, const char *from, const struct coldplug_file **list);
+
+/** Unpacks the modules that coldplug_closure() has listed last and that are in an archive, as lib/modules/RELEASE/...
+ * below directory, which need not exist. Their paths in the list are then those of these files. Returns 0, or a negative
+ * errno that has been logged: -EEXIST if there is another file in the place of one, -EOPNOTSUPP if the library was built
+ * without tools. A module that is damaged counts as lost input. Since 0.1. */
+int coldplug_closure_extract(struct coldplug *c, const char *directory);
 
 /** What coldplug_image() makes, and what it has made. Lists are NULL-terminated; NULL is an empty one. Fields
  * are only ever added at the end. */

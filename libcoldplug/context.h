@@ -91,6 +91,7 @@ struct waiting {
 	bool walk_put_off; /* the first walk is still to be made: what leads to the devices goes before it */
 	bool look_for_waits; /* a walk was made: any block device may be one of them */
 	bool was_cancelled;  /* by coldplug_cancel() */
+	bool left;	     /* by coldplug_leave() or coldplug_finish() */
 	bool begun; /* by coldplug_begin(), and the caller has no answer or has not come back with it */
 	volatile sig_atomic_t cancelled;
 	uint64_t deadline_us; /* 0: none */

@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "engine/depmod-kernel.h"
 #include "engine/depmod-tree.h"
+#include "engine/moddir.h"
 #include "libcoldplug/context.h"
 
 #define API __attribute__((visibility("default")))
@@ -150,14 +151,50 @@ static int read_kernel(struct depmod *d, const struct coldplug_depmod *how)
 	return 0;
 }
 
+/* Whether the modules of a directory without files are in an archive. */
+static bool is_archived(const struct coldplug_depmod *how, struct log *log)
+{
+	const char *place = strstr(how->directory, "/lib/modules/");
+	size_t n = place ? (size_t)(place - how->directory) : 0;
+	_cleanup_free_ char *root = NULL;
+	struct rootfs base = ROOTFS_NONE;
+	struct log quiet = {};
+	struct moddir dir = { .archive.open = false };
+	bool found = false, is_usr;
+
+	if (!place || !(root = strndup(how->directory, n)))
+		return false;
+	is_usr = n >= 4 && !strcmp(root + n - 4, "/usr");
+	if (is_usr)
+		root[n - 4] = '\0';
+	if (rootfs_open(&base, *root ? root : NULL) < 0)
+		return false;
+	if (moddir_open_in(&dir, &base, is_usr ? "usr/lib/modules" : "lib/modules", how->release, &quiet) >=
+		    0 &&
+	    moddir_open_archive(&dir, &(struct moddir_archive){ .release = how->release }) >= 0)
+		found = dir.archive.open;
+	if (found)
+		log_warning(log, "%s has no modules, but %s has: no index is written", how->directory,
+			    dir.archive.archive.path);
+	moddir_close(&dir);
+	rootfs_close(&base);
+	return found;
+}
+
 static int make_indexes(struct depmod *d, const struct coldplug_depmod *how)
 {
-	int r = read_kernel(d, how) ?: depmod_read_tree(d, &(struct depmod_tree){
-								   .release = how->release,
-								   .config_paths = how->config_paths,
-								   .files = how->files,
-							   }) ?: depmod_solve(d);
+	int r = read_kernel(d, how)
+		?: depmod_read_tree(d,
+				    &(struct depmod_tree){
+					    .release = how->release,
+					    .config_paths = how->config_paths,
+					    .files = how->files,
+				    });
 
+	/* An empty index would hide nothing, but tell others that there is none. */
+	if (!r && !d->modules.n && is_archived(how, d->log))
+		return 0;
+	r = r ?: depmod_solve(d);
 	if (!r && d->n_sorted < d->modules.n)
 		r = depmod_tell_cycles(d) ?: -EINVAL;
 	if (r < 0)

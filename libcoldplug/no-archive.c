@@ -11,6 +11,11 @@ API int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack)
 	return -EOPNOTSUPP;
 }
 
+API int coldplug_closure_extract(struct coldplug *c, const char *directory)
+{
+	return -EOPNOTSUPP;
+}
+
 API int coldplug_archive_list(struct coldplug *c, const char *path, bool json, char **text)
 {
 	return -EOPNOTSUPP;

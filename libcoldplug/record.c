@@ -261,12 +261,12 @@ static int add_indexes(struct record *r, const char *moddir)
 	if (k < 0)
 		return is_absent(k) ? 0 : unreadable(r, &r->m->root, moddir, k);
 	while ((k = directory_next(&dir, &name)) > 0) {
-		char *path = strncmp(name, "modules.", 8) != 0 ? NULL
-							       : arena_printf(&arena, "%s/%s", moddir, name);
+		bool is_index = !strncmp(name, "modules.", 8) && strcmp(name, "modules.archive") != 0;
+		char *path = is_index ? arena_printf(&arena, "%s/%s", moddir, name) : NULL;
 
 		if (path)
 			k = array_push(&paths, path);
-		else if (!strncmp(name, "modules.", 8))
+		else if (is_index)
 			k = -ENOMEM;
 		if (k < 0)
 			break;
@@ -319,6 +319,29 @@ static int add_configuration(struct record *r)
 	return k;
 }
 
+/* The tables of the archive, which say all but what is in the modules. */
+static int add_archive(struct record *r)
+{
+	struct archive_index *x = &r->m->dir.archive;
+	_cleanup_blob_ struct blob tables = {};
+	_cleanup_free_ char *name = NULL;
+	struct tar_entry e = { .mode = 0644 };
+	int k;
+
+	if (!x->open || !r->m->release)
+		return 0;
+	k = archive_copy_tables(&x->archive, &tables);
+	if (!k &&
+	    asprintf(&name, "%s%s/modules.archive", r->m->dir.path ?: "lib/modules/",
+		     r->m->dir.path ? "" : r->m->release) < 0)
+		k = -ENOMEM;
+	e.name = name;
+	e.mtime = x->archive.mtime;
+	e.data = tables.data;
+	e.size = tables.size;
+	return k ?: tar_write(r->file.f, &e);
+}
+
 static int add_machine(struct record *r)
 {
 	struct machine *m = r->m;
@@ -326,6 +349,8 @@ static int add_machine(struct record *r)
 
 	if (!k && m->dir.path)
 		k = add_indexes(r, m->dir.path);
+	if (!k)
+		k = add_archive(r);
 	if (!k)
 		k = begin_devices(r);
 	return k;
@@ -352,7 +377,7 @@ int record_begin(struct record **ret, struct machine *m, const char *path, int s
 
 const char *record_strerror(int r)
 {
-	return r == -EOPNOTSUPP ? "this program cannot compress it so" : strerror(-r);
+	return r == -EOPNOTSUPP ? "this program cannot compress it so" : atomic_file_strerror(r);
 }
 
 int record_fd(struct record *r)

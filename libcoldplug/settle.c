@@ -379,6 +379,7 @@ API int coldplug_begin(struct coldplug *c)
 	int64_t n = 0;
 	int r = coldplug_start(c);
 
+	c->waiting.left = false;
 	c->waiting.waits.types = has_flag(c, COLDPLUG_FOUND_TYPE);
 	if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
 		r = context_listen(c);

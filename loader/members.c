@@ -108,6 +108,10 @@ static void fill(struct members *m, struct slot *s, const struct archive_member 
 	pthread_mutex_unlock(&m->lock);
 	s->error = member->flags & ARCHIVE_GROUP_DICTIONARY ? m->error : 0;
 	s->why = m->why;
+	if (m->fd < 0) {
+		s->error = -EBADF;
+		s->why = "its archive is not open";
+	}
 	if (!s->error)
 		s->error = archive_read_group(m->fd, member, &m->dictionary, &s->data, &s->why);
 	pthread_mutex_lock(&m->lock);

@@ -55,6 +55,8 @@
 #define FRONT_IDLE 3
 /* but it has its answer after this at the latest. */
 #define FRONT_PATIENCE_US 500000
+/* So long after the last progress towards an awaited device the last steps are held. */
+#define HOLD_US 5000000
 #define NOTIFY_RETRY_US 10000
 
 struct worker {
@@ -114,7 +116,7 @@ struct pool {
 	bool asked_idle;	/* by pool_ask_idle() */
 	bool found_idle;	/* which is answered */
 	unsigned int n_found;	/* times in a row, for that */
-	uint64_t front_us;	/* when it was asked, or a leading step has ended since */
+	uint64_t front_us;	/* when it was asked, a device was awaited first, or a leading step has ended */
 	unsigned int n_opening; /* workers that have taken a step and not opened it yet */
 	struct worker *workers[POOL_WORKERS_MAX];
 	unsigned int n_workers;
@@ -569,26 +571,42 @@ static void found_idle(void *userdata, bool idle)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* The earlier one of two times, of which 0 is none. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+/* The last steps wait for a device no longer than this without progress. Returns when that is, or 0. */
+static uint64_t end_hold(struct pool *p)
+{
+	uint64_t end = p->front_us + HOLD_US;
+
+	if (!p->queue.holds_last || clock_now_us() < end)
+		return p->queue.holds_last ? end : 0;
+	queue_hold_last(&p->queue, false);
+	kick(p);
+	return 0;
+}
+
 /* The time of the watcher's next look, or 0. */
 static uint64_t look(struct pool *p)
 {
-	uint64_t next = find_slow(p), retry = clock_now_us() + NOTIFY_RETRY_US;
+	uint64_t next = earlier(earlier(find_slow(p), find_abandoned(p)), end_hold(p));
 
 	if (p->unheard)
 		notify(p);
-	return p->unheard && (!next || retry < next) ? retry : next;
+	return p->unheard ? earlier(next, clock_now_us() + NOTIFY_RETRY_US) : next;
 }
 
 static void *watcher_main(void *arg)
 {
 	struct pool *p = arg;
-	uint64_t next, abandoned;
+	uint64_t next;
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->quit) {
 		next = look(p);
-		abandoned = find_abandoned(p);
-		next = next && (!abandoned || next < abandoned) ? next : abandoned;
 		struct timespec t = { .tv_sec = (time_t)(next / 1000000),
 				      .tv_nsec = (long)(next % 1000000) * 1000 };
 
@@ -754,6 +772,7 @@ static void enqueue(struct pool *p, const struct plan *plan)
 			.priority = s->priority,
 			.post_only = s->post_only,
 			.patient = s->patient,
+			.last = s->last,
 			.alone = s->alone,
 		};
 
@@ -823,6 +842,9 @@ void pool_await(struct pool *p, bool awaited)
 	pthread_mutex_lock(&p->lock);
 	if (precedence_await(&p->precedence, awaited)) {
 		p->granted = false;
+		p->front_us = clock_now_us();
+		queue_hold_last(&p->queue, awaited);
+		pthread_cond_signal(&p->watch);
 		promote(p);
 		kick(p);
 	}

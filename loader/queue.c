@@ -11,7 +11,8 @@
  * A patient step (an adapter that scans its bus for seconds) is held until no urgent step is left: while it
  * scans, every load that waits for asynchronous probes waits for it, and the root's disk must not. An urgent
  * step that turns out to be slow is forgiven, that is, no longer counted as urgent, and when nothing else could
- * run, nothing is held. So holding can delay but never block.
+ * run, nothing is held. So holding can delay but never block. The last steps (what processors want, and what found no
+ * hardware in an earlier boot) are held while a device is awaited; the pool limits that time.
  *
  * A step that must be alone starts when nothing else runs, and nothing starts while it runs. As long as it is the one to
  * start next, no other is started, so it does not wait for the end of all; what is more urgent and becomes ready
@@ -47,6 +48,7 @@ struct queue_node {
 	bool post_live : 1; /* one of them became live */
 	bool urgent : 1;    /* and counted in n_urgent */
 	bool patient : 1;
+	bool last : 1;
 	bool alone : 1;
 	bool abandoned : 1;
 };
@@ -85,8 +87,26 @@ static void push_ready(struct queue *q, uint32_t id)
 
 void queue_release(struct queue *q, bool all)
 {
-	while (q->held.n && (all || !q->n_urgent))
-		push_heap(q, q->held.items[--q->held.n]);
+	size_t n = 0;
+
+	if (!all && q->n_urgent)
+		return;
+	for (size_t i = 0; i < q->held.n; i++) {
+		uint32_t id = q->held.items[i];
+
+		if (q->holds_last && q->nodes.items[id].last)
+			q->held.items[n++] = id;
+		else
+			push_heap(q, id);
+	}
+	q->held.n = n;
+}
+
+void queue_hold_last(struct queue *q, bool hold)
+{
+	q->holds_last = hold;
+	if (!hold)
+		queue_release(q, false);
 }
 
 /* The highest priority of the steps that wait for a node. A module does not inherit that of its post softdep. */
@@ -309,6 +329,7 @@ int queue_add(struct queue *q, const struct queue_step *step, const struct step_
 		.post_only = step->post_only,
 		.urgent = step->priority >= STEP_URGENT,
 		.patient = step->patient,
+		.last = step->last,
 		.alone = step->alone,
 	};
 	q->n_urgent += q->nodes.items[id].urgent;

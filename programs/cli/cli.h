@@ -75,6 +75,7 @@ struct cli {
 	int notify_fd;	       /* -1 without --notify-fd */
 	bool machine;	       /* closure: list what the machine needs too, not only the names */
 	char *files_root;      /* closure: the directory of --files, or NULL */
+	const char *extract;   /* closure: the directory of --extract, or NULL */
 	struct image_options image;
 	struct coldplug_pack pack; /* only what has options of its own */
 	struct bench_options bench;

@@ -45,6 +45,9 @@ int command_closure(struct cli *cli)
 	n = r < 0 ? r : coldplug_closure(cli->c, cli->files_root, &files);
 	if (n < 0)
 		return cli_fail(cli, (int)n, "cannot list the files");
+	r = cli->extract ? coldplug_closure_extract(cli->c, cli->extract) : 0;
+	if (r < 0)
+		return cli_fail(cli, r, "cannot unpack the modules");
 	print_files(cli, files, n);
 	return coldplug_exit_code(cli->c);
 }

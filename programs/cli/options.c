@@ -221,6 +221,14 @@ static int set_files(struct setup *s, const char *value)
 	return 0;
 }
 
+#ifdef HAVE_TOOLS
+static int set_extract(struct setup *s, const char *value)
+{
+	s->cli->extract = value;
+	return 0;
+}
+#endif
+
 static int set_no_firmware(struct setup *s, const char *value)
 {
 	return coldplug_set_flag(s->cli->c, COLDPLUG_FIRMWARE, false);
@@ -433,6 +441,7 @@ static const struct option_row {
 	{ "dry-run", 'n', COMMAND_IMAGE, set_dry_run, NULL, "write nothing; list the files of the image" },
 	{ "dry-run", 'n', COMMAND_INSERT | COMMAND_REMOVE, set_dry_run, NULL,
 	  "change nothing; print what would be done" },
+	{ "extract", 0, COMMAND_CLOSURE, set_extract, "DIR", "unpack below DIR what is in an archive" },
 	{ "holders", 0, COMMAND_REMOVE, set_holders, NULL, "remove the modules that use it too" },
 	{ "count", 'c', COMMAND_BENCH, set_count, "N", "measure N times, and print the medians (11)",
 	  "it must be a number from 1 to 1000" },

@@ -299,6 +299,8 @@ static int begin(struct server *s, const char *root, const char *resume)
 	coldplug_set_log(s->c, say_log, NULL, s->o->debug ? 7 : 6);
 	coldplug_set_progress(s->c, say_failure, s);
 	coldplug_set_event(s->c, note_event, s);
+	/* What is about to be mounted needs the processors. */
+	(void)coldplug_set_flag(s->c, COLDPLUG_AWAIT_LEAVE, true);
 	mkdir(REPORT_DIR, 0755);
 	r = coldplug_set_jobs(s->c, s->o->jobs);
 	if (!r)

@@ -59,6 +59,7 @@ class Flag(enum.IntEnum):
     FIRMWARE = 14
     COMPANIONS = 15
     ORDERED = 16
+    AWAIT_LEAVE = 17
 
 
 class Initstate(enum.IntEnum):

@@ -278,7 +278,8 @@ static void choose_step(struct world *w)
 			     .name = params("m%u", id),
 			     .params = params("id=%u", id),
 			     .priority = roll(3) ? roll(4) : STEP_URGENT + roll(2),
-			     .patient = roll(10) == 0,
+			     .patient = roll(10) < 2,
+			     .last = roll(10) == 0,
 			     .alone = w->any_alone && roll(8) == 0,
 			     .post_only = roll(6) == 0 };
 

@@ -202,6 +202,23 @@ static void a_notice_that_failed_is_given_later(void **state)
 	teardown(&w);
 }
 
+static void the_last_steps_wait_while_a_device_is_awaited(void **state)
+{
+	struct world w;
+
+	setup(&w, 4, NEVER_SLOW);
+	pool_await(w.pool, true);
+	build_step(&w.b, (struct step){ .params = params("id=0"), .patient = true, .last = true });
+	build_step(&w.b, (struct step){ .params = params("id=1"), .priority = STEP_URGENT });
+	submit(&w);
+	assert_int_equal(next(&w).step, 1);
+	fake_really_sleep(100);
+	assert_int_equal(pool_look(w.pool).n_results, 1);
+	pool_await(w.pool, false);
+	assert_int_equal(next(&w).step, 0);
+	teardown(&w);
+}
+
 /* 5 sleeps so long that all others would run beside it. */
 static void a_step_that_must_be_alone_runs_alone(void **state)
 {
@@ -684,6 +701,7 @@ int main(void)
 		cmocka_unit_test(a_load_that_does_not_return_keeps_nobody_from_being_alone_for_ever),
 		cmocka_unit_test(loads_that_never_return_hold_up_only_their_dependents),
 		cmocka_unit_test(a_notice_that_failed_is_given_later),
+		cmocka_unit_test(the_last_steps_wait_while_a_device_is_awaited),
 		cmocka_unit_test(what_is_skipped_says_why),
 		cmocka_unit_test(messages_name_a_file_as_the_user_knows_it),
 		cmocka_unit_test(a_results_message_can_be_replaced),

@@ -437,6 +437,42 @@ static void random_graphs_drain_in_the_models_order(void **state)
 		check_random(seed, seed % 2);
 }
 
+static void the_last_steps_wait_as_long_as_they_are_held(void **state)
+{
+	struct queue q = {};
+	uint32_t last = add_step(&q, { .patient = true, .last = true }), patient = add_step(&q, { .patient = true });
+	uint32_t urgent;
+
+	queue_hold_last(&q, true);
+	queue_release(&q, false);
+	run(&q, patient, LOAD_DONE);
+	assert_int_equal(queue_pick(&q), STEP_NONE);
+	/* Nothing else is left to do, which is no reason. */
+	queue_release(&q, true);
+	assert_int_equal(queue_pick(&q), STEP_NONE);
+	assert_false(queue_drained(&q));
+	/* It is held for the urgent step once it is not held for a device. */
+	urgent = add_step(&q, { .priority = STEP_URGENT });
+	queue_hold_last(&q, false);
+	run(&q, urgent, LOAD_DONE);
+	run(&q, last, LOAD_DONE);
+	assert_true(queue_drained(&q));
+	queue_free(&q);
+}
+
+static void a_last_step_that_something_urgent_waits_for_is_not_held(void **state)
+{
+	struct queue q = {};
+	uint32_t last = add_step(&q, { .patient = true, .last = true });
+
+	queue_hold_last(&q, true);
+	queue_release(&q, false);
+	add_after(&q, last, EDGE_HARD, { .priority = STEP_URGENT + 50 });
+	queue_inherit(&q);
+	run(&q, last, LOAD_DONE);
+	queue_free(&q);
+}
+
 /* It was patient when it was planned, and then the root's file system turned out to need it. */
 static void a_patient_step_that_something_urgent_waits_for_is_not_held(void **state)
 {
@@ -463,6 +499,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_higher_priority_starts_first_then_the_lower_id),
+		cmocka_unit_test(the_last_steps_wait_as_long_as_they_are_held),
+		cmocka_unit_test(a_last_step_that_something_urgent_waits_for_is_not_held),
 		cmocka_unit_test(a_patient_step_that_something_urgent_waits_for_is_not_held),
 		cmocka_unit_test(a_step_that_must_be_alone_is),
 		cmocka_unit_test(an_alone_step_that_is_skipped_or_fails_holds_nothing_up),

@@ -731,6 +731,7 @@ static void an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk(void **s
 		assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
 		assert_string_equal(spell_plan(e, &plan), "scsi sym<h:scsi nvme");
 		assert_int_equal(plan.steps[1].patient, awaited != 0);
+		assert_false(plan.steps[1].last);
 		assert_int_equal(plan.steps[1].priority < plan.steps[2].priority, awaited != 0);
 		assert_false(plan.steps[0].patient || plan.steps[2].patient);
 		engine_free(e);
@@ -765,8 +766,8 @@ static void a_profile_says_what_comes_first_and_last(void **state)
 	assert_string_equal(spell_plan(e, &plan), "mmc ext4 vain again net");
 	assert_int_equal(plan.steps[0].priority, STEP_NEEDED);
 	assert_int_equal(plan.steps[1].priority, STEP_URGENT);
-	assert_true(plan.steps[2].patient);
-	assert_false(plan.steps[3].patient);
+	assert_true(plan.steps[2].patient && plan.steps[2].last);
+	assert_false(plan.steps[3].patient || plan.steps[3].last);
 	/* Who names it wants it. */
 	assert_false(plan.steps[4].patient);
 	profile_free(&profile);

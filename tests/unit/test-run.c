@@ -404,7 +404,7 @@ static void a_device_that_is_another_one_now_is_not_requested(void **state)
 static void a_profile_that_is_wrong_is_warned_of_and_not_used(void **state)
 {
 	struct machine *m = *state;
-	char *json, warning[256];
+	char *json, warning[768];
 
 	coldplug_set_log(m->c, take_message, m, 4);
 	json = requests_with_profile(m, "coldplug-profile 1\nrelease 2.0\n");
