@@ -282,6 +282,11 @@ static int add_closure(struct mkimage *im)
 	for (int64_t i = 0; !r && i < n; i++) {
 		if (files[i].by)
 			log_info(&c->log, "%s: for %s", files[i].name, files[i].by);
+		if (moddir_member(&c->machine.dir, files[i].path, &(struct archive_entry){}) > 0) {
+			log_error(&c->log, "%s: is in an archive: name that by --archive=FILE",
+				  files[i].path);
+			return -EINVAL;
+		}
 		if (files[i].kind == COLDPLUG_FILE_FIRMWARE)
 			r = mkimage_add_firmware(im, files[i].path + prefix);
 		else if (im->wish->pack)

@@ -99,6 +99,10 @@ static int select_files(struct packing *p)
 		return -EIO;
 	}
 	for (int64_t i = 0; i < n; i++) {
+		if (moddir_member(&c->machine.dir, files[i].path, &(struct archive_entry){}) > 0) {
+			log_error(&c->log, "%s: is in an archive; extract that first", files[i].path);
+			return -EINVAL;
+		}
 		if (files[i].kind == COLDPLUG_FILE_MODULE &&
 		    intern_add(&p->wanted, files[i].path + prefix, strlen(files[i].path + prefix)) ==
 			    INTERN_NONE)
