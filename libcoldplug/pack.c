@@ -171,7 +171,7 @@ static int write_archive(struct packing *p)
 API int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack)
 {
 	struct packing p = { .c = c, .wish = pack, .files = ROOTFS_NONE, .lost = c->log.lost };
-	int r = c->machine.opened ? -EBUSY : 0;
+	int r = c->machine.opened ? -EBUSY : 0, dropped;
 
 	c->settings.keep_unpacked = true;
 	if (!r)
@@ -187,10 +187,10 @@ API int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack)
 		r = open_directory(&p);
 	if (!r && is_selection(pack))
 		r = select_files(&p);
+	/* All that is needed of a recording has been read. */
+	dropped = record_drop(&c->settings.unpacked, &c->log);
 	if (!r)
-		r = write_archive(&p);
-	if (c->settings.unpacked)
-		record_drop(&c->settings.unpacked, &c->log);
+		r = dropped ?: write_archive(&p);
 	moddir_close(&p.dir);
 	rootfs_close(&p.files);
 	intern_free(&p.wanted);
