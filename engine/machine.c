@@ -224,7 +224,7 @@ static int read_more_config(void *userdata, struct config *c, const char *name)
 
 	if (!m->dir.archive.open)
 		return 0;
-	r = archive_index_text(&m->dir.archive, weak ? ARCHIVE_WEAKDEPS : ARCHIVE_SOFTDEPS, &text);
+	r = archive_text(&m->dir.archive.archive, weak ? ARCHIVE_WEAKDEPS : ARCHIVE_SOFTDEPS, &text);
 	if (r <= 0) {
 		m->log->lost += r < 0;
 		return r == -ENOMEM ? r : 0;
