@@ -437,7 +437,7 @@ enum owner { NOBODY, DIRECTORY, ARCHIVE };
 static int find_owner(struct moddir *d, const char *name, const char **line)
 {
 	const char *archived;
-	int r = ask(d, MODDIR_DEP, &(struct question){ .kind = FIND, .key = name, .value = line });
+	int r = ask(d, MODDIR_DEP, &(struct question){ .kind = FIND, .key = name, .value = line }), found;
 
 	if (r < 0)
 		return r;
@@ -446,8 +446,9 @@ static int find_owner(struct moddir *d, const char *name, const char **line)
 		return DIRECTORY;
 	}
 	r = r > 0 ? DIRECTORY : NOBODY;
-	if (find_in_archive(d, MODDIR_DEP, name, &archived) <= 0)
-		return r;
+	found = find_in_archive(d, MODDIR_DEP, name, &archived);
+	if (found <= 0)
+		return found ?: r;
 	*line = archived;
 	return ARCHIVE;
 }
