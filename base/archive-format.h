@@ -52,6 +52,9 @@ enum archive_kind {
 	ARCHIVE_PROFILE,
 };
 
+/* Where a profile is, below the release's directory. */
+#define ARCHIVE_PROFILE_PATH "modules.profile"
+
 /* The slot of a hash table with 2^bits slots, in a node of ALIASES, where the search for these characters
  * begins. */
 static inline uint32_t archive_hash(uint32_t characters, uint32_t bits)

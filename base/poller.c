@@ -71,11 +71,13 @@ int poller_watch(struct poller *p, int fd)
 
 void poller_wake(struct poller *p)
 {
+	struct itimerspec now = { .it_value.tv_nsec = 1 };
 	uint64_t one = 1;
 	int saved = errno;
 
-	if (p->wake_fd >= 0)
-		(void)!write(p->wake_fd, &one, sizeof(one));
+	/* A full counter is readable too. When the wait is not ended by the one descriptor, it is by the other. */
+	if (p->wake_fd >= 0 && write(p->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
+		(void)timerfd_settime(p->timer_fd, 0, &now, NULL);
 	errno = saved;
 }
 
@@ -90,7 +92,8 @@ void poller_set_timer(struct poller *p, uint64_t at_us)
 
 	if (p->timer_fd < 0 || (at_us == p->timer_us && !p->period_us))
 		return;
-	timerfd_settime(p->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
+	if (timerfd_settime(p->timer_fd, TFD_TIMER_ABSTIME, &t, NULL) < 0)
+		return;
 	p->timer_us = at_us;
 	p->period_us = 0;
 }
@@ -101,7 +104,8 @@ void poller_set_period(struct poller *p, uint64_t period_us)
 
 	if (p->timer_fd < 0 || (period_us == p->period_us && !p->timer_us))
 		return;
-	timerfd_settime(p->timer_fd, 0, &t, NULL);
+	if (timerfd_settime(p->timer_fd, 0, &t, NULL) < 0)
+		return;
 	p->timer_us = 0;
 	p->period_us = period_us;
 }

@@ -71,9 +71,9 @@ _coldplug_complete_argument() {
 	local program=$1 command=$2 root=$3 release=$4
 	case $command in
 	help) _coldplug_words "$(_coldplug_commands "$program")" ;;
-	record | replay | plot | blame) _coldplug_files -f ;;
+	record | replay | plot | blame | profile) _coldplug_files -f ;;
 	remove) _coldplug_words "$("$program" list --root "${root:-/}" 2>/dev/null | sed '1d; s/ .*//')" ;;
-	list | image | init) ;;
+	list | image | init | bench) ;;
 	*)
 		if [[ $cur == /* || $cur == ./* || $cur == ../* ]]; then
 			_coldplug_files -f

@@ -60,7 +60,7 @@ end
 
 function __coldplug_help
     set -l words (__coldplug_words)
-    $words[1] $words[2] --help 2>/dev/null
+    $words[1] $words[2] --help 2>/dev/null | string replace -r '\[=[A-Z]*\] ' ' '
 end
 
 # The options of the command with what they do.
@@ -111,11 +111,11 @@ function __coldplug_complete_argument
         __coldplug_options
     else if __coldplug_command_is help
         __coldplug_commands
-    else if __coldplug_command_is record replay plot blame; or string match -qr '^(/|\./|\.\./)' -- (commandline -ct)
+    else if __coldplug_command_is record replay plot blame profile; or string match -qr '^(/|\./|\.\./)' -- (commandline -ct)
         __fish_complete_path (commandline -ct)
     else if __coldplug_command_is remove
         __coldplug_loaded
-    else if not __coldplug_command_is list image init
+    else if not __coldplug_command_is list image init bench
         __coldplug_modules
     end
 end

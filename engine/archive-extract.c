@@ -76,14 +76,24 @@ struct extraction {
 	const char *release;
 };
 
-/* Where firmware and configuration are looked for, and nowhere else. */
-static bool is_in_place(const struct archive_entry *e)
+bool archive_is_in_place(const struct archive_entry *e)
 {
 	static const char *const firmware[] = { "lib/firmware/", "usr/lib/firmware/" };
-	static const char *const configuration[] = { "etc/modprobe.d/",		"lib/modprobe.d/",
-						     "usr/lib/modprobe.d/",	"etc/modules-load.d/",
-						     "usr/lib/modules-load.d/", "etc/depmod.d/",
-						     "lib/depmod.d/",		"usr/lib/depmod.d/" };
+	static const char *const configuration[] = {
+		"etc/modprobe.d/",
+		"run/modprobe.d/",
+		"usr/local/lib/modprobe.d/",
+		"usr/lib/modprobe.d/",
+		"lib/modprobe.d/",
+		"etc/modules-load.d/",
+		"run/modules-load.d/",
+		"usr/local/lib/modules-load.d/",
+		"usr/lib/modules-load.d/",
+		"lib/modules-load.d/",
+		"etc/depmod.d/",
+		"lib/depmod.d/",
+		"usr/lib/depmod.d/",
+	};
 	bool is_firmware = e->kind == ARCHIVE_FIRMWARE;
 	const char *const *places = is_firmware ? firmware : configuration;
 	size_t n = is_firmware ? ARRAY_SIZE(firmware) : ARRAY_SIZE(configuration);
@@ -97,14 +107,15 @@ static bool is_in_place(const struct archive_entry *e)
 static int extract_entry(void *userdata, const struct archive_entry *e, const struct blob *data)
 {
 	struct extraction *x = userdata;
-	bool below = e->kind == ARCHIVE_MODULE || e->kind == ARCHIVE_RELEASE_FILE;
+	bool is_profile = e->kind == ARCHIVE_PROFILE && !strcmp(e->path, ARCHIVE_PROFILE_PATH);
+	bool below = is_profile || e->kind == ARCHIVE_MODULE || e->kind == ARCHIVE_RELEASE_FILE;
 	_cleanup_free_ char *name = NULL;
 	struct tar_entry file = { .data = data->data, .size = data->size, .mtime = x->a->mtime };
 	int r;
 
 	if (!below && e->kind != ARCHIVE_FIRMWARE && e->kind != ARCHIVE_CONFIGURATION)
 		return 0;
-	if (!below && !is_in_place(e)) {
+	if (!below && !archive_is_in_place(e)) {
 		log_error(x->a->log, "%s(%s): is not unpacked: no such file belongs there", x->a->path,
 			  e->path);
 		return -EBADMSG;

@@ -8,5 +8,7 @@
  * followed out of the root. Goes on after an entry that is damaged. 0, or the first negative errno, which
  * has been logged. */
 int archive_extract(struct archive *a, const char *directory);
+/* Whether an entry of firmware or configuration is where such files are looked for. */
+bool archive_is_in_place(const struct archive_entry *e);
 /* Reads and checks everything. 0 or -errno as above. */
 int archive_verify(struct archive *a);

@@ -2,6 +2,7 @@
 /* Which files go into an archive, and what they say. Which of two files of one module counts, and the order
  * of the modules, are depmod's. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +18,7 @@
 static const char *const release_files[] = { "modules.order", "modules.builtin", "modules.builtin.modinfo",
 					     "modules.builtin.ranges" };
 
-static int fail(struct pack *p, const char *file, const char *why, int r)
+int pack_fail(struct pack *p, const char *file, const char *why, int r)
 {
 	if (r != -ENOMEM)
 		log_error(p->log, "%s/%s: %s", p->wish->root->path, file, why);
@@ -91,13 +92,14 @@ static int find_modules(struct pack *p)
 	p->depmod.log = p->log;
 	p->depmod.root = p->wish->root;
 	p->depmod.directory = p->wish->directory;
-	r = depmod_read_tree(&p->depmod, &(struct depmod_tree){ .release = p->wish->release });
+	r = depmod_read_tree(&p->depmod,
+			     &(struct depmod_tree){ .release = p->wish->release, .sorted = true });
 	if (!r)
 		r = select_modules(p);
 	if (!r && !p->depmod.modules.n)
-		return fail(p, p->wish->directory, "has no module to be packed", -ENOENT);
+		return pack_fail(p, p->wish->directory, "has no module to be packed", -ENOENT);
 	if (!r && p->depmod.modules.n > LIMIT_ARCHIVE_ENTRIES / 2)
-		return fail(p, p->wish->directory, "has too many modules for an archive", -E2BIG);
+		return pack_fail(p, p->wish->directory, "has too many modules for an archive", -E2BIG);
 	if (!r)
 		r = depmod_solve(&p->depmod);
 	return r ?: add_modules(p);
@@ -119,7 +121,7 @@ static int find_release_files(struct pack *p)
 		if (fd == -ENOENT)
 			continue;
 		if (fd < 0)
-			return fail(p, e.file, strerror(-fd), fd);
+			return pack_fail(p, e.file, strerror(-fd), fd);
 		close(fd);
 		r = array_push(&p->entries, e);
 	}
@@ -133,15 +135,24 @@ int pack_find(struct pack *p)
 
 /* ---- what they say ---- */
 
+static int read_profile(const char *path, struct file_bytes *ret)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? -errno : file_read(fd, LIMIT_CONFIG_FILE, ret);
+}
+
 int pack_read(const struct rootfs *root, struct log *log, const struct pack_entry *e, struct blob *ret,
 	      uint8_t *compression)
 {
 	_cleanup_file_ struct file_bytes bytes = {};
-	int r = rootfs_read(root, e->file, LIMIT_IMAGE, &bytes);
+	bool is_profile = e->kind == ARCHIVE_PROFILE;
+	int r = is_profile ? read_profile(e->file, &bytes) : rootfs_read(root, e->file, LIMIT_IMAGE, &bytes);
 	enum compression how = COMPRESSION_NONE;
 
 	if (r < 0) {
-		log_error(log, "%s/%s: %s", root->path, e->file, strerror(-r));
+		log_error(log, "%s%s%s: %s", is_profile ? "" : root->path, is_profile ? "" : "/", e->file,
+			  strerror(-r));
 		return r;
 	}
 	if (e->kind == ARCHIVE_MODULE)
@@ -179,6 +190,17 @@ static int take_info(struct pack *p, struct pack_entry *e, const struct elf *elf
 	return r;
 }
 
+const char *pack_info(const struct pack *p, const struct pack_entry *e, size_t *at)
+{
+	const uint8_t *info = p->sections[ARCHIVE_INFO].items.items + e->info;
+	const char *string = (const char *)info + 4 + *at;
+
+	if (*at >= le32(info))
+		return NULL;
+	*at += strlen(string) + 1;
+	return string;
+}
+
 static bool is_of_machine(struct pack *p, const struct elf *elf)
 {
 	struct elf_kind kind;
@@ -197,24 +219,26 @@ static int take_module(struct pack *p, struct pack_entry *e, const struct blob *
 	int r = elf_open(&elf, image->data, image->size);
 
 	if (r < 0)
-		return fail(p, e->file,
-			    elf_header_complaint(image->data,
-						 image->size < ELF_HEADER_MAX ? image->size : ELF_HEADER_MAX,
-						 image->size)
-				    ?: "is damaged: its section headers lead out of the file",
-			    r);
+		return pack_fail(
+			p, e->file,
+			elf_header_complaint(image->data,
+					     image->size < ELF_HEADER_MAX ? image->size : ELF_HEADER_MAX,
+					     image->size)
+				?: "is damaged: its section headers lead out of the file",
+			r);
 	if (!is_of_machine(p, &elf))
-		return fail(p, e->file, "is for another architecture than the modules before it", -EINVAL);
+		return pack_fail(p, e->file, "is for another architecture than the modules before it",
+				 -EINVAL);
 	r = take_info(p, e, &elf);
-	return r == -EBADMSG ? fail(p, e->file, "is damaged: its sections cannot be read", r) : r;
+	return r == -EBADMSG ? pack_fail(p, e->file, "is damaged: its sections cannot be read", r) : r;
 }
 
-int pack_take_facts(struct pack *p)
+int pack_take_facts(struct pack *p, size_t first)
 {
 	_cleanup_blob_ struct blob image = {};
 	int r = 0;
 
-	for (size_t i = 0; !r && i < p->entries.n; i++) {
+	for (size_t i = first; !r && i < p->entries.n; i++) {
 		struct pack_entry *e = &p->entries.items[i];
 
 		image.size = 0;

@@ -252,7 +252,7 @@ static int take_result(struct work *w, uint32_t i, struct result *ret)
 static int write_group(struct pack *p, const struct result *result)
 {
 	errno = 0;
-	if (fwrite(result->frame, 1, result->size, p->out.f) == result->size)
+	if (fwrite(result->frame, 1, result->size, p->f) == result->size)
 		return 0;
 	return errno ? -errno : -EIO;
 }

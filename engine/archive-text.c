@@ -32,7 +32,43 @@ static const char *compression_name(uint8_t compression)
 	return compression < ARRAY_SIZE(names) ? names[compression] : "unknown";
 }
 
+/* Calls fn for each string of .modinfo, split at its '='. */
+static int each_field(struct archive *a, const struct archive_entry *e,
+		      void (*fn)(void *userdata, const char *key, size_t n_key, const char *value),
+		      void *userdata)
+{
+	const char *text;
+	size_t n;
+	int r = archive_info(a, e, &text, &n);
+
+	if (r < 0)
+		return r;
+	for (const char *p = text; p < text + n; p += strlen(p) + 1) {
+		size_t k = strcspn(p, "=");
+
+		if (*p)
+			fn(userdata, p, k, p[k] ? p + k + 1 : "");
+	}
+	return 0;
+}
+
 /* ---- JSON ---- */
+
+static void put_firmware(void *userdata, const char *key, size_t n_key, const char *value)
+{
+	if (n_key == strlen("firmware") && !memcmp(key, "firmware", n_key))
+		json_string(userdata, NULL, value);
+}
+
+static int put_firmwares(struct archive *a, struct json *j, const struct archive_entry *e)
+{
+	int r;
+
+	json_open(j, "firmware", '[');
+	r = each_field(a, e, put_firmware, j);
+	json_close(j, ']');
+	return r;
+}
 
 static int put_dependencies(struct archive *a, struct json *j, const struct archive_entry *e)
 {
@@ -65,7 +101,7 @@ static int put_entry(struct archive *a, struct json *j, const struct archive_ent
 	json_string(j, "xxh64", sum);
 	json_string(j, "compression", compression_name(e->compression));
 	json_number(j, "group", e->group);
-	return e->kind == ARCHIVE_MODULE ? put_dependencies(a, j, e) : 0;
+	return e->kind == ARCHIVE_MODULE ? put_dependencies(a, j, e) ?: put_firmwares(a, j, e) : 0;
 }
 
 static int put_meta(struct archive *a, struct json *j)
@@ -138,7 +174,22 @@ int archive_list(struct archive *a, bool json, char **text)
 	return json ? list_json(a, text) : list_text(a, text);
 }
 
-/* ---- one module ---- */
+/* ---- one module, or another file ---- */
+
+/* 1, 0: no other file has this path, -EBADMSG. */
+static int find_file(struct archive *a, const char *path, struct archive_entry *e)
+{
+	int r = 0;
+
+	for (uint32_t id = 0; id < a->n_entries; id++) {
+		int k = archive_entry(a, id, e);
+
+		if (!k && e->kind != ARCHIVE_MODULE && !strcmp(e->path, path))
+			return 1;
+		r = r ?: k;
+	}
+	return r;
+}
 
 static int find(struct archive *a, const char *word, struct archive_entry *e)
 {
@@ -149,28 +200,10 @@ static int find(struct archive *a, const char *word, struct archive_entry *e)
 	normalise_name(slash ? slash + 1 : word, name, sizeof(name));
 	r = archive_find(a, name, e);
 	if (!r)
+		r = find_file(a, word, e);
+	if (!r)
 		log_error(a->log, "%s: has no module %s", a->path, word);
 	return r > 0 ? 0 : r ?: -ENOENT;
-}
-
-/* Calls fn for each string of .modinfo, split at its '='. */
-static int each_field(struct archive *a, const struct archive_entry *e,
-		      void (*fn)(void *userdata, const char *key, size_t n_key, const char *value),
-		      void *userdata)
-{
-	const char *text;
-	size_t n;
-	int r = archive_info(a, e, &text, &n);
-
-	if (r < 0)
-		return r;
-	for (const char *p = text; p < text + n; p += strlen(p) + 1) {
-		size_t k = strcspn(p, "=");
-
-		if (*p)
-			fn(userdata, p, k, p[k] ? p + k + 1 : "");
-	}
-	return 0;
 }
 
 /* As modinfo(8) has it. */
@@ -185,12 +218,16 @@ static int show_text(struct archive *a, const struct archive_entry *e, char **te
 {
 	size_t size;
 	FILE *f = memstream_open(text, &size);
-	int r;
+	int r = 0;
 
 	if (!f)
 		return -ENOMEM;
 	fprintf(f, "filename:       %s(%s)\n", a->path, e->path);
-	r = each_field(a, e, print_field, f);
+	if (e->kind == ARCHIVE_MODULE)
+		r = each_field(a, e, print_field, f);
+	else
+		fprintf(f, "kind:           %s\nsize:           %" PRIu32 "\n", archive_kind_name(e->kind),
+			e->size);
 	return memstream_close(f) ?: r;
 }
 
@@ -249,8 +286,10 @@ static int show_json(struct archive *a, const struct archive_entry *e, char **te
 {
 	struct json j = {};
 	struct collector c = { .json = &j, .a = a, .e = e };
-	int r = put_entry(a, &j, e) ?: put_fields(&c), k;
+	int r = put_entry(a, &j, e), k;
 
+	if (!r && e->kind == ARCHIVE_MODULE)
+		r = put_fields(&c);
 	json_close(&j, '}');
 	array_free(&c.keys);
 	k = steal_json(&j, text);
@@ -271,6 +310,7 @@ int archive_show(struct archive *a, const char *name, bool json, char **text)
 /* ---- two archives ---- */
 
 struct path {
+	enum archive_kind kind;
 	const char *path;
 	uint64_t sum;
 };
@@ -279,9 +319,15 @@ struct paths {
 	ARRAY(struct path) items;
 };
 
+/* Paths of one kind are below another directory than those of another. */
+static int compare(const struct path *a, const struct path *b)
+{
+	return strcmp(a->path, b->path) ?: (a->kind > b->kind) - (a->kind < b->kind);
+}
+
 static int compare_paths(const void *a, const void *b)
 {
-	return strcmp(((const struct path *)a)->path, ((const struct path *)b)->path);
+	return compare(a, b);
 }
 
 static int collect_paths(struct archive *a, struct paths *ret)
@@ -292,7 +338,7 @@ static int collect_paths(struct archive *a, struct paths *ret)
 	for (uint32_t id = 0; !r && id < a->n_entries; id++) {
 		r = archive_entry(a, id, &e);
 		if (!r)
-			r = array_push(&ret->items, { e.path, e.sum });
+			r = array_push(&ret->items, { e.kind, e.path, e.sum });
 	}
 	if (ret->items.n)
 		qsort(ret->items.items, ret->items.n, sizeof(*ret->items.items), compare_paths);
@@ -306,7 +352,7 @@ static void print_differences(FILE *f, const struct paths *a, const struct paths
 	while (i < a->items.n || j < b->items.n) {
 		const struct path *x = i < a->items.n ? &a->items.items[i] : NULL;
 		const struct path *y = j < b->items.n ? &b->items.items[j] : NULL;
-		int c = !x ? 1 : !y ? -1 : strcmp(x->path, y->path);
+		int c = !x ? 1 : !y ? -1 : compare(x, y);
 
 		if (c || x->sum != y->sum)
 			fprintf(f, "%c%s\n", c < 0 ? '-' : c > 0 ? '+' : '!', c > 0 ? y->path : x->path);

@@ -158,7 +158,7 @@ static int fail(struct pack *p, int r)
 static int write_at(struct pack *p, uint64_t place, const void *data, size_t size)
 {
 	errno = 0;
-	if (fseeko(p->out.f, (off_t)place, SEEK_SET) < 0 || (size && fwrite(data, 1, size, p->out.f) != size))
+	if (fseeko(p->f, (off_t)place, SEEK_SET) < 0 || (size && fwrite(data, 1, size, p->f) != size))
 		return fail(p, errno ? -errno : -EIO);
 	return 0;
 }
@@ -179,7 +179,7 @@ static int write_file(struct pack *p, struct layout *l)
 	r = tables ? write_at(p, 0, tables, l->tables) : -ENOMEM;
 	if (r < 0)
 		return r;
-	r = atomic_file_commit(&p->out);
+	r = p->out.f ? atomic_file_commit(&p->out) : 0;
 	p->wish->tables = l->tables;
 	p->wish->size = end;
 	return r < 0 ? fail(p, r) : 0;
@@ -188,23 +188,41 @@ static int write_file(struct pack *p, struct layout *l)
 static int make(struct pack *p)
 {
 	_cleanup_(layout_free) struct layout layout = {};
-	int r = pack_find(p) ?: pack_take_facts(p) ?: pack_divide(p) ?: pack_make_tables(p) ?:
-		pack_make_dictionary(p) ?: lay_out(p, &layout);
+	int r = pack_find(p) ?: pack_take_facts(p, 0);
+	size_t n = p->entries.n;
 
-	return r ?: write_file(p, &layout);
+	if (!r)
+		r = pack_find_others(p) ?: pack_take_facts(p, n);
+	if (!r)
+		r = pack_divide(p) ?: pack_make_tables(p);
+	if (!r && p->wish->update && pack_is_same(p)) {
+		p->wish->unchanged = true;
+		return 0;
+	}
+	return r ?: pack_make_dictionary(p) ?: lay_out(p, &layout) ?: write_file(p, &layout);
+}
+
+static int open_output(struct pack *p)
+{
+	/* Parts of modprobe.d may be for root only. */
+	mode_t mode = p->wish->configuration ? 0600 : 0644;
+	int r = p->wish->stream ? 0 : atomic_file_open_unnamed(&p->out, AT_FDCWD, p->wish->output, mode);
+
+	p->f = p->wish->stream ?: p->out.f;
+	return r < 0 ? fail(p, r) : 0;
 }
 
 int archive_write(struct archive_wish *wish, struct log *log)
 {
 	struct pack p = { .wish = wish, .log = log };
-	int r = atomic_file_open_mode(&p.out, AT_FDCWD, wish->output, 0644);
+	int r = open_output(&p) ?: make(&p);
 
-	r = r < 0 ? fail(&p, r) : make(&p);
 	if (r == -EOPNOTSUPP)
 		log_error(log, "%s: cannot be made: this coldplug was built without zstd", wish->output);
 	if (r == -EFBIG)
 		log_error(log, "%s: cannot be made: a table would be larger than %u bytes", wish->output,
 			  LIMIT_INDEX);
+	wish->machine = p.machine;
 	wish->n_modules = p.n_modules;
 	wish->n_files = p.entries.n - p.n_modules;
 	atomic_file_abort(&p.out);

@@ -14,21 +14,18 @@
  */
 #include "engine/closure.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "base/directory.h"
 #include "base/limits.h"
 #include "base/pattern.h"
 #include "engine/companions.h"
+#include "engine/firmware.h"
 #include "engine/modinfo.h"
 
 struct closure {
@@ -37,7 +34,8 @@ struct closure {
 	const struct rootfs *root; /* of the modules' files and the firmware */
 	struct closure_files *files;
 	struct config companions;
-	struct intern firmware;	   /* names looked for, and module names looked at for it */
+	struct firmware firmware;
+	const char *firmware_by;   /* the module that names it */
 	struct file_bytes builtin; /* modules.builtin.modinfo, when it was read */
 	bool builtin_known;
 	ARRAY(uint8_t) seen;  /* by module */
@@ -112,166 +110,25 @@ static int add_words(struct closure *x, const char *words, uint32_t module, cons
 	return r;
 }
 
-/* Where the kernel looks, and in which order (drivers/base/firmware_loader/main.c): every directory for the
- * name itself, then every one for the compressed names. */
-static const char *const firmware_dirs[] = { "lib/firmware/updates/%s", "lib/firmware/updates",
-					     "lib/firmware/%s", "lib/firmware",
-					     /* a root being built may not have the link from lib yet */
-					     "usr/lib/firmware/updates/%s", "usr/lib/firmware/updates",
-					     "usr/lib/firmware/%s", "usr/lib/firmware" };
-static const char *const firmware_suffixes[] = { "", ".zst", ".xz" };
-
-static int firmware_dir(struct closure *x, size_t i, char *path, size_t size)
+static int take_firmware(void *userdata, const char *path, const char *name)
 {
-	const char *percent = strchr(firmware_dirs[i], '%');
-	const char *release = x->m->release;
-	size_t n = percent ? (size_t)(percent - firmware_dirs[i]) : strlen(firmware_dirs[i]);
+	struct closure *x = userdata;
+	const char *copy = arena_strdup(&x->m->expander.arena, name);
 
-	if (percent && !release)
-		return 0;
-	return snprintf(path, size, "%.*s%s", (int)n, firmware_dirs[i], percent ? release : "") < (int)size;
-}
-
-/* There is no such path: a link that leads round in a circle names nothing either. */
-static bool is_absent(int error)
-{
-	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
-}
-
-static int unreadable(struct closure *x, const char *path, int error)
-{
-	if (error != -ENOMEM)
-		log_error(x->m->log, "%s/%s: cannot be read: %s", x->root->path, path, strerror(-error));
-	return error;
-}
-
-/* 1, 0 or -errno. */
-static int is_file(struct closure *x, const char *path)
-{
-	_cleanup_close_ int fd = rootfs_openat(x->root, path, O_PATH);
-	struct stat st;
-
-	if (fd >= 0 && !fstat(fd, &st))
-		return S_ISREG(st.st_mode);
-	return is_absent(fd) ? 0 : unreadable(x, path, fd < 0 ? fd : -errno);
-}
-
-/* 1: it is there, 0: not, -ENOMEM. */
-static int find_firmware(struct closure *x, const char *name, const char *by)
-{
-	char dir[PATH_MAX], path[PATH_MAX];
-	int r;
-
-	for (size_t s = 0; s < ARRAY_SIZE(firmware_suffixes); s++)
-		for (size_t d = 0; d < ARRAY_SIZE(firmware_dirs); d++) {
-			if (!firmware_dir(x, d, dir, sizeof(dir)) ||
-			    snprintf(path, sizeof(path), "%s/%s%s", dir, name, firmware_suffixes[s]) >=
-				    (int)sizeof(path))
-				continue;
-			r = is_file(x, path);
-			if (r < 0)
-				return r;
-			if (r)
-				return add_file(x, CLOSURE_FIRMWARE, path, name, by) ?: 1;
-		}
-	return 0;
-}
-
-/* 1 when the name is new, which is then replaced by a copy that lasts; 0; -ENOMEM. */
-static int is_new(struct closure *x, const char **name, size_t n)
-{
-	uint32_t known = x->firmware.n, id = intern_add(&x->firmware, *name, n);
-	char *copy;
-
-	if (id == INTERN_NONE)
-		return -ENOMEM;
-	if (id < known)
-		return 0;
-	copy = arena_strndup(&x->m->expander.arena, *name, n);
-	if (!copy)
-		return -ENOMEM;
-	*name = copy;
-	return 1;
-}
-
-/* Length of a file's name without the suffix of a compressed one. */
-static size_t bare_length(const char *name)
-{
-	size_t n = strlen(name);
-
-	if (n > 4 && !strcmp(name + n - 4, ".zst"))
-		return n - 4;
-	return n > 3 && !strcmp(name + n - 3, ".xz") ? n - 3 : n;
-}
-
-/* The files of one directory whose names match the last part of a pattern. */
-static int glob_dir(struct closure *x, const char *dir, const char *pattern, const char *by)
-{
-	const char *slash = strrchr(pattern, '/'), *name;
-	char path[PATH_MAX], found[PATH_MAX];
-	_cleanup_directory_ struct directory d = {};
-	const char *entry;
-	int prefix = slash ? (int)(slash + 1 - pattern) : 0, r;
-
-	if (snprintf(path, sizeof(path), "%s/%.*s", dir, prefix, pattern) >= (int)sizeof(path))
-		return 0;
-	r = directory_open(&d, x->root, path);
-	if (r < 0)
-		return is_absent(r) ? 0 : unreadable(x, path, r);
-	while ((r = directory_next(&d, &entry)) > 0) {
-		int n = snprintf(found, sizeof(found), "%.*s%.*s", prefix, pattern, (int)bare_length(entry),
-				 entry);
-
-		if (n >= (int)sizeof(found) || fnmatch(pattern, found, FNM_PATHNAME) != 0)
-			continue;
-		name = found;
-		r = is_new(x, &name, (size_t)n);
-		if (r > 0)
-			r = find_firmware(x, name, by);
-		if (r < 0)
-			return r;
-	}
-	return r < 0 ? unreadable(x, path, r) : 0;
-}
-
-static int glob_firmware(struct closure *x, const char *pattern, const char *by)
-{
-	char dir[PATH_MAX];
-	size_t before = x->files->items.n;
-	int r = 0;
-
-	for (size_t d = 0; !r && d < ARRAY_SIZE(firmware_dirs); d++)
-		if (firmware_dir(x, d, dir, sizeof(dir)))
-			r = glob_dir(x, dir, pattern, by);
-	return r < 0 ? r : x->files->items.n > before;
-}
-
-/* "../" would name a file elsewhere, in the image too. */
-static bool leads_out(const char *name)
-{
-	return name[0] == '/' || !strncmp(name, "../", 3) || strstr(name, "/../");
+	return copy ? add_file(x, CLOSURE_FIRMWARE, path, copy, x->firmware_by) : -ENOMEM;
 }
 
 static int add_firmware(struct closure *x, const char *name, uint32_t module)
 {
-	const char *by = name_of(x, module);
 	int r;
 
 	if (!x->options->firmware)
 		return 0;
-	if (!*name || leads_out(name)) {
-		log_warning(x->m->log, "firmware '%.128s' of %s: not a name below lib/firmware, ignored",
-			    name, by);
-		return 0;
-	}
-	r = is_new(x, &name, strlen(name));
-	if (r > 0) {
-		r = strpbrk(name, "*?[") ? glob_firmware(x, name, by) : find_firmware(x, name, by);
-		if (!r)
-			log_info(x->m->log, "firmware %s of %s: not found in %s/lib/firmware", name, by,
-				 x->root->path);
-	}
-	return r < 0 ? r : 0;
+	x->firmware_by = name_of(x, module);
+	r = firmware_find(&x->firmware, name);
+	if (!r || r == -EINVAL)
+		firmware_log_absent(&x->firmware, name, x->firmware_by, r);
+	return r < 0 && r != -EINVAL ? r : 0;
 }
 
 /* What a string of a .modinfo names. */
@@ -441,6 +298,15 @@ static int find_files(struct closure *x)
 	return r;
 }
 
+static void open_firmware(struct closure *x)
+{
+	x->firmware = (struct firmware){ .root = x->root,
+					 .release = x->m->release,
+					 .log = x->m->log,
+					 .found = take_firmware,
+					 .userdata = x };
+}
+
 int closure_find(struct machine *m, const struct closure_options *options, struct closure_files *ret)
 {
 	struct closure x = {
@@ -452,24 +318,36 @@ int closure_find(struct machine *m, const struct closure_options *options, struc
 	};
 	int r;
 
+	open_firmware(&x);
 	ret->items.n = 0;
 	r = find_files(&x);
 	config_free(&x.companions);
-	intern_free(&x.firmware);
+	firmware_free(&x.firmware);
 	file_release(&x.builtin);
 	array_free(&x.seen);
 	array_free(&x.by);
 	return r;
 }
 
+/* Below the root. A kernel or a tree that does not say has none. */
+static const char *firmware_path(const struct rootfs *root, char *buf, size_t size)
+{
+	_cleanup_close_ int fd = rootfs_openat(root, "sys/module/firmware_class/parameters/path", O_RDONLY);
+	ssize_t n = fd < 0 ? fd : read_attribute_fd(fd, buf, size);
+
+	return n < 0 ? NULL : buf + strspn(buf, "/");
+}
+
 int closure_firmware(struct machine *m, const char *name, struct closure_files *ret)
 {
 	struct closure x = { .m = m, .root = &m->root, .files = ret };
-	int r = 0;
+	char path[PATH_MAX];
+	int r;
 
+	open_firmware(&x);
+	x.firmware.own_dir = firmware_path(x.root, path, sizeof(path));
 	ret->items.n = 0;
-	if (*name && !leads_out(name))
-		r = strpbrk(name, "*?[") ? glob_firmware(&x, name, NULL) : find_firmware(&x, name, NULL);
-	intern_free(&x.firmware);
-	return r < 0 ? r : 0;
+	r = firmware_find(&x.firmware, name);
+	firmware_free(&x.firmware);
+	return r < 0 && r != -EINVAL ? r : 0;
 }

@@ -352,6 +352,29 @@ int config_load(struct config *c, const struct rootfs *root, const char *const *
 	return config_each_file(c, root, paths, moddir, read_and_more, &reader);
 }
 
+/* Nobody asks for this alias. */
+#define ALONE_ALIAS "coldplug:alone"
+
+const struct rule *config_alone(const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < c->rules[RULE_ALIAS].n; i++)
+		if (!strcmp(c->rules[RULE_ALIAS].items[i].key, ALONE_ALIAS) &&
+		    !strcmp(c->rules[RULE_ALIAS].items[i].value, name))
+			return &c->rules[RULE_ALIAS].items[i];
+	return NULL;
+}
+
+static int add_alone(struct config *c, char *list, struct origin origin)
+{
+	int r = 0;
+
+	for (char *name; !r && (name = strsep(&list, ","));)
+		if (*name && normalise_pattern(name))
+			r = add_rule(c, RULE_ALIAS,
+				     &(struct rule){ .key = ALONE_ALIAS, .value = name, .origin = origin });
+	return r;
+}
+
 static int add_list(struct config *c, enum rule_kind kind, char *list, bool normalise, struct origin origin)
 {
 	int r = 0;
@@ -406,6 +429,8 @@ int config_parse_cmdline(struct config *c, char *text)
 			r = add_list(c, RULE_BLACKLIST, value, true, origin);
 		else if (value && !strcmp(param, "module_blacklist"))
 			r = add_list(c, RULE_FORBID, value, false, origin);
+		else if (value && !strcmp(param, "coldplug.alone"))
+			r = add_alone(c, value, origin);
 		else
 			r = add_module_param(c, param, &arg, origin);
 	}

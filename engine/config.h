@@ -79,6 +79,10 @@ const struct rule *config_match(const struct config *c, enum rule_kind kind, con
 /* The first rule of this kind with exactly this key, or NULL. */
 const struct rule *config_find(const struct config *c, enum rule_kind kind, const char *key);
 
+/* The rule that says that a module must load while no other does, or NULL: "alias coldplug:alone NAME" in modprobe.d, which means nothing to kmod,
+ * or coldplug.alone=NAME[,NAME...] on the kernel command line, which becomes the same rule. */
+const struct rule *config_alone(const struct config *c, const char *name);
+
 /* Whether an install line forbids its module: its command does nothing but say true or false. */
 bool rule_is_ban(const struct rule *rule);
 

@@ -18,6 +18,7 @@ static const char *const default_paths[] = {
 struct reader {
 	struct depmod_config *config;
 	struct log *log;
+	const char *root; /* for messages */
 	const char *release, *path, *command;
 	unsigned int line;
 };
@@ -138,7 +139,8 @@ static int take_line(struct reader *r, char *line)
 			e = commands[i].take(r, line);
 	if (e <= 0)
 		return e;
-	log_error(r->log, "%s:%u: ignoring bad line starting with '%s'", r->path, r->line, r->command);
+	log_error(r->log, "%s%s%s:%u: ignoring bad line starting with '%s'", r->root,
+		  *r->path == '/' ? "" : "/", r->path, r->line, r->command);
 	return 0;
 }
 
@@ -175,7 +177,8 @@ static int read_file(struct reader *r, const struct rootfs *root)
 	if (e == -ENOMEM || e == -ENOENT)
 		return e == -ENOMEM ? e : 0;
 	if (e < 0)
-		log_error(r->log, "file parse %s: %s", r->path, strerror(-e));
+		log_error(r->log, "file parse %s%s%s: %s", r->root, *r->path == '/' ? "" : "/", r->path,
+			  strerror(-e));
 	for (char *p = file.data, *end = p + file.size, *line; e == 0 && p < end;) {
 		line = p;
 		p = join_line(r, line, end);
@@ -196,6 +199,7 @@ int depmod_config_load(struct depmod_config *c, const struct rootfs *root, const
 	for (size_t i = 0; !r && i < list.items.n; i++)
 		r = read_file(&(struct reader){ .config = c,
 						.log = log,
+						.root = root->path,
 						.release = release,
 						.path = list.items.items[i].path },
 			      root);

@@ -183,14 +183,15 @@ static void run(struct reader *readers, size_t n)
 }
 
 /* kmod's words: a file that is damaged is an invalid argument. */
-static void log_unreadable(const struct depmod *d)
+static void log_unreadable(struct depmod *d)
 {
 	for (size_t i = 0; i < d->modules.n; i++) {
 		const struct depmod_module *m = &d->modules.items[i];
 		int e = m->error == -EBADMSG || m->error == -ENODATA ? -EINVAL : m->error;
 
 		if (e < 0)
-			log_error(d->log, "failed to load symbols from %s: %s", m->file, strerror(-e));
+			log_error(d->log, "failed to load symbols from %s: %s", depmod_shown(d, m->file),
+				  strerror(-e));
 	}
 }
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Directories are read in the order in which the file system has their entries, as kmod does: when depmod.d does not say
- * which of two files of one module counts, it is the first.
+ * which of two files of one module counts, it is the first. An archive must not depend on that, so for it they are read
+ * sorted.
+ *
+ * A part of the tree that cannot be read is the end of it for depmod, whose indexes would lack modules from then on. For
+ * indexes in memory (leave_out) it is lost input, and the rest counts.
  */
 #include "engine/depmod-tree.h"
 
@@ -29,6 +33,7 @@ struct found {
 
 struct search {
 	struct depmod *d;
+	bool sorted; /* and what does not count is told */
 	struct depmod_config config;
 	struct intern names;
 	ARRAY(struct found) found; /* by name */
@@ -49,6 +54,13 @@ static bool is_module(const char *name)
 	return false;
 }
 
+static void tell_other(struct search *s, const char *file, const char *kept)
+{
+	if (s->sorted)
+		log_info(s->d->log, "%s: is left out: %s is the module of this name",
+			 depmod_shown(s->d, file), kept);
+}
+
 /* Takes over the file. 0; 1: there is another of that name, and it was kept; -ENOMEM. */
 static int take_file(struct search *s, char *file, uint64_t size,
 		     bool (*keeps)(struct search *s, const struct found *old, const struct found *new))
@@ -63,8 +75,11 @@ static int take_file(struct search *s, char *file, uint64_t size,
 		return array_push(&s->found, new);
 	if (id == INTERN_NONE)
 		return -ENOMEM;
-	if (keeps(s, &s->found.items[id], &new))
+	if (keeps(s, &s->found.items[id], &new)) {
+		tell_other(s, file, s->found.items[id].file);
 		return 1;
+	}
+	tell_other(s, s->found.items[id].file, file);
 	free(s->found.items[id].file);
 	s->found.items[id] = new;
 	return 0;
@@ -79,7 +94,15 @@ static bool keeps_by_config(struct search *s, const struct found *old, const str
 
 static bool keeps_first(struct search *s, const struct found *old, const struct found *new)
 {
+	const char *name = intern_string(&s->names, (uint32_t)(old - s->found.items));
+
 	s->is_same = !strcmp(old->file, new->file);
+	if (s->is_same)
+		log_error(s->d->log, "hash_add_unique %s: %s", name, strerror(EEXIST));
+	else
+		log_error(s->d->log,
+			  "kmod_module '%s' already exists with different path: new-path='%s' old-path='%s'",
+			  name, new->file, old->file);
 	return true;
 }
 
@@ -92,6 +115,19 @@ static bool is_absence(int r)
 	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP;
 }
 
+/* Logs that a part of the tree cannot be read. 0: it is done without; or r. */
+static int unreadable(struct search *s, const char *what, const char *path, int r)
+{
+	if (r == -ENOMEM)
+		return r;
+	log_error(s->d->log, "%s%s: %s", what, depmod_shown(s->d, path), strerror(-r));
+	if (is_absence(r))
+		return 0;
+	if (s->d->leave_out)
+		s->d->log->lost++;
+	return s->d->leave_out ? 0 : r;
+}
+
 static int search_below(struct search *s, const char *path)
 {
 	_cleanup_directory_ struct directory dir = {};
@@ -99,9 +135,7 @@ static int search_below(struct search *s, const char *path)
 
 	if (!r)
 		return search_directory(s, path, &dir);
-	if (r != -ENOMEM)
-		log_error(s->d->log, "could not open directory %s: %s", path, strerror(-r));
-	return is_absence(r) ? 0 : r;
+	return unreadable(s, "could not open directory ", path, r);
 }
 
 static int search_entry(struct search *s, const char *path, int dirfd, const char *name)
@@ -114,15 +148,13 @@ static int search_entry(struct search *s, const char *path, int dirfd, const cha
 		return 0;
 	if (asprintf(&file, "%s/%s", path, name) < 0)
 		return -ENOMEM;
-	if (fstatat(dirfd, name, &st, 0) < 0) {
-		r = -errno;
-		log_error(s->d->log, "%s: %s", file, strerror(-r));
-		return is_absence(r) ? 0 : r;
-	}
+	if (fstatat(dirfd, name, &st, 0) < 0)
+		return unreadable(s, "", file, -errno);
 	if (S_ISDIR(st.st_mode))
 		return search_below(s, file);
 	if (!S_ISREG(st.st_mode)) {
-		log_error(s->d->log, "unsupported file type %s: %o", file, st.st_mode & S_IFMT);
+		log_error(s->d->log, "unsupported file type %s: %o", depmod_shown(s->d, file),
+			  st.st_mode & S_IFMT);
 		return 0;
 	}
 	if (!is_module(name))
@@ -133,16 +165,47 @@ static int search_entry(struct search *s, const char *path, int dirfd, const cha
 	return r < 0 ? r : 0;
 }
 
-static int search_directory(struct search *s, const char *path, struct directory *dir)
+struct names {
+	ARRAY(char *) items;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What can be read of it is in the list also after an error. */
+static int read_names(struct search *s, struct directory *dir, struct names *ret)
 {
 	const char *name;
-	int r = 0, k = 0;
+	int r;
 
-	while (!k && (r = directory_next(dir, &name)) > 0)
-		k = search_entry(s, path, directory_fd(dir), name);
+	while ((r = directory_next(dir, &name)) > 0) {
+		char *copy = strdup(name);
+
+		if (!copy || array_push(&ret->items, copy) < 0) {
+			free(copy);
+			return -ENOMEM;
+		}
+	}
+	if (s->sorted && ret->items.n)
+		qsort(ret->items.items, ret->items.n, sizeof(*ret->items.items), compare_names);
+	return r;
+}
+
+static int search_directory(struct search *s, const char *path, struct directory *dir)
+{
+	struct names names = {};
+	int r = read_names(s, dir, &names);
+
 	if (r < 0)
-		log_error(s->d->log, "could not read directory %s: %s", path, strerror(-r));
-	return r < 0 ? r : k;
+		r = unreadable(s, "could not read directory ", path, r);
+	for (size_t i = 0; i < names.items.n; i++) {
+		r = r ?: search_entry(s, path, directory_fd(dir), names.items.items[i]);
+		free(names.items.items[i]);
+	}
+	array_free(&names.items);
+	return r;
 }
 
 static int search_all(struct search *s)
@@ -151,7 +214,8 @@ static int search_all(struct search *s)
 	int r = directory_open(&dir, s->d->root, s->d->directory);
 
 	if (r < 0 && r != -ENOMEM) {
-		log_error(s->d->log, "could not open directory %s: %s", s->d->directory, strerror(-r));
+		log_error(s->d->log, "could not open directory %s: %s", depmod_shown(s->d, s->d->directory),
+			  strerror(-r));
 		log_print(s->d->log, DEPMOD_FATAL, "could not search modules: %s", strerror(-r));
 	}
 	if (!r)
@@ -246,7 +310,8 @@ static int take_order(struct search *s, struct order *o, const char *path, const
 
 		line++;
 		if (!newline) {
-			log_error(s->d->log, "%s:%u corrupted line misses '\\n'", path, line);
+			log_error(s->d->log, "%s:%u corrupted line misses '\\n'", depmod_shown(s->d, path),
+				  line);
 			return 1;
 		}
 		next = newline + 1;
@@ -337,7 +402,7 @@ static int find_modules(struct search *s, const struct depmod_tree *tree)
 
 int depmod_read_tree(struct depmod *d, const struct depmod_tree *tree)
 {
-	struct search s = { .d = d };
+	struct search s = { .d = d, .sorted = tree->sorted };
 	int r = find_modules(&s, tree);
 
 	if (!r && (s.found.n || !tree->may_be_empty))
@@ -382,12 +447,17 @@ static int is_older(const struct rootfs *root, const char *path, time_t then, st
 int depmod_is_up_to_date(const struct rootfs *root, const char *directory, struct log *log)
 {
 	_cleanup_free_ char *path = NULL;
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = -1, dir = -1;
 	struct stat st;
 	int r = 0;
 
 	if (asprintf(&path, "%s/modules.dep", directory) < 0)
 		return -ENOMEM;
+	dir = rootfs_openat(root, directory, O_PATH | O_DIRECTORY);
+	if (dir < 0) {
+		log_error(log, "could not open directory %s: %s", directory, strerror(-dir));
+		return dir;
+	}
 	fd = rootfs_openat(root, path, O_PATH);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		r = fd < 0 ? fd : -errno;

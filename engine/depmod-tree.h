@@ -9,6 +9,7 @@ struct depmod_tree {
 	const char *const *config_paths; /* see depmod_config_load() */
 	const char *const *files;	 /* paths of the root, or NULL: all of the directory */
 	bool may_be_empty;		 /* nothing is said of a directory without modules */
+	bool sorted; /* of two files of which depmod.d does not say which counts it is the first by name */
 };
 
 /* d->root, d->directory and d->log are set. Modules are read in as many threads as there are processors for this

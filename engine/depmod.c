@@ -427,14 +427,25 @@ int depmod_add_entry(struct depmod *d, struct index_builder *b, const char *key,
 	return index_builder_add(b, key, strnlen(key, LIMIT_ALIAS), value, strlen(value), priority);
 }
 
-int depmod_log_unopened(const struct depmod *d, const char *name, int r)
+const char *depmod_shown(struct depmod *d, const char *path)
+{
+	const char *shown = NULL;
+
+	if (d->root && (*d->root->path || *path != '/'))
+		shown = arena_printf(&d->arena, "%s%s%s", d->root->path, *path == '/' ? "" : "/", path);
+	return shown ?: path;
+}
+
+int depmod_log_unopened(struct depmod *d, const char *name, int r)
 {
 	_cleanup_close_ int fd = rootfs_openat(d->root, d->directory, O_PATH | O_DIRECTORY);
 
 	if (fd >= 0)
-		log_warning(d->log, "could not open %s at %s: %s", name, d->directory, strerror(-r));
+		log_warning(d->log, "could not open %s at %s: %s", name, depmod_shown(d, d->directory),
+			    strerror(-r));
 	else
-		log_warning(d->log, "could not open directory %s: %s", d->directory, strerror(-fd));
+		log_warning(d->log, "could not open directory %s: %s", depmod_shown(d, d->directory),
+			    strerror(-fd));
 	return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 }
 

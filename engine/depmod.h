@@ -108,9 +108,11 @@ int depmod_make(struct depmod *d, enum depmod_file which, uint8_t **data, size_t
 /* One of the two about what is built in, for depmod_make(). */
 int depmod_make_builtin(struct depmod *d, enum depmod_file which, uint8_t **data, size_t *size);
 
+/* A path of a file with the root in front, for messages. */
+const char *depmod_shown(struct depmod *d, const char *path);
 /* Warns that a file of the directory, or the directory itself, cannot be opened. 0 if it is not there; else r: it is no
  * reason to do without it. */
-int depmod_log_unopened(const struct depmod *d, const char *name, int r);
+int depmod_log_unopened(struct depmod *d, const char *name, int r);
 
 struct index_builder;
 /* Adds an entry as depmod does: 0, -ENOMEM or -EINVAL as above. */

@@ -617,6 +617,7 @@ int expander_fill_step_with(struct expander *x, const struct action *a, const ch
 	s->member = NULL;
 	if (!m || !s->params)
 		return -ENOMEM;
+	s->alone = config_alone(x->lookup->config, s->name) != NULL;
 	if (a->command) {
 		s->origin =
 			arena_printf(&x->arena, "%s:%u", a->command->origin.file, a->command->origin.line);

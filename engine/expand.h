@@ -24,6 +24,7 @@ enum request_flag {
 	REQUEST_EXACT = 32,	    /* text is a module's name, not looked up as an alias */
 	REQUEST_BANS = 64,	    /* an install line that only says true or false withholds its module */
 	REQUEST_DEVICE = 16,	    /* the alias is a device's: finding nothing is no failure */
+	REQUEST_NEEDED = 128,	    /* an earlier boot needed it for what is awaited */
 };
 
 enum request_result {

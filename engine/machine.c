@@ -17,6 +17,8 @@
 #include "engine/companions.h"
 #include "engine/fingerprint.h"
 
+#define PROFILE_FILE "/etc/coldplug/profile"
+
 void machine_init(struct machine *m, const struct machine_paths *paths, struct log *log)
 {
 	*m = (struct machine){ .log = log, .paths = paths, .root = ROOTFS_NONE };
@@ -31,6 +33,7 @@ void machine_close(struct machine *m)
 	modules_free(&m->modules);
 	config_free(&m->config);
 	config_free(&m->requests);
+	profile_free(&m->profile);
 	moddir_close(&m->dir);
 	loaded_free(&m->loaded);
 	rootfs_close(&m->root);
@@ -269,13 +272,46 @@ static void join_parts(struct machine *m)
 	m->config.log = m->log;
 }
 
+/* What is wrong with it costs what it would have gained, and nothing else. */
+static int read_profile(struct machine *m)
+{
+	const char *named = m->paths->profile, *path = named ?: PROFILE_FILE;
+	_cleanup_close_ int fd = named ? open(named, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+				       : rootfs_openat(&m->root, PROFILE_FILE, O_RDONLY | O_NONBLOCK);
+	_cleanup_file_ struct file_bytes file = {};
+	struct profile_fault fault;
+	int r = fd >= 0 ? 0 : named ? -errno : fd;
+
+	if (!r)
+		r = file_read(fd, LIMIT_CONFIG_FILE, &file);
+	if (!r && memchr(file.data, '\0', file.size))
+		r = -EINVAL;
+	if (r == -ENOMEM || (!named && r == -ENOENT))
+		return r == -ENOMEM ? r : 0;
+	if (r < 0) {
+		log_warning(m->log, "%s: no profile is used: %s", path, strerror(-r));
+		return 0;
+	}
+	r = profile_parse(&m->profile, steal_ptr(file.data), m->release, &fault);
+	if (r == -EBADMSG)
+		log_warning(m->log, "%s:%u: no profile is used: %s", path, fault.line, fault.what);
+	else if (!r)
+		m->planner.profile = &m->profile;
+	return r == -ENOMEM ? r : 0;
+}
+
 static int read_requests(struct machine *m)
 {
 	_cleanup_free_ char *text = strdup(requests_text);
+	int r = text ? 0 : -ENOMEM;
 
 	m->requests.log = m->log;
 	m->expander.requests_known = &m->requests;
-	return text ? config_parse(&m->requests, text, strlen(text), COMPANIONS_FILE) : -ENOMEM;
+	/* The last softdep line of a module counts. */
+	if (!r && m->profile.softdeps)
+		r = config_parse(&m->requests, m->profile.softdeps, m->profile.n_softdeps,
+				 m->paths->profile ?: PROFILE_FILE);
+	return r ?: config_parse(&m->requests, text, strlen(text), COMPANIONS_FILE);
 }
 
 static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
@@ -295,7 +331,7 @@ static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 		return r;
 	if (fingerprint)
 		*fingerprint = machine_fingerprint(m);
-	r = read_requests(m);
+	r = (report ? read_profile(m) : 0) ?: read_requests(m);
 	if (r < 0)
 		return r;
 	directory = m->dir.path;
@@ -309,7 +345,7 @@ static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 int machine_open_for_one(struct machine *m)
 {
 	m->config.keep_carriage_returns = true;
-	return open_contents(m, false, NULL);
+	return open_contents(m, false, m->fingerprint);
 }
 
 int machine_open(struct machine *m, uint64_t *fingerprint)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/profile.h"
 #include "base/rootfs.h"
 #include "engine/loaded.h"
 #include "engine/planner.h"
@@ -19,6 +20,7 @@ struct machine_paths {
 	char *archive; /* of modules, a path of the caller's; NULL: one in the usual places, if there is one */
 	char *release; /* the running kernel's; below another root the only one there is */
 	char **config; /* what is read instead of the modprobe.d directories, NULL-terminated */
+	char *profile; /* of earlier boots, not below the root; /etc/coldplug/profile below it, if there is one */
 };
 
 struct machine {
@@ -29,11 +31,14 @@ struct machine {
 	char *release;	   /* NULL: none was found, and that was reported */
 	char *cmdline;	   /* the kernel's, or NULL: read once, so that one error is one message */
 	char *directory;   /* what machine_directory() answers */
+	/* If not NULL, machine_open_for_one() writes there what machine_open() writes to its *fingerprint. */
+	uint64_t *fingerprint;
 	struct rootfs root;
 	struct moddir dir;
 	struct modules modules;
 	struct config config;
-	struct config requests; /* that modules are known to make (engine/companions.h) */
+	struct profile profile;
+	struct config requests; /* that modules are known to make (engine/companions.h, and the profile) */
 	struct lookup lookup;
 	struct loaded_list loaded;
 	struct expander expander;

@@ -10,6 +10,7 @@
 #include "base/archive-unpack.h"
 
 #define STEP_NONE UINT32_MAX
+#define STEP_NEEDED 440U    /* an earlier boot needed these to find the device that is awaited */
 #define STEP_URGENT 340U    /* priorities from here on: a boot waits for these */
 #define STEP_CANDIDATE 200U /* it may have to wait for these */
 
@@ -43,6 +44,8 @@ struct step {
 	const char *origin;  /* STEP_COMMAND: "FILE:LINE" of the install line; else NULL */
 	uint32_t priority;   /* among those ready, higher starts first */
 	bool patient;	     /* may take seconds: starts when nothing urgent is left to do */
+	bool last;	     /* patient, and starts when nothing is awaited any more */
+	bool alone;	     /* starts when no other load is in flight, and none starts while it is */
 	bool post_only;	     /* wanted only as a post softdep: not tried when all it follows failed */
 	uint32_t edge_first; /* into plan.edges */
 	uint32_t n_edges;

@@ -175,16 +175,51 @@ static int make_edges(struct planner *p, const struct post_edges *posts)
 	return r;
 }
 
-/* A step is patient if all requests for it can wait. */
-static void set_patience(struct planner *p, bool patient)
+/* What an earlier boot has loaded in vain comes last too. */
+static enum alias_patience patience_of(const struct planner *p, const struct reason *reason)
 {
+	const struct request *request = &p->x->requests.items[reason->request];
+
+	if (request->flags & REQUEST_NEEDED)
+		return ALIAS_NOT_PATIENT;
+	if (p->profile && request->flags & REQUEST_DEVICE &&
+	    profile_declined(p->profile, modules_name(p->x->modules, reason->module)))
+		return ALIAS_LAST;
+	return alias_patience(request->text);
+}
+
+/* What the device itself was found by comes first, then what its contents are mounted with. */
+static uint32_t request_priority(const struct planner *p, const struct request *request)
+{
+	if (request->flags & REQUEST_NEEDED)
+		return request->flags & REQUEST_DEVICE ? STEP_NEEDED : STEP_URGENT;
+	return alias_priority(request->text, p->awaited);
+}
+
+/* The step of this batch that a request has led to, or NULL. */
+static struct step *requested_step(const struct planner *p, const struct reason *reason)
+{
+	uint32_t id = p->x->step_of.items[reason->module];
+
+	return reason->kind == REASON_REQUEST && id && id - 1 >= p->batch_steps ? &p->steps.items[id - 1] : NULL;
+}
+
+/* A step is as patient as the least patient request for it. */
+static void set_patience(struct planner *p)
+{
+	struct step *s;
+
+	for (size_t i = p->batch_reasons; i < p->x->reasons.n; i++)
+		if ((s = requested_step(p, &p->x->reasons.items[i])))
+			s->patient = s->last = true;
 	for (size_t i = p->batch_reasons; i < p->x->reasons.n; i++) {
 		const struct reason *reason = &p->x->reasons.items[i];
-		uint32_t id = p->x->step_of.items[reason->module];
 
-		if (reason->kind == REASON_REQUEST && id && id - 1 >= p->batch_steps &&
-		    alias_can_wait(p->x->requests.items[reason->request].text) == patient)
-			p->steps.items[id - 1].patient = patient;
+		s = requested_step(p, reason);
+		if (!s)
+			continue;
+		s->patient &= patience_of(p, reason) >= ALIAS_PATIENT;
+		s->last &= patience_of(p, reason) == ALIAS_LAST;
 	}
 }
 
@@ -195,21 +230,17 @@ static void set_own_priorities(struct planner *p)
 		p->steps.items[id].priority = order_priority(p->order, p->step_module.items[id]);
 	for (size_t i = p->batch_reasons; !p->order && i < p->x->reasons.n; i++) {
 		const struct reason *reason = &p->x->reasons.items[i];
-		uint32_t id = p->x->step_of.items[reason->module];
-		struct step *s;
+		struct step *s = requested_step(p, reason);
 		uint32_t priority;
 
-		if (reason->kind != REASON_REQUEST || !id || id - 1 < p->batch_steps)
+		if (!s)
 			continue;
-		s = &p->steps.items[id - 1];
-		priority = alias_priority(p->x->requests.items[reason->request].text, p->awaited);
+		priority = request_priority(p, &p->x->requests.items[reason->request]);
 		if (priority > s->priority)
 			s->priority = priority;
 	}
-	if (p->awaited && !p->order) {
-		set_patience(p, true);
-		set_patience(p, false);
-	}
+	if (p->awaited && !p->order)
+		set_patience(p);
 }
 
 /* How urgent each step is: by itself, and from the steps that wait for it. */
@@ -222,6 +253,7 @@ static void set_priorities(struct planner *p)
 		struct step *s = &p->steps.items[id];
 
 		s->patient &= s->priority < STEP_URGENT;
+		s->last &= s->patient;
 		s->post_only = p->x->wanted.items[p->step_module.items[id]] == 1u << REASON_SOFTDEP_POST;
 		for (uint32_t i = 0; i < s->n_edges; i++) {
 			struct step *on = &p->steps.items[edges[s->edge_first + i].on];

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "base/profile.h"
 #include "engine/expand.h"
 #include "engine/order.h"
 #include "engine/plan.h"
@@ -19,6 +20,7 @@ struct planner {
 	ARRAY(struct step_edge) edges;
 	/* Providers (engine/priority.h). 0: only the end of all loads counts, and no step is patient. */
 	uint32_t awaited;
+	const struct profile *profile; /* of earlier boots, or NULL */
 	const struct order *order; /* one step after the other in this order, not by urgency; or NULL */
 	size_t batch_steps;	   /* where the current batch begins */
 	size_t batch_edges;

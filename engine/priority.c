@@ -87,10 +87,11 @@ const char *alias_behind(const char *node)
 /* Adapters that scan a bus. And what processors and the firmware's tables want: many of these modules find nothing to drive,
  * and the kernel stops all loads while it removes them (free_module() waits for a grace period under module_mutex); those
  * for a processor's crypto instructions have the kernel start modprobe a dozen times. */
-bool alias_can_wait(const char *alias)
+enum alias_patience alias_patience(const char *alias)
 {
-	return pattern_matches("pci:*bc01sc0[047]*", alias) || !strncmp(alias, "cpu:", 4) ||
-		!strncmp(alias, "dmi:", 4);
+	if (!strncmp(alias, "cpu:", 4) || !strncmp(alias, "dmi:", 4))
+		return ALIAS_LAST;
+	return pattern_matches("pci:*bc01sc0[047]*", alias) ? ALIAS_PATIENT : ALIAS_NOT_PATIENT;
 }
 
 /* A SCSI bus rests for three seconds after its reset, so its driver should start early. But from then

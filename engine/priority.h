@@ -26,7 +26,13 @@ const char *alias_behind(const char *node);
  * providers of all devices that are awaited. 0: only the end of all counts, and what takes longest comes first. */
 uint32_t alias_priority(const char *alias, uint32_t awaited);
 
-/* What should not be loaded as long as there is something urgent. A SCSI, SAS or RAID adapter: its scan can take seconds, and
- * for so long every load that waits for asynchronous probes waits for it (loader/image.c). And what is wanted for
- * processors and the firmware's tables. */
-bool alias_can_wait(const char *alias);
+enum alias_patience {
+	ALIAS_NOT_PATIENT,
+	/* Not as long as there is something urgent. A SCSI, SAS or RAID adapter: its scan can take seconds, and for so long
+	 * every load that waits for asynchronous probes waits for it (loader/image.c). */
+	ALIAS_PATIENT,
+	/* Not as long as a device is awaited: what is wanted for processors and the firmware's tables leads to none. */
+	ALIAS_LAST,
+};
+
+enum alias_patience alias_patience(const char *alias);

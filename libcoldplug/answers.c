@@ -311,6 +311,9 @@ static int push_rules(struct coldplug *c, uint32_t id)
 		r = push_reason(
 			c, (struct coldplug_reason){ .why = COLDPLUG_WHY_INSTALL, .pattern = rule->value },
 			rule);
+	rule = config_alone(&c->machine.config, modules_name(&c->machine.modules, id));
+	if (!r && rule)
+		r = push_reason(c, (struct coldplug_reason){ .why = COLDPLUG_WHY_ALONE }, rule);
 	for (size_t i = 0; !r && i < c->machine.config.rules[RULE_OPTIONS].n; i++) {
 		rule = &c->machine.config.rules[RULE_OPTIONS].items[i];
 		if (option_counts(&c->machine, id, rule->key))
@@ -494,6 +497,8 @@ API int64_t coldplug_not_found(struct coldplug *c, const char *const **names)
 
 API int coldplug_symbols_text(const char *path, enum coldplug_symbols which, char **ret)
 {
+	if (which != COLDPLUG_SYMBOLS_NEEDED && which != COLDPLUG_SYMBOLS_EXPORTED)
+		return -EINVAL;
 	return symbols_text(path, which == COLDPLUG_SYMBOLS_EXPORTED, ret);
 }
 

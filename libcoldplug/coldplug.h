@@ -123,6 +123,9 @@ enum coldplug_flag {
 	COLDPLUG_COMPANIONS, /**< list companions, see engine/companions.c, too (on) */
 
 	COLDPLUG_ORDERED, /**< load one module after the other, in the order of modules.order (off) */
+	/** until coldplug_leave() or coldplug_finish() load other modules only on idle processors, also when the devices
+	 * waited for are there: what is done with them goes first (off) */
+	COLDPLUG_AWAIT_LEAVE,
 };
 /** Sets or clears a flag. The default is in parentheses above. Since 0.1. */
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);
@@ -158,6 +161,12 @@ void coldplug_set_event(struct coldplug *c, void (*fn)(void *userdata, const str
  * ended. The file appears whole or not at all, even if the caller has exited by then. It must be called
  * before coldplug_start(). Since 0.1. */
 int coldplug_set_report(struct coldplug *c, const char *path);
+
+/** Sets the profile of earlier boots (coldplug-profile(8)), by which coldplug_begin() and coldplug_run() load first what
+ * was needed then for the devices of coldplug_wait_for(). One that cannot be used is warned of and ignored. path is not
+ * below the root, and is read when the context first needs the machine; without this, or with NULL, /etc/coldplug/profile below
+ * the root is, if there is one. 0, -EBUSY: that has been already. Since 0.1. */
+int coldplug_set_profile(struct coldplug *c, const char *path);
 
 /** Sets a descriptor that is written to where the path of coldplug_set_report(), coldplug_set_record(),
  * coldplug_record() or coldplug_image() is "-", for instance standard output. It must stay open, and is not
@@ -299,7 +308,7 @@ int64_t coldplug_related(struct coldplug *c, const char *module, enum coldplug_r
 			 const char *const **names);
 
 /** Lists the files of a firmware, by the name that modules have for it (the field "firmware" of coldplug_modinfo()), in
- * the kernel's directories below lib/firmware. A name may be a pattern, which can have several files. *paths is an array
+ * the kernel's directories: that of its parameter firmware_class.path and those below lib/firmware. A name may be a pattern, which can have several files. *paths is an array
  * of absolute paths that begin with the root, valid until the next call. Returns how many there are: 0 if it is missing.
  * Since 0.1. */
 int64_t coldplug_firmware(struct coldplug *c, const char *name, const char *const **paths);
@@ -313,6 +322,101 @@ struct coldplug_value {
  * module is a name in any spelling. *list is an array, valid until the next call. Returns how many there are: 0 if the
  * module is not in the kernel. Since 0.1. */
 int64_t coldplug_values(struct coldplug *c, const char *module, const struct coldplug_value **list);
+
+/** A section of a module in the kernel. New fields are only added at the end. */
+struct coldplug_section {
+	const char *name;
+	uint64_t address; /**< 0 if the kernel does not tell it to this process */
+};
+/** Lists the sections of a module in the kernel (/sys/module/NAME/sections), sorted by name. module is a name in any
+ * spelling. *list is an array, valid until the next call. Returns how many there are: 0 if the module is not in the
+ * kernel. Since 0.1. */
+int64_t coldplug_sections(struct coldplug *c, const char *module, const struct coldplug_section **list);
+
+/** Which symbols of a module's file coldplug_symbols() and coldplug_symbols_text() list. */
+enum coldplug_symbols {
+	COLDPLUG_SYMBOLS_NEEDED,   /**< those that the module uses, with the versions it was built with */
+	COLDPLUG_SYMBOLS_EXPORTED, /**< those that it exports */
+	/** All that other modules or the kernel must have, with or without a version; coldplug_symbols() only. */
+	COLDPLUG_SYMBOLS_UNDEFINED,
+};
+/** A symbol. New fields are only added at the end. */
+struct coldplug_symbol {
+	const char *name;
+	uint64_t crc; /**< its version, or 0 if there is none */
+	bool weak;    /**< it may be missing (COLDPLUG_SYMBOLS_UNDEFINED) */
+};
+/** Lists symbols of a module's file, compressed or not, in the file's order. *list is an array, valid until the next
+ * call. Returns how many there are; -ENOENT if there is neither a path nor such a file; -ENODATA if the file has no such
+ * table; -ENOEXEC if it is no module; -EINVAL if it is damaged, or if which is none of these; or another negative errno.
+ * Only a message of level 6 says more. Since 0.1. */
+int64_t coldplug_symbols(struct coldplug *c, const struct coldplug_module *module,
+			 enum coldplug_symbols which, const struct coldplug_symbol **list);
+
+/* ---- configuration and indexes, entry by entry ----
+ *
+ *	const struct coldplug_entry *entries;
+ *	int64_t n = coldplug_config(c, COLDPLUG_CONFIG_OPTIONS, &entries);
+ *
+ *	for (int64_t i = 0; i < n; i++)
+ *		printf("%s:%u: %s %s\n", entries[i].file, entries[i].line, entries[i].key, entries[i].value);
+ */
+
+/** The kinds of lines of modprobe.d(5). */
+enum coldplug_config {
+	COLDPLUG_CONFIG_ALIAS,	   /**< pattern, module */
+	COLDPLUG_CONFIG_BLACKLIST, /**< module; no value. modprobe.blacklist= of the command line too */
+	COLDPLUG_CONFIG_INSTALL,   /**< pattern, command */
+	COLDPLUG_CONFIG_REMOVE,	   /**< pattern, command */
+	COLDPLUG_CONFIG_OPTIONS, /**< module or alias, parameters. MODULE.PARAMETER= of the command line too */
+	COLDPLUG_CONFIG_SOFTDEP,   /**< pattern, "pre: NAME... post: NAME..." */
+	COLDPLUG_CONFIG_WEAKDEP,   /**< pattern, names */
+	COLDPLUG_CONFIG_FORBIDDEN, /**< module; no value. module_blacklist= of the command line */
+};
+/** The index files of a release. */
+enum coldplug_index {
+	COLDPLUG_INDEX_DEP,	      /**< module, "FILE: FILE..." as in modules.dep */
+	COLDPLUG_INDEX_ALIAS,	      /**< pattern, module */
+	COLDPLUG_INDEX_SYMBOLS,	      /**< "symbol:NAME", module */
+	COLDPLUG_INDEX_BUILTIN,	      /**< module; no value */
+	COLDPLUG_INDEX_BUILTIN_ALIAS, /**< pattern, module */
+};
+/** One entry. New fields are only added at the end. */
+struct coldplug_entry {
+	const char *key;   /**< with '_' for '-' */
+	const char *value; /**< the rest of the line as it is written there, or "" */
+	const char *file;  /**< as in messages, or "kernel command line"; NULL for an index */
+	unsigned int line; /**< from 1, or 0 */
+};
+/** Lists the lines of one kind that are in force, in the order in which they count, with those of modules.softdep,
+ * modules.weakdep and the kernel command line. *list is an array, valid until the next call. Returns how many there are,
+ * or -EINVAL if there is no such kind. Since 0.1. */
+int64_t coldplug_config(struct coldplug *c, enum coldplug_config kind, const struct coldplug_entry **list);
+
+/** Lists the entries of an index in the index's order, which is that of modprobe -c. *list is an array, valid until the
+ * next call. Returns how many there are, 0 if there is no such file, or -EINVAL if there is no such index. Since 0.1. */
+int64_t coldplug_index(struct coldplug *c, enum coldplug_index index, const struct coldplug_entry **list);
+
+/** What the configuration says of one module. Lists of names are NULL-terminated. New fields are only added at the
+ * end. */
+struct coldplug_rules {
+	const char *options;	 /**< its parameters, or "" */
+	const char *install;	 /**< the command that is run instead of loading it, or NULL */
+	const char *remove;	 /**< the command that is run instead of removing it, or NULL */
+	const char *const *pre;	 /**< the modules of its softdeps, those to load before it */
+	const char *const *post; /**< and those to load after it */
+	const char *const *weak; /**< the modules of its weakdeps */
+	bool blacklisted;	 /**< a blacklist line names it: its aliases count for nothing */
+};
+/** Says what the configuration says of a module, whether or not it has a file or is there. module is a name in any
+ * spelling. As in a load only the first line counts that matches, but of "options" each one. *ret is valid until the
+ * next call. Returns 0. Since 0.1. */
+int coldplug_rules(struct coldplug *c, const char *module, struct coldplug_rules *ret);
+
+/** Says whether the configuration or an index has changed since this was called first, without reading them again. If
+ * this is the first call of any but the settings, that is before anything was read. The context goes on with what it has
+ * read; a new one reads anew. Returns 1 if something has changed, or 0. Since 0.1. */
+int coldplug_changed(struct coldplug *c);
 
 /* ---- requests ----
  *
@@ -419,6 +523,7 @@ enum coldplug_why {
 	COLDPLUG_WHY_BUILTIN,	/**< it is built into the kernel */
 	COLDPLUG_WHY_LOADED,	/**< it is loaded */
 	COLDPLUG_WHY_NO_FILE,	/**< it has no file that can be loaded: pattern is the file and why */
+	COLDPLUG_WHY_ALONE,	/**< it must load alone: file, line */
 };
 
 /** One reason for what happens to a module. Unused fields are NULL or 0. */
@@ -512,6 +617,16 @@ struct coldplug_image {
 	size_t n_modules, n_firmware; /**< how many are in it */
 	uint64_t unpacked;	      /**< bytes of the archive */
 	uint64_t size;		      /**< bytes of the file */
+
+	/** Put the modules into one archive, as coldplug_pack() makes it, which stands uncompressed in front of the rest of
+	 * the image; module_compression must be NULL. */
+	bool pack;
+	/** An archive that is put into the image, with all of its modules and its release; they may be of another
+	 * architecture. No modules are taken from elsewhere: names and types are looked up in it. Or NULL. */
+	const char *archive;
+	/** A profile of an earlier boot (coldplug-profile(8)) that is put into the image as etc/coldplug/profile; or NULL. One that
+	 * cannot be used with this release is warned of and left out. */
+	const char *profile;
 };
 /** Makes an initramfs with coldplug as its init. The context must not have been used for anything else, or
  * -EBUSY is returned. The file appears whole or not at all, and only its owner can read it. The time of all
@@ -544,6 +659,13 @@ struct coldplug_pack {
 	uint64_t unpacked; /**< bytes of what is in it */
 	uint64_t tables;   /**< bytes of its tables */
 	uint64_t size;	   /**< bytes of the archive */
+
+	bool firmware; /**< pack the firmware that the modules name too, if it is there */
+	bool configuration; /**< and modprobe.d and modules-load.d as they are; only the owner can read such an archive */
+	const char *profile; /**< a file that is packed as the profile of this kernel; or NULL */
+	size_t n_files;	     /**< how many of these, and files of the release, are in it */
+	bool update;	/**< leave a file that is a sound archive of the same by the same coldplug as it is */
+	bool unchanged; /**< and whether it was left */
 };
 /** Makes an archive of the modules of the context's root and release, with their indexes (docs/ARCHIVE.md). What is
  * selected comes with all that it needs, as coldplug_closure() has it. coldplug_set_jobs() says how many threads
@@ -802,10 +924,16 @@ struct coldplug_act {
 void coldplug_set_act(struct coldplug *c, int (*fn)(void *userdata, const struct coldplug_act *act),
 		      void *userdata);
 
+/** Sets the function that runs install and remove commands for coldplug_insert() and coldplug_remove(), instead of
+ * /bin/sh. command has $CMDLINE_OPTS replaced. It returns the exit status, or a negative errno if the command could not be
+ * run; anything but 0 is a failure. NULL restores the shell. Since 0.1. */
+void coldplug_set_command(struct coldplug *c,
+			  int (*fn)(void *userdata, const char *module, const char *command), void *userdata);
+
 /** Loads the modules that match a name or alias, or a path that begins with '/' or './', and all that they
  * need. It loads them in this process, one after the other and in modprobe's order, and returns when that
  * is done. It shares nothing with a loading process, so it may run while a load there waits for it
- * (request_module). Returns 0; -ENOENT if nothing has this name, for which there is no act; or the
+ * (request_module). Returns 0; 1 if blacklists withhold all that matches; -ENOENT if nothing has this name, for which there is no act; or the
  * negative errno of the last match that failed. Since 0.1. */
 int coldplug_insert(struct coldplug *c, const char *name, const char *params);
 
@@ -835,11 +963,6 @@ int coldplug_remove_module(struct coldplug *c, const char *name, unsigned int wa
  * NUL-terminated and has several megabytes. The caller frees it. Since 0.1. */
 int coldplug_config_text(struct coldplug *c, char **ret);
 
-/** Which symbols of a module's file coldplug_symbols_text() lists. */
-enum coldplug_symbols {
-	COLDPLUG_SYMBOLS_NEEDED,   /**< those that the module uses, with the versions it was built with */
-	COLDPLUG_SYMBOLS_EXPORTED, /**< those that it exports */
-};
 /** Returns lines "0xVERSION<tab>SYMBOL" of a module's file, compressed or not, as modprobe --show-modversions
  * and
  * --show-exports print them. Returns 0; -ENODATA if the file has no such table; -ENOEXEC if it is no module;

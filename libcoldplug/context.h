@@ -41,6 +41,8 @@ struct settings {
 	int stream; /* see settings_stream(), or -1 */
 	int (*act)(void *userdata, const struct coldplug_act *act);
 	void *act_data;
+	int (*command)(void *userdata, const char *module, const char *command);
+	void *command_data;
 	void (*progress)(void *userdata, size_t step);
 	void *progress_data;
 	void (*event)(void *userdata, const struct coldplug_event *event);
@@ -89,6 +91,7 @@ struct waiting {
 	bool walk_put_off; /* the first walk is still to be made: what leads to the devices goes before it */
 	bool look_for_waits; /* a walk was made: any block device may be one of them */
 	bool was_cancelled;  /* by coldplug_cancel() */
+	bool left;	     /* by coldplug_leave() or coldplug_finish() */
 	bool begun; /* by coldplug_begin(), and the caller has no answer or has not come back with it */
 	volatile sig_atomic_t cancelled;
 	uint64_t deadline_us; /* 0: none */
@@ -135,6 +138,9 @@ struct answers {
 	ARRAY(const char *) firmware;
 	struct values values_now;
 	ARRAY(struct coldplug_value) values;
+	/* Made by the first question of this kind (libcoldplug/entries.h), which says how to free it. */
+	struct entries *entries;
+	void (*free_entries)(struct answers *a);
 };
 
 struct coldplug {

@@ -131,6 +131,9 @@ static int take_kernel(struct depmod *d, const char *path,
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	int r = fd < 0 ? -errno : file_or_pipe_read(fd, LIMIT_INDEX, &file);
 
+	/* kmod reads a directory as a file that is empty. */
+	if (r == -EISDIR)
+		return 0;
 	if (r < 0 && r != -ENOMEM)
 		log_print(d->log, DEPMOD_FATAL, "could not load %s: %s", path, strerror(-r));
 	return r ?: take(d, path, file.data, file.size);

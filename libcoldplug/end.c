@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* How a caller ends: it leaves the loads to themselves, or waits for their report. What was put off comes first. */
-#include <string.h>
-
+#include "base/atomic-file.h"
 #include "libcoldplug/loading.h"
 #include "libcoldplug/report.h"
 #include "libcoldplug/round.h"
@@ -14,9 +13,10 @@ API int coldplug_leave(struct coldplug *c)
 	int n = c->loading.loader ? loader_leave(c->loading.loader) : 0;
 	int r = context_take_results(c);
 
+	c->waiting.left = true;
+	r = r < 0 ? r : context_tell_awaited(c);
 	if (put_off < 0)
 		return (int)put_off;
-
 	return n < 0 || r >= 0 ? n : r;
 }
 
@@ -30,7 +30,8 @@ API int coldplug_finish(struct coldplug *c)
 	else if (c->settings.report_path && has_flag(c, COLDPLUG_DRY_RUN))
 		r = report_write_dry(c);
 	if (c->settings.report_path && !c->loading.report_error && r < 0)
-		log_error(&c->log, "%s: report not written: %s", c->settings.report_path, strerror(-r));
+		log_error(&c->log, "%s: report not written: %s", c->settings.report_path,
+			  atomic_file_strerror(r));
 	context_take_results(c);
 	/* It has ended, and its socket would stay readable. The next plan starts another one. */
 	loader_free(c->loading.loader);

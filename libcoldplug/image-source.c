@@ -143,6 +143,8 @@ int mkimage_open(struct mkimage *im)
 	/* Paths are as in the recording. */
 	if (!r && im->c->settings.unpacked)
 		im->machine.path[0] = '\0';
+	if (!r && im->wish->archive)
+		return mkimage_open_archive(im);
 	if (!r)
 		r = find_release(im);
 	return r ?: find_moddir(im);

@@ -21,6 +21,7 @@
 
 #define API __attribute__((visibility("default")))
 
+#define FIRST_BLOCK 512U /* as GNU cpio has it */
 #define ROOT_CONF "etc/modules-load.d/coldplug-root.conf"
 
 /* ---- the caller's choices ---- */
@@ -99,7 +100,14 @@ static int check_output(struct mkimage *im)
 static int read_wish(struct mkimage *im)
 {
 	const char *modules = im->wish->module_compression ?: "none";
-	int r = read_method(im, im->wish->compression ?: "zstd", false, &im->method);
+	int r;
+
+	if (im->wish->module_compression && (im->wish->pack || im->wish->archive)) {
+		log_error(&im->c->log, "-M %s: modules in an archive are compressed by its own method",
+			  modules);
+		return -EINVAL;
+	}
+	r = read_method(im, im->wish->compression ?: "zstd", false, &im->method);
 
 	im->keep = !strcmp(modules, "keep");
 	if (!r && !im->keep)
@@ -165,14 +173,31 @@ static const char *module_of(const char *type)
 static int look_up(struct mkimage *im, const char *alias)
 {
 	struct coldplug *c = im->c;
-	int r = lookup_alias(&c->machine.lookup, alias, &c->answers.matches);
+	int r;
 
+	if (im->wish->archive)
+		return mkimage_look_up(im, alias);
+	r = lookup_alias(&c->machine.lookup, alias, &c->answers.matches);
 	if (r < 0)
 		return r == -EINVAL ? -ENOENT : r;
 	if (!r)
 		return -ENOENT;
 	r = modules_is_builtin(&c->machine.modules, c->answers.matches.items.items[0].module);
 	return r < 0 ? r : !r;
+}
+
+/* Returns what coldplug_want() does. An archive is taken whole. */
+static int want(struct mkimage *im, const char *name)
+{
+	int r = im->wish->archive ? look_up(im, name) : coldplug_want(im->c, name, NULL);
+
+	if (!im->wish->archive)
+		return r;
+	if (r == -ENOENT) {
+		log_error(&im->c->log, "%s: has no module %s", im->wish->archive, name);
+		im->c->wanted.not_found++;
+	}
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
 }
 
 static int want_type(struct mkimage *im, const char *type)
@@ -190,12 +215,13 @@ static int want_type(struct mkimage *im, const char *type)
 		     array_push(&im->root_conf, '\n') < 0))
 			return -ENOMEM;
 		if (r >= 0)
-			return coldplug_want(im->c, names[i], NULL);
+			return want(im, names[i]);
 	}
 	if (r == -ENOENT)
 		log_error(&im->c->log,
-			  "-f %s: %s/%s has no module for this file system, and it is not built in there",
-			  type, im->files.path, im->moddir);
+			  "-f %s: %s%s%s has no module for this file system, and it is not built in there",
+			  type, im->moddir ? im->files.path : "", im->moddir ? "/" : "",
+			  im->moddir ?: im->wish->archive);
 	return r;
 }
 
@@ -205,7 +231,7 @@ static int want_names(struct mkimage *im)
 	int r = 0;
 
 	for (const char *const *name = im->wish->names; r >= 0 && name && *name; name++) {
-		r = coldplug_want(im->c, *name, NULL);
+		r = want(im, *name);
 		missing = missing || !r;
 	}
 	return r < 0 ? r : missing ? -ENOENT : 0;
@@ -256,8 +282,17 @@ static int add_closure(struct mkimage *im)
 	for (int64_t i = 0; !r && i < n; i++) {
 		if (files[i].by)
 			log_info(&c->log, "%s: for %s", files[i].name, files[i].by);
-		r = files[i].kind == COLDPLUG_FILE_FIRMWARE ? mkimage_add_firmware(im, files[i].path + prefix)
-							    : mkimage_add_module(im, files[i].path + prefix);
+		if (moddir_member(&c->machine.dir, files[i].path, &(struct archive_entry){}) > 0) {
+			log_error(&c->log, "%s: is in an archive: name that by --archive=FILE",
+				  files[i].path);
+			return -EINVAL;
+		}
+		if (files[i].kind == COLDPLUG_FILE_FIRMWARE)
+			r = mkimage_add_firmware(im, files[i].path + prefix);
+		else if (im->wish->pack)
+			r = mkimage_pack_module(im, files[i].path + prefix);
+		else
+			r = mkimage_add_module(im, files[i].path + prefix);
 	}
 	return r;
 }
@@ -293,7 +328,17 @@ static int add_modules(struct mkimage *im)
 		r = want_all(im);
 	if (!r)
 		r = add_closure(im);
-	return r ?: mkimage_add_indexes(im);
+	if (r < 0)
+		return r;
+	return im->wish->pack ? mkimage_pack(im) : mkimage_add_indexes(im);
+}
+
+/* Takes all modules of an archive. */
+static int take_archive(struct mkimage *im)
+{
+	int r = want_names(im);
+
+	return r < 0 ? r : each_type(im, want_type) ?: mkimage_add_archive(im);
 }
 
 /* Whether the kernel supports modules: a machine with /proc but without /proc/modules does not. */
@@ -373,6 +418,24 @@ static int count_entry(void *userdata, const struct cpio_entry *e)
 	return e->size > UINT32_MAX ? -EFBIG : strlen(e->name) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
+/* What stands in front, with zeros behind it up to where programs look for the rest. */
+static int write_first(struct mkimage *im)
+{
+	static const char zeros[FIRST_BLOCK];
+	uint64_t size;
+	int r = 0;
+
+	if (!im->first.entries.n)
+		return 0;
+	im->cpio.write = write_file;
+	r = image_tree_each(&im->first, write_entry, im);
+	if (!r)
+		r = cpio_end(&im->cpio);
+	im->cpio.write = write_archive;
+	size = im->wish->size % FIRST_BLOCK;
+	return r < 0 || !size ? r : write_file(im, zeros, FIRST_BLOCK - size);
+}
+
 static int write_image(struct mkimage *im)
 {
 	const char *path = im->wish->output;
@@ -380,7 +443,9 @@ static int write_image(struct mkimage *im)
 
 	im->cpio = (struct cpio){ .write = write_archive, .userdata = im, .mtime = im->mtime };
 	if (!r)
-		r = compressor_new(&im->compressor, im->method, im->wish->unpacked, write_file, im);
+		r = write_first(im);
+	if (!r)
+		r = compressor_new(&im->compressor, im->method, im->main_size, write_file, im);
 	if (!r)
 		r = image_tree_each(&im->tree, write_entry, im);
 	if (!r)
@@ -396,9 +461,13 @@ static int write_image(struct mkimage *im)
 
 static int finish(struct mkimage *im)
 {
-	int r = image_tree_each(&im->tree, count_entry, im);
+	uint64_t first;
+	int r = image_tree_each(&im->first, count_entry, im);
 
+	first = im->wish->unpacked += im->first.entries.n ? cpio_size(NULL) : 0;
+	r = r ?: image_tree_each(&im->tree, count_entry, im);
 	im->wish->unpacked += cpio_size(NULL);
+	im->main_size = im->wish->unpacked - first;
 	if (!r && im->wish->output)
 		r = write_image(im);
 	return r < 0 ? mkimage_fail(im, im->wish->output ?: "the image", r) : 0;
@@ -409,6 +478,8 @@ static int add_configuration(struct mkimage *im)
 {
 	unsigned int lost = im->c->log.lost;
 
+	if (im->has_configuration)
+		return 0;
 	return mkimage_add_configuration(im) ?: check_lost(im, lost);
 }
 
@@ -417,7 +488,9 @@ static int make(struct mkimage *im)
 	int r = read_wish(im) ?: mkimage_open(im);
 
 	if (!r)
-		r = im->moddir ? add_modules(im) : check_no_modules(im);
+		r = im->wish->archive ? take_archive(im)
+			: im->moddir  ? add_modules(im)
+				      : check_no_modules(im);
 	if (!r)
 		r = add_configuration(im);
 	if (!r)
@@ -434,12 +507,19 @@ static int make(struct mkimage *im)
 
 API int coldplug_image(struct coldplug *c, struct coldplug_image *image)
 {
-	struct mkimage im = { .c = c, .wish = image, .files = ROOTFS_NONE, .machine = ROOTFS_NONE };
+	struct mkimage im = { .c = c,
+			      .wish = image,
+			      .files = ROOTFS_NONE,
+			      .machine = ROOTFS_NONE,
+			      .archive.fd = -1 };
 	int r = c->machine.opened ? -EBUSY : make(&im);
 
 	if (r == -ENOMEM)
 		log_error(&c->log, "the image cannot be made: %s", strerror(ENOMEM));
 	image_tree_free(&im.tree);
+	image_tree_free(&im.first);
+	archive_close(&im.archive);
+	intern_free(&im.packed);
 	depmod_free(&im.depmod);
 	intern_free(&im.ranked);
 	array_free(&im.ranks);

@@ -44,7 +44,8 @@ struct insertion {
 	struct machine *m;
 	struct kernel kernel;
 	uint32_t request;
-	int error; /* positive errno, with NOT_INSERTED */
+	int error;     /* positive errno, with NOT_INSERTED */
+	bool withheld; /* the last match is blacklisted */
 };
 
 #define WAS_THERE 1
@@ -196,8 +197,10 @@ static int why_withheld(struct insertion *in, const struct lookup_match *match)
 
 		if (w->request == in->request && w->kind == WITHHELD_OFF)
 			return has_flag(in->c, COLDPLUG_DRY_RUN) ? 0 : report_no_file(in, "off");
-		if (w->request == in->request && w->module == match->module)
-			return w->kind == WITHHELD_FORBIDDEN ? not_inserted(in, EPERM) : 0;
+		if (w->request != in->request || w->module != match->module)
+			continue;
+		in->withheld = w->kind == WITHHELD_BLACKLIST;
+		return w->kind == WITHHELD_FORBIDDEN ? not_inserted(in, EPERM) : 0;
 	}
 	return 0;
 }
@@ -289,6 +292,7 @@ static int begin(struct insertion *in, const char *name, const char *params)
 API int coldplug_insert(struct coldplug *c, const char *name, const char *params)
 {
 	struct insertion in = { .c = c, .m = &c->machine };
+	bool withheld = true;
 	int r = begin(&in, name, params);
 
 	if (r < 0)
@@ -298,6 +302,7 @@ API int coldplug_insert(struct coldplug *c, const char *name, const char *params
 		struct load_result result = {};
 
 		in.error = 0;
+		in.withheld = false;
 		r = insert_match(&in, &match, &result);
 		if (r == WAS_THERE)
 			r = report_there(&in, &match);
@@ -305,11 +310,12 @@ API int coldplug_insert(struct coldplug *c, const char *name, const char *params
 			r = report_end(&in, &match, &result);
 		if (r < 0)
 			return r;
+		withheld = withheld && in.withheld;
 		if (result.own)
 			break;
 	}
 	/* The last match decides, as in kmod. */
-	return -in.error;
+	return withheld ? 1 : -in.error;
 }
 
 static int report_match(struct insertion *in, uint32_t module)

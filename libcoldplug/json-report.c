@@ -156,6 +156,8 @@ static void put_step(struct json *j, struct machine *m, uint32_t id, size_t firs
 		json_string(j, "command_from", s->origin);
 	}
 	json_number(j, "priority", s->priority);
+	if (s->alone)
+		json_bool(j, "alone", true);
 	put_edges(j, m, id, first_edge);
 	json_open(j, "reasons", '[');
 	for (uint32_t i = reasons->first[module]; i != UINT32_MAX; i = reasons->next[i])

@@ -62,6 +62,8 @@ static void free_contents(struct coldplug *c)
 	array_free(&c->answers.files);
 	if (c->answers.free_modules)
 		c->answers.free_modules(&c->answers);
+	if (c->answers.entries)
+		c->answers.free_entries(&c->answers);
 }
 
 void context_reset(struct coldplug *c, bool keep_aliases)
@@ -91,6 +93,7 @@ static void free_settings(struct settings *s, struct log *log)
 	free(s->paths.module_root);
 	free(s->paths.archive);
 	free(s->paths.release);
+	free(s->paths.profile);
 	free(s->report_path);
 	free(s->record_path);
 }

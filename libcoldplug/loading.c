@@ -102,9 +102,10 @@ static bool is_awaiting(const struct coldplug *c)
 {
 	const struct waiting *w = &c->waiting;
 
-	if (has_flag(c, COLDPLUG_ORDERED))
+	if (has_flag(c, COLDPLUG_ORDERED) || w->left)
 		return false;
-	return wait_list_pending(&w->waits) || (w->begun && w->waits.specs.n);
+	return wait_list_pending(&w->waits) ||
+		(w->waits.specs.n && (w->begun || has_flag(c, COLDPLUG_AWAIT_LEAVE)));
 }
 
 int context_tell_awaited(struct coldplug *c)

@@ -20,6 +20,7 @@ struct packing {
 	struct rootfs files;  /* where the modules are; -1: below the context's root */
 	struct moddir dir;    /* their directory there */
 	struct intern wanted; /* files below that root */
+	unsigned int lost;    /* how much input had been lost at the start */
 	/* Of a pattern: */
 	const char *pattern;
 	ARRAY(const char *) matches; /* belong to the index */
@@ -85,7 +86,6 @@ static int select_files(struct packing *p)
 {
 	struct coldplug *c = p->c;
 	const struct coldplug_file *files;
-	unsigned int lost = c->log.lost;
 	const char *root = p->files.fd < 0 ? c->machine.root.path : p->files.path;
 	size_t prefix = strlen(root) + 1;
 	int64_t n = p->wish->machine ? coldplug_want_loaded(c) : 0;
@@ -94,11 +94,15 @@ static int select_files(struct packing *p)
 		n = want_names(p);
 	if (n >= 0)
 		n = coldplug_closure(c, p->files.fd < 0 ? NULL : *root ? root : "/", &files);
-	if (n >= 0 && c->log.lost != lost) {
+	if (n >= 0 && c->log.lost != p->lost) {
 		log_error(&c->log, "%s: would not be complete", p->wish->output);
 		return -EIO;
 	}
 	for (int64_t i = 0; i < n; i++) {
+		if (moddir_member(&c->machine.dir, files[i].path, &(struct archive_entry){}) > 0) {
+			log_error(&c->log, "%s: is in an archive; extract that first", files[i].path);
+			return -EINVAL;
+		}
 		if (files[i].kind == COLDPLUG_FILE_MODULE &&
 		    intern_add(&p->wanted, files[i].path + prefix, strlen(files[i].path + prefix)) ==
 			    INTERN_NONE)
@@ -148,10 +152,16 @@ static int write_archive(struct packing *p)
 				     .threads = c->settings.jobs,
 				     .wants = is_selection(p->wish) ? wants : NULL,
 				     .progress = tell_progress,
+				     .firmware = p->wish->firmware,
+				     .configuration = p->wish->configuration,
+				     .profile = p->wish->profile,
+				     .update = p->wish->update,
 				     .userdata = p };
 	int r = archive_write(&wish, &c->log);
 
 	p->wish->n_modules = wish.n_modules;
+	p->wish->n_files = wish.n_files;
+	p->wish->unchanged = wish.unchanged;
 	p->wish->unpacked = wish.unpacked;
 	p->wish->tables = wish.tables;
 	p->wish->size = wish.size;
@@ -160,7 +170,7 @@ static int write_archive(struct packing *p)
 
 API int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack)
 {
-	struct packing p = { .c = c, .wish = pack, .files = ROOTFS_NONE };
+	struct packing p = { .c = c, .wish = pack, .files = ROOTFS_NONE, .lost = c->log.lost };
 	int r = c->machine.opened ? -EBUSY : 0;
 
 	c->settings.keep_unpacked = true;

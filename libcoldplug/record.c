@@ -377,7 +377,7 @@ int record_begin(struct record **ret, struct machine *m, const char *path, int s
 
 const char *record_strerror(int r)
 {
-	return r == -EOPNOTSUPP ? "this program cannot compress it so" : strerror(-r);
+	return r == -EOPNOTSUPP ? "this program cannot compress it so" : atomic_file_strerror(r);
 }
 
 int record_fd(struct record *r)

@@ -111,7 +111,7 @@ static int run_command(struct removal *rm, uint32_t module, const struct rule *r
 	r = context_report(rm->c, &act);
 	if (r < 0 || has_flag(rm->c, COLDPLUG_DRY_RUN))
 		return r;
-	r = rm->kernel.ops->run_command(rm->kernel.data, &rm->kernel.root, &command, &output);
+	r = kernel_run_command(&rm->kernel, &command, &output);
 	if (!r && !output.status)
 		return 0;
 	act.kind = COLDPLUG_ACT_COMMAND_FAILED;

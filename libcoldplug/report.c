@@ -20,7 +20,7 @@ void report_open(struct coldplug *c)
 		c->loading.report_error = loader_report_open(c->loading.loader, c->settings.report_path);
 	if (c->loading.report_error < 0)
 		log_error(&c->log, "%s: the report cannot be written: %s", c->settings.report_path,
-			  strerror(-c->loading.report_error));
+			  atomic_file_strerror(c->loading.report_error));
 }
 
 int report_send_head(struct coldplug *c)

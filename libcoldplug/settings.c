@@ -75,6 +75,11 @@ API int coldplug_set_report(struct coldplug *c, const char *path)
 	return set_string(c, &c->settings.report_path, path);
 }
 
+API int coldplug_set_profile(struct coldplug *c, const char *path)
+{
+	return set_string(c, &c->settings.paths.profile, path);
+}
+
 API int coldplug_set_record(struct coldplug *c, const char *path)
 {
 	return set_string(c, &c->settings.record_path, path);
@@ -219,6 +224,14 @@ API void coldplug_set_act(struct coldplug *c, int (*fn)(void *userdata, const st
 {
 	c->settings.act = fn;
 	c->settings.act_data = userdata;
+}
+
+API void coldplug_set_command(struct coldplug *c,
+			      int (*fn)(void *userdata, const char *module, const char *command),
+			      void *userdata)
+{
+	c->settings.command = fn;
+	c->settings.command_data = userdata;
 }
 
 API void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t step), void *userdata)

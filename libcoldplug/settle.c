@@ -343,17 +343,23 @@ API int coldplug_advance(struct coldplug *c, int *timeout_ms)
 	return r;
 }
 
-/* What leads to an awaited device is loaded before the walk. How many steps that is, or -errno. */
+/* What leads to an awaited device is loaded before the walk: what a profile says, or else what is to be seen. How many steps
+ * that is, or -errno. */
 static int64_t load_glimpsed(struct coldplug *c)
 {
 	int64_t n;
 	int r;
 
 	if (has_flag(c, COLDPLUG_DRY_RUN) || has_flag(c, COLDPLUG_ORDERED) ||
-	    !wait_list_pending(&c->waiting.waits))
+	    (!wait_list_pending(&c->waiting.waits) && !wait_list_pending(&c->waiting.mounts)))
 		return 0;
-	n = context_glimpse(c);
-	if (n > 0)
+	r = context_open(c);
+	if (r < 0)
+		return r;
+	c->machine.planner.awaited = context_awaited_providers(c);
+	r = context_want_known(c);
+	n = r || !wait_list_pending(&c->waiting.waits) ? r : context_glimpse(c);
+	if (n >= 0)
 		n = coldplug_plan(c);
 	r = n > 0 ? coldplug_load(c) : 0;
 	return r < 0 ? r : n;
@@ -373,6 +379,7 @@ API int coldplug_begin(struct coldplug *c)
 	int64_t n = 0;
 	int r = coldplug_start(c);
 
+	c->waiting.left = false;
 	c->waiting.waits.types = has_flag(c, COLDPLUG_FOUND_TYPE);
 	if (!r && !has_flag(c, COLDPLUG_DRY_RUN))
 		r = context_listen(c);
@@ -381,7 +388,7 @@ API int coldplug_begin(struct coldplug *c)
 	if (!r)
 		n = load_glimpsed(c);
 	if (!r)
-		r = n < 0 ? (int)n : begin_walk(c, n > 0);
+		r = n < 0 ? (int)n : begin_walk(c, n > 0 && wait_list_pending(&c->waiting.waits));
 	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
 		return end_record(c, r < 0 ? r : 0);
 	c->waiting.deadline_us =

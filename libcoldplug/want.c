@@ -27,7 +27,7 @@
 #define TMPFS_MAGIC 0x01021994
 
 /* The flags of every request that is made here. */
-static uint32_t request_flags(const struct coldplug *c)
+uint32_t context_request_flags(const struct coldplug *c)
 {
 	uint32_t flags = REQUEST_BANS | (has_flag(c, COLDPLUG_DRY_RUN) ? REQUEST_SHOW : 0);
 
@@ -36,7 +36,7 @@ static uint32_t request_flags(const struct coldplug *c)
 
 int64_t context_request_devices(struct coldplug *c)
 {
-	return wanted_request_aliases(&c->wanted, &c->machine.planner, request_flags(c));
+	return wanted_request_aliases(&c->wanted, &c->machine.planner, context_request_flags(c));
 }
 
 /* A monitor keeps no list of the devices that came and went: it runs for days. */
@@ -166,10 +166,8 @@ static int expect_drivers(struct coldplug *c)
 
 int64_t context_glimpse(struct coldplug *c)
 {
-	int r = context_open(c);
+	int r = glimpse(&c->machine.root, glimpse_alias, c) ?: expect_drivers(c);
 
-	c->machine.planner.awaited = context_awaited_providers(c);
-	r = r ?: glimpse(&c->machine.root, glimpse_alias, c) ?: expect_drivers(c);
 	return r < 0 ? r : context_request_devices(c);
 }
 
@@ -220,7 +218,7 @@ static int want(struct coldplug *c, const char *name, const char *params, uint32
 
 	flags |= has_flag(c, COLDPLUG_BLACKLIST) ? REQUEST_BLACKLIST : 0;
 	flags |= has_flag(c, COLDPLUG_IGNORE_INSTALL) ? REQUEST_IGNORE_COMMAND : 0;
-	id = planner_request(&c->machine.planner, name, params, flags | request_flags(c));
+	id = planner_request(&c->machine.planner, name, params, flags | context_request_flags(c));
 	if (id < 0)
 		return (int)id;
 	request = &c->machine.expander.requests.items[id];

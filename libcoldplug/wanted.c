@@ -5,23 +5,55 @@
 #include <stdlib.h>
 #include <string.h>
 
-int wanted_add_device(struct wanted *w, const char *devpath, const char *alias, bool list)
+/* 1: it is new, with its *id; 0: it is not; -ENOMEM. */
+static int see_alias(struct wanted *w, const char *alias, uint32_t *id)
 {
-	int r = list ? device_set_add(&w->devices, devpath, alias, strlen(alias)) : 0;
-	uint32_t id;
-	uint8_t seen;
+	bool is_new;
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	id = intern_add(&w->devices.aliases, alias, strlen(alias));
-	r = id == INTERN_NONE ? -ENOMEM : 0;
+	*id = intern_add(&w->devices.aliases, alias, strlen(alias));
+	if (*id == INTERN_NONE)
+		return -ENOMEM;
 	while (!r && w->alias_seen.n < w->devices.aliases.n)
 		r = array_push(&w->alias_seen, ALIAS_NEW);
 	if (r < 0)
 		return r;
-	seen = w->alias_seen.items[id];
-	w->alias_seen.items[id] = ALIAS_SEEN;
-	return seen == ALIAS_NEW ? array_push(&w->new_aliases, id) : 0;
+	is_new = w->alias_seen.items[*id] == ALIAS_NEW;
+	w->alias_seen.items[*id] = ALIAS_SEEN;
+	return is_new;
+}
+
+int wanted_add_device(struct wanted *w, const char *devpath, const char *alias, bool list)
+{
+	int r = list ? device_set_add(&w->devices, devpath, alias, strlen(alias)) : 0;
+	uint32_t id;
+
+	if (r < 0)
+		return r;
+	r = see_alias(w, alias, &id);
+	return r > 0 ? array_push(&w->new_aliases, id) : r;
+}
+
+/* It waits for an orphan, as if the alias had not been seen. */
+static int request(struct wanted *w, struct planner *p, uint32_t alias, uint32_t flags)
+{
+	int64_t id = planner_request(p, intern_string(&w->devices.aliases, alias), NULL,
+				     flags | REQUEST_DEVICE | REQUEST_BLACKLIST);
+
+	if (id < 0)
+		return (int)id;
+	if (p->x->requests.items[id].deferred)
+		w->alias_seen.items[alias] = ALIAS_NEW;
+	w->n_aliases++;
+	return 0;
+}
+
+int wanted_request_now(struct wanted *w, struct planner *p, const char *alias, uint32_t flags)
+{
+	uint32_t id;
+	int r = see_alias(w, alias, &id);
+
+	return r > 0 ? request(w, p, id, flags) : r;
 }
 
 static int compare_aliases(const void *a, const void *b, void *strings)
@@ -40,18 +72,12 @@ int64_t wanted_request_aliases(struct wanted *w, struct planner *p, uint32_t fla
 	qsort_r(w->new_aliases.items, n, sizeof(*w->new_aliases.items), compare_aliases,
 		w->devices.aliases.strings);
 	for (size_t i = 0; i < n; i++) {
-		uint32_t alias = w->new_aliases.items[i];
-		int64_t id = planner_request(p, intern_string(&w->devices.aliases, alias), NULL,
-					     flags | REQUEST_DEVICE | REQUEST_BLACKLIST);
+		int r = request(w, p, w->new_aliases.items[i], flags);
 
-		if (id < 0)
-			return id;
-		/* It waits for an orphan, as if the alias had not been seen. */
-		if (p->x->requests.items[id].deferred)
-			w->alias_seen.items[alias] = ALIAS_NEW;
+		if (r < 0)
+			return r;
 	}
 	w->new_aliases.n = 0;
-	w->n_aliases += n;
 	return (int64_t)n;
 }
 

@@ -29,6 +29,8 @@ struct wanted {
 /* A device with one of its aliases, which becomes a request when it is first seen, and again when a
  * device that had it has gone. Without list nothing is kept of the device. 0 or -ENOMEM. */
 int wanted_add_device(struct wanted *w, const char *devpath, const char *alias, bool list);
+/* Makes a request of this alias now, unless it is one; with further flags. 0 or -errno. */
+int wanted_request_now(struct wanted *w, struct planner *p, const char *alias, uint32_t flags);
 /* Makes requests of the aliases that are new, in bytewise order: the same devices give the same plan.
  * How many there were, or -errno. */
 int64_t wanted_request_aliases(struct wanted *w, struct planner *p, uint32_t flags);

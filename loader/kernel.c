@@ -253,7 +253,8 @@ static int wait_for(pid_t pid, int in, struct kernel_output *o)
 	return r < 0 ? r : 0;
 }
 
-/* *in does not block. Both are -1 when no pipe can be made; the command then inherits our output. */
+/* *in does not block: the other end stays open here. Both are -1 when no such pipe can be made; the command then
+ * inherits our output. */
 static void open_output(int *in, int *out)
 {
 	int ends[2];
@@ -261,9 +262,13 @@ static void open_output(int *in, int *out)
 	*in = *out = -1;
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return;
+	if (fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0) {
+		close(ends[0]);
+		close(ends[1]);
+		return;
+	}
 	*in = ends[0];
 	*out = ends[1];
-	fcntl(*in, F_SETFL, O_NONBLOCK);
 }
 
 /* The output comes through a pipe that is read until the shell exits: a memfd would have to grow without bound,

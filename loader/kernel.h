@@ -62,9 +62,20 @@ struct kernel {
 	bool async_probe;	      /* load modules that start no probe with async_probe */
 	bool foreground;	      /* of commands */
 	unsigned int finit_flags;     /* for finit_module(2): which checks it is to skip */
+	/* Runs commands instead of the operation; optional. */
+	int (*run_command)(void *data, const struct kernel_command *command, struct kernel_output *output);
+	void *run_command_data;
 	bool wants_file;	      /* it is given no image but as a file: COLDPLUG_MEMFD is set */
 	struct members *members;      /* of the steps' archive; NULL: they have none */
 };
+
+static inline int kernel_run_command(const struct kernel *k, const struct kernel_command *command,
+				     struct kernel_output *output)
+{
+	if (k->run_command)
+		return k->run_command(k->run_command_data, command, output);
+	return k->ops->run_command(k->data, &k->root, command, output);
+}
 
 /* ops: NULL for the running kernel. */
 void kernel_setup(struct kernel *k, const struct rootfs *root, const struct kernel_ops *ops, void *data);

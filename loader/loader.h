@@ -20,8 +20,10 @@
  *     skipping  A step is skipped when a step that it needs (EDGE_HARD) did not become live, or when it is
  *               post_only and every step that it follows (EDGE_POST) failed; nothing else but
  *               loader_cancel() skips one.
+ *     alone     While a step that must load alone runs, no other one does, but for those that take longer than
+ *               half a minute.
  *     stalls    A load that never returns delays only those steps that have an edge on it, directly or
- *               over other steps.
+ *               over other steps, and for half a minute those that must load alone, or all if it must itself.
  *     front     Only loader_finish() waits for loads. When the loader's process is killed, the front can
  *               still read the results that were sent; after these each call fails, and none hangs.
  *     report    The file has every step of every plan, or the name still has what it had before.

@@ -55,6 +55,9 @@
 #define FRONT_IDLE 3
 /* but it has its answer after this at the latest. */
 #define FRONT_PATIENCE_US 500000
+/* So long after the last progress towards an awaited device the last steps are held. */
+#define HOLD_US 5000000
+#define NOTIFY_RETRY_US 10000
 
 struct worker {
 	struct pool *pool;
@@ -63,8 +66,9 @@ struct worker {
 	pid_t tid;
 	enum weight weight;
 	bool busy;
-	bool slow; /* has given up its place */
-	bool late; /* has run longer than slow_us: no step is held for it */
+	bool slow;	/* has given up its place */
+	bool late;	/* has run longer than slow_us: no step is held for it */
+	bool abandoned; /* longer than alone_us */
 	uint32_t step;
 	unsigned long switches; /* voluntary context switches at the last look */
 	uint64_t start_us;
@@ -90,14 +94,16 @@ struct pool {
 	unsigned int jobs;
 	int niceness;
 	uint64_t slow_us;
+	uint64_t alone_us;
 	bool adaptive; /* a load that sleeps gives up its place */
 	int event;
 	int tasks; /* /proc/self/task, also after /proc has been moved; -1 */
 	pthread_t watcher;
 
 	pthread_mutex_t lock;
-	pthread_cond_t work;   /* a step can be started, or quit is set */
-	pthread_cond_t watch;  /* a load was started while the watcher had nothing to watch */
+	pthread_cond_t work; /* a step can be started, or quit is set */
+	pthread_cond_t
+		watch; /* a load was started while the watcher had nothing to watch, or unheard is set */
 	pthread_cond_t opened; /* n_opening is 0 */
 	struct queue queue;
 	struct arena arena;
@@ -110,13 +116,14 @@ struct pool {
 	bool asked_idle;	/* by pool_ask_idle() */
 	bool found_idle;	/* which is answered */
 	unsigned int n_found;	/* times in a row, for that */
-	uint64_t front_us;	/* when it was asked, or a leading step has ended since */
+	uint64_t front_us;	/* when it was asked, a device was awaited first, or a leading step has ended */
 	unsigned int n_opening; /* workers that have taken a step and not opened it yet */
 	struct worker *workers[POOL_WORKERS_MAX];
 	unsigned int n_workers;
 	unsigned int n_idle; /* workers that wait, or have not looked for a step yet */
 	unsigned int n_slow;
 	uint64_t watch_until; /* when the watcher looks again; 0: once it is woken */
+	bool unheard;	      /* event could not be written */
 	bool cancelled;
 	bool quit;
 };
@@ -186,12 +193,15 @@ static void kick(struct pool *p)
 		(void)add_worker(p);
 }
 
+/* When the eventfd cannot be written, the watcher tries again: nobody else would. */
 static void notify(struct pool *p)
 {
 	uint64_t one = 1;
 
 	/* A full counter is readable too. */
-	(void)!write(p->event, &one, sizeof(one));
+	p->unheard = write(p->event, &one, sizeof(one)) < 0 && errno != EAGAIN;
+	if (p->unheard)
+		pthread_cond_signal(&p->watch);
 }
 
 /* There has been room since the step was submitted. A message for which there is no memory is left out. */
@@ -281,7 +291,7 @@ static bool take(struct worker *w, uint32_t *id)
 	precedence_note_start(&p->precedence, queue_priority(&p->queue, *id));
 	w->busy = true;
 	p->n_opening++;
-	w->slow = w->late = false;
+	w->slow = w->late = w->abandoned = false;
 	w->switches = ULONG_MAX;
 	w->step = *id;
 	w->start_us = clock_now_us();
@@ -495,6 +505,28 @@ static uint64_t find_slow(struct pool *p)
 	return next;
 }
 
+/* Loads that take so long do not keep others from being alone. Returns when the next one does, or 0. */
+static uint64_t find_abandoned(struct pool *p)
+{
+	uint64_t now = clock_now_us(), next = 0;
+
+	for (unsigned int i = 0; i < p->n_workers; i++) {
+		struct worker *w = p->workers[i];
+		uint64_t due = w->start_us + p->alone_us;
+
+		if (!w->busy || w->abandoned)
+			continue;
+		if (now < due) {
+			next = next && next < due ? next : due;
+			continue;
+		}
+		w->abandoned = true;
+		queue_abandon(&p->queue, w->step);
+		kick(p);
+	}
+	return next;
+}
+
 /* The front needs a processor for longer than a probe sleeps now and then. How long a look takes depends on the kernel's
  * timers, so looks are counted. */
 static void answer_front(struct pool *p, bool idle)
@@ -539,6 +571,34 @@ static void found_idle(void *userdata, bool idle)
 	pthread_mutex_unlock(&p->lock);
 }
 
+/* The earlier one of two times, of which 0 is none. */
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+/* The last steps wait for a device no longer than this without progress. Returns when that is, or 0. */
+static uint64_t end_hold(struct pool *p)
+{
+	uint64_t end = p->front_us + HOLD_US;
+
+	if (!p->queue.holds_last || clock_now_us() < end)
+		return p->queue.holds_last ? end : 0;
+	queue_hold_last(&p->queue, false);
+	kick(p);
+	return 0;
+}
+
+/* The time of the watcher's next look, or 0. */
+static uint64_t look(struct pool *p)
+{
+	uint64_t next = earlier(earlier(find_slow(p), find_abandoned(p)), end_hold(p));
+
+	if (p->unheard)
+		notify(p);
+	return p->unheard ? earlier(next, clock_now_us() + NOTIFY_RETRY_US) : next;
+}
+
 static void *watcher_main(void *arg)
 {
 	struct pool *p = arg;
@@ -546,7 +606,7 @@ static void *watcher_main(void *arg)
 
 	pthread_mutex_lock(&p->lock);
 	while (!p->quit) {
-		next = find_slow(p);
+		next = look(p);
 		struct timespec t = { .tv_sec = (time_t)(next / 1000000),
 				      .tv_nsec = (long)(next % 1000000) * 1000 };
 
@@ -657,6 +717,7 @@ int pool_start(struct pool **ret, const struct kernel *kernel, const struct pool
 	p->jobs = options->jobs ? options->jobs : choose_jobs(p->precedence.processors);
 	p->niceness = getpriority(PRIO_PROCESS, 0);
 	p->slow_us = (options->slow_ms ? options->slow_ms : POOL_SLOW_MS) * UINT64_C(1000);
+	p->alone_us = (options->alone_ms ? options->alone_ms : POOL_ALONE_MS) * UINT64_C(1000);
 	p->adaptive = !options->jobs;
 	p->tasks = open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	p->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -711,6 +772,8 @@ static void enqueue(struct pool *p, const struct plan *plan)
 			.priority = s->priority,
 			.post_only = s->post_only,
 			.patient = s->patient,
+			.last = s->last,
+			.alone = s->alone,
 		};
 
 		p->steps.items[s->id].planned_us = now;
@@ -779,6 +842,9 @@ void pool_await(struct pool *p, bool awaited)
 	pthread_mutex_lock(&p->lock);
 	if (precedence_await(&p->precedence, awaited)) {
 		p->granted = false;
+		p->front_us = clock_now_us();
+		queue_hold_last(&p->queue, awaited);
+		pthread_cond_signal(&p->watch);
 		promote(p);
 		kick(p);
 	}

@@ -11,13 +11,15 @@
 
 #define POOL_SLOW_MS 1000U    /* a load that takes longer gives its place to another */
 #define POOL_NAP_MS 10U	      /* so does one that is asleep after this time, unless jobs is given */
+#define POOL_ALONE_MS 30000U  /* one that takes longer does not keep others from being alone */
 #define POOL_WORKERS_MAX 512U /* more loads that never return leave no worker */
 
 struct pool;
 
 struct pool_options {
-	unsigned int jobs;    /* 0: chosen by the number of processors */
-	unsigned int slow_ms; /* 0: POOL_SLOW_MS */
+	unsigned int jobs;     /* 0: chosen by the number of processors */
+	unsigned int slow_ms;  /* 0: POOL_SLOW_MS */
+	unsigned int alone_ms; /* 0: POOL_ALONE_MS */
 };
 
 /* kernel is borrowed. */

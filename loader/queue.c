@@ -11,7 +11,12 @@
  * A patient step (an adapter that scans its bus for seconds) is held until no urgent step is left: while it
  * scans, every load that waits for asynchronous probes waits for it, and the root's disk must not. An urgent
  * step that turns out to be slow is forgiven, that is, no longer counted as urgent, and when nothing else could
- * run, nothing is held. So holding can delay but never block.
+ * run, nothing is held. So holding can delay but never block. The last steps (what processors want, and what found no
+ * hardware in an earlier boot) are held while a device is awaited; the pool limits that time.
+ *
+ * A step that must be alone starts when nothing else runs, and nothing starts while it runs. As long as it is the one to
+ * start next, no other is started, so it does not wait for the end of all; what is more urgent and becomes ready
+ * meanwhile still goes first. Running steps that are abandoned, because they may never end, do not count in this.
  *
  * Invariant: n_done + n_running + the steps in `ready` or `held` + those with waiting > 0 are all steps. A step
  * is in one of the two arrays at most once. They and `skips` have room for all steps, so nothing here fails after
@@ -43,6 +48,9 @@ struct queue_node {
 	bool post_live : 1; /* one of them became live */
 	bool urgent : 1;    /* and counted in n_urgent */
 	bool patient : 1;
+	bool last : 1;
+	bool alone : 1;
+	bool abandoned : 1;
 };
 
 struct queue_link {
@@ -79,8 +87,26 @@ static void push_ready(struct queue *q, uint32_t id)
 
 void queue_release(struct queue *q, bool all)
 {
-	while (q->held.n && (all || !q->n_urgent))
-		push_heap(q, q->held.items[--q->held.n]);
+	size_t n = 0;
+
+	if (!all && q->n_urgent)
+		return;
+	for (size_t i = 0; i < q->held.n; i++) {
+		uint32_t id = q->held.items[i];
+
+		if (q->holds_last && q->nodes.items[id].last)
+			q->held.items[n++] = id;
+		else
+			push_heap(q, id);
+	}
+	q->held.n = n;
+}
+
+void queue_hold_last(struct queue *q, bool hold)
+{
+	q->holds_last = hold;
+	if (!hold)
+		queue_release(q, false);
 }
 
 /* The highest priority of the steps that wait for a node. A module does not inherit that of its post softdep. */
@@ -303,6 +329,8 @@ int queue_add(struct queue *q, const struct queue_step *step, const struct step_
 		.post_only = step->post_only,
 		.urgent = step->priority >= STEP_URGENT,
 		.patient = step->patient,
+		.last = step->last,
+		.alone = step->alone,
 	};
 	q->n_urgent += q->nodes.items[id].urgent;
 	add_edges(q, id, edges, n_edges);
@@ -313,7 +341,22 @@ int queue_add(struct queue *q, const struct queue_step *step, const struct step_
 
 uint32_t queue_pick(const struct queue *q)
 {
-	return q->ready.n ? q->ready.items[0] : STEP_NONE;
+	uint32_t id = q->ready.n ? q->ready.items[0] : STEP_NONE;
+
+	if (id == STEP_NONE || q->n_alone)
+		return STEP_NONE;
+	return q->nodes.items[id].alone && q->n_running > q->n_abandoned ? STEP_NONE : id;
+}
+
+void queue_abandon(struct queue *q, uint32_t id)
+{
+	struct queue_node *node = &q->nodes.items[id];
+
+	if (node->abandoned)
+		return;
+	node->abandoned = true;
+	q->n_abandoned++;
+	q->n_alone -= node->alone;
 }
 
 uint32_t queue_start(struct queue *q)
@@ -322,6 +365,7 @@ uint32_t queue_start(struct queue *q)
 
 	q->nodes.items[id].state = NODE_RUNNING;
 	q->n_running++;
+	q->n_alone += q->nodes.items[id].alone;
 	return id;
 }
 
@@ -333,6 +377,8 @@ void queue_complete(struct queue *q, uint32_t id, enum load_outcome outcome)
 	node->state = NODE_DONE;
 	node->outcome = (uint8_t)outcome;
 	q->n_running--;
+	q->n_abandoned -= node->abandoned;
+	q->n_alone -= node->alone && !node->abandoned;
 	q->n_done++;
 	end_urgency(q, id);
 	settle_dependents(q, id);

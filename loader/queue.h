@@ -13,6 +13,8 @@ struct queue_step {
 	uint32_t priority;
 	bool post_only;
 	bool patient;
+	bool last; /* only with patient */
+	bool alone;
 };
 
 enum skip_reason {
@@ -41,6 +43,9 @@ struct queue {
 	uint32_t n_done;
 	uint32_t n_urgent; /* urgent steps neither ended nor forgiven */
 	uint32_t n_running;
+	bool holds_last;
+	uint32_t n_abandoned; /* of these */
+	uint32_t n_alone;     /* running, not abandoned, and nothing starts meanwhile */
 };
 
 /* Makes room for that many more: queue_add() then cannot fail with -ENOMEM. */
@@ -51,11 +56,15 @@ int queue_add(struct queue *q, const struct queue_step *step, const struct step_
 /* Raises the priority of each step to that of the steps that wait for it, also across plans. To be called
  * when a whole plan has been added. */
 void queue_inherit(struct queue *q);
+/* As long as this is so, the last steps are held whatever else there is to do; at first it is not. */
+void queue_hold_last(struct queue *q, bool hold);
 /* Lets patient steps start if no urgent step is left, or with all in any case. To be called when a whole
  * plan has been added; queue_complete() and queue_forgive() do it themselves. */
 void queue_release(struct queue *q, bool all);
 /* An urgent step takes so long that no step is held for it any longer. */
 void queue_forgive(struct queue *q, uint32_t id);
+/* A running step takes so long that being alone does not matter any more, neither its own nor that of others. */
+void queue_abandon(struct queue *q, uint32_t id);
 /* The step to start next, or STEP_NONE. */
 uint32_t queue_pick(const struct queue *q);
 /* Starts and returns the step that queue_pick() names; there must be one. */

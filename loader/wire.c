@@ -33,7 +33,9 @@ struct wire_step {
 	uint8_t post_only;
 	uint8_t patient;
 	uint8_t has_member;
-	uint8_t unused[5];
+	uint8_t alone;
+	uint8_t last;
+	uint8_t unused[3];
 };
 
 static int check_step(const struct plan *plan, const struct step *s, size_t id)
@@ -117,6 +119,8 @@ static void put_step(struct wire_step *w, const struct step *s, char *strings, u
 		.post_only = s->post_only,
 		.patient = s->patient,
 		.has_member = s->member != NULL,
+		.alone = s->alone,
+		.last = s->last,
 	};
 	if (s->member)
 		w->member = *s->member;
@@ -173,6 +177,8 @@ static int get_step(const struct wire_step *w, const char *strings, uint32_t n, 
 		.post_only = w->post_only != 0,
 		.patient = w->patient != 0,
 		.member = w->has_member ? &w->member : NULL,
+		.alone = w->alone != 0,
+		.last = w->last != 0,
 	};
 	if (get_string(strings, n, w->name, &s->name) < 0 || get_string(strings, n, w->path, &s->path) < 0 ||
 	    get_string(strings, n, w->params, &s->params) < 0 ||

@@ -133,7 +133,7 @@ static void run_command(const struct kernel *k, const struct step *step, struct 
 	struct kernel_output output = {};
 	int r;
 
-	r = k->ops->run_command(k->data, &k->root, &command, &output);
+	r = kernel_run_command(k, &command, &output);
 	if (r == -ENOENT)
 		result_set(result, LOAD_FAILED, 127, "%s: install command for %s: no /bin/sh under %s",
 			   origin, step->name, root);

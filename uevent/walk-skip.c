@@ -14,6 +14,10 @@
  * /devices/virtual, and nothing is made below them. (Below another tty inputattach(1) makes a device.) The same holds for memory blocks, nodes, and what each processor has of clocks and
  * machine checks in /devices/system.
  *
+ * What is below a disk is its partitions and what it tells of itself (queue, mq/N/cpuN): half of a small machine's
+ * directories. A device-tree node called "block" is a device right below /devices/platform, or not of this name alone
+ * (drivers/of/platform.c, of_device_make_bus_id()).
+ *
  * All processors have the alias that /devices/system/cpu/modalias has (drivers/base/cpu.c: both are made by
  * CONFIG_GENERIC_CPU_AUTOPROBE of the same features).
  *
@@ -54,6 +58,12 @@ static bool is_processor(const struct skip_place *in, const char *name)
 bool skip_directory(const struct skip_place *in, const char *name)
 {
 	switch (*name) {
+	case 'b':
+		/* The directory of a class; /devices/virtual is no device. */
+		if (!strcmp(name, "block") && !in->devicetree &&
+		    (in->device || !strcmp(in->path, "/devices/virtual")))
+			return strcmp(in->path, "/devices/platform") != 0;
+		break;
 	case 'p':
 		return !strcmp(name, "power");
 	case 'w':

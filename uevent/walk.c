@@ -11,6 +11,9 @@
  * So the walk only reads the first. Where the second is needed it hands out a question. walk_answer()
  * answers it in a process that may block, and walk_take_answer() finds the aliases in the answer.
  *
+ * Nine of ten directories have no subdirectory but "power". sysfs says so by the number of a directory's links, and then
+ * it is not listed: with that a walk takes half as long, because a listing costs the kernel more than opening a file or two.
+ *
  * Most of a small machine's directories have no device with an alias in or below them, and are known by where they
  * are (uevent/walk-skip.c): they are not opened, and no question is handed out for a device of a class without aliases.
  *
@@ -26,6 +29,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/array.h"
@@ -46,6 +50,7 @@ struct sink {
 struct walker {
 	struct sink sink;
 	bool devicetree;
+	bool counts;	   /* a directory has two links, and one more for each subdirectory */
 	ARRAY(char) names; /* subdirectories still to visit, a stack of strings */
 	size_t path_len;
 	char path[4096];
@@ -59,6 +64,11 @@ struct listing {
 	bool quiet;   /* none is in uevent */
 	size_t names; /* where its subdirectories begin on the stack */
 };
+
+/* linux/magic.h, which musl's headers lack */
+#define SYSFS_MAGIC 0x62656572
+#define TMPFS_MAGIC 0x01021994
+#define EXT4_SUPER_MAGIC 0xef53
 
 /* include/linux/dirent.h of the kernel; glibc has no declaration for the raw call's. */
 struct linux_dirent {
@@ -204,11 +214,15 @@ static void log_unreadable(struct log *log, const char *path, int error)
 			 error == -EFBIG ? "larger than 65535 bytes" : strerror(-error));
 }
 
-static int read_modalias(struct walker *w, int fd, bool *pci)
+static ssize_t read_text(struct walker *w, int fd, const char *name)
+{
+	return check_text(w->attribute, read_attribute(fd, name, w->attribute, sizeof(w->attribute)));
+}
+
+/* n: the length of "modalias" in w->attribute, or -errno. */
+static int take_modalias(struct walker *w, ssize_t n, bool *pci)
 {
 	char path[sizeof(w->path) + 16];
-	ssize_t n =
-		check_text(w->attribute, read_attribute(fd, "modalias", w->attribute, sizeof(w->attribute)));
 
 	*pci = n >= 0 && !strncmp(w->attribute, "pci:", 4);
 	if (n >= 0)
@@ -231,41 +245,99 @@ static int ask_uevent(struct walker *w, unsigned int wanted)
 	return w->sink.ask(w->sink.userdata, question);
 }
 
+/* Of the file "uevent". */
+static unsigned int still_wanted(const struct walker *w, const struct listing *l)
+{
+	return (l->modalias || l->quiet ? 0 : WALK_MODALIAS) | (w->devicetree ? WALK_DEVICETREE : 0);
+}
+
 static int read_device(struct walker *w, int fd, struct listing *l)
 {
-	unsigned int wanted =
-		(l->modalias || l->quiet ? 0 : WALK_MODALIAS) | (w->devicetree ? WALK_DEVICETREE : 0);
-	int r = l->modalias ? read_modalias(w, fd, &l->pci) : 0;
+	unsigned int wanted = still_wanted(w, l);
+	int r = l->modalias ? take_modalias(w, read_text(w, fd, "modalias"), &l->pci) : 0;
 
 	return !r && l->uevent && wanted ? ask_uevent(w, wanted) : r;
 }
 
+/* name is at most 255 bytes, file at most 15. */
+static const char *join(char buf[272], const char *name, const char *file)
+{
+	size_t n = strlen(name);
+
+	memcpy(buf, name, n);
+	buf[n] = '/';
+	memcpy(buf + n + 1, file, strlen(file) + 1);
+	return buf;
+}
+
+static bool is_leaf(const struct walker *w, int parent, const char *name)
+{
+	char path[272];
+	struct stat st;
+
+	if (!w->counts || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+		return false;
+	if (st.st_nlink != 3)
+		return st.st_nlink == 2;
+	return !fstatat(parent, join(path, name, "power"), &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
+}
+
+/* Reads the device that a directory may be, if it need not be listed. 1; 0: it must be; -errno. */
+static int try_leaf(struct walker *w, int parent, const char *name, bool quiet)
+{
+	struct listing l = { .quiet = quiet };
+	unsigned int wanted;
+	char path[272];
+	struct stat st;
+	ssize_t n;
+	int r = 0;
+
+	if (!is_leaf(w, parent, name))
+		return 0;
+	n = read_text(w, parent, join(path, name, "modalias"));
+	/* The message for it is about the directory. */
+	if (n == -EACCES)
+		return 0;
+	l.modalias = n != -ENOENT;
+	if (l.modalias)
+		r = take_modalias(w, n, &l.pci);
+	wanted = still_wanted(w, &l);
+	if (!r && wanted && !fstatat(parent, join(path, name, "uevent"), &st, AT_SYMLINK_NOFOLLOW))
+		r = ask_uevent(w, wanted);
+	return r < 0 ? r : 1;
+}
+
 static int visit(struct walker *w, int fd, bool quiet, unsigned int depth);
+
+static int open_and_visit(struct walker *w, int parent, const char *name, bool quiet, unsigned int depth)
+{
+	_cleanup_close_ int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0)
+		return visit(w, fd, quiet, depth + 1);
+	if (errno != ENOENT && errno != ENODEV && errno != ENOTDIR)
+		log_lost(w->sink.log, "/sys%s: cannot be opened: %s", w->path, strerror(errno));
+	return 0;
+}
 
 static int visit_child(struct walker *w, int parent, const char *name, bool quiet, unsigned int depth)
 {
 	size_t mark = w->path_len, n = strlen(name);
-	int fd, r;
+	int r;
 
 	if (w->path_len + n + 2 > sizeof(w->path) || depth == LIMIT_WALK_DEPTH) {
 		log_lost(w->sink.log, "/sys%s/%s: too deep to walk, not read", w->path, name);
 		return 0;
 	}
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0) {
-		if (errno != ENOENT && errno != ENODEV && errno != ENOTDIR)
-			log_lost(w->sink.log, "/sys%s/%s: cannot be opened: %s", w->path, name,
-				 strerror(errno));
-		return 0;
-	}
 	w->path[w->path_len++] = '/';
 	memcpy(w->path + w->path_len, name, n + 1);
 	w->path_len += n;
-	r = visit(w, fd, quiet, depth + 1);
-	close(fd);
+	r = try_leaf(w, parent, name, quiet);
+	if (!r)
+		r = open_and_visit(w, parent, name, quiet, depth);
 	w->path_len = mark;
 	w->path[mark] = '\0';
-	return r;
+	return r < 0 ? r : 0;
 }
 
 /* The stack may move while a child is visited: names are found by their place. */
@@ -300,6 +372,15 @@ static int visit(struct walker *w, int fd, bool quiet, unsigned int depth)
 	return r;
 }
 
+/* Also where there is a copy of /sys. On others, a directory may have one link, or two, whatever is in it. */
+static bool counts_links(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) &&
+		(fs.f_type == SYSFS_MAGIC || fs.f_type == TMPFS_MAGIC || fs.f_type == EXT4_SUPER_MAGIC);
+}
+
 int walk_devices(const struct rootfs *root, bool devicetree, struct log *log,
 		 int (*found)(void *userdata, const char *devpath, const char *alias),
 		 int (*ask)(void *userdata, const char *question), void *userdata)
@@ -315,6 +396,7 @@ int walk_devices(const struct rootfs *root, bool devicetree, struct log *log,
 		return -ENOMEM;
 	w->sink = (struct sink){ found, ask, userdata, log };
 	w->devicetree = devicetree;
+	w->counts = counts_links(fd);
 	w->path_len = (size_t)snprintf(w->path, sizeof(w->path), "/devices");
 	r = visit(w, fd, false, 0);
 	array_free(&w->names);

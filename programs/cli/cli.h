@@ -32,6 +32,8 @@ enum command_id {
 	COMMAND_INSERT = 32768,
 	COMMAND_REMOVE = 65536,
 	COMMAND_SHOW = 131072,
+	COMMAND_PROFILE = 262144,
+	COMMAND_BENCH = 524288,
 };
 
 /* What an option that may be repeated was given; NULL-terminated. */
@@ -46,6 +48,12 @@ struct image_options {
 	struct word_list names, types, add;
 	const char *recording;
 	const char *root; /* of --root */
+};
+
+/* bench: its options. */
+struct bench_options {
+	unsigned int rounds;  /* 0: as many as usual */
+	const char *modprobe; /* NULL: the usual one */
 };
 
 /* One invocation: the context, set up by the options, and what only the program needs. */
@@ -69,6 +77,10 @@ struct cli {
 	char *files_root;      /* closure: the directory of --files, or NULL */
 	const char *extract;   /* closure: the directory of --extract, or NULL */
 	struct image_options image;
+	struct coldplug_pack pack; /* only what has options of its own */
+	struct bench_options bench;
+	const char *config_paths[16]; /* of --config, NULL-terminated */
+	size_t n_config_paths;
 	bool progress_shown; /* the terminal shows a progress line */
 	char **args;	     /* the arguments after the options, NULL-terminated */
 	int n_args;
@@ -146,8 +158,10 @@ int command_closure(struct cli *cli);
 int command_image(struct cli *cli);
 int command_plot(struct cli *cli);
 int command_blame(struct cli *cli);
+int command_profile(struct cli *cli);
 int command_pack(struct cli *cli);
 int command_archive(struct cli *cli);
 int command_insert(struct cli *cli);
 int command_remove(struct cli *cli);
 int command_show(struct cli *cli);
+int command_bench(struct cli *cli);

@@ -88,7 +88,7 @@ static int end(const struct acts *acts, int r, const char *name)
 	struct cli *cli = acts->cli;
 	int lost = coldplug_exit_code(cli->c);
 
-	if (!r)
+	if (r >= 0)
 		return lost;
 	if (r == -ENOENT && !acts->reported && (lost || !cli->n_errors))
 		output_message("coldplug %s: there is no module '%s'\n", cli->command->name, name);

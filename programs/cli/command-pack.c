@@ -23,8 +23,10 @@ static void end_progress(struct cli *cli)
 
 static void print_summary(const struct coldplug_pack *pack)
 {
-	output_printf("%s: %zu modules, %" PRIu64 " bytes: %" PRIu64 " bytes, of which tables %" PRIu64 "\n",
-		      pack->output, pack->n_modules, pack->unpacked, pack->size, pack->tables);
+	output_printf("%s: %s%zu modules, %zu other files, %" PRIu64 " bytes: %" PRIu64
+		      " bytes, of which tables %" PRIu64 "\n",
+		      pack->output, pack->unchanged ? "unchanged: " : "", pack->n_modules, pack->n_files,
+		      pack->unpacked, pack->size, pack->tables);
 }
 
 static int usage(const char *what)
@@ -48,15 +50,16 @@ int command_pack(struct cli *cli)
 {
 	const char *machine = cli->image.recording;
 	bool recorded = machine && strcmp(machine, "-") != 0;
-	struct coldplug_pack pack = { .output = cli->image.image.output,
-				      .machine = machine,
-				      .names = (const char *const *)cli->args,
-				      .root = cli->image.image.root,
-				      .userdata = cli };
+	struct coldplug_pack pack = cli->pack;
 	int r = check(cli, recorded);
 
 	if (r)
 		return r;
+	pack.output = cli->image.image.output;
+	pack.machine = machine;
+	pack.names = (const char *const *)cli->args;
+	pack.root = cli->image.image.root;
+	pack.userdata = cli;
 	if (cli->verbosity >= 0 && output_redraws())
 		pack.progress = show_progress;
 	if (recorded)

@@ -8,6 +8,7 @@
  * what is written is well-formed, whatever the report contains.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,6 +194,90 @@ static void put_walk(const struct panel *p)
 	       p->bottom - p->lanes_top + 2, LEFT, p->lanes_top - 5);
 }
 
+/* What a load did, between these of its times. */
+static const struct phase {
+	const char *name;
+	const char *fill; /* of a strip below in the bar; NULL: none */
+	size_t from, to;  /* in struct report_load; a time that is 0 is not known */
+} phases[] = {
+#define PHASE(name, fill, from, to)                                                              \
+	{                                                                                        \
+		name, fill, offsetof(struct report_load, from), offsetof(struct report_load, to) \
+	}
+	PHASE("reading", "#444444", start_us, read_us),
+	PHASE("decompressing", "#444444", read_us, given_us),
+	PHASE("linking", NULL, given_us, init_us),
+	PHASE("init", "#00407a", init_us, inited_us),
+	PHASE("waiting for probes", "#ffffff", inited_us, end_us),
+#undef PHASE
+};
+
+static bool has_phase(const struct report_load *l, const struct phase *phase, uint64_t *from, uint64_t *to)
+{
+	memcpy(from, (const char *)l + phase->from, sizeof(*from));
+	memcpy(to, (const char *)l + phase->to, sizeof(*to));
+	return *from && *to;
+}
+
+static void put_phase_times(const struct report_load *l)
+{
+	const char *separator = "\n";
+
+	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
+		uint64_t from, to;
+
+		if (!has_phase(l, &phases[i], &from, &to))
+			continue;
+		printf("%s%s %.3f s", separator, phases[i].name, seconds(to - from));
+		separator = ", ";
+	}
+}
+
+/* Those that are wide enough to be seen. */
+static void put_phases(const struct panel *p, const struct report_load *l, double y)
+{
+	for (size_t i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
+		uint64_t from, to;
+		double x, width;
+
+		if (!phases[i].fill || !has_phase(l, &phases[i], &from, &to))
+			continue;
+		x = panel_x(p, from);
+		width = panel_x(p, to) - x;
+		if (width >= .5)
+			printf("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"3\" fill=\"%s\" "
+			       "pointer-events=\"none\"/>",
+			       x, y + BAR - 3, width, phases[i].fill);
+	}
+}
+
+static bool any_phases(const struct run_report *r)
+{
+	for (uint32_t i = 0; i < r->n_loads; i++)
+		if (r->loads[i].init_us || r->loads[i].read_us)
+			return true;
+	return false;
+}
+
+static void put_phases_legend(const struct panel *p)
+{
+	static const struct {
+		const char *fill, *name;
+	} rows[] = { { "#444444", "reading, decompressing" },
+		     { "#00407a", "init" },
+		     { "#ffffff", "waiting for probes" } };
+	double x = 640, y = p->top + 24;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		printf("<rect x=\"%.0f\" y=\"%.1f\" width=\"14\" height=\"10\" fill=\"#56b4e9\"/>"
+		       "<rect x=\"%.0f\" y=\"%.1f\" width=\"14\" height=\"3\" fill=\"%s\"/>"
+		       "<rect x=\"%.0f\" y=\"%.1f\" width=\"14\" height=\"10\" fill=\"none\" stroke=\"#444\" "
+		       "stroke-width=\".5\"/><text x=\"%.0f\" y=\"%.1f\">%s</text>\n",
+		       x, y, x, y + 7, rows[i].fill, x, y, x + 18, y + 9, rows[i].name);
+		x += i ? 76 : 152;
+	}
+}
+
 static void put_hover(const struct panel *p, const struct report_load *l)
 {
 	const struct run_report *r = &p->report;
@@ -208,6 +293,7 @@ static void put_hover(const struct panel *p, const struct report_load *l)
 	       since_start(p, l->start_us), since_start(p, l->end_us), (unsigned long long)l->worker);
 	if (l->planned_us)
 		printf("\nplanned at %.3f s", since_start(p, l->planned_us));
+	put_phase_times(l);
 	for (uint32_t i = 0; i < l->n_edges; i++) {
 		fputs(i ? ", " : "\nwaits for ", stdout);
 		put_text(r->loads[r->edges[l->first_edge + i]].module, 256);
@@ -271,6 +357,7 @@ static void put_bar(const struct panel *p, const struct bar *b, double y)
 	       x, y, width > 1 ? width : 1, BAR, b->critical ? "#000" : "#444", b->critical ? "2" : ".5");
 	put_fill(l->outcome);
 	fputs("/>", stdout);
+	put_phases(p, l, y);
 	if (b->label >= 0)
 		printf("<path d=\"M%.1f %.1fV%.1f\" stroke=\"#888\" stroke-width=\".5\"/>", x, y + BAR,
 		       label_y);
@@ -418,6 +505,8 @@ static void put_panel(const struct panel *p, uint64_t length_us)
 	double y = p->bottom + 31 + NOTE;
 
 	put_title(p);
+	if (any_phases(&p->report))
+		put_phases_legend(p);
 	put_legend(p);
 	put_walk(p);
 	put_axis(p, length_us);

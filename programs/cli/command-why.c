@@ -79,6 +79,9 @@ static void print_reason(const struct coldplug_reason *r)
 	case COLDPLUG_WHY_INSTALL:
 		output_printf("install command %s", r->pattern);
 		break;
+	case COLDPLUG_WHY_ALONE:
+		output_printf("must load alone");
+		break;
 	case COLDPLUG_WHY_NO_FILE:
 		output_printf("has no file that can be loaded: %s", r->pattern);
 		break;
@@ -106,11 +109,9 @@ static bool is_asked_for(const struct coldplug_reason *list, int64_t n)
 	return false;
 }
 
-static int64_t print_module(struct cli *cli, const char *module)
+/* n: what coldplug_why() has returned. */
+static int64_t print_list(const char *module, const struct coldplug_reason *list, int64_t n)
 {
-	const struct coldplug_reason *list;
-	int64_t n = coldplug_why(cli->c, module, &list);
-
 	if (n < 0)
 		return n;
 	output_printf("%s\n", module);
@@ -119,6 +120,14 @@ static int64_t print_module(struct cli *cli, const char *module)
 	for (int64_t i = 0; i < n; i++)
 		print_reason(&list[i]);
 	return n;
+}
+
+static int64_t print_module(struct cli *cli, const char *module)
+{
+	const struct coldplug_reason *list;
+	int64_t n = coldplug_why(cli->c, module, &list);
+
+	return print_list(module, list, n);
 }
 
 /* The modules that an alias leads to. */
@@ -143,7 +152,7 @@ static int64_t print_reasons(struct cli *cli, const char *word)
 	int found;
 
 	if (n)
-		return n < 0 ? n : print_module(cli, word);
+		return print_list(word, list, n);
 	found = coldplug_resolve(cli->c, word, &names);
 	/* A name that is an alias to "off" leads to no module. */
 	if (found == 1 && (is_same_name(names[0], word) || !strcmp(names[0], "off")))

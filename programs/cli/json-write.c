@@ -77,6 +77,12 @@ void json_write_number(struct json_writer *j, const char *key, int64_t value)
 	printf("%" PRId64, value);
 }
 
+void json_write_decimal(struct json_writer *j, const char *key, double value)
+{
+	begin_value(j, key);
+	printf("%.3f", value);
+}
+
 void json_write_bool(struct json_writer *j, const char *key, bool value)
 {
 	begin_value(j, key);

@@ -15,4 +15,5 @@ void json_write_open(struct json_writer *j, const char *key, char bracket);
 void json_write_close(struct json_writer *j, char bracket);
 void json_write_string(struct json_writer *j, const char *key, const char *value); /* NULL: null */
 void json_write_number(struct json_writer *j, const char *key, int64_t value);
+void json_write_decimal(struct json_writer *j, const char *key, double value); /* finite */
 void json_write_bool(struct json_writer *j, const char *key, bool value);

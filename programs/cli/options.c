@@ -15,15 +15,14 @@
 #define PLANNING (LOADING | COMMAND_PLAN | COMMAND_WHY)
 #define ALL                                                                                              \
 	(PLANNING | COMMAND_RESOLVE | COMMAND_LIST | COMMAND_RECORD | COMMAND_REPLAY | COMMAND_CLOSURE | \
-	 COMMAND_IMAGE | COMMAND_INSERT | COMMAND_REMOVE | COMMAND_SHOW | COMMAND_PACK)
+	 COMMAND_IMAGE | COMMAND_INSERT | COMMAND_REMOVE | COMMAND_SHOW | COMMAND_PACK | COMMAND_BENCH)
 #define WITH_ARCHIVE \
 	(PLANNING | COMMAND_RESOLVE | COMMAND_RECORD | COMMAND_CLOSURE | COMMAND_INSERT | COMMAND_SHOW)
-#define OF_REPORTS (COMMAND_PLOT | COMMAND_BLAME | COMMAND_ARCHIVE) /* they look at no machine */
+#define OF_REPORTS \
+	(COMMAND_PLOT | COMMAND_BLAME | COMMAND_PROFILE | COMMAND_ARCHIVE) /* they look at no machine */
 
 struct setup {
 	struct cli *cli;
-	const char *config_paths[16];
-	size_t n_config_paths;
 };
 
 static int set_root(struct setup *s, const char *value)
@@ -44,10 +43,12 @@ static int set_archive(struct setup *s, const char *value)
 
 static int set_config(struct setup *s, const char *value)
 {
-	if (s->n_config_paths == sizeof(s->config_paths) / sizeof(s->config_paths[0]) - 1)
+	struct cli *cli = s->cli;
+
+	if (cli->n_config_paths == sizeof(cli->config_paths) / sizeof(cli->config_paths[0]) - 1)
 		return -E2BIG;
-	s->config_paths[s->n_config_paths++] = value;
-	return coldplug_set_config_paths(s->cli->c, s->config_paths);
+	cli->config_paths[cli->n_config_paths++] = value;
+	return coldplug_set_config_paths(cli->c, cli->config_paths);
 }
 
 static int set_jobs(struct setup *s, const char *value)
@@ -85,6 +86,11 @@ static int set_report(struct setup *s, const char *value)
 	int r = strcmp(value, "-") != 0 ? 0 : cli_take_stdout(s->cli);
 
 	return r ?: coldplug_set_report(s->cli->c, value);
+}
+
+static int set_profile(struct setup *s, const char *value)
+{
+	return coldplug_set_profile(s->cli->c, value);
 }
 
 static int set_wait_for(struct setup *s, const char *value)
@@ -279,6 +285,47 @@ static int set_recording(struct setup *s, const char *value)
 	return 0;
 }
 
+static int set_pack_firmware(struct setup *s, const char *value)
+{
+	s->cli->pack.firmware = true;
+	return 0;
+}
+
+static int set_pack_configuration(struct setup *s, const char *value)
+{
+	s->cli->pack.configuration = true;
+	return 0;
+}
+
+static int set_pack_update(struct setup *s, const char *value)
+{
+	s->cli->pack.update = true;
+	return 0;
+}
+
+static int set_pack_profile(struct setup *s, const char *value)
+{
+	s->cli->pack.profile = value;
+	return 0;
+}
+
+static int set_count(struct setup *s, const char *value)
+{
+	char *end;
+	unsigned long n = strtoul(value, &end, 10);
+
+	if (*value < '0' || *value > '9' || *end || n == 0 || n > 1000)
+		return -EINVAL;
+	s->cli->bench.rounds = (unsigned int)n;
+	return 0;
+}
+
+static int set_modprobe(struct setup *s, const char *value)
+{
+	s->cli->bench.modprobe = value;
+	return access(value, X_OK) < 0 ? -errno : 0;
+}
+
 static int set_holders(struct setup *s, const char *value)
 {
 	return coldplug_set_flag(s->cli->c, COLDPLUG_REMOVE_HOLDERS, true);
@@ -287,6 +334,19 @@ static int set_holders(struct setup *s, const char *value)
 static int set_tree(struct setup *s, const char *value)
 {
 	s->cli->image.image.root = value;
+	return 0;
+}
+
+static int set_image_archive(struct setup *s, const char *value)
+{
+	s->cli->image.image.pack = !value;
+	s->cli->image.image.archive = value;
+	return 0;
+}
+
+static int set_image_profile(struct setup *s, const char *value)
+{
+	s->cli->image.image.profile = value;
 	return 0;
 }
 
@@ -332,7 +392,7 @@ static const struct option_row {
 	char letter; /* 0 if there is none */
 	int commands;
 	int (*set)(struct setup *s, const char *value);
-	const char *value; /* the name of its argument, or NULL */
+	const char *value; /* the name of its argument, or NULL; "[=NAME]" if it may be left out */
 	const char *help;
 	const char *wants;   /* the message for a value that is invalid (-EINVAL) */
 	const char *at_most; /* the message for an option that was given too often (-E2BIG) */
@@ -350,9 +410,18 @@ static const struct option_row {
 #ifdef HAVE_TOOLS
 	{ "output", 'o', COMMAND_IMAGE, set_output, "FILE", "write the image to FILE (-: standard output)" },
 	{ "output", 'o', COMMAND_PACK, set_output, "FILE", "write the archive to FILE" },
+	{ "output", 'o', COMMAND_PROFILE, set_output, "FILE",
+	  "write the profile to FILE, and keep the requests that it has" },
 	{ "for-machine", 'R', COMMAND_PACK, set_recording, "FILE",
 	  "pack what the machine of this recording needs (-: this machine)" },
 	{ "tree", 'r', COMMAND_PACK, set_tree, "DIR", "with -R: take the modules from DIR" },
+	{ "firmware", 0, COMMAND_PACK, set_pack_firmware, NULL,
+	  "pack the firmware that the modules name too" },
+	{ "configuration", 0, COMMAND_PACK, set_pack_configuration, NULL,
+	  "pack modprobe.d and modules-load.d too" },
+	{ "profile", 0, COMMAND_PACK, set_pack_profile, "FILE", "pack FILE as the profile of this kernel" },
+	{ "update", 'u', COMMAND_PACK, set_pack_update, NULL,
+	  "do not write FILE if it is an archive of the same files already" },
 	{ "jobs", 'j', COMMAND_PACK, set_jobs, "N",
 	  "compress with N threads (default: one for each processor)", "it must be a number from 1 to 4096" },
 	{ "program", 'p', COMMAND_IMAGE, set_program, "PROGRAM",
@@ -371,6 +440,10 @@ static const struct option_row {
 	  "compress modules by none (default), keep, gzip, xz, zstd" },
 	{ "compression", 'c', COMMAND_IMAGE, set_compression, "METHOD",
 	  "compress the image by zstd (default), none, gzip, xz, lz4" },
+	{ "archive", 0, COMMAND_IMAGE, set_image_archive, "[=FILE]",
+	  "put the modules into one archive in the image, or take them all from this archive" },
+	{ "profile", 0, COMMAND_IMAGE, set_image_profile, "FILE",
+	  "let the image go by this profile of an earlier boot, see coldplug-profile(8)" },
 	{ "busybox", 'b', COMMAND_IMAGE, set_busybox, "BUSYBOX", "add a static busybox" },
 	{ "add", 'a', COMMAND_IMAGE, add_file, "SRC:DEST", "add a file; may be repeated" },
 	{ "dry-run", 'n', COMMAND_IMAGE, set_dry_run, NULL, "write nothing; list the files of the image" },
@@ -378,6 +451,10 @@ static const struct option_row {
 	  "change nothing; print what would be done" },
 	{ "extract", 0, COMMAND_CLOSURE, set_extract, "DIR", "unpack below DIR what is in an archive" },
 	{ "holders", 0, COMMAND_REMOVE, set_holders, NULL, "remove the modules that use it too" },
+	{ "count", 'c', COMMAND_BENCH, set_count, "N", "measure N times, and print the medians (11)",
+	  "it must be a number from 1 to 1000" },
+	{ "modprobe", 'm', COMMAND_BENCH, set_modprobe, "PROGRAM",
+	  "compare with this modprobe (/sbin/modprobe)" },
 	{ "timeout", 0, COMMAND_REMOVE, set_timeout, "SECONDS",
 	  "wait at most so long until the module is no longer in use (0)",
 	  "it must be a number of seconds from 0.001 to 4000000.999" },
@@ -406,6 +483,8 @@ static const struct option_row {
 	{ "report", 0, LOADING, set_report, "FILE",
 	  "write a report to FILE (-: standard output), see coldplug-report(5)", NULL,
 	  "only one thing can be written to standard output" },
+	{ "profile", 0, COMMAND_RUN | COMMAND_MONITOR, set_profile, "FILE",
+	  "load first what an earlier boot needed, see coldplug-profile(8)" },
 	{ "record", 0, COMMAND_RUN, set_record, "FILE",
 	  "record the machine and the events of this run in FILE (-: standard output)", NULL,
 	  "only one thing can be written to standard output" },
@@ -433,7 +512,8 @@ static const struct option_row {
 	{ "no-companions", 0, COMMAND_CLOSURE, set_no_companions, NULL,
 	  "leave out modules that only the table of companions names" },
 	{ "json", 0,
-	  COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR | COMMAND_REPLAY | COMMAND_SHOW | COMMAND_ARCHIVE,
+	  COMMAND_PLAN | COMMAND_LIST | COMMAND_MONITOR | COMMAND_REPLAY | COMMAND_SHOW | COMMAND_ARCHIVE |
+		  COMMAND_BENCH,
 	  set_json, NULL, "print JSON" },
 	{ "notify-fd", 0, COMMAND_MONITOR, set_notify_fd, "FD", "write a newline to FD when ready (s6)",
 	  "it must be a descriptor from 3 to 65535" },
@@ -456,7 +536,8 @@ void cli_help(const struct command *command)
 			continue;
 		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", rows[i].letter ? '-' : ' ',
 			 rows[i].letter ? rows[i].letter : ' ', rows[i].letter ? "," : " ", rows[i].name,
-			 rows[i].value ? " " : "", rows[i].value ? rows[i].value : "");
+			 rows[i].value && *rows[i].value != '[' ? " " : "",
+			 rows[i].value ? rows[i].value : "");
 		printf("  %-28s %s\n", left, rows[i].help);
 	}
 	printf("  %-28s %s\n", "-h, --help", "print this help");
@@ -491,14 +572,20 @@ static int find_row(int answer, const struct command *command)
 	return -1;
 }
 
+static int argument_of(const struct option_row *row)
+{
+	if (!row->value)
+		return no_argument;
+	return *row->value == '[' ? optional_argument : required_argument;
+}
+
 static void make_getopt_tables(const struct command *command, struct option *longs, char *letters)
 {
 	*letters++ = 'h';
 	for (size_t i = 0; i < N_ROWS; i++) {
 		if (!(rows[i].commands & command->id))
 			continue;
-		*longs++ = (struct option){ rows[i].name, rows[i].value ? required_argument : no_argument,
-					    NULL, LONG_ONLY + (int)i };
+		*longs++ = (struct option){ rows[i].name, argument_of(&rows[i]), NULL, LONG_ONLY + (int)i };
 		if (!rows[i].letter)
 			continue;
 		*letters++ = rows[i].letter;

@@ -64,7 +64,7 @@ struct reading {
 		struct edge_name *items;
 		size_t n, capacity;
 	} edges;
-	size_t loads_capacity, awaited_capacity, requests_capacity;
+	size_t loads_capacity, awaited_capacity, requests_capacity, way_capacity, filesystems_capacity;
 	struct table modules;	   /* of steps, by name */
 	struct table reasons;	   /* aliases that steps were planned for, in the order of the steps */
 	struct table alias_steps;  /* the same, by alias */
@@ -281,6 +281,21 @@ static int check_times(struct json_reader *r, struct json_place at, const struct
 	return 0;
 }
 
+/* Phases that are in no order say nothing. */
+static void order_phases(struct report_load *l)
+{
+	uint64_t *const phases[] = { &l->read_us, &l->given_us, &l->init_us, &l->inited_us };
+	uint64_t last = l->start_us;
+	bool bad = false;
+
+	for (size_t i = 0; i < N(phases); i++) {
+		bad |= *phases[i] && (*phases[i] < last || *phases[i] > l->end_us);
+		last = *phases[i] ? *phases[i] : last;
+	}
+	for (size_t i = 0; bad && i < N(phases); i++)
+		*phases[i] = 0;
+}
+
 static int check_step(struct json_reader *r, struct json_place at, const struct reading *reading)
 {
 	uint32_t i = reading->report->n_loads;
@@ -321,6 +336,10 @@ static int read_load(struct json_reader *r, void *data)
 		{ "start_us", JSON_COUNT, offsetof(struct reading, load.start_us), .required = true },
 		{ "end_us", JSON_COUNT, offsetof(struct reading, load.end_us), .required = true },
 		{ "planned_us", JSON_COUNT, offsetof(struct reading, load.planned_us) },
+		{ "read_us", JSON_COUNT, offsetof(struct reading, load.read_us) },
+		{ "given_us", JSON_COUNT, offsetof(struct reading, load.given_us) },
+		{ "init_us", JSON_COUNT, offsetof(struct reading, load.init_us) },
+		{ "inited_us", JSON_COUNT, offsetof(struct reading, load.inited_us) },
 	};
 	struct json_place at = json_place(r);
 	struct reading *reading = data;
@@ -333,6 +352,7 @@ static int read_load(struct json_reader *r, void *data)
 		?: check_step(r, at, reading) ?: check_times(r, at, reading);
 	if (error)
 		return error;
+	order_phases(&reading->load);
 	reading->load.first_edge = (uint32_t)reading->steps.items[i].first_edge;
 	reading->load.n_edges = (uint32_t)((i + 1 < reading->steps.n ? reading->steps.items[i + 1].first_edge
 								     : reading->edges.n) -
@@ -423,6 +443,7 @@ static int read_request(struct json_reader *r, void *data)
 	static const struct json_member members[] = {
 		{ "name", JSON_TEXT, offsetof(struct report_request, name), .required = true },
 		{ "by", JSON_TEXT, offsetof(struct report_request, by), .required = true },
+		{ "module", JSON_TEXT_OR_NULL, offsetof(struct report_request, module) },
 		{ "time_us", JSON_COUNT, offsetof(struct report_request, time_us), .required = true },
 	};
 	struct reading *reading = data;
@@ -579,6 +600,58 @@ static void find_providers(struct reading *reading)
 	}
 }
 
+/* ---- what an awaited device was behind ---- */
+
+static bool is_awaited_below(const struct run_report *report, const char *path)
+{
+	size_t n = strlen(path);
+
+	for (uint32_t i = 0; i < report->n_awaited; i++) {
+		const char *awaited = report->awaited[i].node ? report->awaited[i].path : NULL;
+
+		if (awaited && !strncmp(awaited, path, n) && awaited[n] == '/')
+			return true;
+	}
+	return false;
+}
+
+static int find_way(struct reading *reading)
+{
+	struct run_report *report = reading->report;
+	int error = 0;
+
+	for (size_t i = 0; !error && i < reading->path_aliases.n; i++) {
+		const struct entry *e = &reading->path_aliases.items[i];
+
+		if (!is_awaited_below(report, e->key))
+			continue;
+		error = grow((void **)&report->way, &reading->way_capacity, report->n_way,
+			     sizeof(*report->way));
+		if (!error)
+			report->way[report->n_way++] = (struct report_device){ e->key, e->value };
+	}
+	return error;
+}
+
+static int find_filesystems(struct reading *reading)
+{
+	struct run_report *report = reading->report;
+	const struct table *aliases = &reading->alias_steps;
+	int error = 0;
+
+	for (size_t i = find(aliases, "fs-", 0); !error && i < aliases->n; i++) {
+		const char *alias = aliases->items[i].key;
+
+		if (strncmp(alias, "fs-", 3) != 0)
+			break;
+		error = grow((void **)&report->filesystems, &reading->filesystems_capacity,
+			     report->n_filesystems, sizeof(*report->filesystems));
+		if (!error)
+			report->filesystems[report->n_filesystems++] = alias + 3;
+	}
+	return error;
+}
+
 static void find_end(struct run_report *report)
 {
 	report->last = REPORT_NONE;
@@ -618,12 +691,13 @@ int run_report_parse(struct run_report *ret, const char *name, char *text, size_
 
 	json_reader_init(&r, name, text, n);
 	error = read_all(&r, &reading);
-	if (error == -ENOMEM)
-		output_message("coldplug: %s: out of memory\n", name);
 	if (!error) {
 		find_providers(&reading);
 		find_end(&report);
+		error = find_way(&reading) ?: find_filesystems(&reading);
 	}
+	if (error == -ENOMEM)
+		output_message("coldplug: %s: out of memory\n", name);
 	free_reading(&reading);
 	if (error)
 		run_report_free(&report);
@@ -682,6 +756,8 @@ void run_report_free(struct run_report *r)
 	free(r->edges);
 	free(r->awaited);
 	free(r->requests);
+	free(r->way);
+	free(r->filesystems);
 	free(r->text);
 	*r = (struct run_report){};
 }

@@ -28,6 +28,9 @@ struct report_load {
 	uint64_t worker;
 	uint64_t start_us, end_us; /* 0: it was not tried */
 	uint64_t planned_us;	   /* 0: not known, in a report of an older version */
+	/* In this order between start_us and end_us, each 0 if it is not known: the file had been read, the kernel was
+	 * given the image, the module's init began and had ended. */
+	uint64_t read_us, given_us, init_us, inited_us;
 	uint32_t first_edge, n_edges;
 	uint32_t
 		provider; /* the load that brought the device for which this one was planned, or REPORT_NONE */
@@ -44,7 +47,13 @@ struct report_awaited {
 /* What the kernel itself asked for: it started modprobe. */
 struct report_request {
 	const char *name, *by;
+	const char *module; /* whose load asked; NULL: it is not known */
 	uint64_t time_us;
+};
+
+/* A device that an awaited one is on, with one of its aliases. */
+struct report_device {
+	const char *path, *alias;
 };
 
 struct run_report {
@@ -60,6 +69,10 @@ struct run_report {
 	uint32_t n_awaited;
 	struct report_request *requests;
 	uint32_t n_requests;
+	struct report_device *way; /* by path, so that a bus comes before what is on it */
+	uint32_t n_way;
+	const char **filesystems; /* types that modules were loaded for */
+	uint32_t n_filesystems;
 	uint32_t last; /* the load that ended last, or REPORT_NONE */
 	char *text;    /* which all strings are in */
 };

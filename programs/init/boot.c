@@ -428,7 +428,7 @@ static void boot_once(struct boot *b)
 	boot_state_init(&b->state, b->root, b->resume, !b->o->wait_s);
 	for (;;) {
 		/* An executable of init.d may mount it, also from the background. */
-		boot_note(&b->state, mount_is_point(NEW_ROOT) ? BOOT_SEEN_MOUNTED : BOOT_SEEN_UNMOUNTED);
+		boot_note(&b->state, mount_is_point(NEW_ROOT) > 0 ? BOOT_SEEN_MOUNTED : BOOT_SEEN_UNMOUNTED);
 		action = boot_next(&b->state);
 		if (action == BOOT_GIVE_UP)
 			return;

@@ -42,7 +42,8 @@ struct server {
 static void report(struct server *s, const struct engine_message *m)
 {
 	/* PID 1 may have closed its end: its last request is still to be read. */
-	(void)!send(s->fd, m, sizeof(*m), MSG_NOSIGNAL);
+	if (send(s->fd, m, sizeof(*m), MSG_NOSIGNAL) < 0 && errno != EPIPE)
+		say(4, "the engine cannot report to PID 1: %s", strerror(errno));
 }
 
 /* The next of a list of types as mount(2) asks for its module (fs/filesystems.c); false at the end.
@@ -210,10 +211,12 @@ static bool receive_request(int fd, char *request)
 	do
 		n = recv(fd, request, 1, 0);
 	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	if (n < 0)
+		say(3, "the engine cannot hear PID 1: %s", strerror(errno));
 	return n == 1;
 }
 
-/* False: PID 1 has closed its end. */
+/* False: PID 1 has closed its end, or there is no waiting. */
 static bool wait_for_something(struct server *s, int timeout)
 {
 	struct pollfd fds[2] = {
@@ -225,8 +228,10 @@ static bool wait_for_something(struct server *s, int timeout)
 
 	if (end && (timeout < 0 || now + (uint64_t)timeout > end))
 		timeout = now < end ? (int)(end - now) : 0;
-	if (poll(fds, 2, timeout) < 0 && errno != EINTR)
+	if (poll(fds, 2, timeout) < 0 && errno != EINTR) {
+		say(3, "the engine cannot wait: %s", strerror(errno));
 		return false;
+	}
 	if (!fds[0].revents)
 		return true;
 	if (!receive_request(s->fd, &request))
@@ -294,6 +299,8 @@ static int begin(struct server *s, const char *root, const char *resume)
 	coldplug_set_log(s->c, say_log, NULL, s->o->debug ? 7 : 6);
 	coldplug_set_progress(s->c, say_failure, s);
 	coldplug_set_event(s->c, note_event, s);
+	/* What is about to be mounted needs the processors. */
+	(void)coldplug_set_flag(s->c, COLDPLUG_AWAIT_LEAVE, true);
 	mkdir(REPORT_DIR, 0755);
 	r = coldplug_set_jobs(s->c, s->o->jobs);
 	if (!r)
@@ -390,7 +397,9 @@ void engine_ask(struct engine *e, enum engine_request request)
 {
 	char c = (char)request;
 
-	(void)!send(e->fd, &c, 1, MSG_NOSIGNAL);
+	/* That it has died is found out where its answer is waited for. */
+	if (e->fd >= 0 && send(e->fd, &c, 1, MSG_NOSIGNAL) < 0 && errno != EPIPE)
+		say(4, "the engine cannot be asked: %s", strerror(errno));
 }
 
 void engine_stop(struct engine *e)

@@ -124,11 +124,13 @@ static void help(FILE *to)
  * move. */
 static bool is_in_initramfs(void)
 {
-	int fd = initramfs_open();
+	int fd = initramfs_open(), error = access("/init", X_OK) < 0 ? errno : 0;
 
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0 && (!access("/init", X_OK) || !mount_is_point("/proc"));
+	if (error && error != ENOENT)
+		say(4, "/init: %s", strerror(error));
+	return fd >= 0 && (!error || mount_is_point("/proc") <= 0);
 }
 
 /* The kernel panics when PID 1 of the machine exits; that of a container may. */

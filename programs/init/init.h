@@ -105,7 +105,8 @@ uint64_t process_now_ms(void);
 /* ---- mount.c ---- */
 
 void mount_api_file_systems(void);
-bool mount_is_point(const char *dir);
+/* 1; 0: it is none, or is not there; -errno: that is not known. */
+int mount_is_point(const char *dir);
 /* Has the archive of modules appear in /run, where it stays when the initramfs is emptied. */
 void mount_kept_archive(void);
 /* Tries the types in turn; 0, or -errno with a message. type: what libblkid says, or NULL. */

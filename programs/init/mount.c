@@ -24,11 +24,13 @@ static const struct {
 	{ "tmpfs", "/run", "mode=0755", MS_NOSUID | MS_NODEV },
 };
 
-bool mount_is_point(const char *dir)
+int mount_is_point(const char *dir)
 {
 	struct stat here, above;
 
-	return !stat(dir, &here) && !stat("/", &above) && here.st_dev != above.st_dev;
+	if (stat(dir, &here) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return stat("/", &above) < 0 ? -errno : here.st_dev != above.st_dev;
 }
 
 /* There is no log before /dev is mounted, so failures are reported at the end. */
@@ -37,7 +39,10 @@ void mount_api_file_systems(void)
 	int errors[sizeof(api) / sizeof(api[0])] = {};
 
 	for (size_t i = 0; i < sizeof(api) / sizeof(api[0]); i++) {
-		if (mount_is_point(api[i].where))
+		int there = mount_is_point(api[i].where);
+
+		errors[i] = there < 0 ? -there : 0;
+		if (there)
 			continue;
 		mkdir(api[i].where, 0755);
 		if (mount(api[i].type, api[i].where, api[i].type, api[i].flags, api[i].data) < 0)

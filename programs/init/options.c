@@ -215,7 +215,8 @@ static int take_parameter(void *userdata, const char *name, const char *value)
 	for (size_t i = 0; i < N_WORDS; i++)
 		if (!strcmp(name, words[i].name) && (value || !words[i].wants_value))
 			return words[i].set(o, name, value);
-	if (!strncmp(name, "coldplug.", 9)) {
+	/* The library reads coldplug.alone=. */
+	if (!strncmp(name, "coldplug.", 9) && strcmp(name + 9, "alone") != 0) {
 		say(4, "%s on the kernel command line is not an option of coldplug: ignored", name);
 		o->unknown++;
 	}

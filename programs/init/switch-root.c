@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -26,30 +27,37 @@
 /* Those of the kernel (init/main.c kernel_init()), in its order. */
 static const char *const inits[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
 
-/* Runs fn inside the new root, where its links lead as they will for its init. fn returns what the
- * child exits with; it may write to fd. True: it exited with 0. */
-static bool run_inside(int (*fn)(const char *path, int fd), const char *path, int fd)
+/* Runs fn inside the new root, where its links lead as they will for its init. fn returns 0 or an errno; it may write
+ * to fd. 0 or -errno. */
+static int run_inside(int (*fn)(const char *path, int fd), const char *path, int fd)
 {
 	struct child child = { .pid = fork() };
 
 	if (child.pid == 0)
-		_exit(chroot(NEW_ROOT) < 0 || chdir("/") < 0 || fn(path, fd));
+		_exit(chroot(NEW_ROOT) < 0 || chdir("/") < 0 ? errno : fn(path, fd));
 	if (child.pid < 0)
-		return false;
+		return -errno;
 	process_await(&child, -1);
-	return WIFEXITED(child.status) && !WEXITSTATUS(child.status);
+	return WIFEXITED(child.status) ? -WEXITSTATUS(child.status) : -ECHILD;
 }
 
-static int is_no_program(const char *path, int fd)
+/* What execve(2) would fail with; fd is not used. */
+static int check_program(const char *path, int fd)
 {
 	struct stat st;
 
-	return access(path, X_OK) < 0 || stat(path, &st) < 0 || !S_ISREG(st.st_mode);
+	if (access(path, X_OK) < 0 || stat(path, &st) < 0)
+		return errno;
+	return S_ISREG(st.st_mode) ? 0 : EACCES;
 }
 
 static bool is_there(const char *program)
 {
-	return run_inside(is_no_program, program, -1);
+	int r = run_inside(check_program, program, -1);
+
+	if (r < 0 && r != -ENOENT)
+		say(4, "%s of the new root cannot be run: %s", program, strerror(-r));
+	return !r;
 }
 
 const char *switch_root_find_init(const struct init_options *o)
@@ -73,36 +81,50 @@ static int write_real_path(const char *path, int fd)
 	char real[PATH_MAX];
 	size_t n = realpath(path, real) ? strlen(real) : 0;
 
-	return !n || write(fd, real, n) != (ssize_t)n;
+	return n && write(fd, real, n) == (ssize_t)n ? 0 : errno;
 }
 
-/* Where a directory of the new root is: one that is a link would else lead to a directory of the
+/* Where a link of the new root leads, as its init will see it: from here it would lead to a directory of the
  * initramfs. */
-static bool find_target(const char *dir, char *target)
+static int find_link_target(const char *dir, char target[PATH_MAX])
 {
-	size_t prefix = strlen(NEW_ROOT);
-	ssize_t n = -1;
-	int fds[2];
+	ssize_t n;
+	int fds[2], r;
 
-	memcpy(target, NEW_ROOT, prefix);
 	if (pipe2(fds, O_CLOEXEC) < 0)
-		return false;
-	if (run_inside(write_real_path, dir, fds[1]))
-		n = read(fds[0], target + prefix, PATH_MAX);
+		return -errno;
+	r = run_inside(write_real_path, dir, fds[1]);
+	n = r < 0 ? 0 : read(fds[0], target, PATH_MAX - 1);
+	if (n < 0)
+		r = -errno;
 	close(fds[0]);
 	close(fds[1]);
-	target[n > 0 ? (ssize_t)prefix + n : 0] = '\0';
-	return n > 0;
+	target[n > 0 ? n : 0] = '\0';
+	return r;
+}
+
+/* 0 or -errno. */
+static int find_target(const char *dir, char *target)
+{
+	size_t prefix = strlen(NEW_ROOT);
+	struct stat st;
+
+	snprintf(target, prefix + PATH_MAX, "%s%s", NEW_ROOT, dir);
+	if (lstat(target, &st) < 0)
+		return -errno;
+	return S_ISLNK(st.st_mode) ? find_link_target(dir, target + prefix) : 0;
 }
 
 static void move_dir(const char *dir, char *target)
 {
-	bool there = find_target(dir, target);
+	int r = find_target(dir, target);
 
-	if (there && !mount(dir, target, NULL, MS_MOVE, NULL))
+	if (!r && mount(dir, target, NULL, MS_MOVE, NULL) < 0)
+		r = -errno;
+	if (!r)
 		return;
 	say(4, "cannot move %s to the new root (%s): unmounting it", dir,
-	    there ? strerror(errno) : "there is no such directory");
+	    r == -ENOENT ? "there is no such directory" : strerror(-r));
 	target[0] = '\0';
 	umount2(dir, MNT_DETACH);
 }
@@ -111,7 +133,7 @@ static void move_mounts(void)
 {
 	for (size_t i = 0; i < N_DIRS; i++) {
 		targets[i][0] = '\0';
-		if (mount_is_point(dirs[i]))
+		if (mount_is_point(dirs[i]) != 0)
 			move_dir(dirs[i], targets[i]);
 	}
 }
@@ -127,11 +149,11 @@ static void move_back(void)
 int initramfs_open(void)
 {
 	int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct statfs fs;
+	struct statfs fs = {};
 
-	if (fd >= 0 &&
-	    (fstatfs(fd, &fs) < 0 ||
-	     ((unsigned long)fs.f_type != RAMFS_MAGIC && (unsigned long)fs.f_type != TMPFS_MAGIC))) {
+	if (fd < 0 || fstatfs(fd, &fs) < 0)
+		say(4, "/: %s: whether it is an initramfs is not known", strerror(errno));
+	if (fd >= 0 && (unsigned long)fs.f_type != RAMFS_MAGIC && (unsigned long)fs.f_type != TMPFS_MAGIC) {
 		close(fd);
 		fd = -1;
 	}

@@ -15,6 +15,7 @@ one thread at a time. This module is as old as the library: since 0.1, all of it
 """
 import ctypes
 import enum
+import errno
 import os
 import select
 import weakref
@@ -24,8 +25,9 @@ from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence
 
 from . import _library
 
-__all__ = ['Coldplug', 'Error', 'By', 'Field', 'FieldSource', 'Flag', 'Initstate', 'Json', 'Kind', 'Loaded', 'Module', 'Node',
-           'Reason', 'Relation', 'State', 'Step', 'Summary', 'Value', 'Why']
+__all__ = ['Coldplug', 'Error', 'By', 'Config', 'Entry', 'Field', 'FieldSource', 'Flag', 'Index', 'Initstate', 'Json', 'Kind',
+           'Loaded', 'Module', 'Node', 'Reason', 'Relation', 'Rules', 'Section', 'State', 'Step', 'Summary', 'Symbol', 'Symbols',
+           'Value', 'Why']
 
 Path = Union[str, 'os.PathLike[str]']
 
@@ -57,6 +59,7 @@ class Flag(enum.IntEnum):
     FIRMWARE = 14
     COMPANIONS = 15
     ORDERED = 16
+    AWAIT_LEAVE = 17
 
 
 class Initstate(enum.IntEnum):
@@ -86,6 +89,34 @@ class Relation(enum.IntEnum):
     """enum coldplug_relation, for related()."""
     NEEDS = 0
     NEEDED_BY = 1
+
+
+class Symbols(enum.IntEnum):
+    """enum coldplug_symbols, for symbols()."""
+    NEEDED = 0
+    EXPORTED = 1
+    UNDEFINED = 2
+
+
+class Config(enum.IntEnum):
+    """enum coldplug_config: the kinds of lines of modprobe.d(5)."""
+    ALIAS = 0
+    BLACKLIST = 1
+    INSTALL = 2
+    REMOVE = 3
+    OPTIONS = 4
+    SOFTDEP = 5
+    WEAKDEP = 6
+    FORBIDDEN = 7
+
+
+class Index(enum.IntEnum):
+    """enum coldplug_index: the index files of a release."""
+    DEP = 0
+    ALIAS = 1
+    SYMBOLS = 2
+    BUILTIN = 3
+    BUILTIN_ALIAS = 4
 
 
 class Kind(enum.IntEnum):
@@ -121,6 +152,7 @@ class Why(enum.IntEnum):
     BUILTIN = 11
     LOADED = 12
     NO_FILE = 13
+    ALONE = 14
 
 
 class Json(enum.IntEnum):
@@ -165,6 +197,38 @@ class Value(NamedTuple):
     """struct coldplug_value: a parameter of a module in the kernel. value is None if it cannot be read."""
     name: str
     value: Optional[str]
+
+
+class Section(NamedTuple):
+    """struct coldplug_section: a section of a module in the kernel. address is 0 if the kernel does not tell it."""
+    name: str
+    address: int
+
+
+class Symbol(NamedTuple):
+    """struct coldplug_symbol: a symbol of a module's file. crc is 0 if it has no version."""
+    name: str
+    crc: int
+    weak: bool
+
+
+class Entry(NamedTuple):
+    """struct coldplug_entry: a line of the configuration, or an entry of an index, which has neither file nor line."""
+    key: str
+    value: str
+    file: Optional[str]
+    line: int
+
+
+class Rules(NamedTuple):
+    """struct coldplug_rules: what the configuration says of a module."""
+    options: str
+    install: Optional[str]
+    remove: Optional[str]
+    pre: List[str]
+    post: List[str]
+    weak: List[str]
+    blacklisted: bool
 
 
 class Step(NamedTuple):
@@ -230,6 +294,18 @@ def _loaded(m: _library.CLoaded) -> Loaded:
     return Loaded(_text(m.name), m.size, m.refcount, _text(m.holders).split(',') if m.holders else [], Initstate(m.initstate))
 
 
+def _entry(e: _library.CEntry) -> Entry:
+    return Entry(_text(e.key), _text(e.value), _maybe(e.file), e.line)
+
+
+def _strings(items: Any) -> List[str]:
+    """A list that ends with NULL."""
+    texts: List[str] = []
+    while items[len(texts)] is not None:
+        texts.append(_text(items[len(texts)]))
+    return texts
+
+
 def _callback_of(c: 'Coldplug') -> Any:
     """The function that the library calls with messages. It does not keep the context alive."""
     reference = weakref.ref(c)
@@ -240,6 +316,22 @@ def _callback_of(c: 'Coldplug') -> Any:
             context._take_message(level, message)
 
     return _library.LOG(take)
+
+
+def _command_callback_of(c: 'Coldplug', run: Callable[[str, str], int]) -> Any:
+    """The function that the library calls to run a command."""
+    reference = weakref.ref(c)
+
+    def take(userdata: Any, module: bytes, command: bytes) -> int:
+        try:
+            return int(run(_text(module), _text(command)))
+        except BaseException as e:  # ctypes would only print it
+            context = reference()
+            if context is not None:
+                context._raised = context._raised or e
+            return -errno.ECANCELED
+
+    return _library.COMMAND(take)
 
 
 class Coldplug:
@@ -348,6 +440,10 @@ class Coldplug:
         """Has a report written, see coldplug-report(5). Raises Error: EBUSY. Since 0.1."""
         self._call('set_report', _encode(path))
 
+    def set_profile(self, path: Path) -> None:
+        """Has a run go by a profile of earlier boots, see coldplug-profile(8). Raises Error: EBUSY. Since 0.1."""
+        self._call('set_profile', _encode(path))
+
     def is_dry_run(self) -> bool:
         """Whether nothing is loaded. Since 0.1."""
         return bool(self._call('is_dry_run'))
@@ -398,6 +494,36 @@ class Coldplug:
     def values(self, module: str) -> List[Value]:
         """The parameters that a module has in the kernel, with their values. Since 0.1."""
         return [Value(_text(v.name), _maybe(v.value)) for v in self._list(_library.CValue, 'values', _encode(module))]
+
+    def sections(self, module: str) -> List[Section]:
+        """The sections of a module in the kernel, by name. Since 0.1."""
+        return [Section(_text(s.name), s.address) for s in self._list(_library.CSection, 'sections', _encode(module))]
+
+    def symbols(self, module: Module, which: Symbols) -> List[Symbol]:
+        """The symbols of a module's file. Raises Error: ENOENT, ENODATA if it has no such table, ENOEXEC if it is no module,
+        EINVAL if it is damaged. Since 0.1."""
+        c_module = _library.CModule(_encode(module.name), _encode(module.path), module.builtin)
+        return [Symbol(_text(s.name), s.crc, s.weak)
+                for s in self._list(_library.CSymbol, 'symbols', byref(c_module), int(which))]
+
+    def config(self, kind: Config) -> List[Entry]:
+        """The lines of one kind that are in force, with those of the kernel command line. Since 0.1."""
+        return [_entry(e) for e in self._list(_library.CEntry, 'config', int(kind))]
+
+    def index(self, index: Index) -> List[Entry]:
+        """The entries of an index. Since 0.1."""
+        return [_entry(e) for e in self._list(_library.CEntry, 'index', int(index))]
+
+    def rules(self, module: str) -> Rules:
+        """What the configuration says of a module. Since 0.1."""
+        r = _library.CRules()
+        self._call('rules', _encode(module), byref(r))
+        return Rules(_text(r.options), _maybe(r.install), _maybe(r.remove), _strings(r.pre), _strings(r.post),
+                     _strings(r.weak), r.blacklisted)
+
+    def changed(self) -> bool:
+        """Whether the configuration or an index has changed since this was called first. Since 0.1."""
+        return bool(self._call('changed'))
 
     # Requests
 
@@ -502,10 +628,17 @@ class Coldplug:
         """The device node of the i-th call of wait_for(), or None while it is not there. Since 0.1."""
         return _maybe(self._call('found', i))
 
-    def insert(self, name: str, params: Optional[str] = None) -> None:
-        """Loads a module and what it needs in this process, as modprobe(8). Raises Error: ENOENT if nothing has this name,
-        or why the last match failed. Since 0.1."""
-        self._call('insert', _encode(name), _encode(params))
+    def set_command(self, run: Optional[Callable[[str, str], int]]) -> None:
+        """Has install and remove commands of insert() and remove() run by a function, which is called with the module and the
+        command and returns an exit status. Its exceptions are those of insert() and remove(). None: by /bin/sh.
+        Since 0.1."""
+        self._command_callback = _command_callback_of(self, run) if run else ctypes.cast(c_void_p(), _library.COMMAND)
+        self._call('set_command', self._command_callback, None)
+
+    def insert(self, name: str, params: Optional[str] = None) -> bool:
+        """Loads a module and what it needs in this process, as modprobe(8). Returns False if blacklists withhold all that
+        matches. Raises Error: ENOENT if nothing has this name, or why the last match failed. Since 0.1."""
+        return not self._call('insert', _encode(name), _encode(params))
 
     def remove(self, name: str, wait_ms: int = 0) -> None:
         """Removes a module and what only it needed, as modprobe -r. Raises Error: ENOENT, EBUSY, EINVAL, ELOOP, or the

@@ -26,6 +26,23 @@ class CValue(ctypes.Structure):
     _fields_ = [('name', c_char_p), ('value', c_char_p)]
 
 
+class CSection(ctypes.Structure):
+    _fields_ = [('name', c_char_p), ('address', c_uint64)]
+
+
+class CSymbol(ctypes.Structure):
+    _fields_ = [('name', c_char_p), ('crc', c_uint64), ('weak', c_bool)]
+
+
+class CEntry(ctypes.Structure):
+    _fields_ = [('key', c_char_p), ('value', c_char_p), ('file', c_char_p), ('line', c_uint)]
+
+
+class CRules(ctypes.Structure):
+    _fields_ = [('options', c_char_p), ('install', c_char_p), ('remove', c_char_p), ('pre', POINTER(c_char_p)),
+                ('post', POINTER(c_char_p)), ('weak', POINTER(c_char_p)), ('blacklisted', c_bool)]
+
+
 class CStep(ctypes.Structure):
     _fields_ = [('module', c_char_p), ('kind', c_int), ('path', c_char_p), ('params', c_char_p), ('command', c_char_p),
                 ('state', c_int), ('error', c_int), ('message', c_char_p), ('start_us', c_uint64), ('end_us', c_uint64),
@@ -44,6 +61,7 @@ class CSummary(ctypes.Structure):
                 ('events_ignored', c_uint64)]
 
 
+COMMAND = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, c_char_p)
 LOG = ctypes.CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 STRINGS = POINTER(c_char_p)
 
@@ -58,6 +76,7 @@ PROTOTYPES: 'dict[str, tuple[Any, list[Any]]]' = {
     'set_flag': (c_int, [c_int, c_bool]),
     'set_log': (None, [LOG, c_void_p, c_int]),
     'set_report': (c_int, [c_char_p]),
+    'set_profile': (c_int, [c_char_p]),
     'set_timeout': (c_int, [c_uint]),
     'is_dry_run': (c_bool, []),
     'resolve': (c_int, [c_char_p, POINTER(STRINGS)]),
@@ -69,6 +88,12 @@ PROTOTYPES: 'dict[str, tuple[Any, list[Any]]]' = {
     'related': (c_int64, [c_char_p, c_int, POINTER(STRINGS)]),
     'firmware': (c_int64, [c_char_p, POINTER(STRINGS)]),
     'values': (c_int64, [c_char_p, POINTER(POINTER(CValue))]),
+    'sections': (c_int64, [c_char_p, POINTER(POINTER(CSection))]),
+    'symbols': (c_int64, [POINTER(CModule), c_int, POINTER(POINTER(CSymbol))]),
+    'config': (c_int64, [c_int, POINTER(POINTER(CEntry))]),
+    'index': (c_int64, [c_int, POINTER(POINTER(CEntry))]),
+    'rules': (c_int, [c_char_p, POINTER(CRules)]),
+    'changed': (c_int, []),
     'walk': (c_int64, []),
     'want': (c_int, [c_char_p, c_char_p]),
     'want_configured': (c_int, []),
@@ -91,6 +116,7 @@ PROTOTYPES: 'dict[str, tuple[Any, list[Any]]]' = {
     'cancel': (None, []),
     'wait_for': (c_int, [c_char_p]),
     'found': (c_char_p, [c_size_t]),
+    'set_command': (None, [COMMAND, c_void_p]),
     'insert': (c_int, [c_char_p, c_char_p]),
     'remove': (c_int, [c_char_p, c_uint]),
     'json': (c_int, [c_int, POINTER(c_void_p)]),

@@ -2,13 +2,16 @@
 /*
  * Runs a command, waits for all processes that come of it, and reports what became of them:
  *
- *	supervise -o REPORT [-t SECONDS] [-p LIBRARY] [-k] [-r] [-l | -f TASK:CALL:NUMBER:ERRNO] COMMAND...
+ *	supervise -o REPORT [-t SECONDS] [-p LIBRARY] [-k] [-r] [-s SOCKET] [-l | -f TASK:CALL:NUMBER:ERRNO] COMMAND...
+ *	supervise -c SOCKET [-k] [-l | -f FAULT] COMMAND...
  *
  *	-t	what is left after so many seconds is killed
  *	-p	a library to be preloaded
  *	-k	be the kernel as far as modules go: what loads or removes one succeeds, and nothing is done
  *	-r	the command gets SIGTERM as soon as it writes to its descriptor 9, which is a pipe, and after 3 seconds
  *	-l	list the system calls that can fail
+ *	-s	nothing fails in the command, but in what is called by "supervise -c SOCKET" below it, which becomes COMMAND
+ *		with "." as its root: so PID 1 of another namespace can be watched, and not what has made the namespace
  *	-f	let a system call fail: of task 0, which is the command, or 1, the first process or thread that was started
  *		by it and made a call, ...; of this name; the first (1) of these, or a later one; with this error
  *
@@ -22,6 +25,7 @@
  *	fault TASK NAME NUMBER ERRNO SITE...	the call that was failed
  *	crash PID SIGNAL			a process died of a fault of its own
  *	left PID NAME				a process that had to be killed
+ *	kernel NUMBER				a system call about a module that was answered
  *	exit STATUS				of the command, 128 + signal when it was killed
  * A SITE is an address in the program, relative to where it is loaded: words on the stack that can be return addresses.
  */
@@ -46,8 +50,10 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -110,6 +116,16 @@ static const struct call calls[] = {
 	CALL(clone3, EAGAIN, ENOSYS),
 	CALL(setsid, EPERM),
 	CALL(prctl, EINVAL),
+	CALL(capget, EPERM),
+	CALL(capset, EPERM),
+	CALL(setpriority, EPERM),
+	CALL(sched_setscheduler, EPERM),
+	CALL(execve, EACCES, ENOMEM),
+	CALL(wait4, EINTR),
+	CALL(kill, EPERM),
+	CALL(mount, ENOMEM, EPERM),
+	CALL(umount2, EBUSY),
+	CALL(chroot, EPERM),
 	CALL(chdir, EACCES),
 	CALL(dup, EMFILE),
 	CALL(dup3, EMFILE),
@@ -132,6 +148,7 @@ static const struct call calls[] = {
 	CALL(epoll_pwait, EINTR),
 	CALL(eventfd2, EMFILE),
 	CALL(timerfd_create, EMFILE),
+	CALL(timerfd_settime, EPERM),
 	CALL(signalfd4, EMFILE),
 	CALL(memfd_create, EMFILE, ENOSYS),
 	CALL(pidfd_open, EMFILE, ENOSYS),
@@ -165,7 +182,7 @@ static const struct call calls[] = {
 static const long kernel_calls[] = { SYS_init_module, SYS_finit_module, SYS_delete_module };
 
 struct options {
-	const char *report, *library;
+	const char *report, *library, *socket, *client;
 	bool kernel, until_ready;
 	unsigned long seconds, task, number;
 	const struct call *call; /* that is to fail */
@@ -188,13 +205,15 @@ struct supervisor {
 	struct options o;
 	FILE *report;
 	int listener, signals;
-	int ready; /* what descriptor 3 of the command leads to, or -1 */
+	int socket; /* of -s: where the listener comes from */
+	int ready;  /* what descriptor 9 of the command leads to, or -1 */
 	pid_t command;
 	int status;
 	struct task tasks[512];
 	size_t n_tasks;
 	struct code codes[256];
 	size_t n_codes;
+	char program[4096]; /* what task 0 runs first; with -s, other programs are left alone */
 	int64_t start_ms;
 	uint8_t *text; /* the program's code */
 	const struct code *text_of;
@@ -247,6 +266,8 @@ static void read_maps(struct supervisor *s, pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	n = readlink(path, exe, sizeof(exe) - 1);
 	exe[n < 0 ? 0 : n] = '\0';
+	if (!*s->program)
+		strcpy(s->program, exe);
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f) && s->n_codes < ARRAY_SIZE(s->codes)) {
@@ -260,8 +281,8 @@ static void read_maps(struct supervisor *s, pid_t pid)
 		if (flags[2] != 'x')
 			continue;
 		*c = (struct code){ begin, end, base, strcmp(name, exe) ? LIBRARY : PROGRAM };
-		if (strstr(name, "/ld-") || strstr(name, "/libasan.") || strstr(name, "/libubsan.") ||
-		    strstr(name, "/libtsan."))
+		if ((s->o.socket && strcmp(exe, s->program)) || strstr(name, "/ld-") ||
+		    strstr(name, "/libasan.") || strstr(name, "/libubsan.") || strstr(name, "/libtsan."))
 			c->kind = LEFT_ALONE;
 		s->n_codes++;
 	}
@@ -388,9 +409,13 @@ static void print_call(struct supervisor *s, const struct seccomp_notif *n, cons
 static int judge(struct supervisor *s, const struct seccomp_notif *n)
 {
 	const struct call *c = find_call(n->data.nr);
-	struct task *t = find_task(s, (pid_t)n->pid);
+	struct task *t;
 	bool it;
 
+	/* That becomes the command. */
+	if (!s->n_tasks && n->data.nr == SYS_execve)
+		return 0;
+	t = find_task(s, (pid_t)n->pid);
 	if (!t || is_left_alone(s, (pid_t)n->pid, n->data.instruction_pointer))
 		return 0;
 	t->n[c - calls]++;
@@ -418,6 +443,8 @@ static void answer_call(struct supervisor *s)
 	if (ioctl(s->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) < 0)
 		return;
 	r.id = n.id;
+	if (is_for_kernel(n.data.nr))
+		fprintf(s->report, "kernel %d\n", n.data.nr);
 	error = is_for_kernel(n.data.nr) ? 0 : judge(s, &n);
 	if (error)
 		r.error = -error;
@@ -478,6 +505,7 @@ static bool needs_filter(const struct options *o)
 
 static void run_command(struct supervisor *s, char **command, _Atomic int *listener)
 {
+	bool filter = needs_filter(&s->o) && !s->o.socket;
 	sigset_t none;
 	int fd = 0;
 
@@ -488,7 +516,7 @@ static void run_command(struct supervisor *s, char **command, _Atomic int *liste
 	setrlimit(RLIMIT_CORE, &(struct rlimit){});
 	if (s->o.library)
 		setenv("LD_PRELOAD", s->o.library, 1);
-	if (needs_filter(&s->o))
+	if (filter)
 		fd = install_filter(&s->o);
 	/* From here on each call of the table waits for the other process. */
 	atomic_store(listener, fd < 0 ? -2 : fd);
@@ -497,16 +525,34 @@ static void run_command(struct supervisor *s, char **command, _Atomic int *liste
 	_exit(98);
 }
 
+static _Atomic int *share_number(void)
+{
+	_Atomic int *number =
+		mmap(NULL, sizeof(*number), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (number == MAP_FAILED)
+		die("mmap");
+	atomic_store(number, -1);
+	return number;
+}
+
+static int wait_for_number(_Atomic int *number)
+{
+	while (atomic_load(number) == -1)
+		usleep(20);
+	if (atomic_load(number) == -2) {
+		fprintf(stderr, "supervise: no seccomp filter with notifications here\n");
+		exit(77);
+	}
+	return atomic_load(number);
+}
+
 static void start(struct supervisor *s, char **command)
 {
-	_Atomic int *listener =
-		mmap(NULL, sizeof(*listener), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	bool filter = needs_filter(&s->o);
-	int ends[2] = { -1, -1 };
+	_Atomic int *listener = share_number();
+	bool filter = needs_filter(&s->o) && !s->o.socket;
+	int ends[2] = { -1, -1 }, fd;
 
-	if (listener == MAP_FAILED)
-		die("mmap");
-	atomic_store(listener, -1);
 	/* It stays open here too: until exec there is one table of descriptors. */
 	if (s->o.until_ready && (pipe2(ends, O_CLOEXEC) < 0 || dup2(ends[1], READY_FD) < 0))
 		die("pipe");
@@ -518,13 +564,81 @@ static void start(struct supervisor *s, char **command)
 		die("fork");
 	if (s->command == 0)
 		run_command(s, command, listener);
-	while (atomic_load(listener) == -1)
-		usleep(20);
-	if (atomic_load(listener) == -2) {
-		fprintf(stderr, "supervise: no seccomp filter with notifications here\n");
-		exit(77);
+	fd = wait_for_number(listener);
+	s->listener = filter ? fd : -1;
+}
+
+/* ---- what is far below the command ---- */
+
+static struct sockaddr_un address_of(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+	return a;
+}
+
+static void listen_at(struct supervisor *s)
+{
+	struct sockaddr_un a = address_of(s->o.socket);
+
+	s->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (s->socket < 0 || bind(s->socket, (struct sockaddr *)&a, sizeof(a)) < 0)
+		die(s->o.socket);
+}
+
+union control {
+	struct cmsghdr head;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static void take_listener(struct supervisor *s)
+{
+	union control control = {};
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+
+	if (recvmsg(s->socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) == 1 && msg.msg_controllen)
+		memcpy(&s->listener, CMSG_DATA(&control.head), sizeof(s->listener));
+}
+
+static void send_listener(int to, int listener)
+{
+	union control control = { .head = { .cmsg_len = CMSG_LEN(sizeof(int)),
+					    .cmsg_level = SOL_SOCKET,
+					    .cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { (char[1]){ 0 }, 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = &control,
+			      .msg_controllen = sizeof(control) };
+
+	memcpy(CMSG_DATA(&control.head), &listener, sizeof(listener));
+	if (sendmsg(to, &msg, 0) < 0)
+		die("sendmsg");
+}
+
+/* Another process sends the listener: from the filter on, each call of this one waits for it. */
+static void be_client(struct supervisor *s, char **command)
+{
+	struct sockaddr_un a = address_of(s->o.client);
+	_Atomic int *listener = share_number();
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	pid_t sender;
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || chroot(".") < 0)
+		die(s->o.client);
+	sender = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (sender == 0) {
+		send_listener(fd, wait_for_number(listener));
+		_exit(0);
 	}
-	s->listener = filter ? atomic_load(listener) : -1;
+	s->o.library = NULL;
+	run_command(s, command, listener);
 }
 
 static int64_t now_ms(void)
@@ -554,19 +668,22 @@ static void supervise(struct supervisor *s)
 	while (reap(s)) {
 		struct pollfd fds[] = { { s->listener, POLLIN, 0 },
 					{ s->signals, POLLIN, 0 },
-					{ s->ready, POLLIN, 0 } };
+					{ s->ready, POLLIN, 0 },
+					{ s->socket, POLLIN, 0 } };
 
 		left = end - now_ms();
 		if (left <= 0)
 			kill_children(s);
 		else if (s->ready >= 0 && left > NOT_READY_MS)
 			left = NOT_READY_MS;
-		poll(fds, 3, left > 0 ? (int)left : 10);
+		poll(fds, 4, left > 0 ? (int)left : 10);
 		end_when_ready(s, fds[2].revents & POLLIN);
 		if (fds[0].revents & POLLIN)
 			answer_call(s);
 		else if (fds[0].revents)
 			s->listener = -1;
+		if (fds[3].revents)
+			take_listener(s);
 		if (fds[1].revents)
 			(void)!read(s->signals, &info, sizeof(info));
 	}
@@ -591,7 +708,7 @@ static void parse(struct options *o, int argc, char **argv)
 	int c;
 
 	*o = (struct options){ .seconds = 60 };
-	while ((c = getopt(argc, argv, "+o:t:p:krlf:")) != -1)
+	while ((c = getopt(argc, argv, "+o:t:p:krs:c:lf:")) != -1)
 		switch (c) {
 		case 'o':
 			o->report = optarg;
@@ -608,6 +725,12 @@ static void parse(struct options *o, int argc, char **argv)
 		case 'r':
 			o->until_ready = true;
 			break;
+		case 's':
+			o->socket = optarg;
+			break;
+		case 'c':
+			o->client = optarg;
+			break;
 		case 'l':
 			o->list = true;
 			break;
@@ -617,7 +740,7 @@ static void parse(struct options *o, int argc, char **argv)
 		default:
 			exit(100);
 		}
-	if (!o->report || !argv[optind])
+	if (!(o->report || o->client) || !argv[optind])
 		exit(100);
 }
 
@@ -627,6 +750,8 @@ int main(int argc, char **argv)
 	sigset_t child;
 
 	parse(&s.o, argc, argv);
+	if (s.o.client)
+		be_client(&s, argv + optind);
 	s.report = fopen(s.o.report, "we");
 	if (!s.report)
 		die(s.o.report);
@@ -636,6 +761,9 @@ int main(int argc, char **argv)
 	s.signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (s.signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		die("signalfd");
+	s.socket = -1;
+	if (s.o.socket)
+		listen_at(&s);
 	start(&s, argv + optind);
 	supervise(&s);
 	return fclose(s.report) == EOF;

@@ -12,7 +12,7 @@
  * loader's process gets SIGKILL at a random moment. The test is a child subreaper: the loader's process
  * becomes its child, so that its end is waited for and its exit status seen.
  *
- * Then each promise of loader.h is checked: results, order, skipping and the report against a model, and that
+ * Then each promise of loader.h is checked: results, order, being alone, skipping and the report against a model, and that
  * everything ends in time.
  *
  *	loader [ROUNDS [EXITS]]		COLDPLUG_SEED chooses other ones; EXITS: rounds of a front that sends
@@ -101,7 +101,7 @@ struct world {
 	unsigned int n_plans;
 	enum ending ending;
 	unsigned int jobs;
-	bool report, old_report, busy_front, any_forever;
+	bool report, old_report, busy_front, any_forever, any_alone;
 	bool finishing;				    /* in the front: it has nothing more to say */
 	unsigned int kill_front_us, kill_loader_us; /* 0: not */
 	bool loader_was_killed, front_was_killed;
@@ -278,7 +278,9 @@ static void choose_step(struct world *w)
 			     .name = params("m%u", id),
 			     .params = params("id=%u", id),
 			     .priority = roll(3) ? roll(4) : STEP_URGENT + roll(2),
-			     .patient = roll(10) == 0,
+			     .patient = roll(10) < 2,
+			     .last = roll(10) == 0,
+			     .alone = w->any_alone && roll(8) == 0,
 			     .post_only = roll(6) == 0 };
 
 	choose_fact(w, f, step.kind);
@@ -323,6 +325,8 @@ static void choose_round(struct world *w)
 	uint32_t death = roll(4);
 
 	w->any_forever = roll(8) == 0;
+	/* One that never returns would take half a minute. */
+	w->any_alone = !w->any_forever && roll(3) == 0;
 	w->jobs = roll(3) ? 1 + roll(8) : 0;
 	w->report = roll(10) != 0;
 	w->old_report = roll(4) == 0;
@@ -632,6 +636,19 @@ static void check_order(struct world *w, uint32_t id)
 	}
 }
 
+static bool ran_together(const struct fact *a, const struct fact *b)
+{
+	return a->begun && b->begun && (!a->ended || b->begun < a->ended) &&
+		(!b->ended || a->begun < b->ended);
+}
+
+/* Nothing ran while a step did that must be alone. */
+static void check_alone(struct world *w, uint32_t id)
+{
+	for (uint32_t i = 0; w->b.steps.items[id].alone && i < w->b.steps.n; i++)
+		require(w, i == id || !ran_together(&w->s->facts[i], &w->s->facts[id]));
+}
+
 static unsigned int tries_of(const struct fact *f)
 {
 	return f->no_file ? 0 : f->first ? 2 : 1;
@@ -684,6 +701,7 @@ static void check_killed(struct world *w, int n_reported)
 		const struct fact *f = &w->s->facts[id];
 
 		check_order(w, id);
+		check_alone(w, id);
 		require(w, f->n_tries <= tries_of(f) && f->n_results <= 1);
 		require(w, w->s->cancelled || !f->n_results || f->outcome == w->b.expected.items[id]);
 	}
@@ -709,6 +727,7 @@ static void check_round(struct world *w)
 	require(w, n_reported < 0 || (uint32_t)n_reported == n);
 	for (uint32_t id = 0; id < w->b.steps.n; id++) {
 		check_order(w, id);
+		check_alone(w, id);
 		if (id < n)
 			check_step_of(w, id, n_reported < 0 ? UINT32_MAX : reported[id]);
 		else if (n_reported >= 0 || n == w->s->n_begun)

@@ -7,7 +7,7 @@ SOURCE = os.environ['SOURCE']
 sys.path.insert(0, SOURCE + '/python')
 sys.dont_write_bytecode = True
 import coldplug
-from coldplug import By, Coldplug, Flag, Initstate, Kind, Module, Relation, State, Why, _library
+from coldplug import By, Coldplug, Config, Flag, Index, Initstate, Kind, Module, Relation, State, Symbols, Why, _library
 
 HEADER = re.sub(r'/\*.*?\*/', '', open(SOURCE + '/libcoldplug/coldplug.h').read(), flags=re.S)
 # These are for callers in C: they take callbacks or descriptors, or build images and recordings.
@@ -139,6 +139,41 @@ class Test(unittest.TestCase):
         self.assertEqual((c.firmware('one.bin'), c.firmware('none')), ([self.root + '/lib/firmware/one.bin'], []))
         self.assertEqual(c.nodes(), [('fuse', 'fuse', 'c', 10, 229)])
 
+    def test_configuration_and_indexes_are_listed(self):
+        self.put('etc/modprobe.d/y.conf', 'install black cmd\nsoftdep a pre: b post: black\nweakdep a b\n')
+        self.put('sys/module/live/sections/.text', '0x10\n')
+        c = self.open()
+        self.assertFalse(c.changed())
+        self.assertEqual(c.config(Config.OPTIONS), [('a', 'x=1', '/etc/modprobe.d/x.conf', 1)])
+        self.assertEqual(c.index(Index.ALIAS), [('pci:*', 'a', None, 0), ('pci:1', 'black', None, 0)])
+        self.assertEqual(c.rules('a'), ('x=1', None, None, ['b'], ['black'], ['b'], False))
+        self.assertEqual(c.rules('black')[1:2] + c.rules('black')[6:], ('cmd', True))
+        self.assertEqual(c.sections('live'), [('.text', 16)])
+        with self.assertRaises(coldplug.Error) as e:
+            c.symbols(Module('nobody'), Symbols.NEEDED)
+        self.assertEqual(e.exception.errno, errno.ENOENT)
+        self.put('etc/modprobe.d/y.conf', '')
+        self.assertTrue(c.changed())
+
+    def test_commands_can_be_run_by_a_function(self):
+        self.put('etc/modprobe.d/y.conf', 'install b b-command\nremove b r-command\n')
+        c = self.open()
+        c.set_flag(Flag.DRY_RUN, False)
+        c.set_flag(Flag.BLACKLIST)
+        ran = []
+        c.set_command(lambda module, command: ran.append((module, command)) or 0)
+        self.assertTrue(c.insert('b'))
+        c.remove('b')
+        self.assertEqual(ran, [('b', 'b-command'), ('b', 'r-command')])
+        self.assertFalse(c.insert('black'))
+
+        def fail(module, command):
+            raise KeyError(module)
+        c.set_command(fail)
+        with self.assertRaises(KeyError):
+            c.insert('b')
+        c.set_command(None)
+
     def test_insert_and_remove_are_those_of_modprobe(self):
         c = self.open()
         with self.assertRaises(coldplug.Error) as e:
@@ -226,7 +261,8 @@ class Header(unittest.TestCase):
 
     def test_each_enum_has_the_values_of_the_header(self):
         for name, prefix in (('flag', ''), ('initstate', 'INIT_'), ('by', 'BY_'), ('field_source', 'FIELD_'), ('relation', ''),
-                             ('kind', ''), ('state', ''), ('why', 'WHY_')):
+                             ('kind', ''), ('state', ''), ('why', 'WHY_'), ('symbols', 'SYMBOLS_'), ('config', 'CONFIG_'),
+                             ('index', 'INDEX_')):
             body = re.search(rf'enum coldplug_{name} {{(.*?)}}', HEADER, re.S)[1]
             values = re.findall(r'COLDPLUG_(\w+)', body)
             enum = getattr(coldplug, ''.join(w.capitalize() for w in name.split('_')))
@@ -234,7 +270,7 @@ class Header(unittest.TestCase):
             self.assertEqual([m.value for m in enum], list(range(len(values))))
 
     def test_each_structure_is_the_one_of_the_header(self):
-        names = ('loaded', 'module', 'field', 'node', 'value', 'step', 'reason', 'summary')
+        names = ('loaded', 'module', 'field', 'node', 'value', 'section', 'symbol', 'entry', 'rules', 'step', 'reason', 'summary')
         program = '#include <coldplug.h>\n#include <stdio.h>\nint main(void) {\n'
         wanted = []
         for name in names:

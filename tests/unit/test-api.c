@@ -490,6 +490,13 @@ static void relations_firmware_and_values_are_listed(void **state)
 	assert_int_equal(coldplug_firmware(c, "two.bin", &paths), 0);
 	assert_int_equal(coldplug_firmware(c, "../firmware/one.bin", &paths), 0);
 	assert_int_equal(coldplug_firmware(c, "", &paths), 0);
+	/* The kernel's parameter comes first; without a value it is none. */
+	put("sys/module/firmware_class/parameters/path", "\n");
+	assert_int_equal(coldplug_firmware(c, "one.bin", &paths), 1);
+	put("sys/module/firmware_class/parameters/path", "/srv/fw\n");
+	put("srv/fw/one.bin", "y");
+	assert_int_equal(coldplug_firmware(c, "one.bin", &paths), 1);
+	assert_string_equal(paths[0] + strlen(dir), "/srv/fw/one.bin");
 	put("sys/module/x_y/parameters/q", "\n");
 	put("sys/module/x_y/parameters/p", "1\n");
 	assert_int_equal(coldplug_values(c, "x-y", &values), 2);
@@ -498,6 +505,146 @@ static void relations_firmware_and_values_are_listed(void **state)
 	assert_string_equal(values[1].value, "");
 	assert_int_equal(coldplug_values(c, "nobody", &values), 0);
 	assert_int_equal(coldplug_values(c, "", &values), 0);
+	coldplug_free(c);
+}
+
+static void assert_entry(const struct coldplug_entry *e, const char *key, const char *value,
+			 unsigned int line)
+{
+	assert_string_equal(e->key, key);
+	assert_string_equal(e->value, value);
+	assert_int_equal(e->line, line);
+}
+
+static void the_configuration_is_listed(void **state)
+{
+	struct coldplug *c = open_it();
+	const struct coldplug_entry *list;
+
+	put("proc/cmdline", "modprobe.blacklist=m module_blacklist=n a.z=1\n");
+	assert_int_equal(coldplug_config(c, COLDPLUG_CONFIG_ALIAS, &list), 1);
+	assert_entry(list, "none", "off", 4);
+	assert_string_equal(list->file, "/etc/modprobe.d/x.conf");
+	assert_int_equal(coldplug_config(c, COLDPLUG_CONFIG_BLACKLIST, &list), 2);
+	assert_entry(list, "black", "", 1);
+	assert_entry(list + 1, "m", "", 0);
+	assert_int_equal(coldplug_config(c, COLDPLUG_CONFIG_OPTIONS, &list), 2);
+	assert_entry(list, "a", "x=1", 3);
+	assert_entry(list + 1, "a", "z=1", 0);
+	assert_string_equal(list[1].file, "kernel command line");
+	assert_int_equal(coldplug_config(c, COLDPLUG_CONFIG_SOFTDEP, &list), 1);
+	assert_entry(list, "a", "pre: s", 2);
+	assert_int_equal(coldplug_config(c, COLDPLUG_CONFIG_FORBIDDEN, &list), 1);
+	assert_entry(list, "n", "", 0);
+	assert_int_equal(coldplug_config(c, COLDPLUG_CONFIG_INSTALL, &list), 0);
+	assert_int_equal(coldplug_config(c, (enum coldplug_config)77, &list), -EINVAL);
+	put("proc/cmdline", "quiet modules_load=s\n");
+	coldplug_free(c);
+}
+
+static void indexes_are_listed(void **state)
+{
+	static const char broken[] = "\xb0\x07\xf4\x57\x00\x02\x00\x01\x20\x00\x00\x0c";
+	struct coldplug *c = open_it();
+	const struct coldplug_entry *list;
+	char path[512];
+
+	put("lib/modules/1.0/modules.alias.bin", broken);
+	assert_int_equal(coldplug_index(c, COLDPLUG_INDEX_DEP, &list), 4);
+	assert_string_equal(list[0].key, "a");
+	assert_string_equal(list[0].value, "kernel/a.ko: kernel/b.ko");
+	assert_null(list[0].file);
+	/* Of a broken file what the text has, once. */
+	assert_int_equal(coldplug_index(c, COLDPLUG_INDEX_ALIAS, &list), 3);
+	assert_string_equal(list[2].key, "usb:*");
+	assert_string_equal(list[2].value, "b");
+	assert_int_equal(coldplug_index(c, COLDPLUG_INDEX_BUILTIN_ALIAS, &list), 0);
+	assert_int_equal(coldplug_index(c, (enum coldplug_index)77, &list), -EINVAL);
+	coldplug_free(c);
+	snprintf(path, sizeof(path), "%s/lib/modules/1.0/modules.alias.bin", dir);
+	remove(path);
+}
+
+static void what_is_said_of_a_module_is_listed(void **state)
+{
+	struct coldplug *c;
+	struct coldplug_rules rules;
+	char path[512];
+
+	put("etc/modprobe.d/y.conf",
+	    "options a y=2\ninstall a first\ninstall a second\nremove a* gone\n"
+	    "softdep black post: usb:1 nobody\nweakdep a pci:v1x b\n");
+	c = open_it();
+	assert_int_equal(coldplug_rules(c, "a", &rules), 0);
+	assert_string_equal(rules.options, "x=1 y=2");
+	assert_string_equal(rules.install, "first");
+	assert_string_equal(rules.remove, "gone");
+	assert_string_equal(rules.pre[0], "s");
+	assert_null(rules.pre[1]);
+	assert_null(rules.post[0]);
+	assert_string_equal(rules.weak[0], "a");
+	assert_string_equal(rules.weak[1], "b");
+	assert_null(rules.weak[2]);
+	assert_false(rules.blacklisted);
+	assert_int_equal(coldplug_rules(c, "black.ko", &rules), 0);
+	assert_true(rules.blacklisted);
+	assert_string_equal(rules.post[0], "b");
+	assert_null(rules.post[1]);
+	/* A name that has no file can have rules, too. */
+	assert_int_equal(coldplug_rules(c, "nobody", &rules), 0);
+	assert_string_equal(rules.options, "");
+	assert_null(rules.install);
+	assert_false(rules.blacklisted);
+	coldplug_free(c);
+	snprintf(path, sizeof(path), "%s/etc/modprobe.d/y.conf", dir);
+	remove(path);
+}
+
+static void a_change_is_noticed(void **state)
+{
+	struct coldplug *c = open_it();
+	const struct coldplug_entry *list;
+	char path[512];
+
+	assert_int_equal(coldplug_changed(c), 0);
+	assert_int_equal(coldplug_config(c, COLDPLUG_CONFIG_ALIAS, &list), 1);
+	assert_int_equal(coldplug_changed(c), 0);
+	put("etc/modprobe.d/z.conf", "alias new a\n");
+	assert_int_equal(coldplug_changed(c), 1);
+	/* What was read stays. */
+	assert_int_equal(coldplug_config(c, COLDPLUG_CONFIG_ALIAS, &list), 1);
+	assert_int_equal(coldplug_changed(c), 1);
+	coldplug_free(c);
+	c = open_it();
+	assert_int_equal(coldplug_config(c, COLDPLUG_CONFIG_ALIAS, &list), 2);
+	assert_int_equal(coldplug_changed(c), 0);
+	coldplug_free(c);
+	snprintf(path, sizeof(path), "%s/etc/modprobe.d/z.conf", dir);
+	remove(path);
+}
+
+static void sections_and_symbols_are_listed(void **state)
+{
+	const struct coldplug_module none = { .name = "x" };
+	const struct coldplug_section *sections;
+	const struct coldplug_symbol *symbols;
+	const struct coldplug_module *list;
+	struct coldplug *c = open_it();
+
+	put("sys/module/x_y/sections/.text", "0xffffffffc0001000\n");
+	put("sys/module/x_y/sections/.bss", "0x0\n");
+	assert_int_equal(coldplug_sections(c, "x-y", &sections), 2);
+	assert_string_equal(sections[0].name, ".bss");
+	assert_string_equal(sections[1].name, ".text");
+	assert_true(sections[1].address == UINT64_C(0xffffffffc0001000));
+	assert_int_equal(coldplug_sections(c, "nobody", &sections), 0);
+	assert_int_equal(coldplug_sections(c, "", &sections), 0);
+	/* Of symbols reference/library.c knows more. */
+	put("etc/x-y.ko", "no module");
+	assert_int_equal(coldplug_modules(c, "etc/x-y.ko", COLDPLUG_BY_FILE, &list), 1);
+	assert_int_equal(coldplug_symbols(c, list, COLDPLUG_SYMBOLS_UNDEFINED, &symbols), -ENOEXEC);
+	assert_int_equal(coldplug_symbols(c, list, (enum coldplug_symbols)77, &symbols), -EINVAL);
+	assert_int_equal(coldplug_symbols(c, &none, COLDPLUG_SYMBOLS_NEEDED, &symbols), -ENOENT);
 	coldplug_free(c);
 }
 
@@ -719,6 +866,11 @@ int main(void)
 		cmocka_unit_test(modules_have_paths),
 		cmocka_unit_test(modules_say_what_they_are),
 		cmocka_unit_test(relations_firmware_and_values_are_listed),
+		cmocka_unit_test(the_configuration_is_listed),
+		cmocka_unit_test(indexes_are_listed),
+		cmocka_unit_test(what_is_said_of_a_module_is_listed),
+		cmocka_unit_test(a_change_is_noticed),
+		cmocka_unit_test(sections_and_symbols_are_listed),
 		cmocka_unit_test(device_nodes_are_listed),
 		cmocka_unit_test(a_module_can_be_asked_about_and_changed_alone),
 		cmocka_unit_test(json_and_reports_are_whole),

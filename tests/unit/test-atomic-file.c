@@ -110,6 +110,33 @@ static void what_is_given_up_leaves_the_old_file_and_nothing_else(void **state)
 	teardown(&p);
 }
 
+/* Where the file system has no O_TMPFILE it has a name meanwhile. */
+static void an_unnamed_file_gets_its_name_at_the_end(void **state)
+{
+	static const bool is_there[] = { false, true };
+
+	for (size_t i = 0; i < ARRAY_SIZE(is_there); i++) {
+		struct atomic_file a;
+		struct place p;
+
+		setup(&p);
+		if (is_there[i])
+			write_old(&p, "f", 0644);
+		assert_int_equal(atomic_file_open_unnamed(&a, p.fd, "f", 0600), 0);
+		if (!a.tmp)
+			assert_int_equal(count_files(&p), is_there[i] ? 1 : 0);
+		fputs("new", a.f);
+		assert_int_equal(atomic_file_commit(&a), 0);
+		check_file(&p, "f", "new");
+		assert_int_equal(count_files(&p), 1);
+		assert_int_equal(atomic_file_open_unnamed(&a, p.fd, "f", 0600), 0);
+		atomic_file_abort(&a);
+		check_file(&p, "f", "new");
+		assert_int_equal(count_files(&p), 1);
+		teardown(&p);
+	}
+}
+
 static void what_is_no_regular_file_is_refused(void **state)
 {
 	static const struct {
@@ -138,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_new_file_is_its_owners_alone),
+		cmocka_unit_test(an_unnamed_file_gets_its_name_at_the_end),
 		cmocka_unit_test(what_is_given_up_leaves_the_old_file_and_nothing_else),
 		cmocka_unit_test(what_is_no_regular_file_is_refused),
 	};

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <sched.h>
+#include <sys/eventfd.h>
 
 #include "loader/pool.h"
 
@@ -17,15 +18,18 @@ struct world {
 	struct plan_builder b;
 };
 
-static void setup(struct world *w, unsigned int jobs, unsigned int slow_ms)
+static void setup_with(struct world *w, const struct pool_options *o)
 {
-	struct pool_options o = { .jobs = jobs, .slow_ms = slow_ms };
-
 	*w = (struct world){};
 	fake_root(w->dir, &w->root);
 	w->fake = fake_new();
 	kernel_setup(&w->kernel, &w->root, &fake_ops, w->fake);
-	assert_int_equal(pool_start(&w->pool, &w->kernel, &o), 0);
+	assert_int_equal(pool_start(&w->pool, &w->kernel, o), 0);
+}
+
+static void setup(struct world *w, unsigned int jobs, unsigned int slow_ms)
+{
+	setup_with(w, &(struct pool_options){ .jobs = jobs, .slow_ms = slow_ms });
 }
 
 static void teardown(struct world *w)
@@ -173,6 +177,93 @@ static void loads_that_never_return_hold_up_only_their_dependents(void **state)
 	atomic_store(&w.fake->release, true);
 	for (int i = 0; i < STUCK + 2; i++)
 		assert_int_equal(next(&w).outcome, LOAD_DONE);
+	assert_true(pool_look(w.pool).drained);
+	teardown(&w);
+}
+
+/* What cannot be written until there is an eventfd in its place again. */
+static void a_notice_that_failed_is_given_later(void **state)
+{
+	int full = open("/dev/full", O_RDWR | O_CLOEXEC), event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct world w;
+
+	assert_true(full >= 0 && event >= 0);
+	setup(&w, 1, NEVER_SLOW);
+	assert_int_equal(dup2(full, pool_fd(w.pool)), pool_fd(w.pool));
+	build_step(&w.b, (struct step){ .params = params("id=1") });
+	submit(&w);
+	for (int i = 0; i < 60000 && !pool_look(w.pool).drained; i++)
+		fake_really_sleep(1);
+	assert_int_equal(dup2(event, pool_fd(w.pool)), pool_fd(w.pool));
+	assert_int_equal(poll(&(struct pollfd){ .fd = pool_fd(w.pool), .events = POLLIN }, 1, 10000), 1);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	close(full);
+	close(event);
+	teardown(&w);
+}
+
+static void the_last_steps_wait_while_a_device_is_awaited(void **state)
+{
+	struct world w;
+
+	setup(&w, 4, NEVER_SLOW);
+	pool_await(w.pool, true);
+	build_step(&w.b, (struct step){ .params = params("id=0"), .patient = true, .last = true });
+	build_step(&w.b, (struct step){ .params = params("id=1"), .priority = STEP_URGENT });
+	submit(&w);
+	assert_int_equal(next(&w).step, 1);
+	fake_really_sleep(100);
+	assert_int_equal(pool_look(w.pool).n_results, 1);
+	pool_await(w.pool, false);
+	assert_int_equal(next(&w).step, 0);
+	teardown(&w);
+}
+
+/* 5 sleeps so long that all others would run beside it. */
+static void a_step_that_must_be_alone_runs_alone(void **state)
+{
+	struct load_result results[12];
+	struct world w;
+
+	setup(&w, 8, NEVER_SLOW);
+	for (int i = 0; i < 12; i++)
+		build_step(&w.b,
+			   (struct step){ .params = params("id=%d ms=%d", i, i == 5 ? 200 : 10),
+					  .alone = i == 5 || i == 6 });
+	submit(&w);
+	for (int i = 0; i < 12; i++) {
+		struct load_result r = next(&w);
+
+		results[r.step] = r;
+	}
+	for (int i = 0; i < 12; i++)
+		for (int k = 5; k < 7; k++)
+			assert_true(i == k || results[i].end_us <= results[k].start_us ||
+				    results[i].start_us >= results[k].end_us);
+	assert_true(w.fake->most_running > 1);
+	teardown(&w);
+}
+
+static void a_load_that_does_not_return_keeps_nobody_from_being_alone_for_ever(void **state)
+{
+	struct pool_options o = { .jobs = 4, .slow_ms = 5, .alone_ms = 100 };
+	struct load_result r;
+	struct world w;
+
+	setup_with(&w, &o);
+	build_step(&w.b, (struct step){ .params = params("id=0 forever"), .priority = 9 });
+	build_step(&w.b, (struct step){ .params = params("id=1"), .priority = 8, .alone = true });
+	build_step(&w.b, (struct step){ .params = params("id=2 forever"), .priority = 7, .alone = true });
+	build_step(&w.b, (struct step){ .params = params("id=3") });
+	submit(&w);
+	r = next(&w);
+	assert_int_equal(r.step, 1);
+	r = next(&w);
+	assert_int_equal(r.step, 3);
+	assert_int_equal(w.fake->running, 2);
+	atomic_store(&w.fake->release, true);
+	next(&w);
+	next(&w);
 	assert_true(pool_look(w.pool).drained);
 	teardown(&w);
 }
@@ -606,7 +697,11 @@ int main(void)
 		cmocka_unit_test(random_graphs_are_carried_out_as_the_model_says),
 		cmocka_unit_test(one_job_is_strictly_serial_and_in_order),
 		cmocka_unit_test(loads_run_side_by_side),
+		cmocka_unit_test(a_step_that_must_be_alone_runs_alone),
+		cmocka_unit_test(a_load_that_does_not_return_keeps_nobody_from_being_alone_for_ever),
 		cmocka_unit_test(loads_that_never_return_hold_up_only_their_dependents),
+		cmocka_unit_test(a_notice_that_failed_is_given_later),
+		cmocka_unit_test(the_last_steps_wait_while_a_device_is_awaited),
 		cmocka_unit_test(what_is_skipped_says_why),
 		cmocka_unit_test(messages_name_a_file_as_the_user_knows_it),
 		cmocka_unit_test(a_results_message_can_be_replaced),

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -239,6 +240,7 @@ struct random_graph {
 	uint32_t n;
 	struct {
 		uint32_t priority;
+		bool alone;
 		unsigned int state;
 		size_t n_edges;
 		struct step_edge edges[3];
@@ -273,16 +275,20 @@ static void what_an_urgent_step_waits_for_is_as_urgent_in_earlier_plans_too(void
 static uint32_t expected_pick(const struct random_graph *g)
 {
 	uint32_t best = STEP_NONE;
+	bool any_runs = false;
 
 	for (uint32_t i = 0; i < g->n; i++) {
 		bool ready = g->steps[i].state == WAITS;
 
 		for (size_t k = 0; k < g->steps[i].n_edges; k++)
 			ready &= g->steps[g->steps[i].edges[k].on].state >= ENDED;
+		if (g->steps[i].state == RUNS && g->steps[i].alone)
+			return STEP_NONE;
+		any_runs |= g->steps[i].state == RUNS;
 		if (ready && (best == STEP_NONE || g->steps[i].priority > g->steps[best].priority))
 			best = i;
 	}
-	return best;
+	return best != STEP_NONE && g->steps[best].alone && any_runs ? STEP_NONE : best;
 }
 
 static void add_random(struct random_graph *g, bool fail)
@@ -293,8 +299,12 @@ static void add_random(struct random_graph *g, bool fail)
 	g->steps[i].n_edges = i ? (size_t)rand() % 4 : 0;
 	for (size_t k = 0; k < g->steps[i].n_edges; k++)
 		g->steps[i].edges[k] = (struct step_edge){ (uint32_t)rand() % i, (uint32_t)rand() % 3 };
-	add(&g->q, (struct queue_step){ g->steps[i].priority, fail && rand() % 5 == 0 }, g->steps[i].edges,
-	    g->steps[i].n_edges);
+	g->steps[i].alone = rand() % 8 == 0;
+	add(&g->q,
+	    (struct queue_step){ .priority = g->steps[i].priority,
+				 .post_only = fail && rand() % 5 == 0,
+				 .alone = g->steps[i].alone },
+	    g->steps[i].edges, g->steps[i].n_edges);
 }
 
 /* Random graphs, in two plans, and a random order of ends: the queue never gets stuck, and always names
@@ -342,10 +352,125 @@ static void check_random(unsigned int seed, bool fail)
 	queue_free(&g.q);
 }
 
+/* Steps are priorities, with an "a" those that must be alone. "S1" starts step 1, which must be the one that is next, "E1" ends it,
+ * "X1" abandons it, "+7" adds a step; "-" means that none may start. */
+static const struct {
+	const char *what, *steps, *story;
+} alone[] = {
+	{ "it waits for what runs, and nothing else starts meanwhile", "9 a5 1", "S0 - E0 S1 - E1 S2 E2" },
+	{ "nothing starts while it runs, however urgent", "a5 1", "S0 - +900 - E0 S2 S1 E1 E2" },
+	{ "what is more urgent and becomes ready goes first", "9 a5", "S0 - +7 S2 - E0 - E2 S1 E1" },
+	{ "what comes before it is not held up", "9 8 a5 1", "S0 S1 - E1 - E0 S2 - E2 S3 E3" },
+	{ "two of them do not run together", "a5 a5 5", "S0 - E0 S1 - E1 S2 E2" },
+	{ "it does not wait for what was abandoned", "9 a5 1", "S0 - X0 X0 S1 - E1 S2 E0 E2" },
+	{ "it still waits for what was not", "9 8 a5", "S0 S1 - X0 - E1 S2 E2 E0" },
+	{ "when it is abandoned, others start", "a5 1 a0", "S0 - X0 S1 - E1 S2 E2 E0" },
+	{ "an abandoned one that has ended is not counted any more", "9 8 a5", "S0 S1 X0 E0 - E1 S2 E2" },
+};
+
+static void add_told(struct queue *q, const char *text)
+{
+	bool is_alone = *text == 'a';
+
+	add_step(q, { .priority = (uint32_t)strtoul(text + is_alone, NULL, 10), .alone = is_alone });
+}
+
+static void do_told(struct queue *q, const char *word)
+{
+	uint32_t id = (uint32_t)strtoul(word + 1, NULL, 10);
+
+	switch (*word) {
+	case 'S':
+		start(q, id);
+		break;
+	case 'E':
+		queue_complete(q, id, LOAD_DONE);
+		break;
+	case 'X':
+		queue_abandon(q, id);
+		break;
+	case '+':
+		add_told(q, word + 1);
+		break;
+	default:
+		assert_int_equal(queue_pick(q), STEP_NONE);
+		break;
+	}
+}
+
+static void a_step_that_must_be_alone_is(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(alone); i++) {
+		_cleanup_free_ char *steps = strdup(alone[i].steps), *story = strdup(alone[i].story);
+		char *save = NULL;
+		struct queue q = {};
+
+		print_message("%s\n", alone[i].what);
+		for (char *w = strtok_r(steps, " ", &save); w; w = strtok_r(NULL, " ", &save))
+			add_told(&q, w);
+		for (char *w = strtok_r(story, " ", &save); w; w = strtok_r(NULL, " ", &save))
+			do_told(&q, w);
+		assert_true(queue_drained(&q));
+		queue_free(&q);
+	}
+}
+
+/* And when it is cancelled or fails, nothing is left of that. */
+static void an_alone_step_that_is_skipped_or_fails_holds_nothing_up(void **state)
+{
+	struct queue q = {};
+
+	add_step(&q, { .priority = 9 });
+	add_after(&q, 0, EDGE_HARD, { .priority = 9, .alone = true });
+	add_step(&q, { .priority = 5, .alone = true });
+	add_step(&q, { .priority = 1 });
+	run(&q, 0, LOAD_FAILED);
+	run(&q, 2, LOAD_FAILED);
+	run(&q, 3, LOAD_DONE);
+	assert_true(queue_drained(&q));
+	queue_free(&q);
+}
+
 static void random_graphs_drain_in_the_models_order(void **state)
 {
 	for (unsigned int seed = 0; seed < 500; seed++)
 		check_random(seed, seed % 2);
+}
+
+static void the_last_steps_wait_as_long_as_they_are_held(void **state)
+{
+	struct queue q = {};
+	uint32_t last = add_step(&q, { .patient = true, .last = true }), patient = add_step(&q, { .patient = true });
+	uint32_t urgent;
+
+	queue_hold_last(&q, true);
+	queue_release(&q, false);
+	run(&q, patient, LOAD_DONE);
+	assert_int_equal(queue_pick(&q), STEP_NONE);
+	/* Nothing else is left to do, which is no reason. */
+	queue_release(&q, true);
+	assert_int_equal(queue_pick(&q), STEP_NONE);
+	assert_false(queue_drained(&q));
+	/* It is held for the urgent step once it is not held for a device. */
+	urgent = add_step(&q, { .priority = STEP_URGENT });
+	queue_hold_last(&q, false);
+	run(&q, urgent, LOAD_DONE);
+	run(&q, last, LOAD_DONE);
+	assert_true(queue_drained(&q));
+	queue_free(&q);
+}
+
+static void a_last_step_that_something_urgent_waits_for_is_not_held(void **state)
+{
+	struct queue q = {};
+	uint32_t last = add_step(&q, { .patient = true, .last = true });
+
+	queue_hold_last(&q, true);
+	queue_release(&q, false);
+	add_after(&q, last, EDGE_HARD, { .priority = STEP_URGENT + 50 });
+	queue_inherit(&q);
+	run(&q, last, LOAD_DONE);
+	queue_free(&q);
 }
 
 /* It was patient when it was planned, and then the root's file system turned out to need it. */
@@ -374,7 +499,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_higher_priority_starts_first_then_the_lower_id),
+		cmocka_unit_test(the_last_steps_wait_as_long_as_they_are_held),
+		cmocka_unit_test(a_last_step_that_something_urgent_waits_for_is_not_held),
 		cmocka_unit_test(a_patient_step_that_something_urgent_waits_for_is_not_held),
+		cmocka_unit_test(a_step_that_must_be_alone_is),
+		cmocka_unit_test(an_alone_step_that_is_skipped_or_fails_holds_nothing_up),
 		cmocka_unit_test(an_edge_is_satisfied_or_broken_by_its_kind_and_the_outcome),
 		cmocka_unit_test(an_edge_on_a_step_that_has_ended_counts_at_once),
 		cmocka_unit_test(a_chain_is_skipped_to_its_end_and_knows_where_it_broke),

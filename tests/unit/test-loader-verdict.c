@@ -2,6 +2,12 @@
 /* What an errno means, and the steps that are no module's file. */
 #include "tests/unit/test-loader-fake.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
 #include "base/limits.h"
 #include "loader/verdict.h"
 #include "loader/work.h"
@@ -329,6 +335,53 @@ static void who_stays_behind_is_not_killed_for_what_it_says(void **state)
 	close(fd);
 }
 
+static void forbid_flags(void)
+{
+#ifdef SYS_fcntl64
+	const unsigned int nr = SYS_fcntl64;
+#else
+	const unsigned int nr = SYS_fcntl;
+#endif
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETFL, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EMFILE),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &(struct sock_fprog){ ARRAY_SIZE(code), code }) < 0 ||
+	    fcntl(0, F_SETFL, O_NONBLOCK) == 0)
+		_exit(77);
+}
+
+/* In a process of its own: a filter stays. */
+static void a_command_ends_also_when_its_output_cannot_be_read(void **state)
+{
+	struct kernel_command c = { .command = "exit 5", .module = "mod_m" };
+	struct kernel_output output = {};
+	struct rootfs root;
+	int status, r;
+	pid_t pid;
+
+	assert_int_equal(rootfs_open(&root, NULL), 0);
+	pid = fork();
+	if (pid == 0) {
+		alarm(20);
+		forbid_flags();
+		r = kernel_ops_real.run_command(NULL, &root, &c, &output);
+		_exit(r < 0 ? 99 : output.status);
+	}
+	rootfs_close(&root);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 5);
+}
+
 static void a_root_without_a_shell_is_found_out(void **state)
 {
 	struct kernel_command c = { .command = "true", .module = "m" };
@@ -378,6 +431,7 @@ int main(void)
 		cmocka_unit_test(a_real_command_runs_in_a_shell_of_its_own),
 		cmocka_unit_test(a_command_that_says_much_is_not_held_up_and_takes_no_memory),
 		cmocka_unit_test(who_stays_behind_is_not_killed_for_what_it_says),
+		cmocka_unit_test(a_command_ends_also_when_its_output_cannot_be_read),
 		cmocka_unit_test(a_root_without_a_shell_is_found_out),
 		cmocka_unit_test(a_state_is_read_from_sysfs),
 	};

@@ -290,7 +290,8 @@ static void modules_are_inserted_as_modprobe_does(void **state)
 		{ "", "", "y:1", NULL, 0, "s", -EIO, -EIO, "insmod d; +d; insmod s; +s (-5); failed s 5; " },
 		/* which modules are withheld */
 		{ "blacklist d", "", "d", NULL, 0, "", 0, 0, "insmod d; +d; " },
-		{ "blacklist d", "", "d", NULL, FLAG(BLACKLIST), "", 0, 0, "" },
+		{ "blacklist d", "", "d", NULL, FLAG(BLACKLIST), "", 0, 1, "" },
+		{ "blacklist d\nblacklist s", "", "y:1", NULL, 0, "", 0, 1, "" },
 		{ "blacklist d", "", "y:1", NULL, 0, "", 0, 0, "insmod s; +s; " },
 		{ "alias d off", "", "d", NULL, 0, "", 0, -ENOENT, "no file off; failed off 2; " },
 		{ "alias d off", "", "d", NULL, FLAG(DRY_RUN), "", 0, 0, "" },
@@ -435,6 +436,35 @@ static void a_command_that_fails_is_told(void **state)
 	w.text[0] = '\0';
 	assert_true(coldplug_remove(w.c, "d", 0) < 0);
 	assert_string_equal(w.text, "remove d; $ y (d); command failed d 3; ");
+	machine_free(&w);
+}
+
+static int run_noted(void *data, const char *module, const char *command)
+{
+	struct fake_machine *w = data;
+
+	note(w, "own %s (%s); ", command, module);
+	return w->command_status;
+}
+
+static void commands_can_be_the_callers(void **state)
+{
+	struct fake_machine w;
+
+	machine_new(&w, "install d x $CMDLINE_OPTS\nremove d y", "", 0);
+	coldplug_set_command(w.c, run_noted, &w);
+	assert_int_equal(coldplug_insert(w.c, "d", "p=1"), 0);
+	assert_int_equal(coldplug_remove(w.c, "d", 0), 0);
+	assert_string_equal(w.text, "install d [p=1]; own x p=1 (d); remove d; own y (d); ");
+	w.text[0] = '\0';
+	w.command_status = -ENOEXEC;
+	assert_int_equal(coldplug_insert(w.c, "d", NULL), -EINVAL);
+	assert_int_equal(coldplug_remove(w.c, "d", 0), -ECHILD);
+	assert_contains(w.text, "command failed d 126; failed d 22; ");
+	w.command_status = 0;
+	coldplug_set_command(w.c, NULL, NULL);
+	assert_int_equal(coldplug_insert(w.c, "d", NULL), 0);
+	assert_contains(w.text, "$ x  (d); ");
 	machine_free(&w);
 }
 
@@ -661,6 +691,7 @@ int main(void)
 		cmocka_unit_test(an_unclosed_quote_of_the_command_line_ends_with_it),
 		cmocka_unit_test(a_module_name_that_is_none_on_the_command_line_is_told),
 		cmocka_unit_test(a_command_that_fails_is_told),
+		cmocka_unit_test(commands_can_be_the_callers),
 		cmocka_unit_test(who_waits_gets_a_module_that_is_let_go_in_time),
 		cmocka_unit_test(a_callback_can_end_it),
 		cmocka_unit_test(softdeps_in_a_circle_end),

@@ -731,10 +731,47 @@ static void an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk(void **s
 		assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
 		assert_string_equal(spell_plan(e, &plan), "scsi sym<h:scsi nvme");
 		assert_int_equal(plan.steps[1].patient, awaited != 0);
+		assert_false(plan.steps[1].last);
 		assert_int_equal(plan.steps[1].priority < plan.steps[2].priority, awaited != 0);
 		assert_false(plan.steps[0].patient || plan.steps[2].patient);
 		engine_free(e);
 	}
+}
+
+/* What an earlier boot needed for its device leads, whatever it is; what is mounted from it comes next; what found
+ * nothing waits, unless it is needed. */
+static void a_profile_says_what_comes_first_and_last(void **state)
+{
+	struct profile_fault fault;
+	struct profile profile;
+	struct engine *e = engine_new(&(struct engine_files){
+		.dep = "mmc:; ext4:; vain:; again:; net:",
+		.alias = "alias of:N* mmc\nalias fs-ext4 ext4\nalias acpi:V vain\nalias acpi:A again\n" });
+	struct plan plan;
+
+	assert_int_equal(
+		profile_parse(
+			&profile,
+			strdup("coldplug-profile 1\ndeclined vain\ndeclined again\ndeclined net\nend\n"),
+			NULL, &fault),
+		0);
+	e->planner.awaited = PROVIDER_ANY;
+	e->planner.profile = &profile;
+	ask(e, "of:Nmmc", REQUEST_DEVICE | REQUEST_NEEDED);
+	ask(e, "fs-ext4", REQUEST_NEEDED);
+	ask(e, "acpi:V", REQUEST_DEVICE);
+	ask(e, "acpi:A", REQUEST_DEVICE | REQUEST_NEEDED);
+	ask(e, "net", 0);
+	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+	assert_string_equal(spell_plan(e, &plan), "mmc ext4 vain again net");
+	assert_int_equal(plan.steps[0].priority, STEP_NEEDED);
+	assert_int_equal(plan.steps[1].priority, STEP_URGENT);
+	assert_true(plan.steps[2].patient && plan.steps[2].last);
+	assert_false(plan.steps[3].patient || plan.steps[3].last);
+	/* Who names it wants it. */
+	assert_false(plan.steps[4].patient);
+	profile_free(&profile);
+	engine_free(e);
 }
 
 static void modules_order_counts_where_order_is_wanted(void **state)
@@ -765,6 +802,41 @@ static void modules_order_counts_where_order_is_wanted(void **state)
 	assert_int_equal(plan.steps[0].priority, 0);
 	order_free(&order);
 	engine_free(e);
+}
+
+static void a_step_must_be_alone_if_modprobe_d_or_the_command_line_says_so(void **state)
+{
+	static const struct {
+		const char *conf, *cmdline;
+		bool a, other_one;
+	} rows[] = {
+		{ "", "", false, false },
+		{ "alias coldplug:alone other-one", "", false, true },
+		{ "alias coldplug:alone other_one\nalias coldplug:alone a\n", "", true, true },
+		{ "", "coldplug.alone=other-one", false, true },
+		{ "", "quiet coldplug.alone=none,,a,other-one,x[ coldplug.debug", true, true },
+		{ "alias coldplug:alone a", "coldplug.alone=other_one", true, true },
+		/* Neither is the rule. */
+		{ "alias coldplug:alon* a\nalias coldplug:alone2 a", "coldplug.alone a.coldplug.alone=a",
+		  false, false },
+		/* Who is needed is not alone because of that, nor who needs it. */
+		{ "alias coldplug:alone needed", "", false, false },
+	};
+	struct plan plan;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct engine *e = engine_new(&(struct engine_files){ .dep = "a: needed; needed:; other_one:",
+								      .conf = rows[i].conf,
+								      .cmdline = rows[i].cmdline });
+
+		ask(e, "a other-one", 0);
+		assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+		assert_string_equal(spell_plan(e, &plan), "needed a<h:needed other_one");
+		assert_int_equal(plan.steps[0].alone, i == ARRAY_SIZE(rows) - 1);
+		assert_int_equal(plan.steps[1].alone, rows[i].a);
+		assert_int_equal(plan.steps[2].alone, rows[i].other_one);
+		engine_free(e);
+	}
 }
 
 static void without_modules_order_a_message_says_so(void **state)
@@ -988,6 +1060,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dependencies_come_first_and_are_hard),
+		cmocka_unit_test(a_step_must_be_alone_if_modprobe_d_or_the_command_line_says_so),
 		cmocka_unit_test(softdeps_stand_around_their_module),
 		cmocka_unit_test(a_cycle_is_cut_where_it_is_entered),
 		cmocka_unit_test(what_is_there_is_not_expanded),
@@ -1000,6 +1073,7 @@ int main(void)
 		cmocka_unit_test(every_module_has_its_reason),
 		cmocka_unit_test(what_a_fast_disk_needs_is_as_urgent_as_the_disk),
 		cmocka_unit_test(an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk),
+		cmocka_unit_test(a_profile_says_what_comes_first_and_last),
 		cmocka_unit_test(modules_order_counts_where_order_is_wanted),
 		cmocka_unit_test(without_modules_order_a_message_says_so),
 		cmocka_unit_test(what_an_init_asks_for_is_loaded_before_it),

@@ -58,6 +58,23 @@ static void a_wake_is_not_slept_through(void **state)
 	poller_close(&p);
 }
 
+static void a_wake_that_cannot_be_written_comes_by_the_timer(void **state)
+{
+	struct poller p = POLLER_NONE;
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	assert_true(full >= 0);
+	assert_int_equal(poller_open_with_wake(&p), 0);
+	assert_int_equal(dup2(full, p.wake_fd), p.wake_fd);
+	poller_set_timer(&p, clock_now_us() + 600000000);
+	poller_wake(&p);
+	assert_int_equal(poll(&(struct pollfd){ .fd = p.epoll_fd, .events = POLLIN }, 1, 10000), 1);
+	assert_true(poller_drain(&p));
+	assert_int_equal(p.timer_us, 0);
+	close(full);
+	poller_close(&p);
+}
+
 static void a_timer_expires_once_and_a_period_again_and_again(void **state)
 {
 	struct poller p = POLLER_NONE;
@@ -120,6 +137,7 @@ int main(void)
 		cmocka_unit_test(the_two_clocks_are_one),
 		cmocka_unit_test(a_descriptor_may_be_watched_twice),
 		cmocka_unit_test(a_wake_is_not_slept_through),
+		cmocka_unit_test(a_wake_that_cannot_be_written_comes_by_the_timer),
 		cmocka_unit_test(a_timer_expires_once_and_a_period_again_and_again),
 		cmocka_unit_test(what_is_closed_can_be_asked_all_the_same),
 		cmocka_unit_test(opening_fails_without_leaving_anything),

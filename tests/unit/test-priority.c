@@ -128,20 +128,20 @@ static void what_only_the_processor_wants_can_wait(void **state)
 {
 	static const struct {
 		const char *alias;
-		bool can_wait;
+		enum alias_patience patience;
 	} rows[] = {
-		{ "cpu:type:x86,ven0000fam0006mod003F:feature:,0000", true },
-		{ "dmi:bvnSeaBIOS:bvr1:", true },
-		{ "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00", true }, /* megasas scans */
-		{ "pci:v00001000d00000012sv00000000sd00001000bc01sc00i00", true },
-		{ "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02", false },
-		{ "dmi_sysfs", false },
-		{ "cpufreq", false },
-		{ "", false },
+		{ "cpu:type:x86,ven0000fam0006mod003F:feature:,0000", ALIAS_LAST },
+		{ "dmi:bvnSeaBIOS:bvr1:", ALIAS_LAST },
+		{ "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00", ALIAS_PATIENT }, /* megasas scans */
+		{ "pci:v00001000d00000012sv00000000sd00001000bc01sc00i00", ALIAS_PATIENT },
+		{ "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02", ALIAS_NOT_PATIENT },
+		{ "dmi_sysfs", ALIAS_NOT_PATIENT },
+		{ "cpufreq", ALIAS_NOT_PATIENT },
+		{ "", ALIAS_NOT_PATIENT },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-		assert_row(i, alias_can_wait(rows[i].alias) == rows[i].can_wait);
+		assert_row(i, alias_patience(rows[i].alias) == rows[i].patience);
 }
 
 int main(void)

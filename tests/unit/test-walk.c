@@ -144,6 +144,51 @@ static void devices_are_found_wherever_they_are(void **state)
 			    "/devices/virtual/dmi/id dmi:d\n");
 }
 
+/* Only what has other directories in it is listed, and nothing is missed because of that. */
+static void a_directory_need_not_be_listed_to_be_found(void **state)
+{
+	static const struct {
+		const char *files[4], *found;
+	} rows[] = {
+		{ { "x/modalias" }, "/devices/x pci:1\n" },
+		{ { "x/modalias", "x/power/control" }, "/devices/x pci:1\n" },
+		{ { "x/modalias", "x/power/modalias" }, "/devices/x pci:1\n" },
+		{ { "x/uevent", "x/power/control" }, "/devices/x pci:1\n" },
+		{ { "x/uevent", "x/modalias" }, "/devices/x pci:1\n" },
+		{ { "x/vendor", "x/power/modalias" }, "" },
+		/* They look the same by their number. */
+		{ { "x/modalias", "x/child/modalias" }, "/devices/x pci:1\n/devices/x/child pci:1\n" },
+		{ { "x/uevent", "x/child/uevent" }, "/devices/x pci:1\n/devices/x/child pci:1\n" },
+		{ { "x/power", "x/child/modalias" }, "/devices/x/child pci:1\n" },
+		{ { "x/power/control", "x/child/modalias" }, "/devices/x/child pci:1\n" },
+		{ { "x/power/control", "x/a/uevent", "x/b/modalias" },
+		  "/devices/x/a pci:1\n/devices/x/b pci:1\n" },
+		{ { "x/uevent", "x/modalias/y" }, "" },
+		{ { "net/eth0/modalias", "net/eth0/uevent", "net/eth1/uevent" },
+		  "/devices/net/eth0 pci:1\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_tree_ struct tree t = tree_new();
+		_cleanup_messages_ struct messages m;
+		char found[4096];
+
+		messages_init(&m);
+		for (size_t k = 0; k < ARRAY_SIZE(rows[i].files) && rows[i].files[k]; k++) {
+			const char *file = rows[i].files[k];
+			size_t n = strlen(file);
+			char path[64];
+
+			snprintf(path, sizeof(path), "sys/devices/%s", file);
+			tree_write(&t, path,
+				   n > 6 && !strcmp(file + n - 6, "uevent") ? "MODALIAS=pci:1\n" : "pci:1\n");
+		}
+		assert_row(i, walk(&t, false, &m, found, sizeof(found)) == 0);
+		assert_row_string(i, found, rows[i].found);
+		assert_row_string(i, messages_text(&m), "");
+	}
+}
+
 static void what_cannot_be_read_is_named_and_the_walk_goes_on(void **state)
 {
 	static const struct {
@@ -441,6 +486,15 @@ static void what_cannot_have_an_alias_is_known_by_its_place(void **state)
 		  false },
 		{ { .path = "/devices/virtual/net" }, "wakeup", false, true },
 		{ { .path = "/devices/platform", .device = true }, "wakeup", false, false },
+		{ { .path = "/devices/virtual" }, "block", true, false },
+		{ { .path = "/devices/virtual", .devicetree = true }, "block", false, false },
+		{ { .path = "/devices/pci0000:00/ata1/host0/target0:0:0/0:0:0:0", .device = true },
+		  "block",
+		  true,
+		  false },
+		{ { .path = "/devices/x", .device = true }, "block2", false, false },
+		{ { .path = "/devices/x" }, "block", false, false },
+		{ { .path = "/devices/platform", .device = true }, "block", false, false },
 		{ { .path = "/devices/virtual/tty" }, "tty63", true, true },
 		{ { .path = "/devices/virtual/tty" }, "ttyGS0", false, true },
 		{ { .path = "/devices/virtual/tty" }, "hvc0", false, true },
@@ -524,6 +578,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_device_has_the_aliases_of_its_files),
 		cmocka_unit_test(devices_are_found_wherever_they_are),
+		cmocka_unit_test(a_directory_need_not_be_listed_to_be_found),
 		cmocka_unit_test(what_cannot_be_read_is_named_and_the_walk_goes_on),
 		cmocka_unit_test(a_file_with_a_NUL_is_named_and_ignored),
 		cmocka_unit_test(a_tree_too_deep_is_cut_with_a_word),

@@ -24,6 +24,16 @@ try() {
 	loaded
 }
 
+try_name() {
+	echo "\$ $*"
+	name=$1
+	shift
+	"/sbin/$name" "$@" >/tmp/all 2>&1
+	echo "exit code $?"
+	cat /tmp/all
+	loaded
+}
+
 # With a command that writes too: kmod keeps its own lines until it ends.
 try_command() {
 	try "$@" >/tmp/all
@@ -59,6 +69,24 @@ holders() {
 	try -rv --remove-holders snd-seq
 	try -rv snd-virmidi
 	try -rv --remove-holders snd
+}
+
+# The other names: a tree of sound modules goes, one after the other, and comes again.
+sound() {
+	try -v snd-hda-intel
+	try -v snd-usb-audio
+	try_name lsmod
+	try_name rmmod snd
+	try_name rmmod -v snd-usb-audio snd-usbmidi-lib mc
+	try_name rmmod snd_hda_intel snd_hda_intel no_such
+	try -rv snd-hda-codec
+	try_name lsmod
+	try_name insmod "$(/sbin/modinfo -n soundcore)"
+	try_name insmod "$(/sbin/modinfo -n soundcore)"
+	try -v snd-hda-intel
+	try -v snd-usb-audio
+	try -ravq snd-usb-audio snd-hda-intel snd-seq-device
+	try_name lsmod
 }
 
 commands() {
@@ -103,6 +131,13 @@ kernel_asks() {
 	try -rav xfs squashfs nvme
 }
 
+# A protocol, a type, and algorithms made of others.
+kernel_asks_for_algorithms() {
+	/alg skcipher 'lrw(aes)' 'xts(twofish)' 'no-such(aes)'
+	/alg hash 'vmac64(aes)' wp512 'hmac(rmd160)'
+	loaded
+}
+
 in_use_for_a_second() {
 	try -v loop
 	losetup /dev/loop0 /bin/busybox
@@ -125,10 +160,19 @@ bad_files() {
 	try -rv dummy
 }
 
-load_and_remove
-holders
-commands
-kernel_asks
-in_use_for_a_second
-bad_files
+# Two jobs of tests/vm/init.c, each of which has its time.
+case $1 in
+modprobe)
+	load_and_remove
+	holders
+	commands
+	kernel_asks
+	in_use_for_a_second
+	bad_files
+	;;
+names)
+	sound
+	kernel_asks_for_algorithms
+	;;
+esac
 echo the end

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/profile.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/memstream.h"
+
+#define FIRST "coldplug-profile 1"
+
+struct reading {
+	struct profile *profile;
+	FILE *softdeps;
+	const char *release;
+	bool ended;
+	const char *what; /* is wrong */
+};
+
+/* The first word of *rest, which then begins behind it; "" without one. */
+static char *next_word(char **rest)
+{
+	char *word = *rest;
+
+	*rest += strcspn(word, " ");
+	if (**rest)
+		*(*rest)++ = '\0';
+	return word;
+}
+
+static int wrong(struct reading *r, const char *what)
+{
+	r->what = what;
+	return -EBADMSG;
+}
+
+static int take_release(struct reading *r, char *rest)
+{
+	if (r->release && strcmp(rest, r->release) != 0)
+		return wrong(r, "it is of another release of the kernel");
+	return 0;
+}
+
+static int take_awaited(struct reading *r, char *rest)
+{
+	return *rest ? array_push(&r->profile->awaited, rest) : wrong(r, "no device is named");
+}
+
+static int take_device(struct reading *r, char *rest)
+{
+	const char *path = next_word(&rest);
+
+	if (strncmp(path, "/devices/", 9) != 0 || strstr(path, "/..") || !*rest)
+		return wrong(r, "not a device below /devices and its alias");
+	return array_push(&r->profile->devices, { path, rest });
+}
+
+static int take_filesystem(struct reading *r, char *rest)
+{
+	if (!*rest || strpbrk(rest, " /"))
+		return wrong(r, "not a type of file system");
+	return array_push(&r->profile->filesystems, rest);
+}
+
+/* Names with a blank between them. No other line for modprobe.d can be made of these. */
+static bool are_names(const char *s)
+{
+	return *s && *s != ' ' && !strstr(s, "  ") && !s[strcspn(s, "\t\r\\#\"")];
+}
+
+static bool is_name(const char *s)
+{
+	return are_names(s) && !strchr(s, ' ');
+}
+
+static int take_request(struct reading *r, char *rest)
+{
+	const char *module = next_word(&rest);
+
+	if (!is_name(module) || !are_names(rest))
+		return wrong(r, "not a module and what it asks for");
+	return fprintf(r->softdeps, "softdep %s pre: %s\n", module, rest) < 0 ? -ENOMEM : 0;
+}
+
+static int take_declined(struct reading *r, char *rest)
+{
+	if (!is_name(rest))
+		return wrong(r, "not a module");
+	return intern_add(&r->profile->declined, rest, strlen(rest)) == INTERN_NONE ? -ENOMEM : 0;
+}
+
+static int take_end(struct reading *r, char *rest)
+{
+	r->ended = true;
+	return *rest ? wrong(r, "something follows 'end'") : 0;
+}
+
+static int take_line(struct reading *r, char *line)
+{
+	static const struct {
+		const char *word;
+		int (*take)(struct reading *r, char *rest);
+	} words[] = {
+		{ "release", take_release }, { "awaited", take_awaited },
+		{ "device", take_device },   { "filesystem", take_filesystem },
+		{ "request", take_request }, { "declined", take_declined },
+		{ "end", take_end },
+	};
+	const char *word = next_word(&line);
+
+	if (r->ended)
+		return wrong(r, "something follows 'end'");
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(words[i].word, word))
+			return words[i].take(r, line);
+	return wrong(r, "it begins with no word of a profile");
+}
+
+static int take_lines(struct reading *r, char *text, unsigned int *line)
+{
+	int e = 0;
+
+	for (char *p; !e && (p = strsep(&text, "\n"));) {
+		++*line;
+		if (*line == 1)
+			e = strcmp(p, FIRST) != 0 ? wrong(r, "it does not begin as a profile of this format")
+						  : 0;
+		else if (*p && *p != '#')
+			e = take_line(r, p);
+	}
+	return e ?: r->ended ? e : wrong(r, "it ends without 'end'");
+}
+
+int profile_parse(struct profile *ret, char *text, const char *release, struct profile_fault *fault)
+{
+	struct profile p = { .text = text };
+	struct reading r = { .profile = &p, .release = release };
+	int e;
+
+	*ret = (struct profile){};
+	*fault = (struct profile_fault){};
+	r.softdeps = memstream_open(&p.softdeps, &p.n_softdeps);
+	if (!r.softdeps) {
+		profile_free(&p);
+		return -ENOMEM;
+	}
+	e = take_lines(&r, text, &fault->line);
+	fault->what = r.what;
+	if (memstream_close(r.softdeps) < 0 && !e)
+		e = -ENOMEM;
+	if (e < 0)
+		profile_free(&p);
+	else
+		*ret = p;
+	return e;
+}
+
+void profile_free(struct profile *p)
+{
+	array_free(&p->awaited);
+	array_free(&p->devices);
+	array_free(&p->filesystems);
+	intern_free(&p->declined);
+	free(p->softdeps);
+	free(p->text);
+	*p = (struct profile){};
+}
+
+bool profile_declined(const struct profile *p, const char *module)
+{
+	return intern_find(&p->declined, module, strlen(module)) != INTERN_NONE;
+}

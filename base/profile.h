@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What earlier boots of a kernel on this machine have taught (coldplug-profile(8) describes the file). It changes only the
+ * order in which things are done: what it says wrongly is loaded by the devices' aliases all the same.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/array.h"
+#include "base/intern.h"
+
+/* A device that was on the way to an awaited one. */
+struct profile_device {
+	const char *path; /* "/devices/...", below sys */
+	const char *alias;
+};
+
+struct profile {
+	char *text;			      /* which the strings are in */
+	ARRAY(const char *) awaited;	      /* what was waited for, as it was named */
+	ARRAY(struct profile_device) devices; /* a bus before what is on it */
+	ARRAY(const char *) filesystems;      /* names of types that were mounted */
+	struct intern declined;		      /* modules that found nothing to drive */
+	char *softdeps; /* lines for modprobe.d: what a module's init asked the kernel for; or NULL */
+	size_t n_softdeps;
+};
+
+struct profile_fault {
+	unsigned int line;
+	const char *what;
+};
+
+/* Takes text, a string for free(), in any case. 0; -EBADMSG, with *fault, and *ret is empty; -ENOMEM. release: that of the
+ * modules, or NULL if it does not matter. */
+int profile_parse(struct profile *ret, char *text, const char *release, struct profile_fault *fault);
+void profile_free(struct profile *p);
+/* Whether the module, with '_', found nothing to drive. */
+bool profile_declined(const struct profile *p, const char *module);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/test.h"
+
+#include "base/profile.h"
+
+#define HEAD "coldplug-profile 1\n"
+#define DEVICE "device /devices/pci0000:00/0000:00:01.0 pci:v1d2\n"
+
+static void what_is_no_profile_is_refused_with_its_line(void **state)
+{
+	static const struct {
+		const char *text, *what;
+		unsigned int line;
+	} rows[] = {
+		{ "", "it does not begin as a profile of this format", 1 },
+		{ "coldplug-profile 2\nend\n", "it does not begin as a profile of this format", 1 },
+		{ HEAD, "it ends without 'end'", 2 },
+		{ HEAD DEVICE, "it ends without 'end'", 3 },
+		{ HEAD "release 2.0\nend\n", "it is of another release of the kernel", 2 },
+		{ HEAD "release\nend\n", "it is of another release of the kernel", 2 },
+		{ HEAD "devices\nend\n", "it begins with no word of a profile", 2 },
+		{ HEAD "device /devices/p\nend\n", "not a device below /devices and its alias", 2 },
+		{ HEAD "device /etc/passwd x\nend\n", "not a device below /devices and its alias", 2 },
+		{ HEAD "device /devices/../x y\nend\n", "not a device below /devices and its alias", 2 },
+		{ HEAD "awaited \nend\n", "no device is named", 2 },
+		{ HEAD "filesystem \nend\n", "not a type of file system", 2 },
+		{ HEAD "filesystem a b\nend\n", "not a type of file system", 2 },
+		{ HEAD "request a\nend\n", "not a module and what it asks for", 2 },
+		{ HEAD "request a  b\nend\n", "not a module and what it asks for", 2 },
+		{ HEAD "\n\nrequest a b#c\nend\n", "not a module and what it asks for", 4 },
+		{ HEAD "request a b\\\nend\n", "not a module and what it asks for", 2 },
+		{ HEAD "declined a b\nend\n", "not a module", 2 },
+		{ HEAD "declined\nend\n", "not a module", 2 },
+		{ HEAD "end x\n", "something follows 'end'", 2 },
+		{ HEAD "end\n" DEVICE, "something follows 'end'", 3 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct profile_fault fault;
+		struct profile p;
+
+		assert_row(i, profile_parse(&p, strdup(rows[i].text), "1.0", &fault) == -EBADMSG);
+		assert_string_equal(fault.what, rows[i].what);
+		assert_row(i, fault.line == rows[i].line);
+		assert_row(i, !p.text && !p.devices.n && !p.softdeps);
+	}
+}
+
+static void each_word_has_its_place(void **state)
+{
+	struct profile_fault fault;
+	struct profile p;
+
+	assert_int_equal(
+		profile_parse(&p,
+			      strdup(HEAD "# by hand\n"
+					  "release 1.0\n"
+					  "awaited UUID=a b\n" DEVICE
+					  "device /devices/pci0000:00/0000:00:01.0/virtio1 virtio:d2 v1\n"
+					  "filesystem ext4\n"
+					  "declined acpi_cpufreq\n"
+					  "request crc64_rocksoft crypto-crc64-rocksoft\n"
+					  "request x fs-a crypto-b\n"
+					  "end\n\n"),
+			      "1.0", &fault),
+		0);
+	assert_int_equal(p.awaited.n, 1);
+	assert_string_equal(p.awaited.items[0], "UUID=a b");
+	assert_int_equal(p.devices.n, 2);
+	assert_string_equal(p.devices.items[0].path, "/devices/pci0000:00/0000:00:01.0");
+	assert_string_equal(p.devices.items[0].alias, "pci:v1d2");
+	assert_string_equal(p.devices.items[1].alias, "virtio:d2 v1");
+	assert_int_equal(p.filesystems.n, 1);
+	assert_string_equal(p.filesystems.items[0], "ext4");
+	assert_true(profile_declined(&p, "acpi_cpufreq"));
+	assert_false(profile_declined(&p, "acpi"));
+	assert_string_equal(
+		p.softdeps,
+		"softdep crc64_rocksoft pre: crypto-crc64-rocksoft\nsoftdep x pre: fs-a crypto-b\n");
+	profile_free(&p);
+	assert_false(profile_declined(&p, "acpi_cpufreq"));
+}
+
+static void a_release_matters_only_if_there_is_one(void **state)
+{
+	struct profile_fault fault;
+	struct profile p;
+
+	assert_int_equal(profile_parse(&p, strdup(HEAD "release 1.0\nend\n"), NULL, &fault), 0);
+	profile_free(&p);
+	assert_int_equal(profile_parse(&p, strdup(HEAD "end"), "1.0", &fault), 0);
+	profile_free(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_no_profile_is_refused_with_its_line),
+		cmocka_unit_test(each_word_has_its_place),
+		cmocka_unit_test(a_release_matters_only_if_there_is_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
