@@ -2,7 +2,7 @@
 /* An archive of modules as one of the sources of moddir.c: what depmod's files would say of the modules in it. */
 #pragma once
 
-#include "base/archive-read.h"
+#include "base/archive-kernel.h"
 #include "base/arena.h"
 #include "engine/index.h"
 
@@ -37,11 +37,6 @@ int archive_index_line(struct archive_index *x, const char *name, const char **l
 int archive_index_trie(struct archive_index *x, enum archive_section_type type, struct index **ret);
 /* The module whose path as a user sees it this is. 1, 0: it is another file. */
 int archive_index_member(struct archive_index *x, const char *path, struct archive_entry *ret);
-/* A file of the release's directory. 1, 0: it has none of that name. */
-int archive_index_file(struct archive_index *x, const char *name, struct file_bytes *ret);
-/* A section that is a text. 1, 0: there is none. */
-int archive_index_text(struct archive_index *x, enum archive_section_type type, struct file_bytes *ret);
-
 typedef int archive_index_fn(void *userdata, const char *key, const char *value, uint32_t priority);
 /* Calls fn for the name and the line of each module; an answer other than 0 ends it. */
 int archive_index_each(struct archive_index *x, archive_index_fn *fn, void *userdata);

@@ -17,6 +17,8 @@
 #include "engine/companions.h"
 #include "engine/fingerprint.h"
 
+#define PROFILE_FILE "/etc/coldplug/profile"
+
 void machine_init(struct machine *m, const struct machine_paths *paths, struct log *log)
 {
 	*m = (struct machine){ .log = log, .paths = paths, .root = ROOTFS_NONE };
@@ -222,7 +224,7 @@ static int read_more_config(void *userdata, struct config *c, const char *name)
 
 	if (!m->dir.archive.open)
 		return 0;
-	r = archive_index_text(&m->dir.archive, weak ? ARCHIVE_WEAKDEPS : ARCHIVE_SOFTDEPS, &text);
+	r = archive_text(&m->dir.archive.archive, weak ? ARCHIVE_WEAKDEPS : ARCHIVE_SOFTDEPS, &text);
 	if (r <= 0) {
 		m->log->lost += r < 0;
 		return r == -ENOMEM ? r : 0;
@@ -273,19 +275,19 @@ static void join_parts(struct machine *m)
 /* What is wrong with it costs what it would have gained, and nothing else. */
 static int read_profile(struct machine *m)
 {
-	const char *path = m->paths->profile;
-	_cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+	const char *named = m->paths->profile, *path = named ?: PROFILE_FILE;
+	_cleanup_close_ int fd = named ? open(named, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+				       : rootfs_openat(&m->root, PROFILE_FILE, O_RDONLY | O_NONBLOCK);
 	_cleanup_file_ struct file_bytes file = {};
 	struct profile_fault fault;
-	int r;
+	int r = fd >= 0 ? 0 : named ? -errno : fd;
 
-	if (!path)
-		return 0;
-	r = fd < 0 ? -errno : file_read(fd, LIMIT_CONFIG_FILE, &file);
+	if (!r)
+		r = file_read(fd, LIMIT_CONFIG_FILE, &file);
 	if (!r && memchr(file.data, '\0', file.size))
 		r = -EINVAL;
-	if (r == -ENOMEM)
-		return r;
+	if (r == -ENOMEM || (!named && r == -ENOENT))
+		return r == -ENOMEM ? r : 0;
 	if (r < 0) {
 		log_warning(m->log, "%s: no profile is used: %s", path, strerror(-r));
 		return 0;
@@ -307,7 +309,8 @@ static int read_requests(struct machine *m)
 	m->expander.requests_known = &m->requests;
 	/* The last softdep line of a module counts. */
 	if (!r && m->profile.softdeps)
-		r = config_parse(&m->requests, m->profile.softdeps, m->profile.n_softdeps, m->paths->profile);
+		r = config_parse(&m->requests, m->profile.softdeps, m->profile.n_softdeps,
+				 m->paths->profile ?: PROFILE_FILE);
 	return r ?: config_parse(&m->requests, text, strlen(text), COMPANIONS_FILE);
 }
 
@@ -328,7 +331,7 @@ static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 		return r;
 	if (fingerprint)
 		*fingerprint = machine_fingerprint(m);
-	r = read_profile(m) ?: read_requests(m);
+	r = (report ? read_profile(m) : 0) ?: read_requests(m);
 	if (r < 0)
 		return r;
 	directory = m->dir.path;

@@ -617,7 +617,7 @@ int moddir_read(struct moddir *d, const char *name, size_t max, struct file_byte
 		r = rootfs_read(d->root, path, max, ret);
 	if (r != -ENOENT || !d->archive.open)
 		return r;
-	r = archive_index_file(&d->archive, name, ret);
+	r = archive_file(&d->archive.archive, name, ret);
 	return r > 0 ? 0 : forgive(d, r) ?: -ENOENT;
 }
 

@@ -164,7 +164,8 @@ int coldplug_set_report(struct coldplug *c, const char *path);
 
 /** Sets the profile of earlier boots (coldplug-profile(8)), by which coldplug_begin() and coldplug_run() load first what
  * was needed then for the devices of coldplug_wait_for(). One that cannot be used is warned of and ignored. path is not
- * below the root, and is read when the context first needs the machine. 0, -EBUSY: that has been already. Since 0.1. */
+ * below the root, and is read when the context first needs the machine; without this, or with NULL, /etc/coldplug/profile below
+ * the root is, if there is one. 0, -EBUSY: that has been already. Since 0.1. */
 int coldplug_set_profile(struct coldplug *c, const char *path);
 
 /** Sets a descriptor that is written to where the path of coldplug_set_report(), coldplug_set_record(),
@@ -623,6 +624,9 @@ struct coldplug_image {
 	/** An archive that is put into the image, with all of its modules and its release; they may be of another
 	 * architecture. No modules are taken from elsewhere: names and types are looked up in it. Or NULL. */
 	const char *archive;
+	/** A profile of an earlier boot (coldplug-profile(8)) that is put into the image as etc/coldplug/profile; or NULL. One that
+	 * cannot be used with this release is warned of and left out. */
+	const char *profile;
 };
 /** Makes an initramfs with coldplug as its init. The context must not have been used for anything else, or
  * -EBUSY is returned. The file appears whole or not at all, and only its owner can read it. The time of all

@@ -2,11 +2,14 @@
 /* The configuration of an image: five directories flattened into one of /etc. A file hides those of the same
  * name in later directories, and a link to /dev/null does so too: an empty file is left of it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/limits.h"
+#include "base/profile.h"
 #include "engine/conf-files.h"
 #include "libcoldplug/mkimage.h"
 
@@ -58,7 +61,41 @@ static int add_kind(struct mkimage *im, const char *kind)
 	return r;
 }
 
+static int is_good_profile(struct mkimage *im, const struct file_bytes *file)
+{
+	char *text = memchr(file->data, '\0', file->size) ? NULL : strdup(file->data);
+	struct profile_fault fault = { 0, "it has a byte of zero" };
+	struct profile profile;
+	int r = text ? profile_parse(&profile, text, im->release, &fault) : -EBADMSG;
+
+	if (r == -EBADMSG)
+		log_warning(&im->c->log, "%s:%u: the profile is left out: %s", im->wish->profile, fault.line,
+			    fault.what);
+	else if (!r)
+		profile_free(&profile);
+	return r == -ENOMEM ? r : !r;
+}
+
+static int add_profile(struct mkimage *im)
+{
+	const char *path = im->wish->profile;
+	_cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
+	struct file_bytes file = {};
+	int r;
+
+	if (!path)
+		return 0;
+	r = fd < 0 ? -errno : file_read(fd, LIMIT_CONFIG_FILE, &file);
+	if (r < 0)
+		return mkimage_fail(im, path, r);
+	r = is_good_profile(im, &file);
+	if (r > 0)
+		return image_tree_file(&im->tree, "etc/coldplug/profile", 0644, &file);
+	file_release(&file);
+	return r;
+}
+
 int mkimage_add_configuration(struct mkimage *im)
 {
-	return add_kind(im, "modprobe.d") ?: add_kind(im, "modules-load.d");
+	return add_kind(im, "modprobe.d") ?: add_kind(im, "modules-load.d") ?: add_profile(im);
 }

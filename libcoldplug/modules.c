@@ -208,7 +208,7 @@ static int read_nodes(struct coldplug *c, struct nodes *n)
 		r = nodes_read(n, d->root, d->path, &c->log);
 	if (r != -ENOENT || !d->archive.open)
 		return r;
-	r = archive_index_text(&d->archive, ARCHIVE_DEVNAME, &text);
+	r = archive_text(&d->archive.archive, ARCHIVE_DEVNAME, &text);
 	if (r <= 0)
 		return r ?: -ENOENT;
 	return nodes_take(n, &text, d->archive.archive.path, &c->log);

@@ -20,6 +20,7 @@ struct packing {
 	struct rootfs files;  /* where the modules are; -1: below the context's root */
 	struct moddir dir;    /* their directory there */
 	struct intern wanted; /* files below that root */
+	unsigned int lost;    /* how much input had been lost at the start */
 	/* Of a pattern: */
 	const char *pattern;
 	ARRAY(const char *) matches; /* belong to the index */
@@ -85,7 +86,6 @@ static int select_files(struct packing *p)
 {
 	struct coldplug *c = p->c;
 	const struct coldplug_file *files;
-	unsigned int lost = c->log.lost;
 	const char *root = p->files.fd < 0 ? c->machine.root.path : p->files.path;
 	size_t prefix = strlen(root) + 1;
 	int64_t n = p->wish->machine ? coldplug_want_loaded(c) : 0;
@@ -94,7 +94,7 @@ static int select_files(struct packing *p)
 		n = want_names(p);
 	if (n >= 0)
 		n = coldplug_closure(c, p->files.fd < 0 ? NULL : *root ? root : "/", &files);
-	if (n >= 0 && c->log.lost != lost) {
+	if (n >= 0 && c->log.lost != p->lost) {
 		log_error(&c->log, "%s: would not be complete", p->wish->output);
 		return -EIO;
 	}
@@ -170,8 +170,8 @@ static int write_archive(struct packing *p)
 
 API int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack)
 {
-	struct packing p = { .c = c, .wish = pack, .files = ROOTFS_NONE };
-	int r = c->machine.opened ? -EBUSY : 0;
+	struct packing p = { .c = c, .wish = pack, .files = ROOTFS_NONE, .lost = c->log.lost };
+	int r = c->machine.opened ? -EBUSY : 0, dropped;
 
 	c->settings.keep_unpacked = true;
 	if (!r)
@@ -187,10 +187,10 @@ API int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack)
 		r = open_directory(&p);
 	if (!r && is_selection(pack))
 		r = select_files(&p);
+	/* All that is needed of a recording has been read. */
+	dropped = record_drop(&c->settings.unpacked, &c->log);
 	if (!r)
-		r = write_archive(&p);
-	if (c->settings.unpacked)
-		record_drop(&c->settings.unpacked, &c->log);
+		r = dropped ?: write_archive(&p);
 	moddir_close(&p.dir);
 	rootfs_close(&p.files);
 	intern_free(&p.wanted);

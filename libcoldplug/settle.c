@@ -351,14 +351,14 @@ static int64_t load_glimpsed(struct coldplug *c)
 	int r;
 
 	if (has_flag(c, COLDPLUG_DRY_RUN) || has_flag(c, COLDPLUG_ORDERED) ||
-	    !wait_list_pending(&c->waiting.waits))
+	    (!wait_list_pending(&c->waiting.waits) && !wait_list_pending(&c->waiting.mounts)))
 		return 0;
 	r = context_open(c);
 	if (r < 0)
 		return r;
 	c->machine.planner.awaited = context_awaited_providers(c);
 	r = context_want_known(c);
-	n = r ? r : context_glimpse(c);
+	n = r || !wait_list_pending(&c->waiting.waits) ? r : context_glimpse(c);
 	if (n >= 0)
 		n = coldplug_plan(c);
 	r = n > 0 ? coldplug_load(c) : 0;
@@ -388,7 +388,7 @@ API int coldplug_begin(struct coldplug *c)
 	if (!r)
 		n = load_glimpsed(c);
 	if (!r)
-		r = n < 0 ? (int)n : begin_walk(c, n > 0);
+		r = n < 0 ? (int)n : begin_walk(c, n > 0 && wait_list_pending(&c->waiting.waits));
 	if (r < 0 || has_flag(c, COLDPLUG_DRY_RUN))
 		return end_record(c, r < 0 ? r : 0);
 	c->waiting.deadline_us =

@@ -73,5 +73,5 @@ int command_pack(struct cli *cli)
 	}
 	if (cli->verbosity >= 0)
 		print_summary(&pack);
-	return 0;
+	return coldplug_exit_code(cli->c);
 }

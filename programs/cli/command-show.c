@@ -144,8 +144,16 @@ static void put_file(struct show *s)
 	struct stat st;
 
 	put_text(s, "path", s->module->path);
-	if (s->module->path && !stat(s->module->path, &st))
+	if (!s->module->path)
+		return;
+	if (!stat(s->module->path, &st)) {
 		put_number(s, "file_size", (int64_t)st.st_size, " bytes");
+	} else if (errno != ENOENT) {
+		/* That a file is not there is said when it is read. */
+		output_message("coldplug show: %s: the size is not known: %s\n", s->module->path,
+			       strerror(errno));
+		s->lost = true;
+	}
 }
 
 static void put_fields(struct show *s)
@@ -428,7 +436,7 @@ static int walk(struct cli *cli)
 
 	if (asprintf(&path, "%s/sys/devices", cli->image.root ? cli->image.root : "") < 0)
 		return -ENOMEM;
-	r = access(path, F_OK) < 0 ? 0 : coldplug_walk(cli->c);
+	r = access(path, F_OK) < 0 && errno == ENOENT ? 0 : coldplug_walk(cli->c);
 	free(path);
 	if (r >= 0)
 		r = coldplug_plan(cli->c);

@@ -344,6 +344,12 @@ static int set_image_archive(struct setup *s, const char *value)
 	return 0;
 }
 
+static int set_image_profile(struct setup *s, const char *value)
+{
+	s->cli->image.image.profile = value;
+	return 0;
+}
+
 static int set_busybox(struct setup *s, const char *value)
 {
 	s->cli->image.image.busybox = value;
@@ -436,6 +442,8 @@ static const struct option_row {
 	  "compress the image by zstd (default), none, gzip, xz, lz4" },
 	{ "archive", 0, COMMAND_IMAGE, set_image_archive, "[=FILE]",
 	  "put the modules into one archive in the image, or take them all from this archive" },
+	{ "profile", 0, COMMAND_IMAGE, set_image_profile, "FILE",
+	  "let the image go by this profile of an earlier boot, see coldplug-profile(8)" },
 	{ "busybox", 'b', COMMAND_IMAGE, set_busybox, "BUSYBOX", "add a static busybox" },
 	{ "add", 'a', COMMAND_IMAGE, add_file, "SRC:DEST", "add a file; may be repeated" },
 	{ "dry-run", 'n', COMMAND_IMAGE, set_dry_run, NULL, "write nothing; list the files of the image" },

@@ -400,6 +400,8 @@ static void enter_root(struct boot *b)
 		say_about_usr(b, 4);
 	shell_stop_at(b->o, STAGE_SWITCH);
 	wait_for_commands(b);
+	if (b->o->keep_archive)
+		mount_kept_archive();
 	if (b->state.engine != BOOT_ENGINE_RUNS && engine_start_emptier(&b->engine) < 0)
 		say(4, "nobody is left to empty the initramfs: it stays in memory");
 	r = switch_root_enter();

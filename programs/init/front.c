@@ -305,8 +305,6 @@ static int begin(struct server *s, const char *root, const char *resume)
 	r = coldplug_set_jobs(s->c, s->o->jobs);
 	if (!r)
 		r = coldplug_set_report(s->c, REPORT_DIR "/report.json");
-	if (!r && !access(PROFILE, F_OK))
-		r = coldplug_set_profile(s->c, PROFILE);
 	if (r < 0)
 		return r;
 	/* A failure here is not the end: an executable of init.d may bring the device. */

@@ -15,7 +15,6 @@
 #define WAIT_SECONDS 30
 #define SCRIPTS "/etc/coldplug/init.d"
 #define REPORT_DIR "/run/coldplug"
-#define PROFILE "/etc/coldplug/profile" /* of earlier boots */
 
 /* ---- options.c: what the kernel command line says ---- */
 
@@ -32,6 +31,7 @@ struct init_options {
 	bool no_resume;
 	bool usr; /* there is a mount.usr= or the like */
 	bool debug;
+	bool keep_archive;	 /* of modules, for the real root */
 	enum init_stage stop_at; /* coldplug.break */
 	unsigned int jobs;	 /* 0: chosen */
 	unsigned int wait_s;	 /* how long to wait for the root; 0: forever */
@@ -107,6 +107,8 @@ uint64_t process_now_ms(void);
 void mount_api_file_systems(void);
 /* 1; 0: it is none, or is not there; -errno: that is not known. */
 int mount_is_point(const char *dir);
+/* Has the archive of modules appear in /run, where it stays when the initramfs is emptied. */
+void mount_kept_archive(void);
 /* Tries the types in turn; 0, or -errno with a message. type: what libblkid says, or NULL. */
 int mount_root(const struct init_options *o, const char *node, const char *type);
 /* rootflags= has options of mount(2) and options of the file system: *flags gets the former, data

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "programs/init/init.h"
@@ -54,6 +56,47 @@ void mount_api_file_systems(void)
 		else if (errors[i])
 			say(3, "cannot mount %s on %s: %s", api[i].type, api[i].where, strerror(errors[i]));
 	}
+}
+
+/* Where the library looks, in its order. */
+static int find_archive(char *path, size_t size)
+{
+	static const struct {
+		const char *before, *after;
+	} places[] = { { "/lib/modules/", "/modules.archive" },
+		       { "/usr/lib/modules/", "/modules.archive" },
+		       { "/boot/modules-", ".archive" } };
+	struct utsname u;
+
+	uname(&u);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(path, size, "%s%s%s", places[i].before, u.release, places[i].after);
+		if (!access(path, F_OK))
+			return 0;
+	}
+	snprintf(path, size, "/boot/modules.archive");
+	return access(path, F_OK) < 0 ? -errno : 0;
+}
+
+/* The mount holds the file when its name is deleted, and nothing is copied. It moves with /run. */
+void mount_kept_archive(void)
+{
+	static const char kept[] = REPORT_DIR "/modules.archive";
+	char path[256];
+	int r = find_archive(path, sizeof(path)), fd;
+
+	if (r < 0) {
+		say(4, "coldplug.keep-archive: there is no archive of modules here");
+		return;
+	}
+	mkdir(REPORT_DIR, 0755);
+	fd = open(kept, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	if (fd < 0 && errno == EEXIST)
+		return;
+	if (fd < 0 || mount(path, kept, NULL, MS_BIND, NULL) < 0)
+		say(3, "cannot keep %s as %s: %s", path, kept, strerror(errno));
+	if (fd >= 0)
+		close(fd);
 }
 
 /* The options of mount(8) that are flags of mount(2). Of two that contradict each other the last

@@ -147,6 +147,12 @@ static int set_debug(struct init_options *o, const char *name, const char *value
 	return 0;
 }
 
+static int set_keep_archive(struct init_options *o, const char *name, const char *value)
+{
+	o->keep_archive = true;
+	return 0;
+}
+
 static int set_jobs(struct init_options *o, const char *name, const char *value)
 {
 	return set_number(o, name, value, &o->jobs);
@@ -196,6 +202,7 @@ static const struct {
 	{ "coldplug.debug", false, set_debug },
 	{ "coldplug.break", false, set_break },
 	{ "coldplug.jobs", true, set_jobs },
+	{ "coldplug.keep-archive", false, set_keep_archive },
 	{ "coldplug.wait", true, set_wait },
 };
 

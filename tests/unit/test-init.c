@@ -68,7 +68,7 @@ static void each_word_has_its_place(void **state)
 		read_line(
 			&o,
 			"BOOT_IMAGE=/vmlinuz root=UUID=1234 rootfstype=ext4,xfs rootflags=noatime,commit=5 rw "
-			"init=/lib/systemd/systemd resume=LABEL=swap coldplug.jobs=3 coldplug.debug quiet "
+			"init=/lib/systemd/systemd resume=LABEL=swap coldplug.jobs=3 coldplug.keep-archive coldplug.debug quiet "
 			"coldplug.break=switch panic=-1 mount.usr=/dev/x -- root=other\n"),
 		0);
 	assert_string_equal(o.root, "UUID=1234");
@@ -76,7 +76,7 @@ static void each_word_has_its_place(void **state)
 	assert_string_equal(o.root_flags, "noatime,commit=5");
 	assert_string_equal(o.init, "/lib/systemd/systemd");
 	assert_string_equal(o.resume, "LABEL=swap");
-	assert_true(o.read_write && o.debug && o.usr && o.has_panic);
+	assert_true(o.read_write && o.debug && o.keep_archive && o.usr && o.has_panic);
 	assert_int_equal(o.panic, -1);
 	assert_int_equal(o.jobs, 3);
 	assert_int_equal(o.stop_at, STAGE_SWITCH);

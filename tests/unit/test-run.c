@@ -355,7 +355,7 @@ static void the_walk_that_was_put_off_is_made_when_the_disk_does_not_come(void *
 	"\ndevice /devices/soc/mmc/host0/card mmc:block\nend\n"
 
 /* What is requested before the walk; the glimpse knows nothing of such a bus. */
-static char *requests_with_profile(struct machine *m, const char *profile)
+static char *requests_with_profile(struct machine *m, const char *path, const char *profile)
 {
 	int timeout;
 	char *json;
@@ -363,11 +363,12 @@ static char *requests_with_profile(struct machine *m, const char *profile)
 	put_disk(m);
 	put(m, "sys/devices/soc/mmc/modalias", "of:NmmcT(null)Cacme,mmc\n");
 	put(m, "lib/modules/1.0/modules.alias", "alias pci:*bc01sc08* disk\nalias of:Nmmc* disk\n");
-	put(m, "profile", profile);
+	put(m, path, profile);
 	coldplug_set_flag(m->c, COLDPLUG_FOUND_TYPE, false);
 	make_node(m, "dev/nvme0n1");
 	assert_int_equal(coldplug_set_release(m->c, "1.0"), 0);
-	assert_int_equal(coldplug_set_profile(m->c, path_of(m, "profile")), 0);
+	if (!strcmp(path, "profile"))
+		assert_int_equal(coldplug_set_profile(m->c, path_of(m, path)), 0);
 	assert_int_equal(coldplug_wait_for(m->c, "/dev/nvme0n1"), 0);
 	assert_int_equal(coldplug_begin(m->c), 0);
 	assert_int_equal(coldplug_advance(m->c, &timeout), 1);
@@ -381,7 +382,7 @@ static char *requests_with_profile(struct machine *m, const char *profile)
 static void what_an_earlier_boot_needed_is_requested_first(void **state)
 {
 	struct machine *m = *state;
-	char *json = requests_with_profile(m, PROFILE("of:NmmcT(null)Cacme,mmc"));
+	char *json = requests_with_profile(m, "profile", PROFILE("of:NmmcT(null)Cacme,mmc"));
 
 	assert_non_null(strstr(json, "{\"alias\":\"of:NmmcT(null)Cacme,mmc\",\"device\":true"));
 	assert_non_null(strstr(json, "{\"alias\":\"mmc:block\",\"device\":true"));
@@ -390,10 +391,20 @@ static void what_an_earlier_boot_needed_is_requested_first(void **state)
 	free(json);
 }
 
+static void a_profile_in_its_place_counts_without_being_named(void **state)
+{
+	struct machine *m = *state;
+	char *json = requests_with_profile(m, "etc/coldplug/profile", PROFILE("of:NmmcT(null)Cacme,mmc"));
+
+	assert_non_null(strstr(json, "{\"alias\":\"mmc:block\",\"device\":true"));
+	assert_null(strstr(json, "pci:v4bc01sc08"));
+	free(json);
+}
+
 static void a_device_that_is_another_one_now_is_not_requested(void **state)
 {
 	struct machine *m = *state;
-	char *json = requests_with_profile(m, PROFILE("of:NmmcT(null)Cacme,other"));
+	char *json = requests_with_profile(m, "profile", PROFILE("of:NmmcT(null)Cacme,other"));
 
 	assert_null(strstr(json, "mmc:block"));
 	assert_null(strstr(json, "of:N"));
@@ -404,14 +415,13 @@ static void a_device_that_is_another_one_now_is_not_requested(void **state)
 static void a_profile_that_is_wrong_is_warned_of_and_not_used(void **state)
 {
 	struct machine *m = *state;
-	char *json, warning[768];
+	char *json;
 
 	coldplug_set_log(m->c, take_message, m, 4);
-	json = requests_with_profile(m, "coldplug-profile 1\nrelease 2.0\n");
+	json = requests_with_profile(m, "etc/coldplug/profile", "coldplug-profile 1\nrelease 2.0\n");
 	assert_non_null(strstr(json, "pci:v4bc01sc08"));
-	snprintf(warning, sizeof(warning),
-		 "%s:2: no profile is used: it is of another release of the kernel\n", path_of(m, "profile"));
-	assert_non_null(strstr(m->messages, warning));
+	assert_said(m,
+		    "/etc/coldplug/profile:2: no profile is used: it is of another release of the kernel\n");
 	/* The disk's module has no file; no input was lost. */
 	assert_int_equal(coldplug_exit_code(m->c), 1);
 	free(json);
@@ -683,6 +693,7 @@ int main(void)
 		t(what_leads_to_a_disk_goes_before_the_walk),
 		t(the_walk_that_was_put_off_is_made_when_the_disk_does_not_come),
 		t(what_an_earlier_boot_needed_is_requested_first),
+		t(a_profile_in_its_place_counts_without_being_named),
 		t(a_device_that_is_another_one_now_is_not_requested),
 		t(a_profile_that_is_wrong_is_warned_of_and_not_used),
 		t(who_only_runs_has_seen_all_devices),
