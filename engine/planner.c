@@ -201,7 +201,8 @@ static struct step *requested_step(const struct planner *p, const struct reason 
 {
 	uint32_t id = p->x->step_of.items[reason->module];
 
-	return reason->kind == REASON_REQUEST && id && id - 1 >= p->batch_steps ? &p->steps.items[id - 1] : NULL;
+	return reason->kind == REASON_REQUEST && id && id - 1 >= p->batch_steps ? &p->steps.items[id - 1]
+										: NULL;
 }
 
 /* A step is as patient as the least patient request for it. */

@@ -21,8 +21,8 @@ struct planner {
 	/* Providers (engine/priority.h). 0: only the end of all loads counts, and no step is patient. */
 	uint32_t awaited;
 	const struct profile *profile; /* of earlier boots, or NULL */
-	const struct order *order; /* one step after the other in this order, not by urgency; or NULL */
-	size_t batch_steps;	   /* where the current batch begins */
+	const struct order *order;     /* one step after the other in this order, not by urgency; or NULL */
+	size_t batch_steps;	       /* where the current batch begins */
 	size_t batch_edges;
 	size_t batch_reasons;
 	int error; /* of the first request that ended halfway: nothing is planned any more */
