@@ -179,15 +179,17 @@ static int load_plain_bytes(const struct kernel *k, const void *data, size_t siz
 			    struct image_load *how)
 {
 	const char *wrong = elf_header_complaint(data, size, size);
-	int r = -ENOSYS;
+	int r;
 
 	if (wrong)
 		return complain(how, -ENOEXEC, wrong);
-	if (!k->finit_flags && !k->wants_file)
+	if (!k->finit_flags && !k->wants_file) {
 		r = k->ops->init_module(k->data, data, size, params);
-	/* IMA and LoadPin have these answers where they want a file. */
-	if (r == -ENOSYS || r == -EACCES || r == -EPERM)
-		r = load_as_file(k, data, size, params, how);
+		/* IMA and LoadPin answer so where they want a file. Without an archive all is as with kmod. */
+		if (!k->members || (r != -EACCES && r != -EPERM))
+			return r;
+	}
+	r = load_as_file(k, data, size, params, how);
 	if (r != -ENOSYS || how->own)
 		return r;
 	return k->finit_flags ? load_stripped(k, data, size, params, how)

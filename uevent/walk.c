@@ -282,13 +282,24 @@ static bool is_leaf(const struct walker *w, int parent, const char *name)
 	return !fstatat(parent, join(path, name, "power"), &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
 }
 
+static int ask_leaf(struct walker *w, int parent, const char *name, unsigned int wanted)
+{
+	char path[272];
+	struct stat st;
+
+	if (!fstatat(parent, join(path, name, "uevent"), &st, AT_SYMLINK_NOFOLLOW))
+		return ask_uevent(w, wanted);
+	if (errno != ENOENT && errno != ENODEV)
+		log_lost(w->sink.log, "/sys%s/uevent: cannot be looked at: %s", w->path, strerror(errno));
+	return 0;
+}
+
 /* Reads the device that a directory may be, if it need not be listed. 1; 0: it must be; -errno. */
 static int try_leaf(struct walker *w, int parent, const char *name, bool quiet)
 {
 	struct listing l = { .quiet = quiet };
 	unsigned int wanted;
 	char path[272];
-	struct stat st;
 	ssize_t n;
 	int r = 0;
 
@@ -302,8 +313,8 @@ static int try_leaf(struct walker *w, int parent, const char *name, bool quiet)
 	if (l.modalias)
 		r = take_modalias(w, n, &l.pci);
 	wanted = still_wanted(w, &l);
-	if (!r && wanted && !fstatat(parent, join(path, name, "uevent"), &st, AT_SYMLINK_NOFOLLOW))
-		r = ask_uevent(w, wanted);
+	if (!r && wanted)
+		r = ask_leaf(w, parent, name, wanted);
 	return r < 0 ? r : 1;
 }
 
