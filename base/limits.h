@@ -21,4 +21,5 @@
 #define LIMIT_COMMAND (64U * 1024)	       /* bytes of an install command, parameters filled in */
 #define LIMIT_WARNINGS 10U		       /* bad lines of one file that are reported */
 #define LIMIT_NAME 255U			       /* bytes of a module's name */
+#define LIMIT_PROFILE_DEVICES 256U	       /* devices that a profile names */
 #define LIMIT_SOFTDEP_DEPTH 1000U	       /* softdeps of softdeps */

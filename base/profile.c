@@ -6,9 +6,13 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/limits.h"
 #include "base/memstream.h"
 
 #define FIRST "coldplug-profile 1"
+#define FILESYSTEM_MAX 50
+/* With the module it must be a line of modprobe.d (LIMIT_LINE). */
+#define REQUESTS_MAX (LIMIT_LINE / 2)
 
 struct reading {
 	struct profile *profile;
@@ -53,12 +57,14 @@ static int take_device(struct reading *r, char *rest)
 
 	if (strncmp(path, "/devices/", 9) != 0 || strstr(path, "/..") || !*rest)
 		return wrong(r, "not a device below /devices and its alias");
+	if (r->profile->devices.n == LIMIT_PROFILE_DEVICES)
+		return wrong(r, "there are too many devices");
 	return array_push(&r->profile->devices, { path, rest });
 }
 
 static int take_filesystem(struct reading *r, char *rest)
 {
-	if (!*rest || strpbrk(rest, " /"))
+	if (!*rest || strpbrk(rest, " /") || strlen(rest) > FILESYSTEM_MAX)
 		return wrong(r, "not a type of file system");
 	return array_push(&r->profile->filesystems, rest);
 }
@@ -66,19 +72,19 @@ static int take_filesystem(struct reading *r, char *rest)
 /* Names with a blank between them. No other line for modprobe.d can be made of these. */
 static bool are_names(const char *s)
 {
-	return *s && *s != ' ' && !strstr(s, "  ") && !s[strcspn(s, "\t\r\\#\"")];
+	return *s && *s != ' ' && !strstr(s, "  ") && !s[strcspn(s, "\t\r\\#\"[]")];
 }
 
 static bool is_name(const char *s)
 {
-	return are_names(s) && !strchr(s, ' ');
+	return are_names(s) && !strchr(s, ' ') && strlen(s) <= LIMIT_NAME;
 }
 
 static int take_request(struct reading *r, char *rest)
 {
 	const char *module = next_word(&rest);
 
-	if (!is_name(module) || !are_names(rest))
+	if (!is_name(module) || !are_names(rest) || strlen(rest) > REQUESTS_MAX)
 		return wrong(r, "not a module and what it asks for");
 	return fprintf(r->softdeps, "softdep %s pre: %s\n", module, rest) < 0 ? -ENOMEM : 0;
 }

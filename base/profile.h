@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What earlier boots of a kernel on this machine have taught (coldplug-profile(8) describes the file). It changes only the
- * order in which things are done: what it says wrongly is loaded by the devices' aliases all the same.
+ * What earlier boots of a kernel on this machine have taught (coldplug-profile(8) describes the file). Whatever it says
+ * wrongly, the modules of all devices are loaded.
  */
 #pragma once
 
@@ -21,7 +21,7 @@ struct profile {
 	char *text;			      /* which the strings are in */
 	ARRAY(const char *) awaited;	      /* what was waited for, as it was named */
 	ARRAY(struct profile_device) devices; /* a bus before what is on it */
-	ARRAY(const char *) filesystems;      /* names of types that were mounted */
+	ARRAY(const char *) filesystems;      /* types that were mounted, of at most 50 characters */
 	struct intern declined;		      /* modules that found nothing to drive */
 	char *softdeps; /* lines for modprobe.d: what a module's init asked the kernel for; or NULL */
 	size_t n_softdeps;

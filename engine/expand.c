@@ -146,15 +146,34 @@ static int resolve_list(struct expander *x, const struct rule *rule, const char 
 	return copy ? 0 : -ENOMEM;
 }
 
-static int resolve_requests(struct expander *x, uint32_t module, struct softdeps *s)
+/* Adds the requests of this module that requests has, which may be NULL. */
+static int add_requests(struct expander *x, const struct config *requests, uint32_t module,
+			struct softdeps *s)
 {
-	if (x->requests_known)
-		s->request_rule =
-			config_find(x->requests_known, RULE_SOFTDEP, modules_name(x->modules, module));
-	if (!s->request_rule)
+	const struct rule *rule =
+		requests ? config_find(requests, RULE_SOFTDEP, modules_name(x->modules, module)) : NULL;
+	const struct rule **rules;
+	const uint32_t *more;
+	uint32_t n, *both;
+	int r;
+
+	if (!rule)
 		return 0;
-	return resolve_list(x, s->request_rule, s->request_rule->pre, s->request_rule->n_pre, &s->requests,
-			    &s->n_requests);
+	r = resolve_list(x, rule, rule->pre, rule->n_pre, &more, &n);
+	if (r < 0)
+		return r;
+	both = arena_alloc(&x->arena, ((size_t)s->n_requests + n + 1) * sizeof(*both));
+	rules = arena_alloc(&x->arena, ((size_t)s->n_requests + n + 1) * sizeof(*rules));
+	if (!both || !rules)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < s->n_requests + n; i++) {
+		both[i] = i < s->n_requests ? s->requests[i] : more[i - s->n_requests];
+		rules[i] = i < s->n_requests ? s->request_rules[i] : rule;
+	}
+	s->requests = both;
+	s->request_rules = rules;
+	s->n_requests += n;
+	return 0;
 }
 
 /* Only the first line whose pattern matches counts. */
@@ -172,7 +191,8 @@ int expander_softdeps(struct expander *x, uint32_t module, struct softdeps *ret)
 			if (r < 0)
 				return r;
 		}
-		r = resolve_requests(x, module, &s);
+		r = add_requests(x, x->requests_known, module, &s)
+			?: add_requests(x, x->requests_learnt, module, &s);
 		if (r < 0)
 			return r;
 		r = make_room(x);

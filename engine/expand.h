@@ -97,8 +97,8 @@ struct softdeps {
 	const struct rule *rule;
 	const uint32_t *pre, *post; /* objects */
 	uint32_t n_pre, n_post;
-	const struct rule *request_rule;
-	const uint32_t *requests; /* what the module's init will ask the kernel for */
+	const uint32_t *requests; /* what the module's init will ask the kernel for, */
+	const struct rule **request_rules; /* and which line says so, for each of them */
 	uint32_t n_requests;
 };
 
@@ -117,7 +117,8 @@ struct expander {
 	struct modules *modules;
 	struct lookup *lookup;
 	const struct config *config;
-	const struct config *requests_known; /* requests_text of engine/companions.h, or NULL */
+	const struct config *requests_known;  /* requests_text of engine/companions.h, or NULL */
+	const struct config *requests_learnt; /* those of a profile, or NULL */
 	struct arena arena;
 	struct intern keys;
 	ARRAY(struct object) objects;

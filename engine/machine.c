@@ -33,6 +33,7 @@ void machine_close(struct machine *m)
 	modules_free(&m->modules);
 	config_free(&m->config);
 	config_free(&m->requests);
+	config_free(&m->learnt);
 	profile_free(&m->profile);
 	moddir_close(&m->dir);
 	loaded_free(&m->loaded);
@@ -305,11 +306,11 @@ static int read_requests(struct machine *m)
 	_cleanup_free_ char *text = strdup(requests_text);
 	int r = text ? 0 : -ENOMEM;
 
-	m->requests.log = m->log;
+	m->requests.log = m->learnt.log = m->log;
 	m->expander.requests_known = &m->requests;
-	/* The last softdep line of a module counts. */
+	m->expander.requests_learnt = &m->learnt;
 	if (!r && m->profile.softdeps)
-		r = config_parse(&m->requests, m->profile.softdeps, m->profile.n_softdeps,
+		r = config_parse(&m->learnt, m->profile.softdeps, m->profile.n_softdeps,
 				 m->paths->profile ?: PROFILE_FILE);
 	return r ?: config_parse(&m->requests, text, strlen(text), COMPANIONS_FILE);
 }

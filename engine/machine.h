@@ -38,7 +38,8 @@ struct machine {
 	struct modules modules;
 	struct config config;
 	struct profile profile;
-	struct config requests; /* that modules are known to make (engine/companions.h, and the profile) */
+	struct config requests; /* that modules are known to make (engine/companions.h) */
+	struct config learnt;	/* the same, by the profile */
 	struct lookup lookup;
 	struct loaded_list loaded;
 	struct expander expander;

@@ -117,7 +117,7 @@ static int add_pre_edges(struct planner *p, uint32_t id, uint32_t module)
 		if (p->x->step_of.items[module_asked])
 			r = expander_add_reason(p->x,
 						&(struct reason){ module_asked, REASON_SOFTDEP_PRE, module, 0,
-								  NULL, s.request_rule })
+								  NULL, s.request_rules[i] })
 				?: add_edge(p, id, module_asked, EDGE_SOFT);
 	}
 	return r;

@@ -194,9 +194,8 @@ static void put_withheld(struct json *j, struct machine *m)
 
 /* For blame and plot. A program that is counted in bytes leaves it out. */
 #ifdef HAVE_TOOLS
-static void put_awaited(struct json *j, const struct wait_list *l, const struct rootfs *root)
+static void put_waits(struct json *j, const struct wait_list *l, const struct rootfs *root)
 {
-	json_open(j, "awaited", '[');
 	for (size_t i = 0; i < l->specs.n; i++) {
 		const struct wait_spec *spec = &l->specs.items[i];
 		char path[PATH_MAX];
@@ -208,6 +207,13 @@ static void put_awaited(struct json *j, const struct wait_list *l, const struct 
 		json_number(j, "found_us", (int64_t)spec->found_us);
 		json_close(j, '}');
 	}
+}
+
+static void put_awaited(struct json *j, const struct waiting *w, const struct rootfs *root)
+{
+	json_open(j, "awaited", '[');
+	put_waits(j, &w->waits, root);
+	put_waits(j, &w->mounts, root);
 	json_close(j, ']');
 }
 #endif
@@ -235,7 +241,7 @@ static int put_plan(struct json *j, struct coldplug *c)
 		json_close(j, ']');
 		put_withheld(j, &c->machine);
 #ifdef HAVE_TOOLS
-		put_awaited(j, &c->waiting.waits, &c->machine.root);
+		put_awaited(j, &c->waiting, &c->machine.root);
 #endif
 		json_close(j, '}');
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a profile says of the awaited devices (base/profile.h): the devices they were behind. One alias in one file of sysfs
- * is read where the glimpse lists buses; what is on a bus is requested together with the bus's driver, although it is
- * not there yet; and it also works for drivers of which nobody can tell by their aliases that they lead to a disk.
+ * What a profile says of the devices that are awaited or about to be mounted (base/profile.h): the devices they were behind.
+ * One alias in one file of sysfs is read where the glimpse lists buses. What is on a bus is requested together with the bus's
+ * driver, although it is not there yet. All buses are served alike, also those of which engine/priority.c knows nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +59,7 @@ static bool are_known(const struct profile *p, const struct wait_list *l)
 	for (size_t i = 0; i < l->specs.n; i++)
 		if (!is_known(p, &l->specs.items[i]))
 			return false;
-	return p->devices.n > 0;
+	return true;
 }
 
 /* Devices that the profile has in front are looked at before those on them. */
@@ -100,7 +100,7 @@ static int want_filesystems(struct coldplug *c, const struct profile *p)
 int context_want_known(struct coldplug *c)
 {
 	const struct profile *p = &c->machine.profile;
-	bool all = are_known(p, &c->waiting.waits);
+	bool all = p->devices.n && are_known(p, &c->waiting.waits) && are_known(p, &c->waiting.mounts);
 	int r = want_devices(c, p, &all);
 
 	/* What is on the devices is mounted if they are there. */

@@ -23,7 +23,8 @@
  *     alone     While a step that must load alone runs, no other one does, but for those that take longer than
  *               half a minute.
  *     stalls    A load that never returns delays only those steps that have an edge on it, directly or
- *               over other steps, and for half a minute those that must load alone, or all if it must itself.
+ *               over other steps. Where a step must load alone, it delays for half a minute that one and all that
+ *               come after it in the order of priorities, or all if it must be alone itself.
  *     front     Only loader_finish() waits for loads. When the loader's process is killed, the front can
  *               still read the results that were sent; after these each call fails, and none hangs.
  *     report    The file has every step of every plan, or the name still has what it had before.

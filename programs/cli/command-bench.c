@@ -355,8 +355,8 @@ static int find_all_medians(struct bench *b)
 
 static void print_table(const struct bench *b)
 {
-	output_printf("Linux %s: %zu devices, %zu aliases, %u rounds (medians)\n", b->release, b->n_devices,
-		      b->n_aliases, b->n_rounds);
+	output_printf("Linux %s: %zu devices, %zu aliases, %u round%s (medians)\n", b->release, b->n_devices,
+		      b->n_aliases, b->n_rounds, b->n_rounds == 1 ? "" : "s");
 	printf("%-34s %11s %11s %9s %9s %7s\n", "", "time", "processors", "processes", "memory", "ratio");
 	for (size_t i = 0; i < WAYS; i++) {
 		const struct way *w = &b->ways[i];

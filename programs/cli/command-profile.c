@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,10 @@
 
 #define REQUEST "request "
 #define FILE_MAX ((size_t)16 * 1024 * 1024)
+/* As coldplug reads it, see docs/LIMITS.md. */
+#define DEVICES_MAX 256
+#define TYPE_MAX 50
+#define REQUESTS_MAX (32 * 1024)
 
 /* A module and one thing that it asks for. */
 struct asked {
@@ -47,15 +52,35 @@ static int compare_asked(const void *a, const void *b)
 	return strcmp(x->module, y->module) ?: strcmp(x->name, y->name);
 }
 
-/* The lines of the profile are read again by coldplug: only what is a word there can be in one. */
-static bool is_word(const char *s)
+/* The lines of the profile are read again by coldplug (base/profile.c): only what it takes there is written. */
+static bool has_none_of(const char *s, const char *characters)
 {
 	const char *p = s;
 
-	for (; *p; p++)
-		if ((unsigned char)*p <= ' ' || *p == 127 || strchr("\\#\"", *p))
-			return false;
-	return p > s;
+	while ((unsigned char)*p > ' ' && *p != 127 && !strchr(characters, *p))
+		p++;
+	return p > s && !*p;
+}
+
+static bool is_name(const char *s)
+{
+	return has_none_of(s, "\\#\"[]") && strlen(s) <= NAME_MAX;
+}
+
+static bool is_line(const char *s)
+{
+	return *s && !s[strcspn(s, "\n")];
+}
+
+static bool is_device(const struct report_device *d)
+{
+	return has_none_of(d->path, "\\#\"") && !strncmp(d->path, "/devices/", 9) &&
+		!strstr(d->path, "/..") && is_line(d->alias);
+}
+
+static bool is_type(const char *s)
+{
+	return is_name(s) && !strchr(s, '/') && strlen(s) <= TYPE_MAX;
 }
 
 static int add_line(struct asked_list *l, char *line)
@@ -65,7 +90,7 @@ static int add_line(struct asked_list *l, char *line)
 
 	module = strsep(&rest, " ");
 	for (char *name; !r && (name = strsep(&rest, " "));)
-		if (is_word(module) && is_word(name))
+		if (is_name(module) && is_name(name))
 			r = add_asked(l, module, name);
 	return r;
 }
@@ -88,7 +113,7 @@ static int add_new(struct asked_list *l, const struct run_report *report)
 	for (uint32_t i = 0; !r && i < report->n_requests; i++) {
 		const struct report_request *q = &report->requests[i];
 
-		if (q->module && is_word(q->module) && is_word(q->name))
+		if (q->module && is_name(q->module) && is_name(q->name))
 			r = add_asked(l, q->module, q->name);
 	}
 	return r;
@@ -96,6 +121,8 @@ static int add_new(struct asked_list *l, const struct run_report *report)
 
 static void put_requests(FILE *f, struct asked_list *l)
 {
+	size_t length = 0;
+
 	if (l->n)
 		qsort(l->items, l->n, sizeof(*l->items), compare_asked);
 	for (size_t i = 0; i < l->n; i++) {
@@ -103,51 +130,88 @@ static void put_requests(FILE *f, struct asked_list *l)
 
 		if (same_module && !strcmp(l->items[i].name, l->items[i - 1].name))
 			continue;
-		if (!same_module)
+		if (!same_module) {
 			fprintf(f, "%s" REQUEST "%s", i ? "\n" : "", l->items[i].module);
-		fprintf(f, " %s", l->items[i].name);
+			length = 0;
+		}
+		length += strlen(l->items[i].name) + 1;
+		if (length <= REQUESTS_MAX)
+			fprintf(f, " %s", l->items[i].name);
 	}
 	if (l->n)
 		fputc('\n', f);
 }
 
+static void put_devices(FILE *f, const struct run_report *r)
+{
+	unsigned int n = 0;
+
+	for (uint32_t i = 0; i < r->n_awaited; i++)
+		if (r->awaited[i].node && is_line(r->awaited[i].spec))
+			fprintf(f, "awaited %s\n", r->awaited[i].spec);
+	for (uint32_t i = 0; i < r->n_way && n < DEVICES_MAX; i++) {
+		if (!is_device(&r->way[i]))
+			continue;
+		fprintf(f, "device %s %s\n", r->way[i].path, r->way[i].alias);
+		n++;
+	}
+}
+
 static void put_profile(FILE *f, const struct run_report *r, struct asked_list *asked)
 {
 	fprintf(f, "coldplug-profile 1\n");
-	if (is_word(r->release))
+	if (is_name(r->release))
 		fprintf(f, "release %s\n", r->release);
-	for (uint32_t i = 0; i < r->n_awaited; i++)
-		if (r->awaited[i].node && !r->awaited[i].spec[strcspn(r->awaited[i].spec, "\n")])
-			fprintf(f, "awaited %s\n", r->awaited[i].spec);
-	for (uint32_t i = 0; i < r->n_way; i++)
-		if (is_word(r->way[i].path) && !r->way[i].alias[strcspn(r->way[i].alias, "\n")])
-			fprintf(f, "device %s %s\n", r->way[i].path, r->way[i].alias);
+	put_devices(f, r);
 	for (uint32_t i = 0; i < r->n_filesystems; i++)
-		if (is_word(r->filesystems[i]) && !strchr(r->filesystems[i], '/'))
+		if (is_type(r->filesystems[i]) &&
+		    (!i || strcmp(r->filesystems[i], r->filesystems[i - 1]) != 0))
 			fprintf(f, "filesystem %s\n", r->filesystems[i]);
 	for (uint32_t i = 0; i < r->n_loads; i++)
-		if (r->loads[i].outcome == OUTCOME_DECLINED && is_word(r->loads[i].module))
+		if (r->loads[i].outcome == OUTCOME_DECLINED && is_name(r->loads[i].module))
 			fprintf(f, "declined %s\n", r->loads[i].module);
 	put_requests(f, asked);
 	fputs("end\n", f);
 }
 
-/* NULL without one; an error is warned of: then the new profile knows less. */
-static char *read_old(const char *path)
+/* Opens a profile that is to be replaced. -ENOENT; -EINVAL: it is no regular file; another -errno. */
+static int open_old(const char *path)
 {
-	FILE *f = path ? fopen(path, "re") : NULL;
-	char *text = NULL;
-	size_t size = 0;
-	ssize_t n = f ? getdelim(&text, &size, 0, f) : -1;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
 
-	if (f ? ferror(f) : path && errno != ENOENT)
-		output_message("coldplug: warning: %s: cannot be read: %s\n", path, strerror(errno));
-	if (f)
-		fclose(f);
-	if (n >= 0 && (size_t)n <= FILE_MAX)
-		return text;
-	free(text);
-	return NULL;
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		return fd;
+	close(fd);
+	return -EINVAL;
+}
+
+/* *text is NULL if there is none; 0 or -errno. */
+static int read_old(const char *path, char **text)
+{
+	int fd = open_old(path);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+	size_t size = 0;
+	ssize_t n;
+	int r = 0;
+
+	*text = NULL;
+	if (!f) {
+		if (fd >= 0)
+			close(fd);
+		return fd >= 0 ? -ENOMEM : fd == -ENOENT ? 0 : fd;
+	}
+	n = getdelim(text, &size, 0, f);
+	if (ferror(f))
+		r = -errno;
+	fclose(f);
+	if (r || n < 0 || (size_t)n > FILE_MAX) {
+		free(*text);
+		*text = NULL;
+	}
+	return r;
 }
 
 /* Takes fd. */
@@ -187,10 +251,14 @@ static int write_file(const char *path, const struct run_report *report, struct 
 static int make(struct cli *cli, const struct run_report *report)
 {
 	const char *output = cli->image.image.output;
-	char *text = read_old(output);
 	struct asked_list asked = {};
-	int r = (text ? add_old(&asked, text) : 0) ?: add_new(&asked, report);
+	char *text = NULL;
+	int r = output ? read_old(output, &text) : 0;
 
+	if (!r && text)
+		r = add_old(&asked, text);
+	if (!r)
+		r = add_new(&asked, report);
 	if (!r && output)
 		r = write_file(output, report, &asked);
 	else if (!r)
@@ -209,6 +277,8 @@ int command_profile(struct cli *cli)
 		fprintf(stderr, "coldplug profile: one report must be named\n");
 		return EXIT_USAGE;
 	}
+	if (cli->image.image.output && !strcmp(cli->image.image.output, "-"))
+		cli->image.image.output = NULL;
 	r = run_report_read(&report, cli->args[0]);
 	if (r < 0)
 		return r == -ENOMEM ? EXIT_SYSTEM : EXIT_INPUT;

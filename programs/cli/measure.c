@@ -46,7 +46,10 @@ static int run_command(const char *const *argv)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return errno;
-	return WIFEXITED(status) && WEXITSTATUS(status) < 126 ? 0 : ENOEXEC;
+	/* 126 and 127 are a shell's codes for what cannot be run. */
+	if (WIFSIGNALED(status))
+		return ECHILD;
+	return WEXITSTATUS(status) < 126 ? 0 : ENOEXEC;
 }
 
 /* How many of the words the next command is given. */

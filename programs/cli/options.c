@@ -411,7 +411,7 @@ static const struct option_row {
 	{ "output", 'o', COMMAND_IMAGE, set_output, "FILE", "write the image to FILE (-: standard output)" },
 	{ "output", 'o', COMMAND_PACK, set_output, "FILE", "write the archive to FILE" },
 	{ "output", 'o', COMMAND_PROFILE, set_output, "FILE",
-	  "write the profile to FILE, and keep the requests that it has" },
+	  "write the profile to FILE (-: standard output), and keep the requests that it has" },
 	{ "for-machine", 'R', COMMAND_PACK, set_recording, "FILE",
 	  "pack what the machine of this recording needs (-: this machine)" },
 	{ "tree", 'r', COMMAND_PACK, set_tree, "DIR", "with -R: take the modules from DIR" },

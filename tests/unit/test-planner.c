@@ -859,8 +859,11 @@ static void what_an_init_asks_for_is_loaded_before_it(void **state)
 		const char *conf, *text;
 		uint32_t flags;
 		const char *plan;
+		bool learnt; /* a profile has a request too */
 	} rows[] = {
 		{ "", "pci:v1", REQUEST_DEVICE, "generic asker<s:generic disk<h:asker" },
+		/* One of a profile is added to those that are known. */
+		{ "", "pci:v1", REQUEST_DEVICE, "generic other asker<s:generic,s:other disk<h:asker", true },
 		/* As modprobe would have it. */
 		{ "", "disk", 0, "asker disk<h:asker" },
 		/* The request would have been refused too. */
@@ -869,9 +872,10 @@ static void what_an_init_asks_for_is_loaded_before_it(void **state)
 		{ "softdep asker pre: other", "pci:v1", REQUEST_DEVICE,
 		  "other generic asker<s:other,s:generic disk<h:asker" },
 	};
-	struct config requests = {};
-	char text[] = "softdep asker pre: crypto-asked\n";
+	struct config requests = {}, learnt = {};
+	char text[] = "softdep asker pre: crypto-asked\n", more[] = "softdep asker pre: other\n";
 
+	assert_int_equal(config_parse(&learnt, more, strlen(more), "profile"), 0);
 	assert_int_equal(config_parse(&requests, text, strlen(text), "requests"), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct engine *e = engine_new(
@@ -881,12 +885,14 @@ static void what_an_init_asks_for_is_loaded_before_it(void **state)
 		struct plan plan;
 
 		e->expander.requests_known = &requests;
+		e->expander.requests_learnt = rows[i].learnt ? &learnt : NULL;
 		ask(e, rows[i].text, rows[i].flags);
 		assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
 		assert_string_equal(spell_plan(e, &plan), rows[i].plan);
 		engine_free(e);
 	}
 	config_free(&requests);
+	config_free(&learnt);
 }
 
 /* Thousands of softdeps one behind the other: cut with a word, no overflow. */

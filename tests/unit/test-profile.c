@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/test.h"
 
+#include "base/limits.h"
 #include "base/profile.h"
 
 #define HEAD "coldplug-profile 1\n"
@@ -29,6 +30,9 @@ static void what_is_no_profile_is_refused_with_its_line(void **state)
 		{ HEAD "request a  b\nend\n", "not a module and what it asks for", 2 },
 		{ HEAD "\n\nrequest a b#c\nend\n", "not a module and what it asks for", 4 },
 		{ HEAD "request a b\\\nend\n", "not a module and what it asks for", 2 },
+		{ HEAD "request m[ x\nend\n", "not a module and what it asks for", 2 },
+		{ HEAD "filesystem 123456789012345678901234567890123456789012345678901\nend\n",
+		  "not a type of file system", 2 },
 		{ HEAD "declined a b\nend\n", "not a module", 2 },
 		{ HEAD "declined\nend\n", "not a module", 2 },
 		{ HEAD "end x\n", "something follows 'end'", 2 },
@@ -44,6 +48,23 @@ static void what_is_no_profile_is_refused_with_its_line(void **state)
 		assert_row(i, fault.line == rows[i].line);
 		assert_row(i, !p.text && !p.devices.n && !p.softdeps);
 	}
+}
+
+static void devices_are_limited(void **state)
+{
+	char *text = malloc(sizeof(HEAD) + (LIMIT_PROFILE_DEVICES + 1) * sizeof(DEVICE) + sizeof("end\n"));
+	char *end = stpcpy(text, HEAD);
+	struct profile_fault fault;
+	struct profile p;
+
+	for (size_t i = 0; i < LIMIT_PROFILE_DEVICES; i++)
+		end = stpcpy(end, DEVICE);
+	strcpy(end, "end\n");
+	assert_int_equal(profile_parse(&p, strdup(text), NULL, &fault), 0);
+	profile_free(&p);
+	strcpy(stpcpy(end, DEVICE), "end\n");
+	assert_int_equal(profile_parse(&p, text, NULL, &fault), -EBADMSG);
+	assert_string_equal(fault.what, "there are too many devices");
 }
 
 static void each_word_has_its_place(void **state)
@@ -96,6 +117,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_no_profile_is_refused_with_its_line),
+		cmocka_unit_test(devices_are_limited),
 		cmocka_unit_test(each_word_has_its_place),
 		cmocka_unit_test(a_release_matters_only_if_there_is_one),
 	};
