@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/archive-read.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/little-endian.h"
@@ -79,6 +80,9 @@ static int add_modules(struct pack *p)
 		if (m->error)
 			return m->error;
 		e.path = path_of(p, m);
+		/* Its name is a part of its path. */
+		if (e.path && !archive_is_plain_path(e.path))
+			return pack_fail(p, e.file, "has a name that no archive can have", -EINVAL);
 		r = e.path ? array_push(&p->entries, e) : -ENOMEM;
 	}
 	p->n_modules = (uint32_t)p->entries.n;
@@ -137,7 +141,7 @@ int pack_find(struct pack *p)
 
 static int read_profile(const char *path, struct file_bytes *ret)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	return fd < 0 ? -errno : file_read(fd, LIMIT_CONFIG_FILE, ret);
 }

@@ -289,6 +289,7 @@ static void what_is_wrong_with_an_archive_is_told(void **state)
 		tree_write(&w.t, DIR_ "/modules.alias", "");
 		assert_string_equal(planned(&w), "jbd2 kernel/jbd2.ko;");
 		assert_contains(messages_text(&w.m), rows[i].message);
+		assert_contains(messages_text(&w.m), tree_path(&w.t, rows[i].name));
 		assert_row(i, w.m.log.lost == rows[i].lost && !w.machine.dir.archive.open);
 		world_close(&w);
 	}
