@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/archive-kernel.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/archive-extract.h"
@@ -94,14 +95,10 @@ static int read_kind(struct mkimage *im)
 static int take_release(struct mkimage *im)
 {
 	const char *wanted = im->c->settings.paths.release, *release;
-	int r = archive_meta(&im->archive, "release", &release);
+	int r = archive_release(&im->archive, &release);
 
 	if (r < 0)
 		return r;
-	if (!r || !*release || *release == '.' || strchr(release, '/')) {
-		log_error(&im->c->log, "%s: has no release, or one that is no name", im->wish->archive);
-		return -EBADMSG;
-	}
 	if (wanted && strcmp(wanted, release) != 0) {
 		log_error(&im->c->log, "%s: is for %s, not for %s", im->wish->archive, release, wanted);
 		return -EINVAL;
