@@ -91,6 +91,7 @@ static int add_modules(struct pack *p)
 
 static int find_modules(struct pack *p)
 {
+	bool none;
 	int r;
 
 	p->depmod.log = p->log;
@@ -98,10 +99,13 @@ static int find_modules(struct pack *p)
 	p->depmod.directory = p->wish->directory;
 	r = depmod_read_tree(&p->depmod,
 			     &(struct depmod_tree){ .release = p->wish->release, .sorted = true });
+	none = !p->depmod.modules.n;
 	if (!r)
 		r = select_modules(p);
 	if (!r && !p->depmod.modules.n)
-		return pack_fail(p, p->wish->directory, "has no module to be packed", -ENOENT);
+		return pack_fail(p, p->wish->directory,
+				 none ? "has no module to be packed" : "none of its modules is selected",
+				 -ENOENT);
 	if (!r && p->depmod.modules.n > LIMIT_ARCHIVE_ENTRIES / 2)
 		return pack_fail(p, p->wish->directory, "has too many modules for an archive", -E2BIG);
 	if (!r)

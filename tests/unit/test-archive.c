@@ -285,6 +285,22 @@ static void an_update_is_packed_in_the_place_of_the_kernels_module(void **state)
 	world_close(&w);
 }
 
+static bool wants_nothing(void *userdata, const char *file)
+{
+	return false;
+}
+
+static void a_selection_of_nothing_is_an_error(void **state)
+{
+	struct world w;
+
+	world_open(&w);
+	w.wish.wants = wants_nothing;
+	assert_int_equal(pack(&w, "a", 2), -ENOENT);
+	assert_contains(messages_text(&w.m), "lib/modules/1.0: none of its modules is selected");
+	world_close(&w);
+}
+
 static void a_tree_without_modules_is_an_error(void **state)
 {
 	struct world w;
@@ -679,6 +695,7 @@ int main(void)
 		cmocka_unit_test(archives_that_differ_are_told_apart),
 		cmocka_unit_test(a_tree_that_cannot_be_packed_leaves_the_old_archive),
 		cmocka_unit_test(an_update_is_packed_in_the_place_of_the_kernels_module),
+		cmocka_unit_test(a_selection_of_nothing_is_an_error),
 		cmocka_unit_test(a_tree_without_modules_is_an_error),
 		cmocka_unit_test(a_flipped_byte_is_an_error_or_makes_no_difference),
 		cmocka_unit_test(a_lying_table_is_an_error_or_an_answer),
