@@ -91,6 +91,11 @@ int archive_info(struct archive *a, const struct archive_entry *e, const char **
 /* The contents of a section, valid until archive_close(). 1, 0: it is not there, -EBADMSG, -ENOMEM. */
 int archive_section(struct archive *a, enum archive_section_type type, const uint8_t **data, size_t *size);
 
+/* Whether it is one that archive_copy_tables() has made. */
+static inline bool archive_has_tables_only(const struct archive *a)
+{
+	return a->size == a->tables_size;
+}
 /* Makes an archive of the tables alone: all but the contents of the entries is in it. 0 or -ENOMEM. */
 int archive_copy_tables(struct archive *a, struct blob *ret);
 /* Whether an entry may have this path: it is relative, and has no component that is empty, "." or "..", and no control

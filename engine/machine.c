@@ -208,6 +208,9 @@ static int open_moddir(struct machine *m, bool report)
 	k = which.path && !m->release ? 0 : moddir_open_archive(&m->dir, &which);
 	if (k < 0)
 		return k;
+	/* A recording that somebody has unpacked. */
+	if (m->dir.archive.open && archive_has_tables_only(&m->dir.archive.archive))
+		m->dir.files_unknown = true;
 	if (!r && !k && report && m->release && !m->paths->module_root)
 		log_lost(m->log, "%s/lib/modules/%s: there are no modules for this kernel", m->root.path,
 			 m->release);
