@@ -26,6 +26,17 @@ static bool is_machine(unsigned long elf, const char *name)
 	return true;
 }
 
+int archive_release(struct archive *a, const char **release)
+{
+	int r = archive_meta(a, "release", release);
+
+	if (r > 0 && **release != '.' && !strchr(*release, '/') && archive_is_plain_path(*release))
+		return 0;
+	if (r >= 0)
+		r = archive_damaged(a, a->sections[ARCHIVE_META].place, "no release, or one that is no name");
+	return r;
+}
+
 int archive_check(struct archive *a, const struct archive_kernel *k)
 {
 	const char *release = "", *machine = "";

@@ -4,6 +4,9 @@
 
 #include "base/archive-read.h"
 
+/* The release that an archive is for, which can be the name of a directory. 0; -EBADMSG, which was logged. */
+int archive_release(struct archive *a, const char **release);
+
 /* The kernel that modules are wanted for. */
 struct archive_kernel {
 	const char *release; /* NULL: any */

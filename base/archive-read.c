@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -271,9 +272,12 @@ static int open_file(struct archive *a, const struct rootfs *root, const char *p
 
 int archive_open(struct archive *a, const struct rootfs *root, const char *path, struct log *log)
 {
+	const char *above = root ? root->path : "", *slash = root && *path != '/' ? "/" : "";
 	int r;
 
-	*a = (struct archive){ .log = log, .fd = -1, .path = strdup(path) };
+	*a = (struct archive){ .log = log, .fd = -1 };
+	if (asprintf(&a->path, "%s%s%s", above, slash, path) < 0)
+		a->path = NULL;
 	r = a->path ? open_file(a, root, path) : -ENOMEM;
 	if (!r)
 		r = read_header(a);
@@ -411,8 +415,7 @@ static bool has_control(const char *text)
 	return false;
 }
 
-/* Relative, and without a component that leads elsewhere. */
-static bool is_plain_path(const char *path)
+bool archive_is_plain_path(const char *path)
 {
 	if (strnlen(path, PATH_MAX) == PATH_MAX || has_control(path))
 		return false;
@@ -453,8 +456,8 @@ int archive_entry(struct archive *a, uint32_t id, struct archive_entry *ret)
 	e.info = le32(row + 44);
 	if (!e.name || !e.path)
 		return -EBADMSG;
-	if (!is_plain_path(e.path) || strnlen(e.name, LIMIT_NAME + 1) > LIMIT_NAME || has_control(e.name) ||
-	    e.n_dependencies > a->n_entries)
+	if (!archive_is_plain_path(e.path) || strnlen(e.name, LIMIT_NAME + 1) > LIMIT_NAME ||
+	    has_control(e.name) || e.n_dependencies > a->n_entries)
 		return archive_damaged(a, (uint64_t)(row - a->tables), "an entry with a name that cannot be");
 	*ret = e;
 	return 0;
@@ -561,11 +564,18 @@ static int unpack_group(struct archive *a, const struct archive_member *m, struc
 {
 	struct archive_dictionary d = archive_dictionary(a);
 	struct blob *dictionary = &a->sections[ARCHIVE_DICTIONARY].contents;
-	int r = 0;
+	bool wanted = m->flags & ARCHIVE_GROUP_DICTIONARY;
 
-	if (m->flags & ARCHIVE_GROUP_DICTIONARY && !dictionary->data)
-		r = archive_read_dictionary(a->fd, &d, dictionary, why);
-	return r ?: archive_read_group(a->fd, m, dictionary, &group->data, why);
+	/* A damaged one is not read again for each group. */
+	if (wanted && !dictionary->data && !a->dictionary_error) {
+		a->dictionary_error = archive_read_dictionary(a->fd, &d, dictionary, &a->dictionary_why);
+		if (a->dictionary_error)
+			blob_release(dictionary);
+	}
+	*why = a->dictionary_why;
+	if (wanted && a->dictionary_error)
+		return a->dictionary_error;
+	return archive_read_group(a->fd, m, dictionary, &group->data, why);
 }
 
 int archive_unpack(struct archive *a, const struct archive_entry *e, struct archive_group *group,

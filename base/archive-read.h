@@ -31,7 +31,7 @@ struct archive_star {
 
 struct archive {
 	struct log *log;
-	char *path; /* for messages */
+	char *path; /* for messages, with the root in front */
 	int fd;	    /* -1: not open */
 	int64_t mtime;
 	uint64_t size;
@@ -42,6 +42,8 @@ struct archive {
 	uint32_t n_entries, n_groups;
 	unsigned int complaints;
 	struct archive_section sections[ARCHIVE_SECTION_TYPES];
+	int dictionary_error; /* with which it could not be read, and why */
+	const char *dictionary_why;
 	/* What archive_match() has on the way, kept from one lookup to the next. */
 	ARRAY(struct archive_star) stars;
 	ARRAY(uint32_t) found;
@@ -89,8 +91,16 @@ int archive_info(struct archive *a, const struct archive_entry *e, const char **
 /* The contents of a section, valid until archive_close(). 1, 0: it is not there, -EBADMSG, -ENOMEM. */
 int archive_section(struct archive *a, enum archive_section_type type, const uint8_t **data, size_t *size);
 
+/* Whether it is one that archive_copy_tables() has made. */
+static inline bool archive_has_tables_only(const struct archive *a)
+{
+	return a->size == a->tables_size;
+}
 /* Makes an archive of the tables alone: all but the contents of the entries is in it. 0 or -ENOMEM. */
 int archive_copy_tables(struct archive *a, struct blob *ret);
+/* Whether an entry may have this path: it is relative, and has no component that is empty, "." or "..", and no control
+ * character. */
+bool archive_is_plain_path(const char *path);
 /* What is needed to unpack the entry without the tables. 0 or -EBADMSG. That the group is in the file is found out
  * when it is read: a copy of the tables has none. */
 int archive_member(struct archive *a, const struct archive_entry *e, struct archive_member *ret);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/archive-kernel.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/unpack.h"
@@ -131,30 +132,19 @@ static int extract_entry(void *userdata, const struct archive_entry *e, const st
 	return r;
 }
 
-/* The release becomes the name of a directory. */
-static int read_release(struct archive *a, const char **release)
-{
-	int r = archive_meta(a, "release", release);
-
-	if (r > 0 && **release && **release != '.' && !strchr(*release, '/'))
-		return 0;
-	if (r >= 0)
-		r = archive_damaged(a, a->sections[ARCHIVE_META].place, "no release, or one that is no name");
-	return r;
-}
-
 int archive_extract(struct archive *a, const char *directory)
 {
 	struct extraction x = { .a = a, .unpacker.root = ROOTFS_NONE };
-	int r = read_release(a, &x.release);
+	int r = archive_release(a, &x.release);
 
-	if (!r && mkdir(directory, 0755) < 0 && errno != EEXIST)
+	if (r < 0)
+		return r;
+	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
 		r = -errno;
 	if (!r)
 		r = rootfs_open(&x.unpacker.root, directory);
 	if (r < 0) {
-		if (x.release)
-			log_error(a->log, "%s: %s", directory, strerror(-r));
+		log_error(a->log, "%s: %s", directory, strerror(-r));
 		return r;
 	}
 	r = each_unpacked(a, extract_entry, &x);

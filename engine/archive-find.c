@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/archive-read.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/little-endian.h"
@@ -79,6 +80,9 @@ static int add_modules(struct pack *p)
 		if (m->error)
 			return m->error;
 		e.path = path_of(p, m);
+		/* Its name is a part of its path. */
+		if (e.path && !archive_is_plain_path(e.path))
+			return pack_fail(p, e.file, "has a name that no archive can have", -EINVAL);
 		r = e.path ? array_push(&p->entries, e) : -ENOMEM;
 	}
 	p->n_modules = (uint32_t)p->entries.n;
@@ -87,6 +91,7 @@ static int add_modules(struct pack *p)
 
 static int find_modules(struct pack *p)
 {
+	bool none;
 	int r;
 
 	p->depmod.log = p->log;
@@ -94,10 +99,13 @@ static int find_modules(struct pack *p)
 	p->depmod.directory = p->wish->directory;
 	r = depmod_read_tree(&p->depmod,
 			     &(struct depmod_tree){ .release = p->wish->release, .sorted = true });
+	none = !p->depmod.modules.n;
 	if (!r)
 		r = select_modules(p);
 	if (!r && !p->depmod.modules.n)
-		return pack_fail(p, p->wish->directory, "has no module to be packed", -ENOENT);
+		return pack_fail(p, p->wish->directory,
+				 none ? "has no module to be packed" : "none of its modules is selected",
+				 -ENOENT);
 	if (!r && p->depmod.modules.n > LIMIT_ARCHIVE_ENTRIES / 2)
 		return pack_fail(p, p->wish->directory, "has too many modules for an archive", -E2BIG);
 	if (!r)
@@ -137,7 +145,7 @@ int pack_find(struct pack *p)
 
 static int read_profile(const char *path, struct file_bytes *ret)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	return fd < 0 ? -errno : file_read(fd, LIMIT_CONFIG_FILE, ret);
 }

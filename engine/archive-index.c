@@ -14,11 +14,9 @@
 
 /* ---- opening ---- */
 
-static int set_prefix(struct archive_index *x, const struct archive_wanted *w)
+static int set_prefix(struct archive_index *x)
 {
-	const char *root = w->root ? w->root->path : "";
-
-	x->prefix = arena_printf(&x->arena, "%s%s%s:", root, *root || w->path[0] == '/' ? "" : "/", w->path);
+	x->prefix = arena_printf(&x->arena, "%s:", x->archive.path);
 	return x->prefix ? 1 : -ENOMEM;
 }
 
@@ -30,7 +28,7 @@ int archive_index_open(struct archive_index *x, const struct archive_wanted *w, 
 		r = archive_check(&x->archive,
 				  &(struct archive_kernel){ w->release, w->machine, w->any_release });
 	if (r > 0)
-		r = set_prefix(x, w);
+		r = set_prefix(x);
 	x->open = r > 0;
 	if (r < 0 && r != -ENOMEM)
 		log->lost++;

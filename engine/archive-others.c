@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/archive-read.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/archive-pack.h"
@@ -33,12 +34,36 @@ static void sort_from(struct pack *p, size_t first)
 	p->entries.n = n;
 }
 
+/* Modules write "a//b.bin" and "./c.bin" too. */
+static void drop_empty_components(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from;) {
+		size_t n = strcspn(from, "/"), all = n + (from[n] == '/');
+
+		if (n && !(n == 1 && *from == '.')) {
+			memmove(to, from, all);
+			to += all;
+		}
+		from += all;
+	}
+	*to = '\0';
+}
+
+/* A reader would take an archive with another path for a damaged one. */
 static int add_file(struct pack *p, enum archive_kind kind, const char *path)
 {
-	const char *copy = arena_strdup(&p->arena, path);
+	char *copy = arena_strdup(&p->arena, path);
 
-	return copy ? array_push(&p->entries, { .kind = kind, .file = copy, .path = copy, .name = "" })
-		    : -ENOMEM;
+	if (!copy)
+		return -ENOMEM;
+	drop_empty_components(copy);
+	if (archive_is_plain_path(copy))
+		return array_push(&p->entries, { .kind = kind, .file = copy, .path = copy, .name = "" });
+	log_warning(p->log, "%s/%s: has a name that no archive can have, and is left out",
+		    p->wish->root->path, path);
+	return 0;
 }
 
 /* ---- firmware ---- */

@@ -151,7 +151,7 @@ static uint8_t *make_tables(const struct pack *p, const struct layout *l, uint64
 static int fail(struct pack *p, int r)
 {
 	if (r != -ENOMEM)
-		log_error(p->log, "%s: %s", p->wish->output, strerror(-r));
+		log_error(p->log, "%s: %s", p->wish->output, atomic_file_strerror(r));
 	return r;
 }
 

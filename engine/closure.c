@@ -32,6 +32,8 @@ struct closure {
 	struct machine *m;
 	const struct closure_options *options;
 	const struct rootfs *root; /* of the modules' files and the firmware */
+	struct moddir elsewhere;   /* the release's directory below it, if that is not the machine's root */
+	bool elsewhere_known;
 	struct closure_files *files;
 	struct config companions;
 	struct firmware firmware;
@@ -172,9 +174,8 @@ static int add_modinfo(struct closure *x, const char *path, uint32_t module)
 }
 
 /* What a module of the archive says is in a section of its own. */
-static int add_archived_modinfo(struct closure *x, uint32_t module)
+static int add_archived_modinfo(struct closure *x, struct archive *a, uint32_t module)
 {
-	struct archive *a = &x->m->dir.archive.archive;
 	struct archive_entry e;
 	const char *text = "", *end;
 	size_t size = 0;
@@ -219,13 +220,63 @@ static int add_builtin_modinfo(struct closure *x, uint32_t module)
 	return r;
 }
 
+/* A module whose file is in this directory, or in its archive. */
+static int add_module_of(struct closure *x, struct moddir *d, const char *file, bool archived,
+			 uint32_t module, uint32_t by)
+{
+	const char *path;
+	int r;
+
+	if (archived)
+		return array_push(&x->files->items,
+				  { CLOSURE_MODULE, file, name_of(x, module), name_of(x, by) })
+			?: add_archived_modinfo(x, &d->archive.archive, module);
+	path = moddir_file(d, &x->m->expander.arena, NULL, file);
+	if (!path)
+		return -ENOMEM;
+	r = add_file(x, CLOSURE_MODULE, path, name_of(x, module), name_of(x, by));
+	return r ?: add_modinfo(x, path, module);
+}
+
+static int open_elsewhere(struct closure *x)
+{
+	struct moddir *d = &x->elsewhere;
+	int r;
+
+	if (x->elsewhere_known)
+		return 0;
+	x->elsewhere_known = true;
+	r = moddir_open_in(d, x->root, "lib/modules", x->m->release, x->m->log)
+		?: moddir_open_in(d, x->root, "usr/lib/modules", x->m->release, x->m->log);
+	if (r != -ENOMEM)
+		r = moddir_open_archive(d, &(struct moddir_archive){ .release = x->m->release });
+	return r < 0 ? r : 0;
+}
+
+/* A module that the machine has in its archive may be a file elsewhere: a recording has no archive's contents. */
+static int add_module_elsewhere(struct closure *x, uint32_t module, uint32_t by)
+{
+	struct moddir *d = &x->elsewhere;
+	const char *name = name_of(x, module), *line = NULL, *file;
+	int r = open_elsewhere(x) ?: moddir_find(d, MODDIR_DEP, name, &line);
+
+	if (r < 0)
+		return r;
+	if (!r) {
+		log_lost(x->m->log, "%s: is wanted, but %s/lib/modules/%s has no file for it", name,
+			 x->root->path, x->m->release);
+		return 0;
+	}
+	file = arena_printf(&x->m->expander.arena, "%s%.*s", r == MODDIR_ARCHIVED ? d->archive.prefix : "",
+			    (int)strcspn(line, ":"), line);
+	return file ? add_module_of(x, d, file, r == MODDIR_ARCHIVED, module, by) : -ENOMEM;
+}
+
 static int add_module_file(struct closure *x, const struct action *a, uint32_t module)
 {
 	const struct module *m = modules_get(&x->m->modules, module);
-	const char *path;
 	uint32_t by =
 		a->request < x->first_request ? MODULE_NONE : x->by.items[a->request - x->first_request];
-	int r;
 
 	if (!m)
 		return -ENOMEM;
@@ -238,15 +289,9 @@ static int add_module_file(struct closure *x, const struct action *a, uint32_t m
 	if (a->command)
 		log_info(x->m->log, "%s:%u: the image must have what the install command of %s runs",
 			 a->command->origin.file, a->command->origin.line, name_of(x, module));
-	if (m->archived)
-		return array_push(&x->files->items,
-				  { CLOSURE_MODULE, m->path, name_of(x, module), name_of(x, by) })
-			?: add_archived_modinfo(x, module);
-	path = moddir_file(&x->m->dir, &x->m->expander.arena, NULL, m->path);
-	if (!path)
-		return -ENOMEM;
-	r = add_file(x, CLOSURE_MODULE, path, name_of(x, module), name_of(x, by));
-	return r ?: add_modinfo(x, path, module);
+	if (m->archived && x->options->files_root)
+		return add_module_elsewhere(x, module, by);
+	return add_module_of(x, &x->m->dir, m->path, m->archived, module, by);
 }
 
 static int add_module(struct closure *x, const struct action *a)
@@ -321,6 +366,7 @@ int closure_find(struct machine *m, const struct closure_options *options, struc
 	open_firmware(&x);
 	ret->items.n = 0;
 	r = find_files(&x);
+	moddir_close(&x.elsewhere);
 	config_free(&x.companions);
 	firmware_free(&x.firmware);
 	file_release(&x.builtin);

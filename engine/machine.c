@@ -95,8 +95,8 @@ static int release_of_archive(struct machine *m)
 	int r = archive_open(&a, NULL, m->paths->archive, m->log);
 
 	if (!r)
-		r = archive_meta(&a, "release", &release);
-	if (r <= 0) {
+		r = archive_release(&a, &release);
+	if (r < 0) {
 		m->log->lost++;
 		return r == -ENOMEM ? r : 0;
 	}
@@ -205,9 +205,13 @@ static int open_moddir(struct machine *m, bool report)
 	m->dir.files_unknown = m->paths->root_unnamed;
 	if (!m->root.other && !uname(&u))
 		which.machine = u.machine;
-	k = moddir_open_archive(&m->dir, &which);
+	/* Without a release the one that was named has been found to be damaged. */
+	k = which.path && !m->release ? 0 : moddir_open_archive(&m->dir, &which);
 	if (k < 0)
 		return k;
+	/* A recording that somebody has unpacked. */
+	if (m->dir.archive.open && archive_has_tables_only(&m->dir.archive.archive))
+		m->dir.files_unknown = true;
 	if (!r && !k && report && m->release && !m->paths->module_root)
 		log_lost(m->log, "%s/lib/modules/%s: there are no modules for this kernel", m->root.path,
 			 m->release);

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/archive-kernel.h"
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/archive-extract.h"
@@ -94,14 +95,10 @@ static int read_kind(struct mkimage *im)
 static int take_release(struct mkimage *im)
 {
 	const char *wanted = im->c->settings.paths.release, *release;
-	int r = archive_meta(&im->archive, "release", &release);
+	int r = archive_release(&im->archive, &release);
 
 	if (r < 0)
 		return r;
-	if (!r || !*release || *release == '.' || strchr(release, '/')) {
-		log_error(&im->c->log, "%s: has no release, or one that is no name", im->wish->archive);
-		return -EBADMSG;
-	}
 	if (wanted && strcmp(wanted, release) != 0) {
 		log_error(&im->c->log, "%s: is for %s, not for %s", im->wish->archive, release, wanted);
 		return -EINVAL;
@@ -157,6 +154,8 @@ static char *place_of(const struct archive_entry *e)
 	const char *name = strrchr(e->path, '/');
 	char *place = NULL;
 
+	if (e->kind == ARCHIVE_PROFILE)
+		return strdup(MKIMAGE_PROFILE);
 	if (e->kind == ARCHIVE_FIRMWARE)
 		return strdup(e->path + (strncmp(e->path, "usr/", 4) ? 0 : 4));
 	if (asprintf(&place, "etc/%s%s", strstr(e->path, "modules-load.d/") ? "modules-load.d" : "modprobe.d",
@@ -165,29 +164,57 @@ static char *place_of(const struct archive_entry *e)
 	return place;
 }
 
-/* The kernel reads firmware from files, and what reads configuration does too. */
+/* The kernel reads firmware from files, and what reads configuration or a profile does too. A profile that the caller
+ * has named counts for more than the archive's. */
+static bool becomes_file(const struct mkimage *im, const struct archive_entry *e)
+{
+	switch (e->kind) {
+	case ARCHIVE_FIRMWARE:
+		return has_flag(im->c, COLDPLUG_FIRMWARE);
+	case ARCHIVE_CONFIGURATION:
+		return true;
+	case ARCHIVE_PROFILE:
+		return !im->wish->profile && !strcmp(e->path, ARCHIVE_PROFILE_PATH);
+	default:
+		return false;
+	}
+}
+
+/* 1: it goes into the image, 0: not, -ENOMEM. */
+static int check_profile(struct mkimage *im, const struct archive_entry *e, const struct blob *data)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (e->kind != ARCHIVE_PROFILE)
+		return 1;
+	if (asprintf(&path, "%s(%s)", im->wish->archive, e->path) < 0)
+		return -ENOMEM;
+	return mkimage_check_profile(im, path, data->data, data->size);
+}
+
 static int add_entry(struct mkimage *im, const struct archive_entry *e, struct archive_group *group)
 {
 	_cleanup_free_ char *place = NULL;
 	_cleanup_blob_ struct blob data = {};
-	bool is_firmware = e->kind == ARCHIVE_FIRMWARE;
 	int r;
 
 	im->wish->n_modules += e->kind == ARCHIVE_MODULE;
-	if (is_firmware ? !has_flag(im->c, COLDPLUG_FIRMWARE) : e->kind != ARCHIVE_CONFIGURATION)
+	if (!becomes_file(im, e))
 		return 0;
-	if (!archive_is_in_place(e)) {
+	if (e->kind != ARCHIVE_PROFILE && !archive_is_in_place(e)) {
 		log_error(&im->c->log, "%s(%s): no such file belongs there", im->wish->archive, e->path);
 		return -EBADMSG;
 	}
 	r = archive_unpack(&im->archive, e, group, &data);
-	if (r < 0)
+	if (!r)
+		r = check_profile(im, e, &data);
+	if (r <= 0)
 		return r;
 	place = place_of(e);
 	if (!place)
 		return -ENOMEM;
-	im->wish->n_firmware += is_firmware;
-	im->has_configuration = im->has_configuration || !is_firmware;
+	im->wish->n_firmware += e->kind == ARCHIVE_FIRMWARE;
+	im->has_configuration = im->has_configuration || e->kind == ARCHIVE_CONFIGURATION;
 	r = image_tree_blob(&im->tree, place, &data);
 	return r < 0 ? mkimage_fail(im, place, r) : 0;
 }

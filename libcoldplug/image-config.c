@@ -61,22 +61,24 @@ static int add_kind(struct mkimage *im, const char *kind)
 	return r;
 }
 
-static int is_good_profile(struct mkimage *im, const struct file_bytes *file)
+int mkimage_check_profile(struct mkimage *im, const char *path, const char *data, size_t size)
 {
-	char *text = memchr(file->data, '\0', file->size) ? NULL : strdup(file->data);
+	bool zero = memchr(data, '\0', size);
+	char *text = zero ? NULL : strndup(data, size);
 	struct profile_fault fault = { 0, "it has a byte of zero" };
 	struct profile profile;
-	int r = text ? profile_parse(&profile, text, im->release, &fault) : -EBADMSG;
+	int r = zero ? -EBADMSG : -ENOMEM;
 
+	if (text)
+		r = profile_parse(&profile, text, im->release, &fault);
 	if (r == -EBADMSG)
-		log_warning(&im->c->log, "%s:%u: the profile is left out: %s", im->wish->profile, fault.line,
-			    fault.what);
+		log_warning(&im->c->log, "%s:%u: the profile is left out: %s", path, fault.line, fault.what);
 	else if (!r)
 		profile_free(&profile);
 	return r == -ENOMEM ? r : !r;
 }
 
-static int add_profile(struct mkimage *im)
+int mkimage_add_profile(struct mkimage *im)
 {
 	const char *path = im->wish->profile;
 	_cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
@@ -88,14 +90,14 @@ static int add_profile(struct mkimage *im)
 	r = fd < 0 ? -errno : file_read(fd, LIMIT_CONFIG_FILE, &file);
 	if (r < 0)
 		return mkimage_fail(im, path, r);
-	r = is_good_profile(im, &file);
+	r = mkimage_check_profile(im, path, file.data, file.size);
 	if (r > 0)
-		return image_tree_file(&im->tree, "etc/coldplug/profile", 0644, &file);
+		return image_tree_file(&im->tree, MKIMAGE_PROFILE, 0644, &file);
 	file_release(&file);
 	return r;
 }
 
 int mkimage_add_configuration(struct mkimage *im)
 {
-	return add_kind(im, "modprobe.d") ?: add_kind(im, "modules-load.d") ?: add_profile(im);
+	return add_kind(im, "modprobe.d") ?: add_kind(im, "modules-load.d");
 }

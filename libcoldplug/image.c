@@ -330,7 +330,8 @@ static int add_modules(struct mkimage *im)
 		r = add_closure(im);
 	if (r < 0)
 		return r;
-	return im->wish->pack ? mkimage_pack(im) : mkimage_add_indexes(im);
+	/* An archive has one module at least. */
+	return im->wish->pack && im->packed.n ? mkimage_pack(im) : mkimage_add_indexes(im);
 }
 
 /* Takes all modules of an archive. */
@@ -493,6 +494,8 @@ static int make(struct mkimage *im)
 				      : check_no_modules(im);
 	if (!r)
 		r = add_configuration(im);
+	if (!r)
+		r = mkimage_add_profile(im);
 	if (!r)
 		r = add_root_conf(im);
 	if (!r)

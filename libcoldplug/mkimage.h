@@ -57,6 +57,11 @@ int mkimage_pack_module(struct mkimage *im, const char *path);
 int mkimage_pack(struct mkimage *im);
 int mkimage_add_archive(struct mkimage *im);
 int mkimage_add_configuration(struct mkimage *im);
+/* The profile that the caller has named. */
+int mkimage_add_profile(struct mkimage *im);
+/* Whether a profile can be used: 1; 0: not, which was logged; -ENOMEM. */
+int mkimage_check_profile(struct mkimage *im, const char *path, const char *data, size_t size);
+#define MKIMAGE_PROFILE "etc/coldplug/profile" /* its place in the tree */
 int mkimage_add_programs(struct mkimage *im);
 int mkimage_add_files(struct mkimage *im);
 

@@ -93,8 +93,12 @@ void mount_kept_archive(void)
 	fd = open(kept, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 	if (fd < 0 && errno == EEXIST)
 		return;
-	if (fd < 0 || mount(path, kept, NULL, MS_BIND, NULL) < 0)
+	if (fd < 0 || mount(path, kept, NULL, MS_BIND, NULL) < 0) {
 		say(3, "cannot keep %s as %s: %s", path, kept, strerror(errno));
+		/* An empty file would be taken for a damaged archive. */
+		if (fd >= 0)
+			unlink(kept);
+	}
 	if (fd >= 0)
 		close(fd);
 }

@@ -151,6 +151,41 @@ static void an_archive_may_be_named(void **state)
 	world_close(&w);
 }
 
+/* The release becomes a part of paths. */
+static void a_named_archive_that_is_bad_is_told_once(void **state)
+{
+	static const struct {
+		const char *release;
+		off_t size; /* to which it is cut, or 0 */
+		const char *message;
+	} rows[] = {
+		{ "../../../x", 0, "no release, or one that is no name" },
+		{ ".", 0, "no release, or one that is no name" },
+		{ "", 0, "no release, or one that is no name" },
+		{ "1\n0", 0, "no release, or one that is no name" },
+		{ "1.0", 5000, "but its header says" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const char *said;
+		struct world w;
+
+		world_open(&w);
+		pack_as(&w.t, "elsewhere", rows[i].release);
+		w.paths.archive = strdup(tree_path(&w.t, "elsewhere"));
+		w.paths.release = NULL;
+		if (rows[i].size)
+			assert_int_equal(truncate(w.paths.archive, rows[i].size), 0);
+		assert_string_equal(planned(&w), "");
+		assert_null(w.machine.release);
+		assert_row(i, w.m.log.lost == 1);
+		said = strstr(messages_text(&w.m), rows[i].message);
+		assert_row(i, said && !strstr(said + 1, rows[i].message));
+		free(w.paths.archive);
+		world_close(&w);
+	}
+}
+
 static void questions_have_the_answers_of_the_tree(void **state)
 {
 	struct closure_options options = { .firmware = true };
@@ -289,6 +324,7 @@ static void what_is_wrong_with_an_archive_is_told(void **state)
 		tree_write(&w.t, DIR_ "/modules.alias", "");
 		assert_string_equal(planned(&w), "jbd2 kernel/jbd2.ko;");
 		assert_contains(messages_text(&w.m), rows[i].message);
+		assert_contains(messages_text(&w.m), tree_path(&w.t, rows[i].name));
 		assert_row(i, w.m.log.lost == rows[i].lost && !w.machine.dir.archive.open);
 		world_close(&w);
 	}
@@ -565,6 +601,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plan_is_that_of_the_tree_which_was_packed),
 		cmocka_unit_test(an_archive_may_be_named),
+		cmocka_unit_test(a_named_archive_that_is_bad_is_told_once),
 		cmocka_unit_test(questions_have_the_answers_of_the_tree),
 		cmocka_unit_test(each_entry_is_visited_once),
 		cmocka_unit_test(a_module_whose_file_is_in_the_directory_is_taken_from_there),

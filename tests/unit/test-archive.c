@@ -285,6 +285,22 @@ static void an_update_is_packed_in_the_place_of_the_kernels_module(void **state)
 	world_close(&w);
 }
 
+static bool wants_nothing(void *userdata, const char *file)
+{
+	return false;
+}
+
+static void a_selection_of_nothing_is_an_error(void **state)
+{
+	struct world w;
+
+	world_open(&w);
+	w.wish.wants = wants_nothing;
+	assert_int_equal(pack(&w, "a", 2), -ENOENT);
+	assert_contains(messages_text(&w.m), "lib/modules/1.0: none of its modules is selected");
+	world_close(&w);
+}
+
 static void a_tree_without_modules_is_an_error(void **state)
 {
 	struct world w;
@@ -294,6 +310,70 @@ static void a_tree_without_modules_is_an_error(void **state)
 	tree_mkdir(&w.t, "lib/modules/2.0/");
 	assert_int_equal(pack(&w, "a", 2), -ENOENT);
 	assert_contains(messages_text(&w.m), "lib/modules/2.0: has no module to be packed");
+	world_close(&w);
+}
+
+static bool has_entry(struct archive *a, const char *path)
+{
+	struct archive_entry e;
+
+	for (uint32_t id = 0; id < a->n_entries; id++)
+		if (!archive_entry(a, id, &e) && !strcmp(e.path, path))
+			return true;
+	return false;
+}
+
+static void what_is_packed_has_names_that_the_reader_takes(void **state)
+{
+	struct world w;
+
+	world_open(&w);
+	write_module(
+		&w.t, "kernel/net/f.ko", 62,
+		"firmware=a//b.bin;firmware=./c.bin;firmware=c.bin;firmware=d\n.bin;firmware=x/././d.bin",
+		NULL, NULL);
+	tree_write(&w.t, "lib/firmware/a/b.bin", "1");
+	tree_write(&w.t, "lib/firmware/c.bin", "2");
+	tree_write(&w.t, "lib/firmware/d\n.bin", "3");
+	tree_write(&w.t, "lib/firmware/x/d.bin", "4");
+	tree_write(&w.t, "etc/modprobe.d/a\nb.conf", "options ext4 a=1\n");
+	tree_write(&w.t, "etc/modprobe.d/c.conf", "options ext4 b=1\n");
+	w.wish.firmware = w.wish.configuration = true;
+	assert_int_equal(pack(&w, "a", 1), 0);
+	assert_contains(messages_text(&w.m),
+			"lib/firmware/d\\x0a.bin: has a name that no archive can have, and");
+	assert_contains(messages_text(&w.m), "b.conf: has a name that no archive can have, and is left out");
+	assert_int_equal(open_archive(&w, "a"), 0);
+	assert_int_equal(archive_verify(&w.a), 0);
+	assert_int_equal(w.wish.n_files, 6);
+	assert_true(has_entry(&w.a, "lib/firmware/a/b.bin"));
+	assert_true(has_entry(&w.a, "lib/firmware/c.bin"));
+	assert_true(has_entry(&w.a, "lib/firmware/x/d.bin"));
+	assert_true(has_entry(&w.a, "etc/modprobe.d/c.conf"));
+	write_module(&w.t, "kernel/net/a\nb.ko", 62, "license=GPL", NULL, NULL);
+	assert_int_equal(pack(&w, "a", 1), -EINVAL);
+	assert_contains(messages_text(&w.m), "b.ko: has a name that no archive can have\n");
+	world_close(&w);
+}
+
+static void files_that_are_no_files_are_named(void **state)
+{
+	struct world w;
+	char *fifo;
+
+	world_open(&w);
+	fifo = strdup(tree_path(&w.t, "fifo"));
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	w.wish.output = "/dev/full";
+	assert_int_equal(archive_write(&w.wish, &w.m.log), -EINVAL);
+	assert_contains(messages_text(&w.m), "/dev/full: is not a regular file");
+	/* Nobody writes to it: whoever waits for that is ended here. */
+	alarm(60);
+	w.wish.profile = fifo;
+	assert_true(pack(&w, "a", 1) < 0);
+	alarm(0);
+	assert_contains(messages_text(&w.m), "fifo: ");
+	free(fifo);
 	world_close(&w);
 }
 
@@ -510,6 +590,49 @@ static uint64_t section_row(uint32_t i)
 	return ARCHIVE_HEADER_SIZE + (uint64_t)ARCHIVE_SECTION_ROW * i;
 }
 
+static uint64_t row_of(struct copy *c, uint32_t type)
+{
+	uint32_t k = 0;
+
+	while (le32((uint8_t *)c->file.data + section_row(k)) != type)
+		k++;
+	return section_row(k);
+}
+
+static void a_damaged_dictionary_is_what_its_groups_lack(void **state)
+{
+	static const char said[] = "the dictionary of its archive is damaged";
+	uint8_t row[ARCHIVE_SECTION_ROW] = {};
+	struct copy c;
+	uint64_t groups, at;
+
+	copy_open(&c);
+	/* A small archive has none: SOFTDEPS becomes one. */
+	at = row_of(&c, ARCHIVE_SOFTDEPS);
+	memcpy(row, c.file.data + at, sizeof(row));
+	put_le32(row, ARCHIVE_DICTIONARY);
+	put_le32(row + 4, ARCHIVE_REQUIRED);
+	put_le64(row + 24, le64(row + 16));
+	put_le64(row + 32, ~le64(row + 32));
+	poke(&c, at, row, sizeof(row));
+	groups = le64((uint8_t *)c.file.data + row_of(&c, ARCHIVE_GROUPS) + 8);
+	poke_byte(&c, groups + 16, ARCHIVE_GROUP_DICTIONARY);
+	poke_byte(&c, groups + ARCHIVE_GROUP_ROW + 16, ARCHIVE_GROUP_DICTIONARY);
+	fix_sums(&c);
+	assert_int_equal(open_archive(&c.w, "a"), 0);
+	for (int i = 0; i < 2; i++) {
+		_cleanup_archive_group_ struct archive_group group = {};
+		_cleanup_blob_ struct blob data = {};
+		struct archive_entry e;
+
+		c.w.m.text.n = 0;
+		assert_int_equal(archive_entry(&c.w.a, i ? c.w.a.n_entries - 1 : 0, &e), 0);
+		assert_int_equal(archive_unpack(&c.w.a, &e, &group, &data), -EBADMSG);
+		assert_contains(messages_text(&c.w.m), said);
+	}
+	copy_close(&c);
+}
+
 static void an_archive_of_another_format_is_refused_or_read(void **state)
 {
 	static const struct {
@@ -533,14 +656,11 @@ static void an_archive_of_another_format_is_refused_or_read(void **state)
 		struct copy c;
 		uint8_t value[4];
 		uint64_t at = rows[i].at;
-		uint32_t k = 0;
 
 		copy_open(&c);
 		/* That of SOFTDEPS is the last one here that may be missing. */
-		while (le32((uint8_t *)c.file.data + section_row(k)) != ARCHIVE_SOFTDEPS)
-			k++;
 		if (at >= LAST)
-			at += section_row(k) - LAST;
+			at += row_of(&c, ARCHIVE_SOFTDEPS) - LAST;
 		put_le32(value, rows[i].value);
 		poke(&c, at, value, 4);
 		fix_sums(&c);
@@ -575,12 +695,16 @@ int main(void)
 		cmocka_unit_test(archives_that_differ_are_told_apart),
 		cmocka_unit_test(a_tree_that_cannot_be_packed_leaves_the_old_archive),
 		cmocka_unit_test(an_update_is_packed_in_the_place_of_the_kernels_module),
+		cmocka_unit_test(a_selection_of_nothing_is_an_error),
 		cmocka_unit_test(a_tree_without_modules_is_an_error),
 		cmocka_unit_test(a_flipped_byte_is_an_error_or_makes_no_difference),
 		cmocka_unit_test(a_lying_table_is_an_error_or_an_answer),
 		cmocka_unit_test(a_cut_archive_is_an_error),
 		cmocka_unit_test(an_archive_that_is_cut_while_it_is_open_is_an_error),
 		cmocka_unit_test(a_damaged_group_costs_its_modules_only),
+		cmocka_unit_test(a_damaged_dictionary_is_what_its_groups_lack),
+		cmocka_unit_test(what_is_packed_has_names_that_the_reader_takes),
+		cmocka_unit_test(files_that_are_no_files_are_named),
 		cmocka_unit_test(an_archive_of_another_format_is_refused_or_read),
 		cmocka_unit_test(what_is_no_file_is_no_archive),
 	};

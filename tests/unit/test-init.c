@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -307,6 +308,35 @@ static void what_does_not_fit_is_not_chosen(void **state)
 	assert_string_equal(chosen, "ext4");
 }
 
+/* In the test's directory, as root of that or of a namespace: 0, or 77 if that cannot be had. */
+static int keep_what_cannot_be_mounted(void)
+{
+	if (geteuid() != 0 && unshare(CLONE_NEWUSER) < 0)
+		return 77;
+	if (chroot(dir) < 0 || chdir("/") < 0)
+		return 77;
+	/* No directory is mounted on a file. */
+	mkdir("/run", 0755);
+	mkdir("/boot", 0755);
+	mkdir("/boot/modules.archive", 0755);
+	mount_kept_archive();
+	return access("/run/coldplug", F_OK) < 0 || !access("/run/coldplug/modules.archive", F_OK);
+}
+
+static void an_archive_that_cannot_be_kept_leaves_no_file(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(keep_what_cannot_be_mounted());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* What is written in two places of an image. */
 static const char *write_image(const char *name, off_t at, const void *data, size_t n)
 {
@@ -491,6 +521,7 @@ int main(void)
 		cmocka_unit_test(a_line_of_a_megabyte_is_read_and_a_longer_one_is_an_error),
 		cmocka_unit_test(what_names_a_block_device_can_be_waited_for),
 		cmocka_unit_test(options_are_for_mount_or_for_the_file_system),
+		cmocka_unit_test(an_archive_that_cannot_be_kept_leaves_no_file),
 		cmocka_unit_test(only_what_is_named_of_two_signatures_is_mounted),
 		cmocka_unit_test(what_does_not_fit_is_not_chosen),
 		cmocka_unit_test(the_signatures_of_a_device_are_named),
