@@ -235,6 +235,27 @@ static void a_module_whose_file_is_in_the_directory_is_taken_from_there(void **s
 	world_close(&w);
 }
 
+static void questions_about_aliases_leave_no_memory_behind(void **state)
+{
+	const struct arena_block *block;
+	struct plan plan;
+	struct world w;
+
+	world_open(&w);
+	pack_as(&w.t, ARCHIVE_, "1.0");
+	write_module(&w.t, "updates/jbd2.ko", 62, "license=GPL", NULL, "journal");
+	tree_write(&w.t, DIR_ "/modules.dep", "updates/jbd2.ko:\n");
+	tree_write(&w.t, DIR_ "/modules.alias", "alias fs-ext4 jbd2\n");
+	plan_all(&w, &plan);
+	block = w.machine.dir.archive.arena.block;
+	for (unsigned int i = 0; i < 10000; i++)
+		assert_int_equal(
+			moddir_match(&w.machine.dir, MODDIR_ALIAS, "fs_ext4", &w.machine.lookup.hits), 0);
+	assert_int_equal(w.machine.lookup.hits.hits.n, 3);
+	assert_ptr_equal(w.machine.dir.archive.arena.block, block);
+	world_close(&w);
+}
+
 static void an_index_whose_files_are_gone_does_not_count(void **state)
 {
 	struct world w;
@@ -568,6 +589,7 @@ int main(void)
 		cmocka_unit_test(questions_have_the_answers_of_the_tree),
 		cmocka_unit_test(each_entry_is_visited_once),
 		cmocka_unit_test(a_module_whose_file_is_in_the_directory_is_taken_from_there),
+		cmocka_unit_test(questions_about_aliases_leave_no_memory_behind),
 		cmocka_unit_test(an_index_whose_files_are_gone_does_not_count),
 		cmocka_unit_test(what_is_wrong_with_an_archive_is_told),
 		cmocka_unit_test(an_archive_of_another_architecture_is_refused),
