@@ -400,7 +400,13 @@ static int find_in_archive(struct moddir *d, enum moddir_index which, const char
 	return forgive(d, r > 0 ? index_find(index, key, value) : r);
 }
 
-/* Whether the file of a line of modules.dep is there. */
+static bool is_absent(int fd)
+{
+	return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP;
+}
+
+/* Whether the file of a line of modules.dep is there. One that cannot be looked at counts: the module of the archive may
+ * be another one. */
 static bool has_file(const struct moddir *d, const char *line)
 {
 	_cleanup_free_ char *path = NULL;
@@ -413,7 +419,7 @@ static bool has_file(const struct moddir *d, const char *line)
 	    0)
 		return true;
 	fd = rootfs_openat(d->root, path, O_PATH);
-	return fd >= 0;
+	return !is_absent(fd);
 }
 
 static void tell_both(struct moddir *d, const char *name, const char *line)
@@ -638,7 +644,7 @@ static int is_directory(const struct rootfs *root, const char *path, struct log 
 
 	if (fd >= 0)
 		return 1;
-	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+	if (is_absent(fd))
 		return 0;
 	log_lost(log, "%s/%s: cannot be opened: %s", root->path, path, strerror(-fd));
 	return fd;

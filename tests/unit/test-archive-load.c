@@ -2,6 +2,8 @@
 /* Planning and loading from an archive, beside a directory of modules or without one; sound and damaged. */
 #include "tests/unit/test-archive.h"
 
+#include <sys/resource.h>
+
 #include "base/xxh64.h"
 #include "engine/archive-write.h"
 #include "engine/closure.h"
@@ -253,6 +255,30 @@ static void questions_about_aliases_leave_no_memory_behind(void **state)
 			moddir_match(&w.machine.dir, MODDIR_ALIAS, "fs_ext4", &w.machine.lookup.hits), 0);
 	assert_int_equal(w.machine.lookup.hits.hits.n, 3);
 	assert_ptr_equal(w.machine.dir.archive.arena.block, block);
+	world_close(&w);
+}
+
+static void a_file_that_cannot_be_looked_at_is_not_replaced_by_the_archive(void **state)
+{
+	struct rlimit limit, none;
+	const char *line;
+	struct plan plan;
+	struct world w;
+	int r;
+
+	world_open(&w);
+	pack_as(&w.t, ARCHIVE_, "1.0");
+	write_module(&w.t, "updates/jbd2.ko", 62, "license=GPL", NULL, "journal");
+	tree_write(&w.t, DIR_ "/modules.dep", "updates/jbd2.ko:\n");
+	tree_write(&w.t, DIR_ "/modules.alias", "");
+	plan_all(&w, &plan);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	r = moddir_find(&w.machine.dir, MODDIR_DEP, "jbd2", &line);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(r, 1);
+	assert_string_equal(line, "updates/jbd2.ko:");
 	world_close(&w);
 }
 
@@ -590,6 +616,7 @@ int main(void)
 		cmocka_unit_test(each_entry_is_visited_once),
 		cmocka_unit_test(a_module_whose_file_is_in_the_directory_is_taken_from_there),
 		cmocka_unit_test(questions_about_aliases_leave_no_memory_behind),
+		cmocka_unit_test(a_file_that_cannot_be_looked_at_is_not_replaced_by_the_archive),
 		cmocka_unit_test(an_index_whose_files_are_gone_does_not_count),
 		cmocka_unit_test(what_is_wrong_with_an_archive_is_told),
 		cmocka_unit_test(an_archive_of_another_architecture_is_refused),
