@@ -10,6 +10,7 @@
 #include "engine/fields.h"
 #include "engine/machine.h"
 #include "engine/modinfo.h"
+#include "libcoldplug/coldplug.h"
 #include "loader/members.h"
 #include "loader/work.h"
 
@@ -182,6 +183,45 @@ static void questions_have_the_answers_of_the_tree(void **state)
 	file_release(&text);
 	array_free(&files.items);
 	world_close(&w);
+}
+
+static void the_symbols_of_a_module_are_those_of_its_file(void **state)
+{
+	static const struct {
+		const char *archive; /* that is named */
+		enum coldplug_symbols which;
+		int64_t n;
+		const char *symbol;
+	} rows[] = {
+		{ NULL, COLDPLUG_SYMBOLS_EXPORTED, 1, "journal" },
+		{ NULL, COLDPLUG_SYMBOLS_UNDEFINED, 1, "crc16" },
+		{ NULL, COLDPLUG_SYMBOLS_NEEDED, -ENODATA, NULL },
+		{ "elsewhere", COLDPLUG_SYMBOLS_EXPORTED, 1, "journal" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct tree t = tree_new(), root = tree_new();
+		const struct coldplug_symbol *symbols;
+		const struct coldplug_module *modules;
+		struct coldplug *c;
+		int64_t n;
+
+		tree_mkdir(&t, DIR_ "/");
+		pack_as(&t, rows[i].archive ?: ARCHIVE_, "1.0");
+		assert_int_equal(coldplug_new(&c), 0);
+		assert_int_equal(coldplug_set_root(c, rows[i].archive ? root.dir : t.dir), 0);
+		assert_int_equal(coldplug_set_release(c, "1.0"), 0);
+		if (rows[i].archive)
+			assert_int_equal(coldplug_set_archive(c, tree_path(&t, rows[i].archive)), 0);
+		assert_int_equal(coldplug_modules(c, "jbd2", COLDPLUG_BY_NAME, &modules), 1);
+		n = coldplug_symbols(c, modules, rows[i].which, &symbols);
+		assert_row(i, n == rows[i].n);
+		if (n > 0)
+			assert_row_string(i, symbols[0].name, rows[i].symbol);
+		coldplug_free(c);
+		tree_free(&t);
+		tree_free(&root);
+	}
 }
 
 static int count_entry(void *userdata, const char *key, const char *value, uint32_t priority)
@@ -613,6 +653,7 @@ int main(void)
 		cmocka_unit_test(a_plan_is_that_of_the_tree_which_was_packed),
 		cmocka_unit_test(an_archive_may_be_named),
 		cmocka_unit_test(questions_have_the_answers_of_the_tree),
+		cmocka_unit_test(the_symbols_of_a_module_are_those_of_its_file),
 		cmocka_unit_test(each_entry_is_visited_once),
 		cmocka_unit_test(a_module_whose_file_is_in_the_directory_is_taken_from_there),
 		cmocka_unit_test(questions_about_aliases_leave_no_memory_behind),
