@@ -321,6 +321,11 @@ static const struct depmod_owner *owner_of(const struct depmod *d, const char *s
 	return id == INTERN_NONE ? NULL : &d->owners.items[id];
 }
 
+bool depmod_has_symbol(const struct depmod *d, const char *symbol)
+{
+	return owner_of(d, symbol);
+}
+
 static bool has_dep(const struct depmod_module *m, uint32_t dep)
 {
 	for (size_t i = 0; i < m->deps.n; i++)

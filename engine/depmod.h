@@ -81,6 +81,8 @@ int depmod_take_facts(struct depmod_module *m, struct arena *arena, const struct
 int depmod_add_kernel_symbol(struct depmod *d, const char *name, uint64_t crc);
 /* To be called after the last module was added: finds out which module needs which. */
 int depmod_solve(struct depmod *d);
+/* Whether the kernel, as far as it is known, or a module has this symbol; after depmod_solve(). */
+bool depmod_has_symbol(const struct depmod *d, const char *symbol);
 /* Tells of the circles that are left when depmod_solve() could not sort all (engine/depmod-cycles.c). 0 or -ENOMEM. */
 int depmod_tell_cycles(struct depmod *d);
 

@@ -57,7 +57,8 @@ static void mix_path(uint64_t *h, const struct rootfs *root, const char *path)
 	mix(h, (uint64_t)-r);
 }
 
-uint64_t fingerprint(const struct rootfs *root, const char *const *config_paths, const char *const *moddirs)
+uint64_t fingerprint(const struct rootfs *root, const char *const *config_paths, const char *const *moddirs,
+		     const char *archive)
 {
 	struct rootfs host = ROOTFS_NONE;
 	uint64_t h = UINT64_C(0xcbf29ce484222325);
@@ -70,5 +71,7 @@ uint64_t fingerprint(const struct rootfs *root, const char *const *config_paths,
 	for (const char *const *p = moddirs; *p; p++)
 		mix_path(&h, root, *p);
 	rootfs_close(&host);
+	if (archive)
+		mix_entry(&h, AT_FDCWD, archive);
 	return h;
 }

@@ -255,11 +255,9 @@ uint64_t machine_fingerprint(const struct machine *m)
 		dirs[1] = usr_lib;
 	}
 	n = dirs[1] ? 2 : dirs[0] ? 1 : 0;
-	if (m->paths->archive)
-		dirs[n] = m->paths->archive;
-	else if (m->release)
+	if (!m->paths->archive && m->release)
 		(void)moddir_archive_places(m->release, &arena, dirs + n);
-	return fingerprint(&m->root, (const char *const *)m->paths->config, dirs) | 1;
+	return fingerprint(&m->root, (const char *const *)m->paths->config, dirs, m->paths->archive) | 1;
 }
 
 /* Connects the parts. */

@@ -400,7 +400,13 @@ static int find_in_archive(struct moddir *d, enum moddir_index which, const char
 	return forgive(d, r > 0 ? index_find(index, key, value) : r);
 }
 
-/* Whether the file of a line of modules.dep is there. */
+static bool is_absent(int fd)
+{
+	return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP;
+}
+
+/* Whether the file of a line of modules.dep is there. One that cannot be looked at counts: the module of the archive may
+ * be another one. */
 static bool has_file(const struct moddir *d, const char *line)
 {
 	_cleanup_free_ char *path = NULL;
@@ -413,7 +419,7 @@ static bool has_file(const struct moddir *d, const char *line)
 	    0)
 		return true;
 	fd = rootfs_openat(d->root, path, O_PATH);
-	return fd >= 0;
+	return !is_absent(fd);
 }
 
 static void tell_both(struct moddir *d, const char *name, const char *line)
@@ -433,23 +439,33 @@ static void tell_both(struct moddir *d, const char *name, const char *line)
 /* Whose a module is. */
 enum owner { NOBODY, DIRECTORY, ARCHIVE };
 
-/* -ENOMEM; *line: the owner's, if there is one. A module without a file is the directory's if the archive lacks it. */
+static int is_in_archive(struct moddir *d, const char *name)
+{
+	struct archive_entry e;
+
+	return forgive(d, archive_find(&d->archive.archive, name, &e));
+}
+
+/* -ENOMEM; *line: the owner's, if there is one. With line NULL no line is made, which would stay until
+ * moddir_close(). A module without a file is the directory's if the archive lacks it. */
 static int find_owner(struct moddir *d, const char *name, const char **line)
 {
-	const char *archived;
-	int r = ask(d, MODDIR_DEP, &(struct question){ .kind = FIND, .key = name, .value = line }), found;
+	const char *text;
+	int r = ask(d, MODDIR_DEP, &(struct question){ .kind = FIND, .key = name, .value = &text }), found;
 
-	if (r < 0)
-		return r;
-	if (r > 0 && has_file(d, *line)) {
-		tell_both(d, name, *line);
+	if (r > 0 && line)
+		*line = text;
+	if (r > 0 && has_file(d, text)) {
+		tell_both(d, name, text);
 		return DIRECTORY;
 	}
-	r = r > 0 ? DIRECTORY : NOBODY;
-	found = find_in_archive(d, MODDIR_DEP, name, &archived);
+	if (r < 0)
+		return r;
+	found = line ? find_in_archive(d, MODDIR_DEP, name, &text) : is_in_archive(d, name);
 	if (found <= 0)
-		return found ?: r;
-	*line = archived;
+		return found ?: r > 0 ? DIRECTORY : NOBODY;
+	if (line)
+		*line = text;
 	return ARCHIVE;
 }
 
@@ -471,8 +487,7 @@ int moddir_find(struct moddir *d, enum moddir_index which, const char *key, cons
 /* Whether a module's answers are taken from there; a builtin module is nobody's. */
 static int is_from(struct moddir *d, const char *name, enum owner from)
 {
-	const char *line;
-	int owner = find_owner(d, name, &line);
+	int owner = find_owner(d, name, NULL);
 
 	return owner < 0 ? owner : owner == NOBODY || owner == (int)from;
 }
@@ -629,7 +644,7 @@ static int is_directory(const struct rootfs *root, const char *path, struct log 
 
 	if (fd >= 0)
 		return 1;
-	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+	if (is_absent(fd))
 		return 0;
 	log_lost(log, "%s/%s: cannot be opened: %s", root->path, path, strerror(-fd));
 	return fd;

@@ -43,9 +43,8 @@ int modinfo_open(struct modinfo *ret, const struct rootfs *root, const char *pat
 	return r;
 }
 
-/* The same for a module of the archive. */
-static int open_member(struct modinfo *ret, struct archive *a, const struct archive_entry *e,
-		       const char **why)
+int modinfo_open_member(struct modinfo *ret, struct archive *a, const struct archive_entry *e,
+			const char **why)
 {
 	_cleanup_archive_group_ struct archive_group group = {};
 	int r;
@@ -70,7 +69,7 @@ int modinfo_open_in(struct modinfo *ret, struct moddir *d, const char *path, con
 		*why = strerror(-r);
 	if (r <= 0)
 		return r ?: modinfo_open(ret, d->root, path, why);
-	return open_member(ret, &d->archive.archive, &e, why);
+	return modinfo_open_member(ret, &d->archive.archive, &e, why);
 }
 
 int modinfo_next(struct modinfo *m, const char **string)

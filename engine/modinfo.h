@@ -19,6 +19,9 @@ struct modinfo {
 
 /* Reads a module, compressed or not. 0, or -errno and *why in words. */
 int modinfo_open(struct modinfo *ret, const struct rootfs *root, const char *path, const char **why);
+/* The same for a module of an archive. */
+int modinfo_open_member(struct modinfo *ret, struct archive *a, const struct archive_entry *e,
+			const char **why);
 /* The same for a module that may be in the directory's archive: path is as a step has it. */
 int modinfo_open_in(struct modinfo *ret, struct moddir *d, const char *path, const char **why);
 /* The next string, "key=value". 1: *string is one, valid until modinfo_close(); 0: no more; -EBADMSG. */

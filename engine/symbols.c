@@ -46,9 +46,7 @@ static int print_exported(FILE *f, const struct elf *elf)
 	return r ?: n ? 0 : -ENODATA;
 }
 
-/* The errors of kmod: a file is damaged, also if its compressed data are cut short, or too short to see what
- * it is. */
-static int cannot_open(int r, const char *path)
+int symbols_open_error(int r, const char *path)
 {
 	struct stat st;
 
@@ -77,7 +75,7 @@ int symbols_text(const char *path, bool exported, char **ret)
 	r = modinfo_open(&m, &root, real, &why);
 	rootfs_close(&root);
 	if (r < 0)
-		return cannot_open(r, real);
+		return symbols_open_error(r, real);
 	f = memstream_open(&text, &size);
 	if (!f)
 		return -ENOMEM;

@@ -3,6 +3,7 @@
  * that a full disk leaves the old ones, which belong together. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -151,38 +152,91 @@ static int read_kernel(struct depmod *d, const struct coldplug_depmod *how)
 	return 0;
 }
 
-/* Whether the modules of a directory without files are in an archive. */
-static bool is_archived(const struct coldplug_depmod *how, struct log *log)
-{
-	const char *place = strstr(how->directory, "/lib/modules/");
-	size_t n = place ? (size_t)(place - how->directory) : 0;
-	_cleanup_free_ char *root = NULL;
-	struct rootfs base = ROOTFS_NONE;
-	struct log quiet = {};
-	struct moddir dir = { .archive.open = false };
-	bool found = false, is_usr;
+/* The archive that is used beside the directory. */
+struct beside {
+	struct rootfs root;
+	struct log quiet;
+	struct moddir dir;
+};
 
-	if (!place || !(root = strndup(how->directory, n)))
+#define _cleanup_beside_ __attribute__((cleanup(close_beside)))
+
+static void close_beside(struct beside *b)
+{
+	moddir_close(&b->dir);
+	rootfs_close(&b->root);
+}
+
+/* The root may itself lie below a directory of that name. */
+static const char *place_in(const char *directory)
+{
+	const char *place = NULL;
+
+	for (const char *p = directory; (p = strstr(p, "/lib/modules/")); p++)
+		place = p;
+	return place;
+}
+
+/* Whether there is one. */
+static bool open_beside(struct beside *b, const struct coldplug_depmod *how)
+{
+	const char *place = place_in(how->directory);
+	size_t n = place ? (size_t)(place - how->directory) : 0;
+	_cleanup_free_ char *root = place ? strndup(how->directory, n) : NULL;
+	bool is_usr = n >= 4 && !strncmp(place - 4, "/usr", 4);
+
+	if (!root)
 		return false;
-	is_usr = n >= 4 && !strcmp(root + n - 4, "/usr");
 	if (is_usr)
 		root[n - 4] = '\0';
-	if (rootfs_open(&base, *root ? root : NULL) < 0)
+	if (rootfs_open(&b->root, *root ? root : NULL) < 0)
 		return false;
-	if (moddir_open_in(&dir, &base, is_usr ? "usr/lib/modules" : "lib/modules", how->release, &quiet) >=
-		    0 &&
-	    moddir_open_archive(&dir, &(struct moddir_archive){ .release = how->release }) >= 0)
-		found = dir.archive.open;
-	if (found)
-		log_warning(log, "%s has no modules, but %s has: no index is written", how->directory,
-			    dir.archive.archive.path);
-	moddir_close(&dir);
-	rootfs_close(&base);
-	return found;
+	return moddir_open_in(&b->dir, &b->root, is_usr ? "usr/lib/modules" : "lib/modules", how->release,
+			      &b->quiet) >= 0 &&
+		moddir_open_archive(&b->dir, &(struct moddir_archive){ .release = how->release }) > 0;
+}
+
+/* As a user sees it. */
+static int shown_length(const struct beside *b)
+{
+	return (int)strlen(b->dir.archive.prefix) - 1;
+}
+
+/* Which of the archive's modules has a symbol. */
+static bool is_in_archive(struct beside *b, const char *symbol, const char **module)
+{
+	char key[LIMIT_ALIAS + 1];
+	struct index *index;
+
+	snprintf(key, sizeof(key), "symbol:%s", symbol + (*symbol == '.'));
+	return archive_index_trie(&b->dir.archive, ARCHIVE_SYMBOLS, &index) > 0 &&
+		index_find(index, key, module) > 0;
+}
+
+/* modules.dep has paths below the directory, and the archive's modules have none. */
+static void warn_of_needs(const struct depmod *d, struct beside *b)
+{
+	for (size_t i = 0; i < d->modules.n; i++) {
+		const struct depmod_module *m = &d->modules.items[i];
+		const char *owner;
+
+		for (size_t k = 0; k < m->needed.items.n; k++) {
+			const struct depmod_symbol *s = &m->needed.items.items[k];
+
+			if (s->weak || depmod_has_symbol(d, s->name) || !is_in_archive(b, s->name, &owner))
+				continue;
+			log_warning(d->log,
+				    "%s needs %s (symbol %s), which is in %.*s alone: modules.dep lacks it",
+				    m->file, owner, s->name, shown_length(b), b->dir.archive.prefix);
+			break;
+		}
+	}
 }
 
 static int make_indexes(struct depmod *d, const struct coldplug_depmod *how)
 {
+	_cleanup_beside_ struct beside beside = { .root = ROOTFS_NONE };
+	bool is_beside;
 	int r = read_kernel(d, how)
 		?: depmod_read_tree(d,
 				    &(struct depmod_tree){
@@ -191,10 +245,18 @@ static int make_indexes(struct depmod *d, const struct coldplug_depmod *how)
 					    .files = how->files,
 				    });
 
+	if (r < 0)
+		return r;
+	is_beside = open_beside(&beside, how);
 	/* An empty index would hide nothing, but tell others that there is none. */
-	if (!r && !d->modules.n && is_archived(how, d->log))
+	if (is_beside && !d->modules.n) {
+		log_warning(d->log, "%s has no modules, but %.*s has: no index is written", how->directory,
+			    shown_length(&beside), beside.dir.archive.prefix);
 		return 0;
-	r = r ?: depmod_solve(d);
+	}
+	r = depmod_solve(d);
+	if (!r && is_beside)
+		warn_of_needs(d, &beside);
 	if (!r && d->n_sorted < d->modules.n)
 		r = depmod_tell_cycles(d) ?: -EINVAL;
 	if (r < 0)

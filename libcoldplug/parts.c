@@ -9,6 +9,7 @@
 #include "base/directory.h"
 #include "base/intern.h"
 #include "base/limits.h"
+#include "engine/symbols.h"
 #include "libcoldplug/context.h"
 #include "libcoldplug/entries.h"
 
@@ -137,6 +138,23 @@ static int list_undefined(struct entries *e)
 	return r;
 }
 
+/* path begins with the root, but for a module of an archive that lies outside of it. */
+static int open_file(struct coldplug *c, const char *path, struct modinfo *ret)
+{
+	struct moddir *dir = &c->machine.dir;
+	struct archive_entry entry;
+	const char *why = "";
+	int r = moddir_member(dir, path, &entry);
+
+	if (r > 0)
+		r = modinfo_open_member(ret, &dir->archive.archive, &entry, &why);
+	else if (!r)
+		r = modinfo_open(ret, &c->machine.root, path + strlen(c->machine.root.path), &why);
+	if (r < 0)
+		log_info(&c->log, "%s: %s", path, why);
+	return r < 0 ? symbols_open_error(r, path) : 0;
+}
+
 API int64_t coldplug_symbols(struct coldplug *c, const struct coldplug_module *module,
 			     enum coldplug_symbols which, const struct coldplug_symbol **list)
 {
@@ -146,7 +164,6 @@ API int64_t coldplug_symbols(struct coldplug *c, const struct coldplug_module *m
 		[COLDPLUG_SYMBOLS_UNDEFINED] = list_undefined,
 	};
 	struct entries *e = context_entries(c);
-	const char *why = NULL;
 	int r = e ? machine_open_root(&c->machine) : -ENOMEM;
 
 	if (r < 0 || !module->path || (size_t)which >= ARRAY_SIZE(lists))
@@ -154,11 +171,7 @@ API int64_t coldplug_symbols(struct coldplug *c, const struct coldplug_module *m
 	modinfo_close(&e->file);
 	e->file = (struct modinfo){};
 	e->symbols.n = 0;
-	r = modinfo_open(&e->file, &c->machine.root, module->path + strlen(c->machine.root.path), &why);
-	if (r < 0)
-		log_info(&c->log, "%s: %s", module->path, why);
-	else
-		r = lists[which](e);
+	r = open_file(c, module->path, &e->file) ?: lists[which](e);
 	*list = e->symbols.items;
 	if (r < 0)
 		return r == -EBADMSG ? -EINVAL : r;

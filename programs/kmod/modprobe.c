@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,23 +98,42 @@ static int log_command_failed(struct run *run, const struct coldplug_act *a)
 	return 0;
 }
 
-/* Prints the symbols of a file. kmod has the same words for a damaged module and for one without such a
- * table. */
-static int print_symbols(const struct run *run, const char *path, const char *name)
+static enum coldplug_symbols which_symbols(const struct run *run)
 {
-	bool needed = run->m->show_modversions;
-	char *text;
-	int r = coldplug_symbols_text(path, needed ? COLDPLUG_SYMBOLS_NEEDED : COLDPLUG_SYMBOLS_EXPORTED,
-				      &text);
+	return run->m->show_modversions ? COLDPLUG_SYMBOLS_NEEDED : COLDPLUG_SYMBOLS_EXPORTED;
+}
 
-	if (r < 0) {
-		kmod_log(run->m->all ? LOG_WARNING : LOG_CRIT, "could not get %s of %s: %s",
-			 needed ? "modversions" : "symbols", name, strerror(r == -ENODATA ? ENOENT : -r));
-		return r;
-	}
+/* kmod has the same words for a damaged module and for one without such a table. */
+static int log_no_symbols(const struct run *run, const char *name, int r)
+{
+	kmod_log(run->m->all ? LOG_WARNING : LOG_CRIT, "could not get %s of %s: %s",
+		 run->m->show_modversions ? "modversions" : "symbols", name,
+		 strerror(r == -ENODATA ? ENOENT : -r));
+	return r;
+}
+
+static int print_symbols_of_file(const struct run *run, const char *path)
+{
+	char *text;
+	int r = coldplug_symbols_text(path, which_symbols(run), &text);
+
+	if (r < 0)
+		return log_no_symbols(run, path, r);
 	output_text(stdout, text);
 	free(text);
 	return 0;
+}
+
+/* Its file may be in an archive. */
+static int print_symbols_of_module(const struct run *run, const struct coldplug_act *a)
+{
+	const struct coldplug_module module = { .name = a->module, .path = a->path };
+	const struct coldplug_symbol *list;
+	int64_t n = coldplug_symbols(run->c, &module, which_symbols(run), &list);
+
+	for (int64_t i = 0; i < n; i++)
+		output_printf("0x%08" PRIx64 "\t%s\n", list[i].crc, list[i].name);
+	return n < 0 ? log_no_symbols(run, a->module, (int)n) : 0;
 }
 
 static int take_act(void *userdata, const struct coldplug_act *a)
@@ -121,7 +141,7 @@ static int take_act(void *userdata, const struct coldplug_act *a)
 	struct run *run = userdata;
 
 	if (a->kind == COLDPLUG_ACT_MATCH && (run->m->show_modversions || run->m->show_exports)) {
-		run->symbols = a->path ? print_symbols(run, a->path, a->module) : 0;
+		run->symbols = a->path ? print_symbols_of_module(run, a) : 0;
 		return 0;
 	}
 	if (a->kind < COLDPLUG_ACT_NO_FILE) {
@@ -230,7 +250,7 @@ static int show_symbols(struct run *run, const char *word)
 	int r;
 
 	if (n && word[n - 1] != '/' && !access(word, F_OK))
-		return print_symbols(run, word, word);
+		return print_symbols_of_file(run, word);
 	r = strchr(word, '/') ? -ENOENT : coldplug_match(run->c, word);
 	if (r == -ENOENT)
 		kmod_log(run->m->all ? LOG_WARNING : LOG_CRIT, "Module %s not found.", word);

@@ -2,12 +2,15 @@
 /* Planning and loading from an archive, beside a directory of modules or without one; sound and damaged. */
 #include "tests/unit/test-archive.h"
 
+#include <sys/resource.h>
+
 #include "base/xxh64.h"
 #include "engine/archive-write.h"
 #include "engine/closure.h"
 #include "engine/fields.h"
 #include "engine/machine.h"
 #include "engine/modinfo.h"
+#include "libcoldplug/coldplug.h"
 #include "loader/members.h"
 #include "loader/work.h"
 
@@ -217,6 +220,45 @@ static void questions_have_the_answers_of_the_tree(void **state)
 	world_close(&w);
 }
 
+static void the_symbols_of_a_module_are_those_of_its_file(void **state)
+{
+	static const struct {
+		const char *archive; /* that is named */
+		enum coldplug_symbols which;
+		int64_t n;
+		const char *symbol;
+	} rows[] = {
+		{ NULL, COLDPLUG_SYMBOLS_EXPORTED, 1, "journal" },
+		{ NULL, COLDPLUG_SYMBOLS_UNDEFINED, 1, "crc16" },
+		{ NULL, COLDPLUG_SYMBOLS_NEEDED, -ENODATA, NULL },
+		{ "elsewhere", COLDPLUG_SYMBOLS_EXPORTED, 1, "journal" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct tree t = tree_new(), root = tree_new();
+		const struct coldplug_symbol *symbols;
+		const struct coldplug_module *modules;
+		struct coldplug *c;
+		int64_t n;
+
+		tree_mkdir(&t, DIR_ "/");
+		pack_as(&t, rows[i].archive ?: ARCHIVE_, "1.0");
+		assert_int_equal(coldplug_new(&c), 0);
+		assert_int_equal(coldplug_set_root(c, rows[i].archive ? root.dir : t.dir), 0);
+		assert_int_equal(coldplug_set_release(c, "1.0"), 0);
+		if (rows[i].archive)
+			assert_int_equal(coldplug_set_archive(c, tree_path(&t, rows[i].archive)), 0);
+		assert_int_equal(coldplug_modules(c, "jbd2", COLDPLUG_BY_NAME, &modules), 1);
+		n = coldplug_symbols(c, modules, rows[i].which, &symbols);
+		assert_row(i, n == rows[i].n);
+		if (n > 0)
+			assert_row_string(i, symbols[0].name, rows[i].symbol);
+		coldplug_free(c);
+		tree_free(&t);
+		tree_free(&root);
+	}
+}
+
 static int count_entry(void *userdata, const char *key, const char *value, uint32_t priority)
 {
 	(*(unsigned int *)userdata)++;
@@ -267,6 +309,51 @@ static void a_module_whose_file_is_in_the_directory_is_taken_from_there(void **s
 	assert_string_equal(w.machine.lookup.hits.hits.items[0].value, "jbd2");
 	assert_string_equal(w.machine.lookup.hits.hits.items[1].value, "ext4");
 	assert_int_equal(w.m.log.lost, 0);
+	world_close(&w);
+}
+
+static void questions_about_aliases_leave_no_memory_behind(void **state)
+{
+	const struct arena_block *block;
+	struct plan plan;
+	struct world w;
+
+	world_open(&w);
+	pack_as(&w.t, ARCHIVE_, "1.0");
+	write_module(&w.t, "updates/jbd2.ko", 62, "license=GPL", NULL, "journal");
+	tree_write(&w.t, DIR_ "/modules.dep", "updates/jbd2.ko:\n");
+	tree_write(&w.t, DIR_ "/modules.alias", "alias fs-ext4 jbd2\n");
+	plan_all(&w, &plan);
+	block = w.machine.dir.archive.arena.block;
+	for (unsigned int i = 0; i < 10000; i++)
+		assert_int_equal(
+			moddir_match(&w.machine.dir, MODDIR_ALIAS, "fs_ext4", &w.machine.lookup.hits), 0);
+	assert_int_equal(w.machine.lookup.hits.hits.n, 3);
+	assert_ptr_equal(w.machine.dir.archive.arena.block, block);
+	world_close(&w);
+}
+
+static void a_file_that_cannot_be_looked_at_is_not_replaced_by_the_archive(void **state)
+{
+	struct rlimit limit, none;
+	const char *line;
+	struct plan plan;
+	struct world w;
+	int r;
+
+	world_open(&w);
+	pack_as(&w.t, ARCHIVE_, "1.0");
+	write_module(&w.t, "updates/jbd2.ko", 62, "license=GPL", NULL, "journal");
+	tree_write(&w.t, DIR_ "/modules.dep", "updates/jbd2.ko:\n");
+	tree_write(&w.t, DIR_ "/modules.alias", "");
+	plan_all(&w, &plan);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ .rlim_max = limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	r = moddir_find(&w.machine.dir, MODDIR_DEP, "jbd2", &line);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(r, 1);
+	assert_string_equal(line, "updates/jbd2.ko:");
 	world_close(&w);
 }
 
@@ -527,9 +614,10 @@ static void the_tables_alone_plan_the_same(void **state)
 
 /* ---- damage ---- */
 
-/* Plans all, and unpacks what is planned. Answers may be any. */
+/* Plans all, walks over all indexes, and unpacks what is planned. Answers may be any. */
 static void use_all(struct world *w)
 {
+	unsigned int n_entries = 0;
 	struct target target = {};
 	struct kernel k;
 	struct plan plan;
@@ -537,6 +625,8 @@ static void use_all(struct world *w)
 	plan_all(w, &plan);
 	if (!w->machine.dir.archive.open)
 		return;
+	for (int i = 0; i < MODDIR_INDEXES; i++)
+		(void)moddir_each(&w->machine.dir, (enum moddir_index)i, count_entry, &n_entries);
 	k = kernel_of(w, &target);
 	for (size_t i = 0; i < plan.n_steps; i++) {
 		struct load_result result = {};
@@ -547,7 +637,8 @@ static void use_all(struct world *w)
 	members_free(k.members);
 }
 
-/* Makes the checksums of the tables right: what lies has the right ones. */
+/* Makes the checksums of the tables right: what lies has the right ones. Those of the sections count for packed ones and
+ * the dictionary. */
 static void fix_sums(uint8_t *data)
 {
 	uint64_t tables = le64(data + 24), header = le32(data + 12), first = (header + 4095) / 4096 * 4096;
@@ -555,6 +646,11 @@ static void fix_sums(uint8_t *data)
 
 	for (uint64_t i = 0; i < n; i++)
 		put_le64(data + header - 8 * (n - i), xxh64(data + first + 4096 * i, 4096));
+	for (uint32_t i = 0; i < le32(data + 32); i++) {
+		uint8_t *row = data + 48 + 48 * (size_t)i;
+
+		put_le64(row + 32, xxh64(data + le64(row + 8), le64(row + 16)));
+	}
 	put_le64(data + 40, 0);
 	put_le64(data + 40, xxh64(data, header));
 }
@@ -568,7 +664,7 @@ static void a_changed_byte_is_survived(void **state)
 	size_t n = 0;
 
 	world_open(&w);
-	w.m.log.level = -1;
+	w.m.log.level = LOG_LEVEL_ERROR;
 	pack_as(&w.t, ARCHIVE_, "1.0");
 	assert_int_equal(rootfs_read(&w.t.root, ARCHIVE_, SIZE_MAX / 2, &file), 0);
 	data = (uint8_t *)file.data;
@@ -592,6 +688,8 @@ static void a_changed_byte_is_survived(void **state)
 		n++;
 	}
 	assert_true(n > 1000);
+	/* The sums of the packed sections were made right too. */
+	assert_contains(messages_text(&w.m), "this section cannot be unpacked");
 	file_release(&file);
 	world_close(&w);
 }
@@ -603,8 +701,11 @@ int main(void)
 		cmocka_unit_test(an_archive_may_be_named),
 		cmocka_unit_test(a_named_archive_that_is_bad_is_told_once),
 		cmocka_unit_test(questions_have_the_answers_of_the_tree),
+		cmocka_unit_test(the_symbols_of_a_module_are_those_of_its_file),
 		cmocka_unit_test(each_entry_is_visited_once),
 		cmocka_unit_test(a_module_whose_file_is_in_the_directory_is_taken_from_there),
+		cmocka_unit_test(questions_about_aliases_leave_no_memory_behind),
+		cmocka_unit_test(a_file_that_cannot_be_looked_at_is_not_replaced_by_the_archive),
 		cmocka_unit_test(an_index_whose_files_are_gone_does_not_count),
 		cmocka_unit_test(what_is_wrong_with_an_archive_is_told),
 		cmocka_unit_test(an_archive_of_another_architecture_is_refused),

@@ -101,6 +101,29 @@ static void a_fingerprint_changes_with_each_file_that_is_read(void **state)
 	}
 }
 
+static void a_fingerprint_changes_with_the_archive_that_is_named(void **state)
+{
+	struct world *w = *state;
+	struct machine *m = &w->machine;
+	struct tree host = tree_new();
+	uint64_t before = 0;
+
+	tree_write(&w->t, "lib/modules/1/modules.dep", "");
+	tree_write(&host, "a.archive", "");
+	w->paths.archive = strdup(tree_path(&host, "a.archive"));
+	w->paths.release = (char *)"1";
+	assert_int_equal(machine_open(m, &before), 0);
+	assert_true(machine_fingerprint(m) == before);
+	tree_write(&host, "a.archive", "other");
+	assert_true(machine_fingerprint(m) != before);
+	before = machine_fingerprint(m);
+	assert_int_equal(unlink(w->paths.archive), 0);
+	assert_true(machine_fingerprint(m) != before);
+	free(w->paths.archive);
+	w->paths.archive = NULL;
+	tree_free(&host);
+}
+
 static void a_file_is_the_module_that_is_called_like_it(void **state)
 {
 	static const struct {
@@ -155,6 +178,7 @@ int main(void)
 		TEST(the_only_release_is_taken_and_two_are_a_question),
 		TEST(what_is_live_is_loaded_unless_one_module_is_asked_about),
 		TEST(a_fingerprint_changes_with_each_file_that_is_read),
+		TEST(a_fingerprint_changes_with_the_archive_that_is_named),
 		TEST(a_file_is_the_module_that_is_called_like_it),
 		TEST(a_root_and_a_place_for_the_modules_exclude_each_other),
 	};
