@@ -97,7 +97,7 @@ struct softdeps {
 	const struct rule *rule;
 	const uint32_t *pre, *post; /* objects */
 	uint32_t n_pre, n_post;
-	const uint32_t *requests; /* what the module's init will ask the kernel for, */
+	const uint32_t *requests;	   /* what the module's init will ask the kernel for, */
 	const struct rule **request_rules; /* and which line says so, for each of them */
 	uint32_t n_requests;
 };

@@ -65,8 +65,8 @@ struct kernel {
 	/* Runs commands instead of the operation; optional. */
 	int (*run_command)(void *data, const struct kernel_command *command, struct kernel_output *output);
 	void *run_command_data;
-	bool wants_file;	      /* it is given no image but as a file: COLDPLUG_MEMFD is set */
-	struct members *members;      /* of the steps' archive; NULL: they have none */
+	bool wants_file;	 /* it is given no image but as a file: COLDPLUG_MEMFD is set */
+	struct members *members; /* of the steps' archive; NULL: they have none */
 };
 
 static inline int kernel_run_command(const struct kernel *k, const struct kernel_command *command,
