@@ -111,12 +111,12 @@ struct pool {
 	ARRAY(struct record) records;
 	ARRAY(struct work_image) ahead; /* by step: opened ahead; shorter than steps, or empty */
 	struct precedence precedence;
-	struct idle *idle;	/* NULL: it could not be started, and no step waits for it */
-	bool granted;		/* a step that has to wait for an idle processor may start */
-	bool asked_idle;	/* by pool_ask_idle() */
-	bool found_idle;	/* which is answered */
-	unsigned int n_found;	/* times in a row, for that */
-	uint64_t front_us;	/* when it was asked, a device was awaited first, or a leading step has ended */
+	struct idle *idle;    /* NULL: it could not be started, and no step waits for it */
+	bool granted;	      /* a step that has to wait for an idle processor may start */
+	bool asked_idle;      /* by pool_ask_idle() */
+	bool found_idle;      /* which is answered */
+	unsigned int n_found; /* times in a row, for that */
+	uint64_t front_us;    /* when it was asked, a device was awaited first, or a leading step has ended */
 	unsigned int n_opening; /* workers that have taken a step and not opened it yet */
 	struct worker *workers[POOL_WORKERS_MAX];
 	unsigned int n_workers;
