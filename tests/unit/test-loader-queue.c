@@ -440,7 +440,8 @@ static void random_graphs_drain_in_the_models_order(void **state)
 static void the_last_steps_wait_as_long_as_they_are_held(void **state)
 {
 	struct queue q = {};
-	uint32_t last = add_step(&q, { .patient = true, .last = true }), patient = add_step(&q, { .patient = true });
+	uint32_t last = add_step(&q, { .patient = true, .last = true }),
+		 patient = add_step(&q, { .patient = true });
 	uint32_t urgent;
 
 	queue_hold_last(&q, true);

@@ -132,7 +132,8 @@ static void what_only_the_processor_wants_can_wait(void **state)
 	} rows[] = {
 		{ "cpu:type:x86,ven0000fam0006mod003F:feature:,0000", ALIAS_LAST },
 		{ "dmi:bvnSeaBIOS:bvr1:", ALIAS_LAST },
-		{ "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00", ALIAS_PATIENT }, /* megasas scans */
+		{ "pci:v00001000d00000060sv00001028sd00001F0Cbc01sc04i00",
+		  ALIAS_PATIENT }, /* megasas scans */
 		{ "pci:v00001000d00000012sv00000000sd00001000bc01sc00i00", ALIAS_PATIENT },
 		{ "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02", ALIAS_NOT_PATIENT },
 		{ "dmi_sysfs", ALIAS_NOT_PATIENT },
