@@ -189,6 +189,8 @@ static int take_info(struct pack *p, struct pack_entry *e, const struct elf *elf
 	size_t cursor = 0;
 	int r = array_append(&info->items, none, sizeof(none));
 
+	if (r < 0)
+		return r;
 	e->info = (uint32_t)(info->items.n - sizeof(none));
 	while (!r && (r = elf_modinfo_next(elf, &cursor, &string)) > 0)
 		r = *string ? array_append(&info->items, (const uint8_t *)string, strlen(string) + 1) : 0;
