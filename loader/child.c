@@ -112,11 +112,9 @@ static int take_report_path(struct child *c, const char *data, size_t size)
 	free(c->report.name);
 	c->report.name = name;
 	c->report.dirfd = take_passed(c);
-#ifdef HAVE_TOOLS
 	/* Where it cannot be, nothing is traced. */
 	if (c->report.trace.instances < 0 && !*c->kernel.root.path)
 		(void)trace_open(&c->report.trace, &c->kernel.root);
-#endif
 	return 0;
 }
 

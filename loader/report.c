@@ -62,23 +62,6 @@ static void put_error(struct json *j, const struct step *step, int error)
 	json_string(j, "error", !error ? NULL : name ? name : buf);
 }
 
-#ifdef HAVE_TOOLS
-static void find_init(const struct trace_events *events, const struct load_result *r, uint64_t *init_us,
-		      uint64_t *inited_us)
-{
-	trace_find_init(events, r->thread, r->start_us, r->end_us, init_us, inited_us);
-}
-
-static int read_events(struct trace *trace, struct trace_events *ret)
-{
-	return trace_read(trace, ret);
-}
-
-static void free_events(struct trace_events *events)
-{
-	trace_events_free(events);
-}
-
 /* The module whose load asked; NULL: another thread did, perhaps for one. */
 static const char *asking_module(struct pool *pool, const struct trace_event *e)
 {
@@ -114,33 +97,13 @@ static void put_requests(struct json *j, struct report *report, struct pool *poo
 			put_request(j, pool, &events->items.items[i]);
 	json_close(j, ']');
 }
-#else
-static void find_init(const struct trace_events *events, const struct load_result *r, uint64_t *init_us,
-		      uint64_t *inited_us)
-{
-}
-
-static int read_events(struct trace *trace, struct trace_events *ret)
-{
-	return 0;
-}
-
-static void free_events(struct trace_events *events)
-{
-}
-
-static void put_requests(struct json *j, struct report *report, struct pool *pool,
-			 const struct trace_events *events)
-{
-}
-#endif
 
 static void put_load(struct json *j, const struct step *step, const struct load_result *r,
 		     const struct trace_events *events)
 {
 	uint64_t init_us = 0, inited_us = 0;
 
-	find_init(events, r, &init_us, &inited_us);
+	trace_find_init(events, r->thread, r->start_us, r->end_us, &init_us, &inited_us);
 	json_new_line(j);
 	json_open(j, NULL, '{');
 	json_string(j, "module", step->name);
@@ -231,14 +194,14 @@ static int put_report(struct json *j, struct report *report, struct pool *pool, 
 	int r;
 
 	/* Whatever cannot be read of them is not in the report. */
-	(void)read_events(&report->trace, &events);
+	(void)trace_read(&report->trace, &events);
 	json_begin_with(j, report->head, report->n_head);
 	put_requests(j, report, pool, &events);
 	if (j->comma)
 		json_new_line(j);
 	json_open(j, "loads", '[');
 	r = put_loads(j, pool, &events, &summary, f);
-	free_events(&events);
+	trace_events_free(&events);
 	if (r < 0)
 		return r;
 	json_close(j, ']');
@@ -273,8 +236,6 @@ void report_free(struct report *report)
 		close(report->dirfd);
 	free(report->name);
 	free(report->head);
-#ifdef HAVE_TOOLS
 	trace_close(&report->trace);
-#endif
 	*report = REPORT_NONE;
 }

@@ -10,7 +10,7 @@ struct report {
 	char *name; /* in that directory; NULL: dirfd itself is written to, once */
 	char *head; /* a JSON object without its last brace; NULL: nothing */
 	size_t n_head;
-	struct trace trace; /* what the kernel does meanwhile; behind HAVE_TOOLS */
+	struct trace trace; /* what the kernel does meanwhile */
 };
 
 #define REPORT_NONE ((struct report){ .dirfd = -1, .trace = TRACE_NONE })

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the kernel says of its modules where tracefs is mounted on /sys/kernel/tracing: which ones it asks for itself
  * (request_module(): each time it starts modprobe, and whatever asked waits for that), and when a module's init begins and
- * ends. */
+ * ends. A program without tools traces nothing. */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -44,6 +45,7 @@ struct trace_events {
 	struct arena arena;
 };
 
+#ifdef HAVE_TOOLS
 /* Begins; 0 or -errno. */
 int trace_open(struct trace *t, const struct rootfs *root);
 /* All events since then, for trace_events_free(). 0 or -errno; without a trace there are none. */
@@ -54,3 +56,28 @@ void trace_close(struct trace *t);
 /* When the init of the load that ran in this thread at that time began and ended: 0 if it is not known. */
 void trace_find_init(const struct trace_events *events, uint32_t thread, uint64_t start_us, uint64_t end_us,
 		     uint64_t *init_us, uint64_t *inited_us);
+#else
+static inline int trace_open(struct trace *t, const struct rootfs *root)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int trace_read(struct trace *t, struct trace_events *ret)
+{
+	return 0;
+}
+
+static inline void trace_events_free(struct trace_events *events)
+{
+}
+
+static inline void trace_close(struct trace *t)
+{
+}
+
+static inline void trace_find_init(const struct trace_events *events, uint32_t thread, uint64_t start_us,
+				   uint64_t end_us, uint64_t *init_us, uint64_t *inited_us)
+{
+	*init_us = *inited_us = 0;
+}
+#endif
