@@ -269,12 +269,13 @@ static void tell_if_unfiltered(struct prober *p)
 	p->told_unfiltered = true;
 }
 
+/* One that has answered ends by itself, though its end may not have been seen yet. */
 static size_t n_stuck(const struct prober *p)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->children.n; i++)
-		n += p->children.items[i]->stuck != NONE;
+		n += p->children.items[i]->stuck != NONE && !p->children.items[i]->answered;
 	return n;
 }
 
