@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "programs/output.h"
+
 struct listener {
 	void (*say)(void *userdata, const char *line);
 	void *userdata;
@@ -125,4 +127,32 @@ void explain_missing(struct coldplug *c, void (*say)(void *userdata, const char 
 	report_state(c, &l, COLDPLUG_FAILED, "failed");
 	report_state(c, &l, COLDPLUG_SKIPPED, "skipped");
 	report_state(c, &l, COLDPLUG_PLANNED, "still loading or waiting to be loaded");
+}
+
+void explain_act(const struct coldplug_act *a)
+{
+	switch (a->kind) {
+	case COLDPLUG_ACT_MATCH:
+		output_printf("%s\n", a->module);
+		break;
+	case COLDPLUG_ACT_INSMOD:
+		output_printf("insmod %s %s\n", a->path, a->params);
+		break;
+	case COLDPLUG_ACT_INSTALL:
+		output_printf("install %s %s\n", a->command, a->params);
+		break;
+	case COLDPLUG_ACT_BUILTIN:
+		output_printf("builtin %s\n", a->module);
+		break;
+	case COLDPLUG_ACT_RMMOD:
+		output_printf("rmmod %s\n", a->module);
+		break;
+	case COLDPLUG_ACT_REMOVE:
+		output_printf("remove %s\n", a->command);
+		break;
+	default:
+		break;
+	}
+	/* A command may write to the same file next. */
+	fflush(stdout);
 }

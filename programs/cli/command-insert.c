@@ -6,34 +6,13 @@
 #include <string.h>
 
 #include "programs/cli/cli.h"
+#include "programs/explain.h"
 
 struct acts {
 	struct cli *cli;
 	bool print;    /* what is done */
 	bool reported; /* a message has said what failed */
 };
-
-static void print_act(const struct coldplug_act *a)
-{
-	switch (a->kind) {
-	case COLDPLUG_ACT_INSMOD:
-		output_printf("insmod %s %s\n", a->path, a->params);
-		break;
-	case COLDPLUG_ACT_INSTALL:
-		output_printf("install %s %s\n", a->command, a->params);
-		break;
-	case COLDPLUG_ACT_RMMOD:
-		output_printf("rmmod %s\n", a->module);
-		break;
-	case COLDPLUG_ACT_REMOVE:
-		output_printf("remove %s\n", a->command);
-		break;
-	default:
-		break;
-	}
-	/* A command may write to the same file next. */
-	fflush(stdout);
-}
 
 static void report_failure(struct cli *cli, const struct coldplug_act *a)
 {
@@ -70,8 +49,8 @@ static int take_act(void *userdata, const struct coldplug_act *a)
 	if (a->kind >= COLDPLUG_ACT_NO_FILE) {
 		acts->reported = true;
 		report_failure(acts->cli, a);
-	} else if (acts->print) {
-		print_act(a);
+	} else if (acts->print && a->kind != COLDPLUG_ACT_MATCH) {
+		explain_act(a);
 	}
 	return 0;
 }

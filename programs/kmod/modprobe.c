@@ -15,6 +15,7 @@
 
 #include "programs/descriptors.h"
 #include "programs/applets.h"
+#include "programs/explain.h"
 #include "programs/kmod/log.h"
 #include "programs/output.h"
 
@@ -49,30 +50,7 @@ static void show_act(const struct modprobe *m, const struct coldplug_act *a)
 {
 	if (a->kind != COLDPLUG_ACT_MATCH && !m->show && m->verbosity <= LOG_WARNING)
 		return;
-	switch (a->kind) {
-	case COLDPLUG_ACT_MATCH:
-		output_printf("%s\n", a->module);
-		break;
-	case COLDPLUG_ACT_INSMOD:
-		output_printf("insmod %s %s\n", a->path, a->params);
-		break;
-	case COLDPLUG_ACT_INSTALL:
-		output_printf("install %s %s\n", a->command, a->params);
-		break;
-	case COLDPLUG_ACT_BUILTIN:
-		output_printf("builtin %s\n", a->module);
-		break;
-	case COLDPLUG_ACT_RMMOD:
-		output_printf("rmmod %s\n", a->module);
-		break;
-	case COLDPLUG_ACT_REMOVE:
-		output_printf("remove %s\n", a->command);
-		break;
-	default:
-		break;
-	}
-	/* A command may write to the same file next. */
-	fflush(stdout);
+	explain_act(a);
 }
 
 static void log_not_inserted(const struct coldplug_act *a)
