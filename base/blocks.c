@@ -11,6 +11,9 @@
 #define BLOCK ((size_t)1 << BLOCKS_SHIFT)
 /* Of a file up to here most blocks would be read sooner or later. */
 #define WHOLE (4 * BLOCK)
+/* A machine of 30 devices has both large indexes looked at in 70 blocks each, one of 1,000 devices in nine of ten. */
+#define READS_OF_EACH_SIZE 32
+#define WINDOW_SHIFT_MAX 5
 
 int blocks_open(struct blocks *b, const struct rootfs *root, const char *path, size_t max)
 {
@@ -64,13 +67,24 @@ static int check_unchanged(const struct blocks *b)
 	return 0;
 }
 
-/* Reads the blocks that are not there from one on, as far as they are wanted. */
-static int fill(struct blocks *b, size_t first, size_t wanted)
+/* A file that is read again and again is likely to be read wholly: then more and more is read at once. */
+static size_t next_window(struct blocks *b)
 {
-	size_t next = first, end;
+	unsigned int doublings = b->n_reads++ / READS_OF_EACH_SIZE;
+
+	return (size_t)1 << (doublings < WINDOW_SHIFT_MAX ? doublings : WINDOW_SHIFT_MAX);
+}
+
+/* Reads the blocks that are not there from one on, as far as they are wanted, and those beside it that are missing in a
+ * window of n blocks. */
+static int fill(struct blocks *b, size_t first, size_t wanted, size_t n)
+{
+	size_t low = first & ~(n - 1), high = low + n, next = first, end;
 	int r;
 
-	while (next * BLOCK < wanted && !b->ends[next])
+	while (first > low && !b->ends[first - 1])
+		first--;
+	while (next * BLOCK < b->size && (next < high || next * BLOCK < wanted) && !b->ends[next])
 		next++;
 	end = next * BLOCK < b->size ? next * BLOCK : b->size;
 	r = file_read_at(b->fd, (uint8_t *)(uintptr_t)b->data + first * BLOCK, end - first * BLOCK,
@@ -96,7 +110,10 @@ int blocks_read(struct blocks *b, size_t offset, size_t n)
 		size_t i = there / BLOCK;
 
 		if (!b->ends[i])
-			r = fill(b, i, wanted);
+			r = fill(b, i, wanted, next_window(b));
+		/* What nobody has asked for may be what cannot be read. */
+		if (r < 0 && r != -EBADMSG)
+			r = fill(b, i, wanted, 1);
 		if (!r)
 			there = b->ends[i];
 	}

@@ -15,7 +15,8 @@
 
 struct rootfs;
 
-#define BLOCKS_SHIFT 12 /* a page: larger ones cost more in memory than they save in calls */
+/* A page: larger ones cost more in memory than they save in calls, until most of a file is read. */
+#define BLOCKS_SHIFT 12
 
 /* One of zeros is not open. */
 struct blocks {
@@ -23,7 +24,8 @@ struct blocks {
 	size_t size;
 	struct timespec mtime;
 
-	int fd; /* -1 when all has been read */
+	int fd;		      /* -1 when all has been read */
+	unsigned int n_reads; /* decides how much the next one reads */
 	/* For each block the place up to which all bytes from its first one on are there; or 0. */
 	uint32_t *ends;
 };

@@ -12,10 +12,14 @@ static int make_room(struct expander *x)
 	size_t n = x->modules->items.n;
 	int r;
 
+	/* The last one to grow. */
+	if (x->busy.n == n)
+		return 0;
 	r = array_make_room(&x->softdeps, n - x->softdeps.n);
 	r = r ?: array_make_room(&x->loaded, n - x->loaded.n);
 	r = r ?: array_make_room(&x->step_of, n - x->step_of.n);
 	r = r ?: array_make_room(&x->wanted, n - x->wanted.n);
+	r = r ?: array_make_room(&x->named, n - x->named.n);
 	r = r ?: array_make_room(&x->busy, n - x->busy.n);
 	if (r < 0)
 		return r;
@@ -27,6 +31,8 @@ static int make_room(struct expander *x)
 		x->step_of.items[x->step_of.n++] = 0;
 	while (x->wanted.n < n)
 		x->wanted.items[x->wanted.n++] = 0;
+	while (x->named.n < n)
+		x->named.items[x->named.n++] = 0;
 	while (x->busy.n < n)
 		x->busy.items[x->busy.n++] = MODULE_FREE;
 	return 0;
@@ -76,6 +82,8 @@ static int64_t object_id(struct expander *x, uint32_t module, const char *via)
 	uint32_t id;
 	int r;
 
+	if (!via && module < x->named.n && x->named.items[module])
+		return x->named.items[module] - 1;
 	memcpy(key, name, n);
 	if (via) {
 		key[n++] = '\\';
@@ -89,6 +97,8 @@ static int64_t object_id(struct expander *x, uint32_t module, const char *via)
 	id = intern_add(&x->keys, key, n);
 	if (id == x->objects.n)
 		x->objects.items[x->objects.n++] = (struct object){ .module = module, .via = via };
+	if (!via && id != INTERN_NONE)
+		x->named.items[module] = id + 1;
 	return id == INTERN_NONE ? -ENOMEM : (int64_t)id;
 }
 
@@ -666,6 +676,7 @@ void expander_free(struct expander *x)
 	array_free(&x->loaded);
 	array_free(&x->step_of);
 	array_free(&x->wanted);
+	array_free(&x->named);
 	array_free(&x->busy);
 	array_free(&x->requests);
 	array_free(&x->actions);

@@ -126,6 +126,7 @@ struct expander {
 	ARRAY(uint8_t) loaded;		 /* by module */
 	ARRAY(uint32_t) step_of; /* by module: id + 1 of the step that the planner has made of it; 0: none */
 	ARRAY(uint8_t) wanted;	 /* by module: bits of enum reason_kind */
+	ARRAY(uint32_t) named;	 /* by module: id + 1 of its object without via; 0: none */
 	ARRAY(uint8_t) busy;	 /* by module: enum module_busy */
 	ARRAY(struct request) requests;
 	ARRAY(struct action) actions;

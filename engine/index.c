@@ -397,23 +397,31 @@ static int star_untried(struct matcher *m, const struct node *n, uint32_t at, si
 	return array_push(&m->stars, { n->offset, at, (uint32_t)pos }) ?: 1;
 }
 
+/* The character of a node's prefix, NUL behind it and for one that has a meaning. */
+static char literal_at(const struct node *n, uint32_t at)
+{
+	return at < n->prefix_len && !is_special((unsigned char)n->prefix[at]) ? n->prefix[at] : '\0';
+}
+
 /* A '*' was consumed; the rest of the pattern begins at place at of node n. */
 static int match_star(struct matcher *m, const struct node *n, uint32_t at, size_t pos)
 {
-	unsigned char c = at < n->prefix_len ? (unsigned char)n->prefix[at] : '\0';
-	bool jump = c && !is_special(c);
+	/* The next two characters of the pattern, where they match only themselves. */
+	char c = literal_at(n, at), next = c ? literal_at(n, at + 1) : '\0';
 	size_t end;
 	int r = star_untried(m, n, at, pos, &end);
 
 	if (r <= 0)
 		return r;
 	for (r = 0; !r && pos < end; pos++) {
-		if (jump) {
+		if (c) {
 			const char *p = memchr(m->key + pos, c, m->key_len - pos);
 
 			if (!p || (size_t)(p - m->key) >= end)
 				break;
 			pos = (size_t)(p - m->key);
+			if (next && next != m->key[pos + 1])
+				continue;
 		}
 		r = match_rest(m, n, at, pos);
 	}

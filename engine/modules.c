@@ -48,8 +48,11 @@ static int parse_dep_line(struct modules *m, struct module *mod, const char *lin
 
 	if (!colon)
 		return 0;
-	mod->path = arena_printf(&m->arena, "%s%.*s", mod->archived ? m->dir->archive.prefix : "",
-				 (int)(colon - line), line);
+	if (mod->archived)
+		mod->path =
+			arena_printf(&m->arena, "%s%.*s", m->dir->archive.prefix, (int)(colon - line), line);
+	else
+		mod->path = arena_strndup(&m->arena, line, (size_t)(colon - line));
 	if (!mod->path)
 		return -ENOMEM;
 	for (const char *p = skip_blanks(colon + 1); *p; p = skip_blanks(p + strcspn(p, " \t")))

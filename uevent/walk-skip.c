@@ -24,6 +24,9 @@
  * An ACPI object without an identifier is called "device:..." and has no alias (drivers/acpi/scan.c, acpi_device_hid();
  * drivers/acpi/device_sysfs.c).
  *
+ * What is in the "queues" of a network device is its receive and transmit queues (net/core/net-sysfs.c): one or two directories
+ * for each of them, and a server has hundreds of queues.
+ *
  * A class's devices are in a directory of its name that is itself no device (drivers/base/core.c, get_device_parent()).
  * Only buses and the class "input" put MODALIAS into a uevent; in no kernel have the classes named here.
  */
@@ -55,6 +58,15 @@ static bool is_processor(const struct skip_place *in, const char *name)
 		!strcmp(in->path, "/devices/system/cpu");
 }
 
+/* A device of the class "net", by the directory that it is in. One of a bus that is called so has an alias. */
+static bool is_network_device(const struct skip_place *in)
+{
+	const char *slash = strrchr(in->path, '/');
+
+	return in->device && !in->modalias && slash && slash - in->path >= 4 &&
+		!strncmp(slash - 4, "/net", 4);
+}
+
 bool skip_directory(const struct skip_place *in, const char *name)
 {
 	switch (*name) {
@@ -70,6 +82,10 @@ bool skip_directory(const struct skip_place *in, const char *name)
 		return in->device && !strcmp(name, "wakeup") && strcmp(in->path, "/devices/platform") != 0;
 	case 'l':
 		return in->pci && !strcmp(name, "link");
+	case 'q':
+		if (!strcmp(name, "queues") && is_network_device(in))
+			return true;
+		break;
 	case 't':
 		if (!strncmp(name, "tty", 3) && is_digit(name[3]) &&
 		    !strcmp(in->path, "/devices/virtual/tty"))

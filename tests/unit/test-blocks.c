@@ -88,6 +88,31 @@ static void only_what_was_asked_for_is_read(void **state)
 	}
 }
 
+/* The first reads are of single blocks. */
+static void a_file_that_is_looked_at_everywhere_is_read_in_larger_pieces(void **state)
+{
+	const size_t n = 500, size = (n - 1) * BLOCK + 7;
+	_cleanup_tree_ struct tree t = tree_new();
+	_cleanup_blocks_ struct blocks b = {};
+
+	write_file(&t, "f", size);
+	assert_int_equal(blocks_open(&b, &t.root, "f", size), 0);
+	for (size_t i = 0; i < n; i++) {
+		size_t offset = i * 211 % n * BLOCK, there = 0;
+
+		assert_row(i, !blocks_read(&b, offset, 1) && is_right(&b, offset, 1));
+		for (size_t k = 0; i < 32 && k < n; k++)
+			there += blocks_end(&b, k * BLOCK) > k * BLOCK;
+		assert_row(i, i >= 32 || there == i + 1);
+	}
+	assert_in_range(b.n_reads, 33, n / 2);
+	for (size_t i = 0; i < n; i++) {
+		size_t end = blocks_end(&b, i * BLOCK);
+
+		assert_row(i, end > i * BLOCK && end <= size && is_right(&b, i * BLOCK, end - i * BLOCK));
+	}
+}
+
 static void what_is_not_within_the_file_is_an_error(void **state)
 {
 	static const struct {
@@ -214,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_asked_for_is_there),
 		cmocka_unit_test(only_what_was_asked_for_is_read),
+		cmocka_unit_test(a_file_that_is_looked_at_everywhere_is_read_in_larger_pieces),
 		cmocka_unit_test(what_is_not_within_the_file_is_an_error),
 		cmocka_unit_test(a_file_that_is_changed_in_use_is_an_error_and_what_was_read_stays),
 		cmocka_unit_test(a_small_file_is_read_at_once_and_let_go),

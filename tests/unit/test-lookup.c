@@ -179,6 +179,10 @@ static void a_pattern_matches_as_fnmatch_says(void **state)
 
 		random_text(pattern, "ab*?[]\\-!", sizeof(pattern));
 		random_text(text, "ab[]\\*", sizeof(text));
+		/* What most patterns of devices look like. */
+		if (i % 4 == 0)
+			snprintf(pattern, sizeof(pattern), "a*%.*s%s", (int)(i % 3), i % 8 ? "bab" : "aab",
+				 i % 5 ? "*" : "");
 		matches = !fnmatch(pattern, text, 0);
 		if (pattern_matches(pattern, text) != matches)
 			fail_msg("'%s' '%s': %d", pattern, text, !matches);
