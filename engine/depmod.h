@@ -69,6 +69,9 @@ struct depmod {
 	ARRAY(struct depmod_module) modules;
 	struct intern symbols;
 	ARRAY(struct depmod_owner) owners; /* by symbol */
+	bool indexed;
+	uint32_t
+		n_own; /* the modules behind these are needed, but others have their files (depmod-beside.c) */
 	uint32_t n_sorted; /* the other modules are in circles, or are needed by one that is */
 };
 
@@ -79,10 +82,15 @@ int depmod_add(struct depmod *d, const char *path, uint32_t rank, const struct e
 int depmod_take_facts(struct depmod_module *m, struct arena *arena, const struct elf *elf, bool versions);
 /* A symbol of the kernel itself. 0 or -ENOMEM. */
 int depmod_add_kernel_symbol(struct depmod *d, const char *name, uint64_t crc);
-/* To be called after the last module was added: finds out which module needs which. */
+/* To be called after the last module was added: sorts the modules, and enters what they export. Once is enough. */
+int depmod_index(struct depmod *d);
+/* To be called after that, or in its place: finds out which module needs which. */
 int depmod_solve(struct depmod *d);
-/* Whether the kernel, as far as it is known, or a module has this symbol; after depmod_solve(). */
+/* For depmod-beside.c, after depmod_index(): the name that an undefined symbol has where it is exported; whether the
+ * kernel, as far as it is known, or a module has it; and makes a module its owner (0 or -ENOMEM). */
+const char *depmod_plain_symbol(const struct depmod *d, const char *symbol);
 bool depmod_has_symbol(const struct depmod *d, const char *symbol);
+int depmod_set_owner(struct depmod *d, const char *symbol, uint32_t module, uint64_t crc);
 /* Tells of the circles that are left when depmod_solve() could not sort all (engine/depmod-cycles.c). 0 or -ENOMEM. */
 int depmod_tell_cycles(struct depmod *d);
 

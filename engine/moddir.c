@@ -253,7 +253,7 @@ static int use_modules(struct moddir *d)
 		return 0;
 	if (asprintf(&path, "/%s", d->path) < 0)
 		return -ENOMEM;
-	r = depmod_in_memory(d->root, path, d->log, images);
+	r = depmod_in_memory(d->root, path, d->archive.open ? &d->archive : NULL, d->log, images);
 	if (r <= 0)
 		return r == -ENOMEM ? r : 0;
 	log_warning(d->log, "%s: there is no modules.dep; all modules were read instead. Run depmod", path);

@@ -87,6 +87,11 @@ int moddir_each(struct moddir *d, enum moddir_index which,
 		int (*fn)(void *userdata, const char *key, const char *value, uint32_t priority),
 		void *userdata);
 
+/* Whether some modules are files and others in the archive, once one was looked up. */
+static inline bool moddir_is_mixed(const struct moddir *d)
+{
+	return d->archive.open && d->sources[MODDIR_DEP].state == SOURCE_OPEN;
+}
 /* Whether path, as moddir_file() has it with the root in front, is that of a module of the archive: 1 and *ret, 0,
  * -EBADMSG. */
 int moddir_member(struct moddir *d, const char *path, struct archive_entry *ret);
