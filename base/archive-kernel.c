@@ -82,7 +82,7 @@ int archive_file(struct archive *a, const char *name, struct file_bytes *ret)
 	int r;
 
 	/* They are behind the modules. */
-	for (uint32_t id = a->n_entries; id-- > 0;) {
+	for (uint32_t id = archive_has_tables_only(a) ? 0 : a->n_entries; id-- > 0;) {
 		r = archive_entry(a, id, &e);
 		if (r < 0 || e.kind == ARCHIVE_MODULE)
 			return r;

@@ -226,7 +226,8 @@ static void tell_tables_only(struct closure *x, const struct archive *a)
 	if (!x->told && archive_has_tables_only(a))
 		log_lost(
 			x->m->log,
-			"%s: has no modules, since it is of a recording: --files DIR names a root that has them",
+			"%s: is of a recording: it has the tables, but no modules; --files DIR (--tree DIR for an "
+			"image) names a root that has them",
 			a->path);
 	x->told = true;
 }
@@ -242,7 +243,7 @@ static int add_module_of(struct closure *x, struct moddir *d, const char *file, 
 		tell_tables_only(x, &d->archive.archive);
 	if (archived)
 		return array_push(&x->files->items,
-				  { CLOSURE_MODULE, file, name_of(x, module), name_of(x, by) })
+				  { CLOSURE_MODULE, file, name_of(x, module), name_of(x, by), true })
 			?: add_archived_modinfo(x, &d->archive.archive, module);
 	path = moddir_file(d, &x->m->expander.arena, NULL, file);
 	if (!path)

@@ -14,6 +14,7 @@ struct closure_file {
 	const char *path; /* with the root it was found below */
 	const char *name; /* the module's, or the firmware's as the module has it */
 	const char *by;	  /* the module that named it; NULL when the caller wanted it */
+	bool archived;	  /* the module is in an archive, and path is "FILE:PATH" */
 };
 
 struct closure_files {

@@ -294,7 +294,7 @@ static int use_text(struct moddir *d, enum moddir_index which, struct moddir_sou
 		log_debug(d->log, "%s, but there is no key for it", why);
 	else if (r)
 		log_warning(d->log, "%s; using %s", why, files[which].text);
-	else if ((files[which].needed && !d->archive.open) || state == BIN_BROKEN)
+	else if ((files[which].needed && !d->archive.open && !d->archive_failed) || state == BIN_BROKEN)
 		log_lost(d->log, "%s, and there is no %s; run depmod", why, files[which].text);
 	else
 		log_debug(d->log, "%s, and there is no %s", why, files[which].text);
@@ -702,6 +702,7 @@ static int try_archive(struct moddir *d, const struct moddir_archive *which, con
 	if (!which->path && (fd == -ENOENT || fd == -ENOTDIR))
 		return 0;
 	r = archive_index_open(&d->archive, &w, d->log);
+	d->archive_failed = d->archive_failed || r < 0;
 	return r == -ENOMEM || r > 0 ? r : 0;
 }
 

@@ -36,6 +36,7 @@ struct moddir {
 	char *path; /* "lib/modules/RELEASE" under the root */
 	struct moddir_source sources[MODDIR_INDEXES];
 	struct archive_index archive;
+	bool archive_failed;	/* there is one, but it cannot be used */
 	struct index_hits hits; /* of the archive */
 	bool files_unknown;	/* the root has indexes alone: each module that they name counts as a file */
 	bool told;		/* that a module is in both */
