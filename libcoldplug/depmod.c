@@ -5,11 +5,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/atomic-file.h"
 #include "base/cleanup.h"
+#include "base/directory.h"
 #include "base/limits.h"
 #include "engine/depmod-beside.h"
 #include "engine/depmod-kernel.h"
@@ -26,21 +26,6 @@ struct writer {
 	struct atomic_file files[DEPMOD_FILES];
 };
 
-static int make_directory(const char *path)
-{
-	_cleanup_free_ char *part = strdup(path);
-
-	if (!part)
-		return -ENOMEM;
-	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return mkdir(part, 0755) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 static int open_directory(struct writer *w)
 {
 	int r;
@@ -48,7 +33,7 @@ static int open_directory(struct writer *w)
 	w->dirfd = open(w->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (w->dirfd >= 0)
 		return 0;
-	r = errno == ENOENT ? make_directory(w->directory) : -errno;
+	r = errno == ENOENT ? make_directories(AT_FDCWD, w->directory) : -errno;
 	if (!r) {
 		w->dirfd = open(w->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		r = w->dirfd < 0 ? -errno : 0;
