@@ -7,7 +7,8 @@
 
 #include "base/cleanup.h"
 
-/* Numbers of ELF for what uname(2) says. A program of 32 bits sees such a machine on a kernel of 64 bits too. */
+/* Numbers of ELF for what uname(2) says. A program of 32 bits sees such a machine on a kernel of 64 bits
+ * too. */
 static const struct {
 	const char *name;
 	unsigned int elf, or ;

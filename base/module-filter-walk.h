@@ -534,7 +534,8 @@ static inline uint64_t zero_bytes(uint64_t v)
 	return (v - 0x0101010101010101) & ~v & 0x8080808080808080;
 }
 
-/* How many of 8 bytes are in front of the first with which an instruction of a branch may begin. Most have none. */
+/* How many of 8 bytes are in front of the first with which an instruction of a branch may begin. Most have
+ * none. */
 static inline unsigned int x86_skip(const uint8_t *p)
 {
 	uint64_t v, found;

@@ -281,8 +281,8 @@ static bool is_archived_elsewhere(struct closure *x, const char *file)
 	return fd == -ENOENT || fd == -ENOTDIR;
 }
 
-/* What the machine has in its archive may be a file elsewhere, since a recording has no archive's contents, and what
- * it has as a file may be in an archive there. */
+/* What the machine has in its archive may be a file elsewhere, since a recording has no archive's
+ * contents, and what it has as a file may be in an archive there. */
 static int add_module_elsewhere(struct closure *x, uint32_t module, uint32_t by)
 {
 	struct moddir *d = &x->elsewhere;

@@ -35,6 +35,6 @@ int closure_find(struct machine *m, const struct closure_options *options, struc
 /* Opens the directory or archive of the release below such a root; there may be neither. 0 or -ENOMEM. */
 int closure_open_files(struct moddir *d, const struct rootfs *root, const char *release, struct log *log);
 
-/* Replaces *ret by the files of a firmware, which may be a pattern, below the machine's root: none if it is not there.
- * The strings live as long as the planner's. 0 or -errno. */
+/* Replaces *ret by the files of a firmware, which may be a pattern, below the machine's root: none if it
+ * is not there. The strings live as long as the planner's. 0 or -errno. */
 int closure_firmware(struct machine *m, const char *name, struct closure_files *ret);

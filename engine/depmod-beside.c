@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A module of the directory, which somebody has built for this kernel, may need one that only the archive has. It then
- * needs all that this one needs, which the archive knows by name; and of these the directory may have some again.
+ * A module of the directory, which somebody has built for this kernel, may need one that only the archive
+ * has. It then needs all that this one needs, which the archive knows by name; and of these the directory
+ * may have some again.
  */
 #include "engine/depmod-beside.h"
 

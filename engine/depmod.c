@@ -9,8 +9,8 @@
  * What a module needs is what its symbol table has as undefined, and then what it has a version of and does
  * not have as undefined (module_layout, and what an unusual linker has removed).
  *
- * Refused: taking the lines out of the complete modules.dep. That order is one of all modules of the kernel, and
- * another one than depmod makes of these alone.
+ * Refused: taking the lines out of the complete modules.dep. That order is one of all modules of the
+ * kernel, and another one than depmod makes of these alone.
  */
 #include "engine/depmod.h"
 
@@ -44,7 +44,8 @@ static int add_string(struct depmod_module *m, struct arena *arena, const char *
 	return 0;
 }
 
-/* The strings of .modinfo are looked at in one go: elf_modinfo_next() would look for the section each time. */
+/* The strings of .modinfo are looked at in one go: elf_modinfo_next() would look for the section each
+ * time. */
 static int take_modinfo(struct depmod_module *m, struct arena *arena, const struct elf *elf)
 {
 	struct elf_range range;

@@ -239,8 +239,8 @@ static bool has_dep(struct moddir *d)
 		mtime_of(d, files[MODDIR_DEP].text) != INT64_MIN;
 }
 
-/* Makes the indexes of the modules themselves, if depmod was never run. 1: done for all that are not open yet; 0: there
- * is nothing to make them of; -ENOMEM. */
+/* Makes the indexes of the modules themselves, if depmod was never run. 1: done for all that are not open
+ * yet; 0: there is nothing to make them of; -ENOMEM. */
 static int use_modules(struct moddir *d)
 {
 	static const enum moddir_index which[DEPMOD_MEMORY_IMAGES] = { MODDIR_DEP, MODDIR_ALIAS,
@@ -277,8 +277,8 @@ static int use_modules(struct moddir *d)
 }
 #endif
 
-/* Falls back to the text, or to the modules. An index that is not needed may be missing when there is no text either, and
- * an empty one is right when the text has no key. */
+/* Falls back to the text, or to the modules. An index that is not needed may be missing when there is no
+ * text either, and an empty one is right when the text has no key. */
 static int use_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, enum bin_state state,
 		    const char *why)
 {
@@ -405,8 +405,8 @@ static bool is_absent(int fd)
 	return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP;
 }
 
-/* Whether the file of a line of modules.dep is there. One that cannot be looked at counts: the module of the archive may
- * be another one. */
+/* Whether the file of a line of modules.dep is there. One that cannot be looked at counts: the module of
+ * the archive may be another one. */
 static bool has_file(const struct moddir *d, const char *line)
 {
 	_cleanup_free_ char *path = NULL;

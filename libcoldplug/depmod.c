@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writes the index files of a release: all of them are written beside their places before the first is put there, so
- * that a full disk leaves the old ones, which belong together. */
+/* Writes the index files of a release: all of them are written beside their places before the first is put
+ * there, so that a full disk leaves the old ones, which belong together. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What coldplug.h answers entry by entry, against libkmod: the five indexes, the configuration, what it says of each
- * module, and the symbols of each module's file. For each release that is installed, with a random modprobe.d.
+ * What coldplug.h answers entry by entry, against libkmod: the five indexes, the configuration, what it
+ * says of each module, and the symbols of each module's file. For each release that is installed, with a
+ * random modprobe.d.
  *
  *	ref-library [--seed N] [--every N]	--every: the files of one module of N
  */
