@@ -7,7 +7,8 @@
 
 #include "base/cleanup.h"
 
-/* Numbers of ELF for what uname(2) says. A program of 32 bits sees such a machine on a kernel of 64 bits too. */
+/* Numbers of ELF for what uname(2) says. A program of 32 bits sees such a machine on a kernel of 64 bits
+ * too. */
 static const struct {
 	const char *name;
 	unsigned int elf, or ;
@@ -82,7 +83,7 @@ int archive_file(struct archive *a, const char *name, struct file_bytes *ret)
 	int r;
 
 	/* They are behind the modules. */
-	for (uint32_t id = a->n_entries; id-- > 0;) {
+	for (uint32_t id = archive_has_tables_only(a) ? 0 : a->n_entries; id-- > 0;) {
 		r = archive_entry(a, id, &e);
 		if (r < 0 || e.kind == ARCHIVE_MODULE)
 			return r;

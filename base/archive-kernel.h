@@ -18,7 +18,7 @@ struct archive_kernel {
  * architecture; -EBADMSG. What is wrong was logged. */
 int archive_check(struct archive *a, const struct archive_kernel *k);
 
-/* A file of the release's directory. 1, 0: it has none of that name, or -errno. */
+/* A file of the release's directory. 1, 0: it has none of that name, or only the tables; or -errno. */
 int archive_file(struct archive *a, const char *name, struct file_bytes *ret);
 /* A section that is a text. The same. */
 int archive_text(struct archive *a, enum archive_section_type type, struct file_bytes *ret);

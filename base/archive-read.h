@@ -71,9 +71,9 @@ struct archive_group {
 #define _cleanup_archive_ __attribute__((cleanup(archive_close)))
 #define _cleanup_archive_group_ __attribute__((cleanup(archive_group_release)))
 
-/* Opens an archive below a root; root NULL: the path is one of the caller's. 0; -EBADMSG: it is no archive, or damaged;
- * -EOPNOTSUPP: it wants a newer reader; or another -errno. Here and below the origin has logged what is wrong, but for
- * -ENOMEM. */
+/* Opens an archive below a root; root NULL: the path is one of the caller's. 0; -EBADMSG: it is no
+ * archive, or damaged; -EOPNOTSUPP: it wants a newer reader; or another -errno. Here and below the origin
+ * has logged what is wrong, but for -ENOMEM. */
 int archive_open(struct archive *a, const struct rootfs *root, const char *path, struct log *log);
 /* Also one that is not open (zeros with fd -1, or after an error of archive_open()). */
 void archive_close(struct archive *a);
@@ -98,11 +98,11 @@ static inline bool archive_has_tables_only(const struct archive *a)
 }
 /* Makes an archive of the tables alone: all but the contents of the entries is in it. 0 or -ENOMEM. */
 int archive_copy_tables(struct archive *a, struct blob *ret);
-/* Whether an entry may have this path: it is relative, and has no component that is empty, "." or "..", and no control
- * character. */
+/* Whether an entry may have this path: it is relative, and has no component that is empty, "." or "..",
+ * and no control character. */
 bool archive_is_plain_path(const char *path);
-/* What is needed to unpack the entry without the tables. 0 or -EBADMSG. That the group is in the file is found out
- * when it is read: a copy of the tables has none. */
+/* What is needed to unpack the entry without the tables. 0 or -EBADMSG. That the group is in the file is
+ * found out when it is read: a copy of the tables has none. */
 int archive_member(struct archive *a, const struct archive_entry *e, struct archive_member *ret);
 struct archive_dictionary archive_dictionary(const struct archive *a);
 /* Unpacks the entry into ret, and checks it. After the first call any thread may make others, with groups

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Unpacks what is in an archive of modules (docs/ARCHIVE.md), without its tables: whoever has read these knows the
- * numbers. There is no state here: any thread may call. */
+/* Unpacks what is in an archive of modules (docs/ARCHIVE.md), without its tables: whoever has read these
+ * knows the numbers. There is no state here: any thread may call. */
 #pragma once
 
 #include <stdint.h>
@@ -24,8 +24,8 @@ struct archive_dictionary {
 	uint64_t place, size, sum;
 };
 
-/* These return 0, -EBADMSG, -EOPNOTSUPP or another -errno, and then *why says what is wrong. A blob that they write
- * to may have been used before. */
+/* These return 0, -EBADMSG, -EOPNOTSUPP or another -errno, and then *why says what is wrong. A blob that
+ * they write to may have been used before. */
 int archive_read_dictionary(int fd, const struct archive_dictionary *d, struct blob *ret, const char **why);
 /* The group of a member; dictionary is empty if there is none. */
 int archive_read_group(int fd, const struct archive_member *m, const struct blob *dictionary,

@@ -29,8 +29,8 @@ const char *atomic_file_strerror(int r)
 	return r == -EINVAL ? "is not a regular file" : strerror(-r);
 }
 
-/* A name beside path that is one of this process's and this moment's; a process of the same number may have left a file
- * with it behind. */
+/* A name beside path that is one of this process's and this moment's; a process of the same number may
+ * have left a file with it behind. */
 static int make_name(struct atomic_file *a)
 {
 	struct timespec t;
@@ -71,8 +71,8 @@ static const char *link_of(int fd, char buf[32])
 	return buf;
 }
 
-/* A file without a name in the directory that path is in; or a negative errno, also where no name could be given to it
- * later. */
+/* A file without a name in the directory that path is in; or a negative errno, also where no name could be
+ * given to it later. */
 static int make_unnamed(const struct atomic_file *a, mode_t mode)
 {
 	const char *slash = strrchr(a->path, '/');
@@ -162,8 +162,8 @@ int atomic_file_flush(struct atomic_file *a)
 	return 0;
 }
 
-/* Gives the file a name: its own if that is free, else one beside it. linkat(2) replaces nothing, so an old file is
- * replaced in a second step. */
+/* Gives the file a name: its own if that is free, else one beside it. linkat(2) replaces nothing, so an
+ * old file is replaced in a second step. */
 static int give_name(struct atomic_file *a, bool *done)
 {
 	char link[32];

@@ -26,11 +26,11 @@ const char *atomic_file_strerror(int r);
 int atomic_file_open(struct atomic_file *a, int dirfd, const char *path);
 /* The same for a file that others may read too; the umask counts. */
 int atomic_file_open_mode(struct atomic_file *a, int dirfd, const char *path, mode_t mode);
-/* The same where a process that is killed is to leave nothing behind, on file systems that support this (O_TMPFILE): the
- * file has no name until it is committed. */
+/* The same where a process that is killed is to leave nothing behind, on file systems that support this
+ * (O_TMPFILE): the file has no name until it is committed. */
 int atomic_file_open_unnamed(struct atomic_file *a, int dirfd, const char *path, mode_t mode);
-/* Has all that was written reach the disk, and nothing is written any more: for several files of which all are put in
- * their places, or none. */
+/* Has all that was written reach the disk, and nothing is written any more: for several files of which all
+ * are put in their places, or none. */
 int atomic_file_flush(struct atomic_file *a);
 /* Puts it in its place; closes it in any case. */
 int atomic_file_commit(struct atomic_file *a);

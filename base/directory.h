@@ -23,3 +23,6 @@ int directory_fd(const struct directory *d);
 /* The next entry but "." and "..": 1 and its name, which is valid until the next call; 0 at the end; -errno
  * when the directory cannot be read any further. */
 int directory_next(struct directory *d, const char **name);
+
+/* Makes a directory and all above it that are not there yet, as mkdirat(2) does. 0 or -errno. */
+int make_directories(int dirfd, const char *path);

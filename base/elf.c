@@ -275,8 +275,8 @@ void elf_symbols_get(const struct elf_symbols *s, size_t i, struct elf_symbol *r
 				    .weak = info >> 4 == BIND_WEAK };
 }
 
-/* The next symbol that wanted() takes: *name is what it has made of the name. It is not made of the two above, because
- * they would be larger in the smallest program, which has no other use for them. */
+/* The next symbol that wanted() takes: *name is what it has made of the name. It is not made of the two
+ * above, because they would be larger in the smallest program, which has no other use for them. */
 static int next_symbol(const struct elf *elf, size_t *cursor,
 		       bool (*wanted)(unsigned int section, const char **name), const char **name)
 {

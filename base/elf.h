@@ -64,7 +64,8 @@ int elf_symbols_open(const struct elf *elf, struct elf_symbols *ret);
 /* The symbol i, which is less than n. */
 void elf_symbols_get(const struct elf_symbols *s, size_t i, struct elf_symbol *ret);
 
-/* The next undefined symbol's name of the symbol table after *cursor (0 to begin). 1, 0, -EBADMSG as above. */
+/* The next undefined symbol's name of the symbol table after *cursor (0 to begin). 1, 0, -EBADMSG as
+ * above. */
 int elf_undefined_next(const struct elf *elf, size_t *cursor, const char **name);
 
 /* The next symbol that a module exports, as depmod finds them: those with a "__crc_NAME" among its symbols;
@@ -83,7 +84,8 @@ int elf_version_next(const struct elf *elf, size_t *cursor, uint64_t *crc, const
 int elf_version_get(const struct elf *elf, const struct elf_range *versions, size_t i, uint64_t *crc,
 		    const char **name);
 
-/* Hides from the kernel, in place, what says for which kernel a module was built. 0; -ENOEXEC, -EBADMSG as above. */
+/* Hides from the kernel, in place, what says for which kernel a module was built. 0; -ENOEXEC, -EBADMSG as
+ * above. */
 enum elf_strip { ELF_STRIP_VERSIONS = 1, ELF_STRIP_VERMAGIC = 2 };
 int elf_strip(void *data, size_t size, unsigned int what);
 
@@ -99,8 +101,9 @@ struct elf_kind {
 int elf_kind(const void *data, size_t size, struct elf_kind *ret);
 /* "x86-64"; NULL for one that has no name here. */
 const char *elf_machine_name(unsigned int machine);
-/* Whether a program runs without other files: 1: it has neither an interpreter nor a needed library, as static
- * programs and static-pie ones; 0: it has; -ENOEXEC: no program; -EBADMSG: an offset leads out of the file. */
+/* Whether a program runs without other files: 1: it has neither an interpreter nor a needed library, as
+ * static programs and static-pie ones; 0: it has; -ENOEXEC: no program; -EBADMSG: an offset leads out of
+ * the file. */
 int elf_is_static(const void *data, size_t size);
 
 /* For a reader that has only the file's header: where its section headers lie. 0, -ENOEXEC, -EBADMSG. */

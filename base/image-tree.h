@@ -18,8 +18,8 @@ struct image_tree {
 	ARRAY(void *) memory;
 };
 
-/* Adds an entry; its data is borrowed. 0; -ENOTDIR: a file is where a directory above it should be; -EISDIR: a
- * directory has this name already; -ENOMEM. Adding a directory again is not an error. */
+/* Adds an entry; its data is borrowed. 0; -ENOTDIR: a file is where a directory above it should be;
+ * -EISDIR: a directory has this name already; -ENOMEM. Adding a directory again is not an error. */
 int image_tree_add(struct image_tree *t, const struct cpio_entry *e);
 int image_tree_directory(struct image_tree *t, const char *name);
 int image_tree_link(struct image_tree *t, const char *name, const char *target);

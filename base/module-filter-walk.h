@@ -528,6 +528,25 @@ static inline bool x86_branch(const uint8_t *p, uint64_t i, uint64_t first)
 	return p[i] == 0xe8 || p[i] == 0xe9 || (i > first && p[i - 1] == 0x0f && (p[i] & 0xf0) == 0x80);
 }
 
+/* Bit 7 of the first byte that is zero, counted from the lowest, and perhaps of others behind it. */
+static inline uint64_t zero_bytes(uint64_t v)
+{
+	return (v - 0x0101010101010101) & ~v & 0x8080808080808080;
+}
+
+/* How many of 8 bytes are in front of the first with which an instruction of a branch may begin. Most have
+ * none. */
+static inline unsigned int x86_skip(const uint8_t *p)
+{
+	uint64_t v, found;
+
+	memcpy(&v, p, 8);
+	v = le64toh(v);
+	found = zero_bytes((v | 0x0101010101010101) ^ 0xe9e9e9e9e9e9e9e9) |
+		zero_bytes(v ^ 0x0f0f0f0f0f0f0f0f);
+	return found ? (unsigned int)__builtin_ctzll(found) / 8 : 8;
+}
+
 static inline int64_t x86_place(int64_t v, int64_t at, int64_t size, bool absolute)
 {
 	if (v < -at || v >= size)
@@ -541,12 +560,16 @@ static inline int64_t x86_place(int64_t v, int64_t at, int64_t size, bool absolu
 static void x86_calls(uint8_t *p, uint64_t n, uint64_t from, uint64_t size, bool absolute)
 {
 	uint64_t first = 0;
+	unsigned int skip;
 	uint32_t word;
 
 	if (size > INT32_MAX)
 		return;
 	for (uint64_t i = 0; i + 5 <= n; i++) {
-		if (!x86_branch(p, i, first))
+		/* The byte before is no longer looked at where some were passed over. */
+		while (i + 8 <= n && (i == first || p[i - 1] != 0x0f) && (skip = x86_skip(p + i)))
+			i += skip;
+		if (i + 5 > n || !x86_branch(p, i, first))
 			continue;
 		memcpy(&word, p + i + 1, 4);
 		word = htole32((uint32_t)x86_place((int32_t)le32toh(word), (int64_t)(from + i + 5),

@@ -75,7 +75,8 @@ void poller_wake(struct poller *p)
 	uint64_t one = 1;
 	int saved = errno;
 
-	/* A full counter is readable too. When the wait is not ended by the one descriptor, it is by the other. */
+	/* A full counter is readable too. When the wait is not ended by the one descriptor, it is by the
+	 * other. */
 	if (p->wake_fd >= 0 && write(p->wake_fd, &one, sizeof(one)) < 0 && errno != EAGAIN)
 		(void)timerfd_settime(p->timer_fd, 0, &now, NULL);
 	errno = saved;

@@ -2,6 +2,7 @@
 #include "base/profile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,6 +139,16 @@ static int take_lines(struct reading *r, char *text, unsigned int *line)
 	return e ?: r->ended ? e : wrong(r, "it ends without 'end'");
 }
 
+int profile_read(const struct rootfs *root, const char *path, struct file_bytes *ret)
+{
+	_cleanup_close_ int fd = root ? rootfs_openat(root, path, O_RDONLY | O_NONBLOCK)
+				      : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0)
+		return root ? fd : -errno;
+	return file_read(fd, LIMIT_CONFIG_FILE, ret);
+}
+
 int profile_parse(struct profile *ret, char *text, const char *release, struct profile_fault *fault)
 {
 	struct profile p = { .text = text };
@@ -160,6 +171,29 @@ int profile_parse(struct profile *ret, char *text, const char *release, struct p
 	else
 		*ret = p;
 	return e;
+}
+
+static unsigned int line_at(const char *data, const char *at)
+{
+	unsigned int line = 1;
+
+	for (; data < at; data++)
+		line += *data == '\n';
+	return line;
+}
+
+int profile_parse_bytes(struct profile *ret, const char *data, size_t size, const char *release,
+			struct profile_fault *fault)
+{
+	const char *zero = memchr(data, '\0', size);
+	char *text = zero ? NULL : strndup(data, size);
+
+	*ret = (struct profile){};
+	if (zero)
+		*fault = (struct profile_fault){ line_at(data, zero), "it has a byte of zero" };
+	if (!text)
+		return zero ? -EBADMSG : -ENOMEM;
+	return profile_parse(ret, text, release, fault);
 }
 
 void profile_free(struct profile *p)

@@ -69,6 +69,15 @@ static int each_unpacked(struct archive *a,
 	return k ?: r;
 }
 
+/* 0 or -ENODATA. */
+static int check_contents(struct archive *a)
+{
+	if (!archive_has_tables_only(a))
+		return 0;
+	log_error(a->log, "%s: is of a recording: it has the tables, but no modules", a->path);
+	return -ENODATA;
+}
+
 /* ---- into files ---- */
 
 struct extraction {
@@ -135,7 +144,7 @@ static int extract_entry(void *userdata, const struct archive_entry *e, const st
 int archive_extract(struct archive *a, const char *directory)
 {
 	struct extraction x = { .a = a, .unpacker.root = ROOTFS_NONE };
-	int r = archive_release(a, &x.release);
+	int r = check_contents(a) ?: archive_release(a, &x.release);
 
 	if (r < 0)
 		return r;
@@ -210,6 +219,6 @@ int archive_verify(struct archive *a)
 	int r = verify_sections(a), k = verify_names(a);
 
 	r = r ?: k;
-	k = each_unpacked(a, NULL, NULL);
+	k = check_contents(a) ?: each_unpacked(a, NULL, NULL);
 	return r ?: k;
 }

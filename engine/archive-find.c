@@ -2,7 +2,6 @@
 /* Which files go into an archive, and what they say. Which of two files of one module counts, and the order
  * of the modules, are depmod's. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "base/little-endian.h"
+#include "base/profile.h"
 #include "base/xxh64.h"
 #include "engine/archive-pack.h"
 #include "engine/depmod-tree.h"
@@ -143,19 +143,13 @@ int pack_find(struct pack *p)
 
 /* ---- what they say ---- */
 
-static int read_profile(const char *path, struct file_bytes *ret)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-	return fd < 0 ? -errno : file_read(fd, LIMIT_CONFIG_FILE, ret);
-}
-
 int pack_read(const struct rootfs *root, struct log *log, const struct pack_entry *e, struct blob *ret,
 	      uint8_t *compression)
 {
 	_cleanup_file_ struct file_bytes bytes = {};
 	bool is_profile = e->kind == ARCHIVE_PROFILE;
-	int r = is_profile ? read_profile(e->file, &bytes) : rootfs_read(root, e->file, LIMIT_IMAGE, &bytes);
+	int r = is_profile ? profile_read(NULL, e->file, &bytes)
+			   : rootfs_read(root, e->file, LIMIT_IMAGE, &bytes);
 	enum compression how = COMPRESSION_NONE;
 
 	if (r < 0) {

@@ -113,7 +113,8 @@ static int add_aliases(struct index_builder *b, struct archive *a, const struct 
 	return r;
 }
 
-/* The matcher cannot be walked in the order of modules.alias.bin, so whoever wants all aliases gets a trie. */
+/* The matcher cannot be walked in the order of modules.alias.bin, so whoever wants all aliases gets a
+ * trie. */
 static int build_aliases(struct archive_index *x, struct index *index)
 {
 	struct index_builder b = {};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An archive of modules as one of the sources of moddir.c: what depmod's files would say of the modules in it. */
+/* An archive of modules as one of the sources of moddir.c: what depmod's files would say of the modules in
+ * it. */
 #pragma once
 
 #include "base/archive-kernel.h"
@@ -24,14 +25,15 @@ struct archive_wanted {
 	bool any_release;    /* one of another release is no mistake */
 };
 
-/* 1; 0: it is another release's, and that is no mistake; or -errno: it cannot be used, which was logged and counted
- * as input lost. */
+/* 1; 0: it is another release's, and that is no mistake; or -errno: it cannot be used, which was logged
+ * and counted as input lost. */
 int archive_index_open(struct archive_index *x, const struct archive_wanted *w, struct log *log);
 void archive_index_close(struct archive_index *x);
 
 /* All these: negative is -ENOMEM, or -EBADMSG, which was logged. */
 
-/* The line that modules.dep would have for a module ('_' for '-'); valid until archive_index_close(). 1, 0. */
+/* The line that modules.dep would have for a module ('_' for '-'); valid until archive_index_close(). 1,
+ * 0. */
 int archive_index_line(struct archive_index *x, const char *name, const char **line);
 /* One of the sections as a trie. 1, 0: there is none. */
 int archive_index_trie(struct archive_index *x, enum archive_section_type type, struct index **ret);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an archive may have beside a kernel's modules: firmware, configuration and a profile. Each kind is sorted by path,
- * and each file is there once. */
+/* What an archive may have beside a kernel's modules: firmware, configuration and a profile. Each kind is
+ * sorted by path, and each file is there once. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,8 +133,8 @@ static int add_configuration(struct pack *p, const char *path)
 	return 0;
 }
 
-/* Adds the files that count: one hides those of the same name in later directories, and so does a link to /dev/null, of
- * which nothing is left. */
+/* Adds the files that count: one hides those of the same name in later directories, and so does a link to
+ * /dev/null, of which nothing is left. */
 static int find_kind(struct pack *p, const char *kind)
 {
 	static const char *const places[] = { "etc", "run", "usr/local/lib", "usr/lib", "lib" };

@@ -44,10 +44,11 @@ struct pack {
 	FILE *f;		/* what is written to */
 };
 
-/* Finds the modules and files that are to be packed, and has depmod's answers about the modules made. 0 or -errno. */
+/* Finds the modules and files that are to be packed, and has depmod's answers about the modules made. 0 or
+ * -errno. */
 int pack_find(struct pack *p);
-/* Finds what goes with them: firmware that they name, configuration, a profile. To be called when the facts of all
- * entries so far were taken. 0 or -errno. */
+/* Finds what goes with them: firmware that they name, configuration, a profile. To be called when the
+ * facts of all entries so far were taken. 0 or -errno. */
 int pack_find_others(struct pack *p);
 /* Reads a file as the archive will have it: modules decompressed. Any thread may call. 0 or -errno, which
  * has been logged, but for -ENOMEM. */

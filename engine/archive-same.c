@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Whether an older archive has what is to be packed: then it need not be made again. All that is packed has been read and
- * has its checksum by then, so nothing is taken for the same because of its name, size or time. How the files are
- * compressed does not count. */
+/* Whether an older archive has what is to be packed: then it need not be made again. All that is packed
+ * has been read and has its checksum by then, so nothing is taken for the same because of its name, size
+ * or time. How the files are compressed does not count. */
 #include <string.h>
 #include <unistd.h>
 

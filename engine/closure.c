@@ -34,6 +34,7 @@ struct closure {
 	const struct rootfs *root; /* of the modules' files and the firmware */
 	struct moddir elsewhere;   /* the release's directory below it, if that is not the machine's root */
 	bool elsewhere_known;
+	bool told; /* that there are only the tables of an archive */
 	struct closure_files *files;
 	struct config companions;
 	struct firmware firmware;
@@ -220,6 +221,17 @@ static int add_builtin_modinfo(struct closure *x, uint32_t module)
 	return r;
 }
 
+static void tell_tables_only(struct closure *x, const struct archive *a)
+{
+	if (!x->told && archive_has_tables_only(a))
+		log_lost(
+			x->m->log,
+			"%s: is of a recording: it has the tables, but no modules; --files DIR (image, pack: "
+			"--tree DIR) names a root that has them",
+			a->path);
+	x->told = true;
+}
+
 /* A module whose file is in this directory, or in its archive. */
 static int add_module_of(struct closure *x, struct moddir *d, const char *file, bool archived,
 			 uint32_t module, uint32_t by)
@@ -228,8 +240,10 @@ static int add_module_of(struct closure *x, struct moddir *d, const char *file, 
 	int r;
 
 	if (archived)
+		tell_tables_only(x, &d->archive.archive);
+	if (archived)
 		return array_push(&x->files->items,
-				  { CLOSURE_MODULE, file, name_of(x, module), name_of(x, by) })
+				  { CLOSURE_MODULE, file, name_of(x, module), name_of(x, by), true })
 			?: add_archived_modinfo(x, &d->archive.archive, module);
 	path = moddir_file(d, &x->m->expander.arena, NULL, file);
 	if (!path)
@@ -238,22 +252,37 @@ static int add_module_of(struct closure *x, struct moddir *d, const char *file, 
 	return r ?: add_modinfo(x, path, module);
 }
 
-static int open_elsewhere(struct closure *x)
+int closure_open_files(struct moddir *d, const struct rootfs *root, const char *release, struct log *log)
 {
-	struct moddir *d = &x->elsewhere;
-	int r;
+	int r = moddir_open_in(d, root, "lib/modules", release, log)
+		?: moddir_open_in(d, root, "usr/lib/modules", release, log);
 
-	if (x->elsewhere_known)
-		return 0;
-	x->elsewhere_known = true;
-	r = moddir_open_in(d, x->root, "lib/modules", x->m->release, x->m->log)
-		?: moddir_open_in(d, x->root, "usr/lib/modules", x->m->release, x->m->log);
 	if (r != -ENOMEM)
-		r = moddir_open_archive(d, &(struct moddir_archive){ .release = x->m->release });
+		r = moddir_open_archive(d, &(struct moddir_archive){ .release = release });
 	return r < 0 ? r : 0;
 }
 
-/* A module that the machine has in its archive may be a file elsewhere: a recording has no archive's contents. */
+static int open_elsewhere(struct closure *x)
+{
+	if (x->elsewhere_known)
+		return 0;
+	x->elsewhere_known = true;
+	return closure_open_files(&x->elsewhere, x->root, x->m->release, x->m->log);
+}
+
+/* Whether a file of the machine is not there, but may be in an archive. */
+static bool is_archived_elsewhere(struct closure *x, const char *file)
+{
+	const char *path = moddir_file(&x->m->dir, &x->m->expander.arena, NULL, file);
+	_cleanup_close_ int fd = path && !open_elsewhere(x) && x->elsewhere.archive.open
+		? rootfs_openat(x->root, path, O_PATH)
+		: -1;
+
+	return fd == -ENOENT || fd == -ENOTDIR;
+}
+
+/* What the machine has in its archive may be a file elsewhere, since a recording has no archive's
+ * contents, and what it has as a file may be in an archive there. */
 static int add_module_elsewhere(struct closure *x, uint32_t module, uint32_t by)
 {
 	struct moddir *d = &x->elsewhere;
@@ -289,7 +318,7 @@ static int add_module_file(struct closure *x, const struct action *a, uint32_t m
 	if (a->command)
 		log_info(x->m->log, "%s:%u: the image must have what the install command of %s runs",
 			 a->command->origin.file, a->command->origin.line, name_of(x, module));
-	if (m->archived && x->options->files_root)
+	if (x->options->files_root && (m->archived || is_archived_elsewhere(x, m->path)))
 		return add_module_elsewhere(x, module, by);
 	return add_module_of(x, &x->m->dir, m->path, m->archived, module, by);
 }

@@ -14,6 +14,7 @@ struct closure_file {
 	const char *path; /* with the root it was found below */
 	const char *name; /* the module's, or the firmware's as the module has it */
 	const char *by;	  /* the module that named it; NULL when the caller wanted it */
+	bool archived;	  /* the module is in an archive, and path is "FILE:PATH" */
 };
 
 struct closure_files {
@@ -31,6 +32,9 @@ struct closure_options {
  * modules first, sorted by path; its strings live as long as the planner's. 0 or -ENOMEM. */
 int closure_find(struct machine *m, const struct closure_options *options, struct closure_files *ret);
 
-/* Replaces *ret by the files of a firmware, which may be a pattern, below the machine's root: none if it is not there.
- * The strings live as long as the planner's. 0 or -errno. */
+/* Opens the directory or archive of the release below such a root; there may be neither. 0 or -ENOMEM. */
+int closure_open_files(struct moddir *d, const struct rootfs *root, const char *release, struct log *log);
+
+/* Replaces *ret by the files of a firmware, which may be a pattern, below the machine's root: none if it
+ * is not there. The strings live as long as the planner's. 0 or -errno. */
 int closure_firmware(struct machine *m, const char *name, struct closure_files *ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The indexes of what is built in: of modules.builtin and modules.builtin.modinfo, which the kernel's build makes.
- * Where one is missing the index is an empty file.
+ * The indexes of what is built in: of modules.builtin and modules.builtin.modinfo, which the kernel's
+ * build makes. Where one is missing the index is an empty file.
  */
 #include <ctype.h>
 #include <errno.h>

@@ -144,8 +144,8 @@ static int take_line(struct reader *r, char *line)
 	return 0;
 }
 
-/* Puts the next line, joined with those that continue it, at its beginning, and ends it with a NUL. A '\' in front of
- * anything but a newline is dropped. Returns where the one after it begins. */
+/* Puts the next line, joined with those that continue it, at its beginning, and ends it with a NUL. A '\'
+ * in front of anything but a newline is dropped. Returns where the one after it begins. */
 static char *join_line(struct reader *r, char *line, const char *end)
 {
 	char *from = line, *to = line;
@@ -248,7 +248,8 @@ static bool is_overridden_by(const struct place *p, const char *override)
 	return p->below && p->n_below == strlen(override) && !memcmp(p->below, override, p->n_below);
 }
 
-/* Gives both their ranks: how many words of search lines come after the one that is about them. -1: none is. */
+/* Gives both their ranks: how many words of search lines come after the one that is about them. -1: none
+ * is. */
 static void rank_both(const struct depmod_config *c, struct place *old, struct place *new)
 {
 	int builtin = -1, rank = 0;

@@ -28,8 +28,8 @@ struct depmod_config {
 	ARRAY(const char *) excludes;
 };
 
-/* Reads the configuration for a release. paths: files and directories of the root, or NULL for those of depmod.d(5).
- * What cannot be read is logged. 0 or -ENOMEM. */
+/* Reads the configuration for a release. paths: files and directories of the root, or NULL for those of
+ * depmod.d(5). What cannot be read is logged. 0 or -ENOMEM. */
 int depmod_config_load(struct depmod_config *c, const struct rootfs *root, const char *const *paths,
 		       const char *release, struct log *log);
 void depmod_config_free(struct depmod_config *c);

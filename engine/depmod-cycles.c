@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which modules need each other in a circle. The paths are followed, and the circles told, in kmod's order: from each
- * module that could not be sorted all paths, the last dependency first; a path that comes back to where it began is a
- * circle, whose modules are then no beginnings any more. The next beginning is the one behind the last that was removed:
- * kmod has them in a ring.
+ * Which modules need each other in a circle. The paths are followed, and the circles told, in kmod's
+ * order: from each module that could not be sorted all paths, the last dependency first; a path that comes
+ * back to where it began is a circle, whose modules are then no beginnings any more. The next beginning is
+ * the one behind the last that was removed: kmod has them in a ring.
  *
- * kmod does not end when a path leads into a circle that the beginning is no part of. Here a path does not visit a
- * module twice, and there is a limit to their number, which grows exponentially with circles that share modules.
+ * kmod does not end when a path leads into a circle that the beginning is no part of. Here a path does not
+ * visit a module twice, and there is a limit to their number, which grows exponentially with circles that
+ * share modules.
  */
 #include <errno.h>
 #include <stdio.h>

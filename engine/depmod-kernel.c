@@ -51,8 +51,8 @@ static int take_map_line(struct reader *r, char *line)
 	return strncmp(p, "__ksymtab_", 10) ? 0 : depmod_add_kernel_symbol(r->d, p + 10, 0);
 }
 
-/* What no kernel exports, and modules need all the same: what the kernel adds to each module, on S/390 too, and what is
- * on PowerPC much the same. */
+/* What no kernel exports, and modules need all the same: what the kernel adds to each module, on S/390
+ * too, and what is on PowerPC much the same. */
 static int add_made_up(struct depmod *d)
 {
 	static const char *const names[] = { "__this_module", "_GLOBAL_OFFSET_TABLE_", "TOC." };

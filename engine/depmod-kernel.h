@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the kernel itself exports, as depmod -E and -F are told it. Both change the text and call log for bad lines;
- * path is for messages. 0 or -ENOMEM. */
+/* What the kernel itself exports, as depmod -E and -F are told it. Both change the text and call log for
+ * bad lines; path is for messages. 0 or -ENOMEM. */
 #pragma once
 
 #include "engine/depmod.h"

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/depmod-beside.h"
 #include "engine/depmod-tree.h"
 
 static int make_images(struct depmod *d, struct depmod_image images[DEPMOD_MEMORY_IMAGES])
@@ -21,8 +22,8 @@ static int make_images(struct depmod *d, struct depmod_image images[DEPMOD_MEMOR
 	return r;
 }
 
-int depmod_in_memory(const struct rootfs *root, const char *directory, struct log *log,
-		     struct depmod_image images[DEPMOD_MEMORY_IMAGES])
+int depmod_in_memory(const struct rootfs *root, const char *directory, struct archive_index *archive,
+		     struct log *log, struct depmod_image images[DEPMOD_MEMORY_IMAGES])
 {
 	struct depmod d = { .log = log, .root = root, .directory = directory, .leave_out = true };
 	int r = depmod_read_tree(
@@ -30,7 +31,7 @@ int depmod_in_memory(const struct rootfs *root, const char *directory, struct lo
 
 	memset(images, 0, DEPMOD_MEMORY_IMAGES * sizeof(*images));
 	if (!r && d.modules.n) {
-		r = depmod_solve(&d);
+		r = (archive ? depmod_add_beside(&d, archive) : 0) ?: depmod_solve(&d);
 		/* What is not in a circle can be loaded. */
 		if (!r && d.n_sorted < d.modules.n)
 			r = depmod_tell_cycles(&d);

@@ -106,7 +106,7 @@ static int print_deps(struct depmod *d, FILE *f)
 	struct dep_lines l;
 	int r = dep_lines_open(&l, d);
 
-	for (uint32_t i = 0; !r && i < d->modules.n; i++) {
+	for (uint32_t i = 0; !r && i < d->n_own; i++) {
 		r = dep_line(&l, i, f);
 		putc('\n', f);
 	}
@@ -117,7 +117,7 @@ static int print_deps(struct depmod *d, FILE *f)
 static int print_softdeps(struct depmod *d, FILE *f)
 {
 	fputs("# Soft dependencies extracted from modules themselves.\n", f);
-	for (size_t i = 0; i < d->modules.n; i++) {
+	for (size_t i = 0; i < d->n_own; i++) {
 		const struct depmod_module *m = &d->modules.items[i];
 
 		for (size_t j = 0; j < m->softdeps.items.n; j++)
@@ -129,7 +129,7 @@ static int print_softdeps(struct depmod *d, FILE *f)
 static int print_weakdeps(struct depmod *d, FILE *f)
 {
 	fputs("# Weak dependencies extracted from modules themselves.\n", f);
-	for (size_t i = 0; i < d->modules.n; i++) {
+	for (size_t i = 0; i < d->n_own; i++) {
 		const struct depmod_module *m = &d->modules.items[i];
 
 		for (size_t j = 0; j < m->weakdeps.items.n; j++)
@@ -141,7 +141,7 @@ static int print_weakdeps(struct depmod *d, FILE *f)
 static int print_aliases(struct depmod *d, FILE *f)
 {
 	fputs("# Aliases extracted from modules themselves.\n", f);
-	for (size_t i = 0; i < d->modules.n; i++) {
+	for (size_t i = 0; i < d->n_own; i++) {
 		const struct depmod_module *m = &d->modules.items[i];
 
 		for (size_t j = 0; j < m->aliases.items.n; j++)
@@ -161,7 +161,7 @@ static int print_symbols(struct depmod *d, FILE *f)
 	for (uint32_t i = 0; i < d->symbols.n; i++) {
 		uint32_t owner = d->owners.items[order[i]].module;
 
-		if (owner < DEPMOD_KERNEL)
+		if (owner < d->n_own)
 			fprintf(f, "alias symbol:%s %s\n", intern_string(&d->symbols, order[i]),
 				d->modules.items[owner].name);
 	}
@@ -202,7 +202,7 @@ static int print_devnames(struct depmod *d, FILE *f)
 {
 	bool empty = true;
 
-	for (size_t i = 0; i < d->modules.n; i++) {
+	for (size_t i = 0; i < d->n_own; i++) {
 		const struct depmod_module *m = &d->modules.items[i];
 		struct devname n = {};
 
@@ -242,7 +242,7 @@ static int add_deps(struct depmod *d, struct index_builder *b)
 	struct dep_lines l;
 	int r = dep_lines_open(&l, d);
 
-	for (uint32_t i = 0; !r && i < d->modules.n; i++)
+	for (uint32_t i = 0; !r && i < d->n_own; i++)
 		r = add_dep(&l, d, b, i);
 	dep_lines_close(&l);
 	return r;
@@ -276,7 +276,7 @@ static int add_aliases(struct depmod *d, struct index_builder *b)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; !r && i < d->modules.n; i++) {
+	for (uint32_t i = 0; !r && i < d->n_own; i++) {
 		const struct depmod_module *m = &d->modules.items[i];
 		size_t first = b->entries.n, before;
 
@@ -299,7 +299,7 @@ static int add_exported(struct depmod *d, struct index_builder *b)
 	for (uint32_t i = 0; !r && i < d->symbols.n; i++) {
 		uint32_t owner = d->owners.items[i].module;
 
-		if (owner < DEPMOD_KERNEL &&
+		if (owner < d->n_own &&
 		    snprintf(key, sizeof(key), "symbol:%s", intern_string(&d->symbols, i)) < (int)sizeof(key))
 			r = depmod_add_entry(d, b, key, d->modules.items[owner].name, owner);
 	}

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Threads take the modules one after the other. What a module says goes into the module, and its strings into an arena
- * of the thread, so threads share nothing but the number of the next module, and what comes out does not depend on which
- * thread read what.
+ * Threads take the modules one after the other. What a module says goes into the module, and its strings
+ * into an arena of the thread, so threads share nothing but the number of the next module, and what comes
+ * out does not depend on which thread read what.
  *
- * Large files are left to one thread, which begins with them: two of them decompressed at once would be most of the
- * memory that depmod uses.
+ * Large files are left to one thread, which begins with them: two of them decompressed at once would be
+ * most of the memory that depmod uses.
  *
- * Of a module that is not compressed only the pieces are read that are looked at: in Debian's 6.1 a sixth of the bytes.
+ * Of a module that is not compressed only the pieces are read that are looked at: in Debian's 6.1 a sixth
+ * of the bytes.
  */
 #include "engine/depmod-read.h"
 

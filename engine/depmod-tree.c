@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Directories are read in the order in which the file system has their entries, as kmod does: when depmod.d does not say
- * which of two files of one module counts, it is the first. An archive must not depend on that, so for it they are read
- * sorted.
+ * Directories are read in the order in which the file system has their entries, as kmod does: when
+ * depmod.d does not say which of two files of one module counts, it is the first. An archive must not
+ * depend on that, so for it they are read sorted.
  *
- * A part of the tree that cannot be read is the end of it for depmod, whose indexes would lack modules from then on. For
- * indexes in memory (leave_out) it is lost input, and the rest counts.
+ * A part of the tree that cannot be read is the end of it for depmod, whose indexes would lack modules
+ * from then on. For indexes in memory (leave_out) it is lost input, and the rest counts.
  */
 #include "engine/depmod-tree.h"
 
@@ -108,8 +108,8 @@ static bool keeps_first(struct search *s, const struct found *old, const struct 
 
 static int search_directory(struct search *s, const char *path, struct directory *dir);
 
-/* A link leads nowhere, or the directory of an external line is missing. Any other error is no reason to make indexes
- * that lack modules. */
+/* A link leads nowhere, or the directory of an external line is missing. Any other error is no reason to
+ * make indexes that lack modules. */
 static bool is_absence(int r)
 {
 	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Fills a struct depmod with the modules of a release: those of its directory as depmod.d(5) has them, or some files. */
+/* Fills a struct depmod with the modules of a release: those of its directory as depmod.d(5) has them, or
+ * some files. */
 #pragma once
 
 #include "engine/depmod.h"
@@ -12,9 +13,9 @@ struct depmod_tree {
 	bool sorted; /* of two files of which depmod.d does not say which counts it is the first by name */
 };
 
-/* d->root, d->directory and d->log are set. Modules are read in as many threads as there are processors for this
- * process; the result does not depend on their number. 0, or -errno, which has been logged unless it is -ENOMEM;
- * a module that cannot be read has been logged too, and has no symbols. */
+/* d->root, d->directory and d->log are set. Modules are read in as many threads as there are processors
+ * for this process; the result does not depend on their number. 0, or -errno, which has been logged unless
+ * it is -ENOMEM; a module that cannot be read has been logged too, and has no symbols. */
 int depmod_read_tree(struct depmod *d, const struct depmod_tree *tree);
 
 /* Whether no module of the directory is newer than its modules.dep. 1, 0; -errno, which has been logged. */

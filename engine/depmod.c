@@ -9,8 +9,8 @@
  * What a module needs is what its symbol table has as undefined, and then what it has a version of and does
  * not have as undefined (module_layout, and what an unusual linker has removed).
  *
- * Refused: taking the lines out of the complete modules.dep. That order is one of all modules of the kernel, and
- * another one than depmod makes of these alone.
+ * Refused: taking the lines out of the complete modules.dep. That order is one of all modules of the
+ * kernel, and another one than depmod makes of these alone.
  */
 #include "engine/depmod.h"
 
@@ -44,7 +44,8 @@ static int add_string(struct depmod_module *m, struct arena *arena, const char *
 	return 0;
 }
 
-/* The strings of .modinfo are looked at in one go: elf_modinfo_next() would look for the section each time. */
+/* The strings of .modinfo are looked at in one go: elf_modinfo_next() would look for the section each
+ * time. */
 static int take_modinfo(struct depmod_module *m, struct arena *arena, const struct elf *elf)
 {
 	struct elf_range range;
@@ -289,7 +290,7 @@ static int compare_modules(const void *a, const void *b)
 	return x->rank != y->rank ? (x->rank > y->rank) - (x->rank < y->rank) : strcmp(x->path, y->path);
 }
 
-static int set_owner(struct depmod *d, const char *symbol, uint32_t module, uint64_t crc)
+int depmod_set_owner(struct depmod *d, const char *symbol, uint32_t module, uint64_t crc)
 {
 	uint32_t id = intern_add(&d->symbols, symbol, strlen(symbol));
 	int r = id == INTERN_NONE ? -ENOMEM : 0;
@@ -309,13 +310,19 @@ static const char *without_prefix(const struct depmod *d, const char *symbol)
 
 int depmod_add_kernel_symbol(struct depmod *d, const char *name, uint64_t crc)
 {
-	return set_owner(d, name, DEPMOD_KERNEL, crc);
+	return depmod_set_owner(d, name, DEPMOD_KERNEL, crc);
 }
 
-/* PowerPC's ".name" is "name". NULL: nobody has it. */
+/* PowerPC's ".name" is "name". */
+const char *depmod_plain_symbol(const struct depmod *d, const char *symbol)
+{
+	return without_prefix(d, symbol + (*symbol == '.'));
+}
+
+/* NULL: nobody has it. */
 static const struct depmod_owner *owner_of(const struct depmod *d, const char *symbol)
 {
-	const char *name = without_prefix(d, symbol + (*symbol == '.'));
+	const char *name = depmod_plain_symbol(d, symbol);
 	uint32_t id = intern_find(&d->symbols, name, strlen(name));
 
 	return id == INTERN_NONE ? NULL : &d->owners.items[id];
@@ -334,7 +341,7 @@ static bool has_dep(const struct depmod_module *m, uint32_t dep)
 	return false;
 }
 
-/* Says what is wrong with a needed symbol, for depmod -e. */
+/* Says what is wrong with a needed symbol, for depmod -e. The versions of those beside are not known. */
 static void check_symbol(const struct depmod *d, const struct depmod_module *m, const struct depmod_symbol *s,
 			 const struct depmod_owner *owner)
 {
@@ -342,7 +349,8 @@ static void check_symbol(const struct depmod *d, const struct depmod_module *m, 
 		return;
 	if (!owner)
 		log_warning(d->log, "%s needs unknown symbol %s", m->file, s->name);
-	else if (d->check_versions && owner->crc != s->crc)
+	else if (d->check_versions && owner->crc != s->crc &&
+		 (owner->module < d->n_own || owner->module >= DEPMOD_KERNEL))
 		log_warning(d->log, "%s disagrees about version of symbol %s", m->file, s->name);
 }
 
@@ -362,8 +370,7 @@ static int find_deps(struct depmod *d, uint32_t module)
 		r = array_push(&m->deps, owner->module);
 		if (d->log)
 			log_print(d->log, DEPMOD_NOTICE, "%s needs \"%s\": %s", m->file,
-				  without_prefix(d, s->name + (*s->name == '.')),
-				  d->modules.items[owner->module].file);
+				  depmod_plain_symbol(d, s->name), d->modules.items[owner->module].file);
 	}
 	return r;
 }
@@ -393,20 +400,31 @@ static int sort_by_need(struct depmod *d)
 	return 0;
 }
 
-int depmod_solve(struct depmod *d)
+int depmod_index(struct depmod *d)
 {
 	int r = 0;
 
+	if (d->indexed)
+		return 0;
+	d->indexed = true;
+	d->n_own = (uint32_t)d->modules.n;
 	if (d->modules.n)
 		qsort(d->modules.items, d->modules.n, sizeof(*d->modules.items), compare_modules);
 	for (uint32_t i = 0; i < d->modules.n; i++) {
 		const struct depmod_symbols *exported = &d->modules.items[i].exported;
 
 		for (size_t j = 0; !r && j < exported->items.n; j++)
-			r = set_owner(d, without_prefix(d, exported->items.items[j].name), i,
-				      exported->items.items[j].crc);
+			r = depmod_set_owner(d, without_prefix(d, exported->items.items[j].name), i,
+					     exported->items.items[j].crc);
 	}
-	for (uint32_t i = 0; !r && i < d->modules.n; i++)
+	return r;
+}
+
+int depmod_solve(struct depmod *d)
+{
+	int r = depmod_index(d);
+
+	for (uint32_t i = 0; !r && i < d->n_own; i++)
 		r = find_deps(d, i);
 	return r ?: sort_by_need(d);
 }

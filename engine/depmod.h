@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The index files of a set of modules, made of the modules themselves, with the bytes that kmod's depmod writes. */
+/* The index files of a set of modules, made of the modules themselves, with the bytes that kmod's depmod
+ * writes. */
 #pragma once
 
 #include <stdbool.h>
@@ -69,21 +70,31 @@ struct depmod {
 	ARRAY(struct depmod_module) modules;
 	struct intern symbols;
 	ARRAY(struct depmod_owner) owners; /* by symbol */
+	bool indexed;
+	uint32_t n_own;	   /* those behind are needed, but have their files elsewhere (depmod-beside.c) */
 	uint32_t n_sorted; /* the other modules are in circles, or are needed by one that is */
 };
 
 /* Adds a module; elf is needed meanwhile only. 0, -ENOMEM, -EBADMSG: its sections are damaged. */
 int depmod_add(struct depmod *d, const char *path, uint32_t rank, const struct elf *elf);
-/* What a module says, its strings copied into the arena; versions are looked at if they are wanted. It takes what is
- * sound. 0, -ENOMEM, -EBADMSG: some of its sections are damaged. */
+/* What a module says, its strings copied into the arena; versions are looked at if they are wanted. It
+ * takes what is sound. 0, -ENOMEM, -EBADMSG: some of its sections are damaged. */
 int depmod_take_facts(struct depmod_module *m, struct arena *arena, const struct elf *elf, bool versions);
 /* A symbol of the kernel itself. 0 or -ENOMEM. */
 int depmod_add_kernel_symbol(struct depmod *d, const char *name, uint64_t crc);
-/* To be called after the last module was added: finds out which module needs which. */
+/* To be called after the last module was added: sorts the modules, and enters what they export. Once is
+ * enough. */
+int depmod_index(struct depmod *d);
+/* To be called after that, or in its place: finds out which module needs which. */
 int depmod_solve(struct depmod *d);
-/* Whether the kernel, as far as it is known, or a module has this symbol; after depmod_solve(). */
+/* For depmod-beside.c, after depmod_index(): the name that an undefined symbol has where it is exported;
+ * whether the kernel, as far as it is known, or a module has it; and makes a module its owner (0 or
+ * -ENOMEM). */
+const char *depmod_plain_symbol(const struct depmod *d, const char *symbol);
 bool depmod_has_symbol(const struct depmod *d, const char *symbol);
-/* Tells of the circles that are left when depmod_solve() could not sort all (engine/depmod-cycles.c). 0 or -ENOMEM. */
+int depmod_set_owner(struct depmod *d, const char *symbol, uint32_t module, uint64_t crc);
+/* Tells of the circles that are left when depmod_solve() could not sort all (engine/depmod-cycles.c). 0 or
+ * -ENOMEM. */
 int depmod_tell_cycles(struct depmod *d);
 
 /* In the order in which depmod writes them. */
@@ -112,8 +123,8 @@ int depmod_make_builtin(struct depmod *d, enum depmod_file which, uint8_t **data
 
 /* A path of a file with the root in front, for messages. */
 const char *depmod_shown(struct depmod *d, const char *path);
-/* Warns that a file of the directory, or the directory itself, cannot be opened. 0 if it is not there; else r: it is no
- * reason to do without it. */
+/* Warns that a file of the directory, or the directory itself, cannot be opened. 0 if it is not there;
+ * else r: it is no reason to do without it. */
 int depmod_log_unopened(struct depmod *d, const char *name, int r);
 
 struct index_builder;

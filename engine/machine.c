@@ -279,23 +279,17 @@ static void join_parts(struct machine *m)
 static int read_profile(struct machine *m)
 {
 	const char *named = m->paths->profile, *path = named ?: PROFILE_FILE;
-	_cleanup_close_ int fd = named ? open(named, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
-				       : rootfs_openat(&m->root, PROFILE_FILE, O_RDONLY | O_NONBLOCK);
 	_cleanup_file_ struct file_bytes file = {};
 	struct profile_fault fault;
-	int r = fd >= 0 ? 0 : named ? -errno : fd;
+	int r = profile_read(named ? NULL : &m->root, path, &file);
 
-	if (!r)
-		r = file_read(fd, LIMIT_CONFIG_FILE, &file);
-	if (!r && memchr(file.data, '\0', file.size))
-		r = -EINVAL;
 	if (r == -ENOMEM || (!named && r == -ENOENT))
 		return r == -ENOMEM ? r : 0;
 	if (r < 0) {
 		log_warning(m->log, "%s: no profile is used: %s", path, strerror(-r));
 		return 0;
 	}
-	r = profile_parse(&m->profile, steal_ptr(file.data), m->release, &fault);
+	r = profile_parse_bytes(&m->profile, file.data, file.size, m->release, &fault);
 	if (r == -EBADMSG)
 		log_warning(m->log, "%s:%u: no profile is used: %s", path, fault.line, fault.what);
 	else if (!r)

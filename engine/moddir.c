@@ -239,8 +239,8 @@ static bool has_dep(struct moddir *d)
 		mtime_of(d, files[MODDIR_DEP].text) != INT64_MIN;
 }
 
-/* Makes the indexes of the modules themselves, if depmod was never run. 1: done for all that are not open yet; 0: there
- * is nothing to make them of; -ENOMEM. */
+/* Makes the indexes of the modules themselves, if depmod was never run. 1: done for all that are not open
+ * yet; 0: there is nothing to make them of; -ENOMEM. */
 static int use_modules(struct moddir *d)
 {
 	static const enum moddir_index which[DEPMOD_MEMORY_IMAGES] = { MODDIR_DEP, MODDIR_ALIAS,
@@ -253,7 +253,7 @@ static int use_modules(struct moddir *d)
 		return 0;
 	if (asprintf(&path, "/%s", d->path) < 0)
 		return -ENOMEM;
-	r = depmod_in_memory(d->root, path, d->log, images);
+	r = depmod_in_memory(d->root, path, d->archive.open ? &d->archive : NULL, d->log, images);
 	if (r <= 0)
 		return r == -ENOMEM ? r : 0;
 	log_warning(d->log, "%s: there is no modules.dep; all modules were read instead. Run depmod", path);
@@ -277,8 +277,8 @@ static int use_modules(struct moddir *d)
 }
 #endif
 
-/* Falls back to the text, or to the modules. An index that is not needed may be missing when there is no text either, and
- * an empty one is right when the text has no key. */
+/* Falls back to the text, or to the modules. An index that is not needed may be missing when there is no
+ * text either, and an empty one is right when the text has no key. */
 static int use_text(struct moddir *d, enum moddir_index which, struct moddir_source *s, enum bin_state state,
 		    const char *why)
 {
@@ -294,7 +294,7 @@ static int use_text(struct moddir *d, enum moddir_index which, struct moddir_sou
 		log_debug(d->log, "%s, but there is no key for it", why);
 	else if (r)
 		log_warning(d->log, "%s; using %s", why, files[which].text);
-	else if ((files[which].needed && !d->archive.open) || state == BIN_BROKEN)
+	else if ((files[which].needed && !d->archive.open && !d->archive_failed) || state == BIN_BROKEN)
 		log_lost(d->log, "%s, and there is no %s; run depmod", why, files[which].text);
 	else
 		log_debug(d->log, "%s, and there is no %s", why, files[which].text);
@@ -405,8 +405,8 @@ static bool is_absent(int fd)
 	return fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP;
 }
 
-/* Whether the file of a line of modules.dep is there. One that cannot be looked at counts: the module of the archive may
- * be another one. */
+/* Whether the file of a line of modules.dep is there. One that cannot be looked at counts: the module of
+ * the archive may be another one. */
 static bool has_file(const struct moddir *d, const char *line)
 {
 	_cleanup_free_ char *path = NULL;
@@ -702,6 +702,7 @@ static int try_archive(struct moddir *d, const struct moddir_archive *which, con
 	if (!which->path && (fd == -ENOENT || fd == -ENOTDIR))
 		return 0;
 	r = archive_index_open(&d->archive, &w, d->log);
+	d->archive_failed = d->archive_failed || r < 0;
 	return r == -ENOMEM || r > 0 ? r : 0;
 }
 

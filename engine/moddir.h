@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The index files of one kernel release: several sources behind one small interface. Each is the
- * .bin, read on demand, or, when that is missing, broken or older than its text, a trie built from the text. Where depmod
- * was never run it is built from the modules, unless the program is built without tools.
+/* The index files of one kernel release: several sources behind one small interface. Each is the .bin,
+ * read on demand, or, when that is missing, broken or older than its text, a trie built from the text.
+ * Where depmod was never run it is built from the modules, unless the program is built without tools.
  *
- * An archive of modules answers beside the release's directory. A module whose file is in the directory is the
- * directory's, whatever the archive has; of all others the archive is asked first. */
+ * An archive of modules answers beside the release's directory. A module whose file is in the directory is
+ * the directory's, whatever the archive has; of all others the archive is asked first. */
 #pragma once
 
 #include "base/arena.h"
@@ -36,6 +36,7 @@ struct moddir {
 	char *path; /* "lib/modules/RELEASE" under the root */
 	struct moddir_source sources[MODDIR_INDEXES];
 	struct archive_index archive;
+	bool archive_failed;	/* there is one, but it cannot be used */
 	struct index_hits hits; /* of the archive */
 	bool files_unknown;	/* the root has indexes alone: each module that they name counts as a file */
 	bool told;		/* that a module is in both */
@@ -57,10 +58,11 @@ int moddir_open_in(struct moddir *d, const struct rootfs *root, const char *pare
 		   struct log *log);
 void moddir_close(struct moddir *d);
 
-/* Opens the archive at path, which is one of the caller's and not below the root; or, if that is NULL, the first of
- * modules.archive in the release's directory, boot/modules-RELEASE.archive, boot/modules.archive and
- * run/coldplug/modules.archive; if only_here, no other than in the release's directory. machine: of uname(2), or NULL
- * if it is not this machine's. 1; 0: there is none; -ENOMEM. What is wrong with one is logged as input lost. */
+/* Opens the archive at path, which is one of the caller's and not below the root; or, if that is NULL, the
+ * first of modules.archive in the release's directory, boot/modules-RELEASE.archive, boot/modules.archive
+ * and run/coldplug/modules.archive; if only_here, no other than in the release's directory. machine: of
+ * uname(2), or NULL if it is not this machine's. 1; 0: there is none; -ENOMEM. What is wrong with one is
+ * logged as input lost. */
 struct moddir_archive {
 	const char *path, *release, *machine;
 	bool only_here;
@@ -70,9 +72,10 @@ int moddir_open_archive(struct moddir *d, const struct moddir_archive *which);
 #define MODDIR_ARCHIVES 3
 int moddir_archive_places(const char *release, struct arena *arena, const char *ret[MODDIR_ARCHIVES]);
 
-/* The path of a module's file, which modules.dep names relative to the release's directory, or to the
- * root when it begins with a slash; that of a module of the archive stays as it is. root ("" for "/") is put in front, as a user sees it; when root is
- * NULL the path is below the root, without a leading slash. NULL when out of memory. */
+/* The path of a module's file, which modules.dep names relative to the release's directory, or to the root
+ * when it begins with a slash; that of a module of the archive stays as it is. root ("" for "/") is put in
+ * front, as a user sees it; when root is NULL the path is below the root, without a leading slash. NULL
+ * when out of memory. */
 const char *moddir_file(const struct moddir *d, struct arena *arena, const char *root, const char *file);
 
 /* What moddir_find() returns for a module of the archive. */
@@ -87,8 +90,13 @@ int moddir_each(struct moddir *d, enum moddir_index which,
 		int (*fn)(void *userdata, const char *key, const char *value, uint32_t priority),
 		void *userdata);
 
-/* Whether path, as moddir_file() has it with the root in front, is that of a module of the archive: 1 and *ret, 0,
- * -EBADMSG. */
+/* Whether some modules are files and others in the archive, once one was looked up. */
+static inline bool moddir_is_mixed(const struct moddir *d)
+{
+	return d->archive.open && d->sources[MODDIR_DEP].state == SOURCE_OPEN;
+}
+/* Whether path, as moddir_file() has it with the root in front, is that of a module of the archive: 1 and
+ * *ret, 0, -EBADMSG. */
 int moddir_member(struct moddir *d, const char *path, struct archive_entry *ret);
 /* Reads a file of the release's directory, or of the archive's. 0, -ENOENT, or another -errno. */
 int moddir_read(struct moddir *d, const char *name, size_t max, struct file_bytes *ret);

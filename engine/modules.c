@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "engine/modules.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "engine/config.h"
+#include "engine/modinfo.h"
 
 uint32_t modules_id(struct modules *m, const char *name, size_t len)
 {
@@ -70,23 +72,152 @@ static int parse_dep_line(struct modules *m, struct module *mod, const char *lin
 	return 0;
 }
 
-const struct module *modules_get(struct modules *m, uint32_t id)
+/* ---- a directory beside an archive ---- */
+
+static bool has_dep(const struct module *mod, uint32_t dep)
+{
+	for (uint32_t i = 0; i < mod->n_deps; i++)
+		if (mod->deps[i] == dep)
+			return true;
+	return false;
+}
+
+/* Puts a module of the archive in front of what is needed, if it is one. */
+static int add_archived(struct modules *m, struct module *mod, const char *name, size_t len)
+{
+	char plain[LIMIT_NAME + 1];
+	size_t n = len <= LIMIT_NAME ? normalise_name(name, plain, len + 1) : 0;
+	uint32_t id = n ? modules_id(m, plain, n) : MODULE_NONE, *deps;
+	const char *line;
+	int r;
+
+	if (!n || (id != MODULE_NONE && has_dep(mod, id)))
+		return 0;
+	r = id == MODULE_NONE ? -ENOMEM : moddir_find(m->dir, MODDIR_DEP, modules_name(m, id), &line);
+	if (r != MODDIR_ARCHIVED)
+		return r < 0 ? r : 0;
+	deps = arena_alloc(&m->arena, (mod->n_deps + 1) * sizeof(*deps));
+	if (!deps)
+		return -ENOMEM;
+	*deps = id;
+	memcpy(deps + 1, mod->deps, mod->n_deps * sizeof(*deps));
+	mod->deps = deps;
+	mod->n_deps++;
+	return 0;
+}
+
+/* A depmod that knows no archives leaves out what a module needs of one; the module itself names all. A file that cannot
+ * be read is the loader's affair. */
+static int add_named(struct modules *m, struct module *mod)
+{
+	_cleanup_modinfo_ struct modinfo info = {};
+	const char *path = moddir_file(m->dir, &m->arena, NULL, mod->path), *string, *why;
+	int r = path ? modinfo_open(&info, m->dir->root, path, &why) : -ENOMEM;
+
+	while (!r && modinfo_next(&info, &string) > 0) {
+		const char *names = modinfo_value(string, "depends");
+
+		for (size_t n; !r && names && *names; names += n + (names[n] == ',')) {
+			n = strcspn(names, ",");
+			r = add_archived(m, mod, names, n);
+		}
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Whether somebody has added the file to the kernel's: of its own the archive knows what they need. */
+static bool is_added(struct modules *m, uint32_t id, const struct module *mod)
+{
+	struct archive_entry e;
+
+	return !mod->archived && moddir_is_mixed(m->dir) && !m->dir->files_unknown &&
+		(archive_find(&m->dir->archive.archive, modules_name(m, id), &e) <= 0 ||
+		 strncmp(e.path, mod->path, strlen(e.path)) != 0);
+}
+
+/* Asks modules.dep. 0 or -ENOMEM. */
+static int know(struct modules *m, uint32_t id)
 {
 	struct module mod = m->items.items[id];
 	const char *line;
 	int r;
 
 	if (mod.known)
-		return &m->items.items[id];
+		return 0;
 	r = moddir_find(m->dir, MODDIR_DEP, modules_name(m, id), &line);
 	mod.archived = r == MODDIR_ARCHIVED;
 	if (r > 0)
 		r = parse_dep_line(m, &mod, line);
+	if (!r && mod.path && is_added(m, id, &mod))
+		r = add_named(m, &mod);
 	if (r < 0)
-		return NULL;
+		return r;
 	/* Parsing may have moved the array. */
 	mod.known = true;
 	m->items.items[id] = mod;
+	return 0;
+}
+
+/*
+ * A line has all that a module needs, as far as its source knows. That of the archive does not know that a file has
+ * taken the place of one of its modules, and what this needs; nor does that of the directory, if depmod has not
+ * seen the archive. So where there are both, the list is made of the lists of all that it names. A list that lacks nothing
+ * stays as it is.
+ */
+struct completion {
+	struct modules *m;
+	uint32_t mark;
+	ARRAY(uint32_t) deps;
+};
+
+/* The lists are complete where they come from, so this is deep only if it goes to and fro between the two. */
+#define DEPTH_MAX 32U
+
+static int add_deps(struct completion *c, uint32_t id, unsigned int depth)
+{
+	int r = know(c->m, id);
+	struct module mod = c->m->items.items[id];
+
+	for (uint32_t i = 0; !r && i < mod.n_deps; i++) {
+		uint32_t dep = mod.deps[i];
+
+		if (c->m->items.items[dep].mark == c->mark)
+			continue;
+		c->m->items.items[dep].mark = c->mark;
+		if (depth < DEPTH_MAX)
+			r = add_deps(c, dep, depth + 1);
+		r = r ?: array_push(&c->deps, dep);
+	}
+	return r;
+}
+
+static int complete(struct modules *m, uint32_t id)
+{
+	struct completion c = { .m = m, .mark = id + 1 };
+	uint32_t *deps;
+	int r;
+
+	m->items.items[id].mark = c.mark;
+	r = add_deps(&c, id, 0);
+	deps = r < 0 || !c.deps.n ? NULL : arena_alloc(&m->arena, c.deps.n * sizeof(*deps));
+	if (deps) {
+		memcpy(deps, c.deps.items, c.deps.n * sizeof(*deps));
+		m->items.items[id].deps = deps;
+		m->items.items[id].n_deps = (uint32_t)c.deps.n;
+	} else if (c.deps.n) {
+		r = -ENOMEM;
+	}
+	m->items.items[id].complete = !r;
+	array_free(&c.deps);
+	return r;
+}
+
+const struct module *modules_get(struct modules *m, uint32_t id)
+{
+	if (know(m, id) < 0)
+		return NULL;
+	if (moddir_is_mixed(m->dir) && !m->items.items[id].complete && complete(m, id) < 0)
+		return NULL;
 	return &m->items.items[id];
 }
 

@@ -18,8 +18,10 @@ struct module {
 			       * NULL: there is no file */
 	const uint32_t *deps; /* all it needs, also indirectly, in the order to load them */
 	uint32_t n_deps;
+	uint32_t mark;	    /* 1 + the module whose dependencies have met this one last */
 	bool archived;	    /* it is in the archive, and path is "ARCHIVE:PATH" as a user sees it */
 	bool known;	    /* modules.dep was asked */
+	bool complete;	    /* and what it says of the dependencies, where that matters */
 	bool builtin_known; /* modules.builtin was asked */
 	bool builtin;
 };

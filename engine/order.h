@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The order in which the kernel's build lists its modules (modules.order), for names that never move: where one module
- * is loaded after the other in this order, sda is always the same disk. */
+/* The order in which the kernel's build lists its modules (modules.order), for names that never move:
+ * where one module is loaded after the other in this order, sda is always the same disk. */
 #pragma once
 
 #include <stdbool.h>

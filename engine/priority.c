@@ -8,9 +8,9 @@
 #include "base/pattern.h"
 #include "engine/plan.h"
 
-/* PCI classes: include/linux/pci_ids.h; virtio: include/uapi/linux/virtio_ids.h; USB: linux/usb/ch9.h.
- * The first pattern that matches counts. A fast disk comes before an adapter that scans its bus. What together leads to
- * one disk is at most 10 apart (loader/precedence.c). */
+/* PCI classes: include/linux/pci_ids.h; virtio: include/uapi/linux/virtio_ids.h; USB: linux/usb/ch9.h. The
+ * first pattern that matches counts. A fast disk comes before an adapter that scans its bus. What together
+ * leads to one disk is at most 10 apart (loader/precedence.c). */
 static const struct {
 	const char *pattern;
 	uint32_t priority;
@@ -84,9 +84,10 @@ const char *alias_behind(const char *node)
 	return i < ARRAY_SIZE(nodes) ? nodes[i].behind : NULL;
 }
 
-/* Adapters that scan a bus. And what processors and the firmware's tables want: many of these modules find nothing to drive,
- * and the kernel stops all loads while it removes them (free_module() waits for a grace period under module_mutex); those
- * for a processor's crypto instructions have the kernel start modprobe a dozen times. */
+/* Adapters that scan a bus. And what processors and the firmware's tables want: many of these modules find
+ * nothing to drive, and the kernel stops all loads while it removes them (free_module() waits for a grace
+ * period under module_mutex); those for a processor's crypto instructions have the kernel start modprobe a
+ * dozen times. */
 enum alias_patience alias_patience(const char *alias)
 {
 	if (!strncmp(alias, "cpu:", 4) || !strncmp(alias, "dmi:", 4))
@@ -105,8 +106,8 @@ static const struct {
 	{ "pci:*bc01sc00*", 420 }, /* SCSI */
 };
 
-/* What cannot be the way to the awaited device comes behind all that can. Among USB and MMC alone, their slow buses
- * are all there is. */
+/* What cannot be the way to the awaited device comes behind all that can. Among USB and MMC alone, their
+ * slow buses are all there is. */
 static uint32_t adjust(uint32_t priority, uint32_t provides, uint32_t awaited)
 {
 	if (provides && !(provides & awaited))

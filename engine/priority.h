@@ -15,23 +15,27 @@ enum {
 	PROVIDER_ANY = 31,
 };
 
-/* What the name of a block device says: "/dev/nvme0n1p1" is behind NVMe, "/dev/disk/by-path/...-usb-..." on USB.
- * PROVIDER_ANY when it says nothing, as a UUID does not. */
+/* What the name of a block device says: "/dev/nvme0n1p1" is behind NVMe, "/dev/disk/by-path/...-usb-..."
+ * on USB. PROVIDER_ANY when it says nothing, as a UUID does not. */
 uint32_t providers_of(const char *node);
 
-/* The alias of the device that will ask for the driver of such a node once its adapter has found it, or NULL. */
+/* The alias of the device that will ask for the driver of such a node once its adapter has found it, or
+ * NULL. */
 const char *alias_behind(const char *node);
 
-/* Higher first: what the awaited device may be on, then what leads to more devices, then the rest. awaited: the
- * providers of all devices that are awaited. 0: only the end of all counts, and what takes longest comes first. */
+/* Higher first: what the awaited device may be on, then what leads to more devices, then the rest.
+ * awaited: the providers of all devices that are awaited. 0: only the end of all counts, and what takes
+ * longest comes first. */
 uint32_t alias_priority(const char *alias, uint32_t awaited);
 
 enum alias_patience {
 	ALIAS_NOT_PATIENT,
-	/* Not as long as there is something urgent. A SCSI, SAS or RAID adapter: its scan can take seconds, and for so long
-	 * every load that waits for asynchronous probes waits for it (loader/image.c). */
+	/* Not as long as there is something urgent. A SCSI, SAS or RAID adapter: its scan can take
+	 * seconds, and for so long every load that waits for asynchronous probes waits for it
+	 * (loader/image.c). */
 	ALIAS_PATIENT,
-	/* Not as long as a device is awaited: what is wanted for processors and the firmware's tables leads to none. */
+	/* Not as long as a device is awaited: what is wanted for processors and the firmware's tables
+	 * leads to none. */
 	ALIAS_LAST,
 };
 

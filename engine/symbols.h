@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-/* What kmod answers when a module's file cannot be opened with the error r: a file is damaged also if its compressed
- * data are cut short, or too short to see what it is. */
+/* What kmod answers when a module's file cannot be opened with the error r: a file is damaged also if its
+ * compressed data are cut short, or too short to see what it is. */
 int symbols_open_error(int r, const char *path);
 /* Lines "0xVERSION<tab>SYMBOL" of what the module at path, one of this system's, exports or else uses. The
  * caller frees them. 0; -ENODATA: it has no such table; -ENOEXEC: it is no module; -EINVAL: it is damaged;

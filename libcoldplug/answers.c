@@ -514,6 +514,10 @@ static int find_files(struct coldplug *c, const char *from)
 	struct rootfs other = ROOTFS_NONE;
 	int r = from ? rootfs_open(&other, from) : 0;
 
+	free(c->answers.files_from);
+	c->answers.files_from = from ? strdup(from) : NULL;
+	if (from && !c->answers.files_from)
+		r = r ?: -ENOMEM;
 	if (r < 0) {
 		log_error(&c->log, "%s: %s", from, strerror(-r));
 		return r;

@@ -11,6 +11,7 @@
 #include "base/unpack.h"
 #include "engine/archive-extract.h"
 #include "engine/archive-text.h"
+#include "engine/closure.h"
 #include "libcoldplug/context.h"
 
 #define API __attribute__((visibility("default")))
@@ -63,7 +64,9 @@ API int coldplug_archive_verify(struct coldplug *c, const char *path)
 
 struct extraction {
 	struct coldplug *c;
-	struct archive *a;
+	struct archive *a;  /* that group is of */
+	struct rootfs root; /* where the modules are, if not below the machine's, */
+	struct moddir dir;  /* and their directory there */
 	struct archive_group group;
 	struct blob data;
 	struct unpacker unpacker;
@@ -104,20 +107,43 @@ static int extract_module(struct extraction *x, const struct archive_entry *e, s
 	return file->path ? 0 : -ENOMEM;
 }
 
+/* Those that coldplug_closure() has taken modules from: an archive of each. */
+static int open_files(struct extraction *x)
+{
+	const char *from = x->c->answers.files_from;
+	int r = from ? rootfs_open(&x->root, from) : 0;
+
+	if (r < 0)
+		log_error(&x->c->log, "%s: %s", from, strerror(-r));
+	return r || !from ? r : closure_open_files(&x->dir, &x->root, x->c->machine.release, &x->c->log);
+}
+
+/* Of what only a recording has the list has told. */
+static int extract_file(struct extraction *x, struct coldplug_file *file)
+{
+	struct moddir *dir = x->c->answers.files_from ? &x->dir : &x->c->machine.dir;
+	struct archive_entry e;
+	int r = moddir_member(dir, file->path, &e);
+
+	if (r <= 0 || archive_has_tables_only(&dir->archive.archive))
+		return r < 0 ? r : 0;
+	x->a = &dir->archive.archive;
+	return extract_module(x, &e, file);
+}
+
 API int coldplug_closure_extract(struct coldplug *c, const char *directory)
 {
-	struct extraction x = { .c = c, .a = &c->machine.dir.archive.archive, .unpacker.root = ROOTFS_NONE };
-	struct archive_entry e;
+	struct extraction x = { .c = c, .root = ROOTFS_NONE, .unpacker.root = ROOTFS_NONE };
 	int r = mkdir(directory, 0755) < 0 && errno != EEXIST ? -errno : 0;
 
 	r = r ?: rootfs_open(&x.unpacker.root, directory);
 	if (r < 0)
 		log_error(&c->log, "%s: %s", directory, strerror(-r));
-	for (size_t i = 0; !r && i < c->answers.files.n; i++) {
-		r = moddir_member(&c->machine.dir, c->answers.files.items[i].path, &e);
-		if (r > 0)
-			r = extract_module(&x, &e, &c->answers.files.items[i]);
-	}
+	r = r ?: open_files(&x);
+	for (size_t i = 0; !r && i < c->answers.files.n; i++)
+		r = extract_file(&x, &c->answers.files.items[i]);
+	moddir_close(&x.dir);
+	rootfs_close(&x.root);
 	rootfs_close(&x.unpacker.root);
 	archive_group_release(&x.group);
 	blob_release(&x.data);

@@ -122,6 +122,7 @@ struct answers {
 	struct loaded_list loaded_now;
 	struct lookup_matches matches;
 	struct closure_files closure;
+	char *files_from; /* the root of these, if another one was named */
 	ARRAY(struct coldplug_file) files;
 	/* The rest is about single modules. A program that asks no such question is not linked with what frees it. */
 	void (*free_modules)(struct answers *a);

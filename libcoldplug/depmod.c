@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writes the index files of a release: all of them are written beside their places before the first is put there, so
- * that a full disk leaves the old ones, which belong together. */
+/* Writes the index files of a release: all of them are written beside their places before the first is put
+ * there, so that a full disk leaves the old ones, which belong together. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/atomic-file.h"
 #include "base/cleanup.h"
+#include "base/directory.h"
 #include "base/limits.h"
+#include "engine/depmod-beside.h"
 #include "engine/depmod-kernel.h"
 #include "engine/depmod-tree.h"
 #include "engine/moddir.h"
@@ -25,21 +26,6 @@ struct writer {
 	struct atomic_file files[DEPMOD_FILES];
 };
 
-static int make_directory(const char *path)
-{
-	_cleanup_free_ char *part = strdup(path);
-
-	if (!part)
-		return -ENOMEM;
-	for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(part, 0755) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return mkdir(part, 0755) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 static int open_directory(struct writer *w)
 {
 	int r;
@@ -47,7 +33,7 @@ static int open_directory(struct writer *w)
 	w->dirfd = open(w->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (w->dirfd >= 0)
 		return 0;
-	r = errno == ENOENT ? make_directory(w->directory) : -errno;
+	r = errno == ENOENT ? make_directories(AT_FDCWD, w->directory) : -errno;
 	if (!r) {
 		w->dirfd = open(w->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		r = w->dirfd < 0 ? -errno : 0;
@@ -155,7 +141,6 @@ static int read_kernel(struct depmod *d, const struct coldplug_depmod *how)
 /* The archive that is used beside the directory. */
 struct beside {
 	struct rootfs root;
-	struct log quiet;
 	struct moddir dir;
 };
 
@@ -178,7 +163,7 @@ static const char *place_in(const char *directory)
 }
 
 /* Whether there is one. */
-static bool open_beside(struct beside *b, const struct coldplug_depmod *how)
+static bool open_beside(struct beside *b, const struct coldplug_depmod *how, struct log *log)
 {
 	const char *place = place_in(how->directory);
 	size_t n = place ? (size_t)(place - how->directory) : 0;
@@ -192,7 +177,7 @@ static bool open_beside(struct beside *b, const struct coldplug_depmod *how)
 	if (rootfs_open(&b->root, *root ? root : NULL) < 0)
 		return false;
 	return moddir_open_in(&b->dir, &b->root, is_usr ? "usr/lib/modules" : "lib/modules", how->release,
-			      &b->quiet) >= 0 &&
+			      log) >= 0 &&
 		moddir_open_archive(&b->dir, &(struct moddir_archive){ .release = how->release }) > 0;
 }
 
@@ -200,37 +185,6 @@ static bool open_beside(struct beside *b, const struct coldplug_depmod *how)
 static int shown_length(const struct beside *b)
 {
 	return (int)strlen(b->dir.archive.prefix) - 1;
-}
-
-/* Which of the archive's modules has a symbol. */
-static bool is_in_archive(struct beside *b, const char *symbol, const char **module)
-{
-	char key[LIMIT_ALIAS + 1];
-	struct index *index;
-
-	snprintf(key, sizeof(key), "symbol:%s", symbol + (*symbol == '.'));
-	return archive_index_trie(&b->dir.archive, ARCHIVE_SYMBOLS, &index) > 0 &&
-		index_find(index, key, module) > 0;
-}
-
-/* modules.dep has paths below the directory, and the archive's modules have none. */
-static void warn_of_needs(const struct depmod *d, struct beside *b)
-{
-	for (size_t i = 0; i < d->modules.n; i++) {
-		const struct depmod_module *m = &d->modules.items[i];
-		const char *owner;
-
-		for (size_t k = 0; k < m->needed.items.n; k++) {
-			const struct depmod_symbol *s = &m->needed.items.items[k];
-
-			if (s->weak || depmod_has_symbol(d, s->name) || !is_in_archive(b, s->name, &owner))
-				continue;
-			log_warning(d->log,
-				    "%s needs %s (symbol %s), which is in %.*s alone: modules.dep lacks it",
-				    m->file, owner, s->name, shown_length(b), b->dir.archive.prefix);
-			break;
-		}
-	}
 }
 
 static int make_indexes(struct depmod *d, const struct coldplug_depmod *how)
@@ -247,16 +201,14 @@ static int make_indexes(struct depmod *d, const struct coldplug_depmod *how)
 
 	if (r < 0)
 		return r;
-	is_beside = open_beside(&beside, how);
+	is_beside = open_beside(&beside, how, d->log);
 	/* An empty index would hide nothing, but tell others that there is none. */
 	if (is_beside && !d->modules.n) {
 		log_warning(d->log, "%s has no modules, but %.*s has: no index is written", how->directory,
 			    shown_length(&beside), beside.dir.archive.prefix);
 		return 0;
 	}
-	r = depmod_solve(d);
-	if (!r && is_beside)
-		warn_of_needs(d, &beside);
+	r = (is_beside ? depmod_add_beside(d, &beside.dir.archive) : 0) ?: depmod_solve(d);
 	if (!r && d->n_sorted < d->modules.n)
 		r = depmod_tell_cycles(d) ?: -EINVAL;
 	if (r < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How a caller ends: it leaves the loads to themselves, or waits for their report. What was put off comes first. */
+/* How a caller ends: it leaves the loads to themselves, or waits for their report. What was put off comes
+ * first. */
 #include "base/atomic-file.h"
 #include "libcoldplug/loading.h"
 #include "libcoldplug/report.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An image whose modules are in one archive: one that is made of the modules of the image, or one that somebody has packed
- * before, which may be of another architecture. It is not compressed again, so it stands in a part of its own in front of the
- * rest of the image (as microcode does). */
+/* An image whose modules are in one archive: one that is made of the modules of the image, or one that
+ * somebody has packed before, which may be of another architecture. It is not compressed again, so it
+ * stands in a part of its own in front of the rest of the image (as microcode does). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -147,8 +147,8 @@ int mkimage_look_up(struct mkimage *im, const char *alias)
 	return r > 0 ? 0 : r ?: -ENOENT;
 }
 
-/* The place in the image: firmware where the kernel looks for it, and configuration in one directory of /etc, as
- * image-config.c puts it. NULL: out of memory. */
+/* The place in the image: firmware where the kernel looks for it, and configuration in one directory of
+ * /etc, as image-config.c puts it. NULL: out of memory. */
 static char *place_of(const struct archive_entry *e)
 {
 	const char *name = strrchr(e->path, '/');
@@ -164,8 +164,8 @@ static char *place_of(const struct archive_entry *e)
 	return place;
 }
 
-/* The kernel reads firmware from files, and what reads configuration or a profile does too. A profile that the caller
- * has named counts for more than the archive's. */
+/* The kernel reads firmware from files, and what reads configuration or a profile does too. A profile that
+ * the caller has named counts for more than the archive's. */
 static bool becomes_file(const struct mkimage *im, const struct archive_entry *e)
 {
 	switch (e->kind) {

@@ -2,7 +2,6 @@
 /* The configuration of an image: five directories flattened into one of /etc. A file hides those of the same
  * name in later directories, and a link to /dev/null does so too: an empty file is left of it. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,14 +62,10 @@ static int add_kind(struct mkimage *im, const char *kind)
 
 int mkimage_check_profile(struct mkimage *im, const char *path, const char *data, size_t size)
 {
-	bool zero = memchr(data, '\0', size);
-	char *text = zero ? NULL : strndup(data, size);
-	struct profile_fault fault = { 0, "it has a byte of zero" };
+	struct profile_fault fault;
 	struct profile profile;
-	int r = zero ? -EBADMSG : -ENOMEM;
+	int r = profile_parse_bytes(&profile, data, size, im->release, &fault);
 
-	if (text)
-		r = profile_parse(&profile, text, im->release, &fault);
 	if (r == -EBADMSG)
 		log_warning(&im->c->log, "%s:%u: the profile is left out: %s", path, fault.line, fault.what);
 	else if (!r)
@@ -81,13 +76,12 @@ int mkimage_check_profile(struct mkimage *im, const char *path, const char *data
 int mkimage_add_profile(struct mkimage *im)
 {
 	const char *path = im->wish->profile;
-	_cleanup_close_ int fd = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
 	struct file_bytes file = {};
 	int r;
 
 	if (!path)
 		return 0;
-	r = fd < 0 ? -errno : file_read(fd, LIMIT_CONFIG_FILE, &file);
+	r = profile_read(NULL, path, &file);
 	if (r < 0)
 		return mkimage_fail(im, path, r);
 	r = mkimage_check_profile(im, path, file.data, file.size);

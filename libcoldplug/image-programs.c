@@ -192,8 +192,8 @@ int mkimage_add_programs(struct mkimage *im)
 	return r ?: im->wish->busybox ? add_busybox(im, im->wish->busybox) : 0;
 }
 
-/* The path of a file in the image, without slashes in front and with one between names. 1; 0: not a valid path;
- * -ENOMEM. */
+/* The path of a file in the image, without slashes in front and with one between names. 1; 0: not a valid
+ * path; -ENOMEM. */
 static int destination(const char *dest, char **ret)
 {
 	char *to = malloc(strlen(dest) + 1), *p = to;

@@ -166,23 +166,6 @@ static int clear_place(struct mkimage *im, const char *parent, const char *name,
 	return S_ISDIR(st.st_mode) || !unlinkat(dir, name, 0) ? 0 : -errno;
 }
 
-static int make_directories(struct mkimage *im, const char *path)
-{
-	_cleanup_free_ char *part = strdup(path);
-	int r = part ? 0 : -ENOMEM;
-
-	for (char *p = part; !r && p && *p;) {
-		char *slash = strchrnul(p, '/'), c = *slash;
-
-		*slash = '\0';
-		if (mkdirat(im->machine.fd, part, 0755) < 0 && errno != EEXIST)
-			r = -errno;
-		*slash = c;
-		p = slash + (c == '/');
-	}
-	return r;
-}
-
 /* Copies one index with its time, which decides whether it or its text is used. */
 static int copy_index(void *userdata, const struct rootfs *root, const char *dir, const char *name)
 {
@@ -225,7 +208,7 @@ int mkimage_take_indexes(struct mkimage *im)
 	if (!r)
 		r = clear_place(im, "usr/lib", "modules", ".modules-of-usr-lib");
 	if (!r)
-		r = make_directories(im, place);
+		r = make_directories(im->machine.fd, place);
 	if (r < 0)
 		return mkimage_fail(im, "cannot prepare the recording", r);
 	return each_name(im, &im->files, im->moddir, copy_index, im);

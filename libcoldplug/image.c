@@ -145,8 +145,10 @@ static int each_type(struct mkimage *im, int (*fn)(struct mkimage *im, const cha
 			r = strcmp(*t, "none") ? fn(im, *t) : 0;
 		return r < 0 ? r : 0;
 	}
-	if (r > 0)
-		return fn(im, type);
+	if (r > 0) {
+		r = fn(im, type);
+		return r < 0 ? r : 0;
+	}
 	log_error(
 		&im->c->log,
 		"the type of the root's file system is not known: name it with -f (\"-f none\" if it is built in)");
@@ -282,7 +284,7 @@ static int add_closure(struct mkimage *im)
 	for (int64_t i = 0; !r && i < n; i++) {
 		if (files[i].by)
 			log_info(&c->log, "%s: for %s", files[i].name, files[i].by);
-		if (moddir_member(&c->machine.dir, files[i].path, &(struct archive_entry){}) > 0) {
+		if (c->answers.closure.items.items[i].archived) {
 			log_error(&c->log, "%s: is in an archive: name that by --archive=FILE",
 				  files[i].path);
 			return -EINVAL;

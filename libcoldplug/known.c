@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a profile says of the devices that are awaited or about to be mounted (base/profile.h): the devices they were behind.
- * One alias in one file of sysfs is read where the glimpse lists buses. What is on a bus is requested together with the bus's
- * driver, although it is not there yet. All buses are served alike, also those of which engine/priority.c knows nothing.
+ * What a profile says of the devices that are awaited or about to be mounted (base/profile.h): the devices
+ * they were behind. One alias in one file of sysfs is read where the glimpse lists buses. What is on a bus
+ * is requested together with the bus's driver, although it is not there yet. All buses are served alike,
+ * also those of which engine/priority.c knows nothing.
  */
 #include <errno.h>
 #include <fcntl.h>

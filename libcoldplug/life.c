@@ -60,6 +60,7 @@ static void free_contents(struct coldplug *c)
 	array_free(&c->answers.matches.items);
 	array_free(&c->answers.closure.items);
 	array_free(&c->answers.files);
+	free(c->answers.files_from);
 	if (c->answers.free_modules)
 		c->answers.free_modules(&c->answers);
 	if (c->answers.entries)

@@ -43,9 +43,11 @@ int mkimage_take_indexes(struct mkimage *im);
 /* The type and the source of what is mounted at "/": both to be freed. 1; 0: it is not known; -ENOMEM. */
 int mkimage_root_mount(struct mkimage *im, char **source, char **type);
 
-/* Opens the archive that the caller has named, and takes release and kind from it. 0 or -errno, which was logged. */
+/* Opens the archive that the caller has named, and takes release and kind from it. 0 or -errno, which was
+ * logged. */
 int mkimage_open_archive(struct mkimage *im);
-/* Looks an alias or a name up in it. 1: it is a module, 0: it is built in, -ENOENT: nothing has it; another -errno. */
+/* Looks an alias or a name up in it. 1: it is a module, 0: it is built in, -ENOENT: nothing has it;
+ * another -errno. */
 int mkimage_look_up(struct mkimage *im, const char *alias);
 
 /* What goes into the tree; each 0 or -errno, which was logged. */

@@ -99,7 +99,7 @@ static int select_files(struct packing *p)
 		return -EIO;
 	}
 	for (int64_t i = 0; i < n; i++) {
-		if (moddir_member(&c->machine.dir, files[i].path, &(struct archive_entry){}) > 0) {
+		if (c->answers.closure.items.items[i].archived) {
 			log_error(&c->log, "%s: is in an archive; extract that first", files[i].path);
 			return -EINVAL;
 		}
@@ -116,6 +116,16 @@ static bool wants(void *userdata, const char *file)
 	const struct packing *p = userdata;
 
 	return intern_find(&p->wanted, file, strlen(file)) != INTERN_NONE;
+}
+
+/* The selection names such modules one by one. */
+static void tell_archive(const struct packing *p)
+{
+	const struct moddir *dir = &p->c->machine.dir;
+
+	if (dir->archive.open && !is_selection(p->wish))
+		log_error(&p->c->log, "%s: is an archive already; to pack it again extract it first",
+			  dir->archive.archive.path);
 }
 
 static void tell_progress(void *userdata, uint64_t done, uint64_t all)
@@ -159,6 +169,8 @@ static int write_archive(struct packing *p)
 				     .userdata = p };
 	int r = archive_write(&wish, &c->log);
 
+	if (r == -ENOENT)
+		tell_archive(p);
 	p->wish->n_modules = wish.n_modules;
 	p->wish->n_files = wish.n_files;
 	p->wish->unchanged = wish.unchanged;

@@ -34,7 +34,8 @@ int64_t context_load_wanted(struct coldplug *c)
 	int r = context_begin_burst(c) ?: want_names(c); /* a reset forgets what was wanted before it */
 	int64_t n;
 
-	/* One order for all: nothing is planned before each device that was asked has answered, or was given up. */
+	/* One order for all: nothing is planned before each device that was asked has answered, or was
+	 * given up. */
 	if (!r && has_flag(c, COLDPLUG_ORDERED) && prober_busy(&c->wanted.devices_prober))
 		return 0;
 	n = r < 0 ? r : context_request_devices(c);

@@ -8,8 +8,8 @@
  * 0 or -ENOMEM. */
 int context_look_again(struct coldplug *c);
 
-/* Makes the first walk if it was put off (libcoldplug/settle.c), and hands over what it finds; how many new steps, or
- * -errno. */
+/* Makes the first walk if it was put off (libcoldplug/settle.c), and hands over what it finds; how many
+ * new steps, or -errno. */
 int64_t context_walk_first(struct coldplug *c);
 
 /* The same at a caller's end: devices that were asked for their aliases have a second to answer. */

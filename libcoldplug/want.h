@@ -10,8 +10,8 @@ int64_t context_request_devices(struct coldplug *c);
 /* The flags of every request. */
 uint32_t context_request_flags(const struct coldplug *c);
 
-/* Makes requests of what an earlier boot needed for the devices that are awaited, as far as the first of it, for instance a
- * PCI device, is still there. 1: all of it is, and for all of them; 0: not; -errno. */
+/* Makes requests of what an earlier boot needed for the devices that are awaited, as far as the first of
+ * it, for instance a PCI device, is still there. 1: all of it is, and for all of them; 0: not; -errno. */
 int context_want_known(struct coldplug *c);
 
 /* A walk, whose slow half is done by other processes: context_take_devices() takes the answers that are

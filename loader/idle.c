@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Idea: ask the scheduler. A thread of the policy SCHED_IDLE sleeps for a moment and compares the time at which it was
- * to be woken with the time at which it runs. On an idle processor that is the time of a context switch. Where each
- * processor has something else to do, it is the rest of somebody's time slice, because a thread of this policy never
- * takes a processor from another one (sched(7)). On several processors the kernel wakes it on an idle one.
+ * Idea: ask the scheduler. A thread of the policy SCHED_IDLE sleeps for a moment and compares the time at
+ * which it was to be woken with the time at which it runs. On an idle processor that is the time of a
+ * context switch. Where each processor has something else to do, it is the rest of somebody's time slice,
+ * because a thread of this policy never takes a processor from another one (sched(7)). On several
+ * processors the kernel wakes it on an idle one.
  *
- * Where no processor ever becomes idle, the answer is given all the same when there has been no progress for PATIENCE_US,
- * and sooner each time that this happens again: it must not hold a boot up.
+ * Where no processor ever becomes idle, the answer is given all the same when there has been no progress
+ * for PATIENCE_US, and sooner each time that this happens again: it must not hold a boot up.
  *
- * This needs no file, no privilege and no kernel option, and sees everything that wants a processor: the probes in
- * kernel threads too. Refused: /proc/stat (its hundredths of a second are too coarse), /proc/pressure (often not
- * there), and the mere fact that the thread runs: it gets a little of each processor's time in any case.
+ * This needs no file, no privilege and no kernel option, and sees everything that wants a processor: the
+ * probes in kernel threads too. Refused: /proc/stat (its hundredths of a second are too coarse),
+ * /proc/pressure (often not there), and the mere fact that the thread runs: it gets a little of each
+ * processor's time in any case.
  */
 #include "loader/idle.h"
 

@@ -11,10 +11,10 @@
  *                          CRC32, for one; ENOSYS, EOPNOTSUPP), decompressed here, init_module
  *     compressed, bytes    decompressed here, init_module
  *
- * The first bytes decide, not the suffix. As for kmod, EINVAL says that a file is too short to see what it is, or that its
- * compressed data are damaged; ENOEXEC, as the kernel has it, that it is plain and no module. EINVAL may also come from
- * the module's own init; then the second try gives the same answer again. The bytes are read, not mapped: if a mapped
- * file shrank, SIGBUS would end all loads.
+ * The first bytes decide, not the suffix. As for kmod, EINVAL says that a file is too short to see what it
+ * is, or that its compressed data are damaged; ENOEXEC, as the kernel has it, that it is plain and no
+ * module. EINVAL may also come from the module's own init; then the second try gives the same answer
+ * again. The bytes are read, not mapped: if a mapped file shrank, SIGBUS would end all loads.
  *
  * async_probe. The kernel's do_init_module() (kernel/module/main.c) ends in async_synchronize_full()
  * unless the module was given that parameter (commit 67d6212afda2): one adapter that scans its bus for
@@ -141,8 +141,8 @@ static int make_file(const void *data, size_t size)
 	return reopen(fd);
 }
 
-/* For a kernel without finit_module, or where no descriptor can be made, as without /proc: what the flags tell the kernel
- * to ignore is not there. */
+/* For a kernel without finit_module, or where no descriptor can be made, as without /proc: what the flags
+ * tell the kernel to ignore is not there. */
 static int load_stripped(const struct kernel *k, const void *data, size_t size, const char *params,
 			 struct image_load *how)
 {
@@ -185,7 +185,8 @@ static int load_plain_bytes(const struct kernel *k, const void *data, size_t siz
 		return complain(how, -ENOEXEC, wrong);
 	if (!k->finit_flags && !k->wants_file) {
 		r = k->ops->init_module(k->data, data, size, params);
-		/* IMA and LoadPin answer so where they want a file. Without an archive all is as with kmod. */
+		/* IMA and LoadPin answer so where they want a file. Without an archive all is as with
+		 * kmod. */
 		if (!k->members || (r != -EACCES && r != -EPERM))
 			return r;
 	}

@@ -253,8 +253,8 @@ static int wait_for(pid_t pid, int in, struct kernel_output *o)
 	return r < 0 ? r : 0;
 }
 
-/* *in does not block: the other end stays open here. Both are -1 when no such pipe can be made; the command then
- * inherits our output. */
+/* *in does not block: the other end stays open here. Both are -1 when no such pipe can be made; the
+ * command then inherits our output. */
 static void open_output(int *in, int *out)
 {
 	int ends[2];
@@ -271,10 +271,11 @@ static void open_output(int *in, int *out)
 	*out = ends[1];
 }
 
-/* The output comes through a pipe that is read until the shell exits: a memfd would have to grow without bound,
- * or a limit would make a command with much output fail. A process that the command leaves behind cannot delay
- * us, since the exit of the shell counts and not the end of the pipe. Nor is it killed by SIGPIPE or blocked by a
- * full pipe: it has inherited the reading end, and the writing end no longer blocks. */
+/* The output comes through a pipe that is read until the shell exits: a memfd would have to grow without
+ * bound, or a limit would make a command with much output fail. A process that the command leaves behind
+ * cannot delay us, since the exit of the shell counts and not the end of the pipe. Nor is it killed by
+ * SIGPIPE or blocked by a full pipe: it has inherited the reading end, and the writing end no longer
+ * blocks. */
 static int real_run_command(void *data, const struct rootfs *root, const struct kernel_command *command,
 			    struct kernel_output *output)
 {

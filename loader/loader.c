@@ -268,8 +268,8 @@ static int receive_any(struct loader *l)
 	return r;
 }
 
-/* Reads one message and not a byte more, so that loader_fd() is readable as long as there is another; but WIRE_IDLE is
- * only noted. 1: l->in is one; 0: none now; -EPIPE. */
+/* Reads one message and not a byte more, so that loader_fd() is readable as long as there is another; but
+ * WIRE_IDLE is only noted. 1: l->in is one; 0: none now; -EPIPE. */
 static int receive(struct loader *l)
 {
 	int r;

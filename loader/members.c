@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A slot has one unpacked group. Whoever finds none with the group that it wants takes the one that was used longest
- * ago, and unpacks the group into it without the lock; all others that want this group wait for that. A slot is not
- * taken while somebody copies from it.
+ * A slot has one unpacked group. Whoever finds none with the group that it wants takes the one that was
+ * used longest ago, and unpacks the group into it without the lock; all others that want this group wait
+ * for that. A slot is not taken while somebody copies from it.
  *
- * Refused: a group for each worker alone. Modules that need each other are neighbours, and each worker would unpack
- * the same group.
+ * Refused: a group for each worker alone. Modules that need each other are neighbours, and each worker
+ * would unpack the same group.
  *
- * Invariant: all of a slot is accessed under the lock, but for data, error and why: those are written by the one that
- * has taken the slot, until it is ready, and not changed while it has users.
+ * Invariant: all of a slot is accessed under the lock, but for data, error and why: those are written by
+ * the one that has taken the slot, until it is ready, and not changed while it has users.
  */
 #include "loader/members.h"
 

@@ -62,40 +62,66 @@ static void put_error(struct json *j, const struct step *step, int error)
 	json_string(j, "error", !error ? NULL : name ? name : buf);
 }
 
-/* The module whose load asked; NULL: another thread did, perhaps for one. */
-static const char *asking_module(struct pool *pool, const struct trace_event *e)
-{
-	struct load_result r;
+/* When a thread loaded what. */
+struct span {
+	uint32_t thread;
+	uint32_t step;
+	uint64_t start_us, end_us;
+};
 
-	for (size_t next = 0; pool_next(pool, &next, &r);)
-		if (r.thread == e->thread && r.start_us <= e->time_us && e->time_us <= r.end_us)
-			return pool_step(pool, r.step).name;
+struct spans {
+	ARRAY(struct span) items;
+};
+
+static int find_spans(struct pool *pool, struct spans *ret)
+{
+	struct load_result l;
+	int r = 0;
+
+	for (size_t next = 0; !r && pool_next(pool, &next, &l);)
+		r = array_push(&ret->items, { l.thread, l.step, l.start_us, l.end_us });
+	return r;
+}
+
+/* The module whose load asked; NULL: another thread did, perhaps for one. */
+static const char *asking_module(struct pool *pool, const struct spans *spans, const struct trace_event *e)
+{
+	for (const struct span *s = spans->items.items; s < spans->items.items + spans->items.n; s++)
+		if (s->thread == e->thread && s->start_us <= e->time_us && e->time_us <= s->end_us)
+			return pool_step(pool, s->step).name;
 	return NULL;
 }
 
-static void put_request(struct json *j, struct pool *pool, const struct trace_event *e)
+static void put_request(struct json *j, const struct trace_event *e, const char *module)
 {
 	json_new_line(j);
 	json_open(j, NULL, '{');
 	json_string(j, "name", e->name);
 	json_string(j, "by", e->by);
-	json_string(j, "module", asking_module(pool, e));
+	json_string(j, "module", module);
 	json_string(j, "call_site", e->call_site);
 	json_number(j, "time_us", (int64_t)e->time_us);
 	json_close(j, '}');
 }
 
-static void put_requests(struct json *j, struct report *report, struct pool *pool,
-			 const struct trace_events *events)
+static int put_requests(struct json *j, struct report *report, struct pool *pool,
+			const struct trace_events *events)
 {
+	struct spans spans = {};
+	int r;
+
 	if (!report->trace.file)
-		return;
+		return 0;
+	r = find_spans(pool, &spans);
 	json_new_line(j);
 	json_open(j, "kernel_requests", '[');
 	for (size_t i = 0; i < events->items.n; i++)
 		if (events->items.items[i].kind == TRACE_REQUEST)
-			put_request(j, pool, &events->items.items[i]);
+			put_request(j, &events->items.items[i],
+				    asking_module(pool, &spans, &events->items.items[i]));
 	json_close(j, ']');
+	array_free(&spans.items);
+	return r;
 }
 
 static void put_load(struct json *j, const struct step *step, const struct load_result *r,
@@ -196,11 +222,11 @@ static int put_report(struct json *j, struct report *report, struct pool *pool, 
 	/* Whatever cannot be read of them is not in the report. */
 	(void)trace_read(&report->trace, &events);
 	json_begin_with(j, report->head, report->n_head);
-	put_requests(j, report, pool, &events);
+	r = put_requests(j, report, pool, &events);
 	if (j->comma)
 		json_new_line(j);
 	json_open(j, "loads", '[');
-	r = put_loads(j, pool, &events, &summary, f);
+	r = r ?: put_loads(j, pool, &events, &summary, f);
 	trace_events_free(&events);
 	if (r < 0)
 		return r;

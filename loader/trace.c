@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Idea: an instance of tracefs of our own (Documentation/trace/ftrace.rst, "Instances") with three events alone
- * (include/trace/events/module.h, initcall.h). It needs no buffer to be read in time, and disturbs no other tracing.
+ * Idea: an instance of tracefs of our own (Documentation/trace/ftrace.rst, "Instances") with three events
+ * alone (include/trace/events/module.h, initcall.h). It needs no buffer to be read in time, and disturbs
+ * no other tracing.
  *
  * A line of it, where the comm may have any characters:
  *

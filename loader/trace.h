@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the kernel says of its modules where tracefs is mounted on /sys/kernel/tracing: which ones it asks for itself
- * (request_module(): each time it starts modprobe, and whatever asked waits for that), and when a module's init begins and
- * ends. A program without tools traces nothing. */
+/* What the kernel says of its modules where tracefs is mounted on /sys/kernel/tracing: which ones it asks
+ * for itself (request_module(): each time it starts modprobe, and whatever asked waits for that), and when
+ * a module's init begins and ends. A program without tools traces nothing. */
 #pragma once
 
 #include <errno.h>
@@ -29,7 +29,8 @@ struct trace_event {
 	const char *call_site; /* the function of the kernel */
 };
 
-/* A line of the file "trace". The strings of *ret are in line, which is changed. false: it is no such event. */
+/* A line of the file "trace". The strings of *ret are in line, which is changed. false: it is no such
+ * event. */
 bool trace_parse(char *line, struct trace_event *ret);
 
 struct trace {

@@ -50,5 +50,6 @@ int wire_encode_plan(const struct plan *plan, void **ret, size_t *ret_size);
 int wire_decode_plan(struct arena *arena, const void *data, size_t size, struct plan *ret);
 
 /* Checks a plan: ids from first_id on without gaps, the strings that each kind requires, edges that are
- * inside the plan and point to earlier steps; -EINVAL otherwise. *n_edges: the number of edges of all steps. */
+ * inside the plan and point to earlier steps; -EINVAL otherwise. *n_edges: the number of edges of all
+ * steps. */
 int wire_check_plan(const struct plan *plan, size_t first_id, size_t *n_edges);

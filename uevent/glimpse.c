@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where processors are short, the walk takes longer than it takes to load a disk's driver: it opens a thousand
- * directories, and the controllers of disks are a few dozen devices. Their buses list them (sys/bus/BUS/devices) by
- * links, one for each device, so three system calls a device are enough.
+ * Where processors are short, the walk takes longer than it takes to load a disk's driver: it opens a
+ * thousand directories, and the controllers of disks are a few dozen devices. Their buses list them
+ * (sys/bus/BUS/devices) by links, one for each device, so three system calls a device are enough.
  */
 #include "uevent/glimpse.h"
 

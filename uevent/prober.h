@@ -29,8 +29,8 @@ static inline const char *probe_name(const char *question)
 	return question + 1;
 }
 
-/* Answers a question in a child, where it may block: writes up to size bytes to buf and returns how
- * many; 0: there is no answer, and none is sent; -errno: the error is sent; PROBE_LOST: it has died, as if the
+/* Answers a question in a child, where it may block: writes up to size bytes to buf and returns how many;
+ * 0: there is no answer, and none is sent; -errno: the error is sent; PROBE_LOST: it has died, as if the
  * child itself had; a code of confine_is_error(): a process of it could not be confined, which the prober
  * logs, and the taker gets PROBE_LOST. The child may only read (base/confine.h). */
 typedef ssize_t probe_fn(const struct rootfs *root, const char *question, char *buf, size_t size);

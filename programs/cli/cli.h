@@ -110,7 +110,8 @@ int cli_take_stdout(struct cli *cli);
 /* Prints an error, unless the library has logged one already. Returns the exit code. */
 int cli_fail(struct cli *cli, int error, const char *what);
 
-/* Prints results as they come: one line each with -v, else a progress line if standard error is a terminal. */
+/* Prints results as they come: one line each with -v, else a progress line if standard error is a
+ * terminal. */
 void cli_follow(struct cli *cli);
 /* Prints one result as a line. */
 void cli_print_step(struct cli *cli, const struct coldplug_step *s);
@@ -127,8 +128,8 @@ int cli_exit_code_of_plan(struct cli *cli);
 /* Requests all names among the arguments, each with the parameters that follow it, and those of --modules.
  * Returns 0 or more, or a negative errno. */
 int cli_want(struct cli *cli);
-/* Joins the parameters that the words begin with; the caller frees *params, which is NULL before. Returns how many words
- * they are, or -ENOMEM. */
+/* Joins the parameters that the words begin with; the caller frees *params, which is NULL before. Returns
+ * how many words they are, or -ENOMEM. */
 int cli_join_params(char **words, char **params);
 /* A file that is read line by line. */
 struct cli_lines {

@@ -2,9 +2,10 @@
 /*
  * What several ways cost to find the modules of this machine. All are dry runs.
  *
- * "coldplug run" looks for the devices itself, modprobe is given their aliases, as "coldplug load" is. Each round runs all
- * ways, and begins with another one than the last, so that whatever else the machine does meets all of them. udevd has no dry
- * run: "udevadm test-builtin kmod" loads modules. The part that can be compared is to find the devices ("udevadm trigger -n").
+ * "coldplug run" looks for the devices itself, modprobe is given their aliases, as "coldplug load" is.
+ * Each round runs all ways, and begins with another one than the last, so that whatever else the machine
+ * does meets all of them. udevd has no dry run: "udevadm test-builtin kmod" loads modules. The part that
+ * can be compared is to find the devices ("udevadm trigger -n").
  */
 #include <errno.h>
 #include <malloc.h>

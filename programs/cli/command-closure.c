@@ -4,8 +4,8 @@
 
 #include "programs/cli/cli.h"
 
-/* Requests what the machine needs: for its devices (and the events of a recording), for modules-load.d and the
- * kernel command line, and the modules that are loaded now. */
+/* Requests what the machine needs: for its devices (and the events of a recording), for modules-load.d and
+ * the kernel command line, and the modules that are loaded now. */
 static int want_machine(struct cli *cli)
 {
 	int r = coldplug_replay(cli->c);

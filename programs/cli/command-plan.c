@@ -63,7 +63,8 @@ int command_plan(struct cli *cli)
 	int64_t r;
 
 	coldplug_set_flag(cli->c, COLDPLUG_DRY_RUN, true);
-	/* With names it does what modprobe -D does: it prints all modules, not only those that are missing. */
+	/* With names it does what modprobe -D does: it prints all modules, not only those that are
+	 * missing. */
 	if (cli->n_args)
 		coldplug_set_flag(cli->c, COLDPLUG_IGNORE_LOADED, true);
 	r = want_all(cli);

@@ -474,7 +474,8 @@ static void put_path_names(const struct panel *p, const struct critical_path *pa
 	fputs("</text>\n", stdout);
 }
 
-/* Each time that the kernel started modprobe. Those from before the run, and from behind its end, have no place. */
+/* Each time that the kernel started modprobe. Those from before the run, and from behind its end, have no
+ * place. */
 static void put_requests(const struct panel *p, double y)
 {
 	const struct run_report *r = &p->report;

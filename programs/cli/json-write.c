@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* The length of the UTF-8 sequence of more than one byte at p, or 0: overlong forms and surrogates are none. */
+/* The length of the UTF-8 sequence of more than one byte at p, or 0: overlong forms and surrogates are
+ * none. */
 static size_t sequence_length(const unsigned char *p)
 {
 	size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writing JSON (RFC 8259) to standard output, value by value. Commas are placed by the writer. Bytes that are not UTF-8
- * are written as the code points U+0080 to U+00FF, so that the text is always valid. */
+/* Writing JSON (RFC 8259) to standard output, value by value. Commas are placed by the writer. Bytes that
+ * are not UTF-8 are written as the code points U+0080 to U+00FF, so that the text is always valid. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A process of its own, the runner, starts the commands one after the other, so that wait4(2) tells what all of them have
- * used, and nothing else. This one should be small, because the peak of a new process includes what it had before
- * execve(2).
+ * A process of its own, the runner, starts the commands one after the other, so that wait4(2) tells what
+ * all of them have used, and nothing else. This one should be small, because the peak of a new process
+ * includes what it had before execve(2).
  *
- * Processes are counted by ptrace(2), in a run that is not timed: nothing else sees those that somebody else waits for,
- * and no other processes.
+ * Processes are counted by ptrace(2), in a run that is not timed: nothing else sees those that somebody
+ * else waits for, and no other processes.
  */
 #include "programs/cli/measure.h"
 

@@ -20,8 +20,8 @@ struct measurement {
 	int64_t processes; /* -1: they could not be counted */
 };
 
-/* Runs it with standard output and standard error connected to /dev/null. 0, or a negative errno if a process could not be
- * started; the exit codes do not count, but 126 and more is -ENOEXEC. */
+/* Runs it with standard output and standard error connected to /dev/null. 0, or a negative errno if a
+ * process could not be started; the exit codes do not count, but 126 and more is -ENOEXEC. */
 int measure(const struct measured *m, struct measurement *ret);
 /* The same, but slower: it counts the processes, and nothing else. */
 int measure_processes(const struct measured *m, int64_t *ret);

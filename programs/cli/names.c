@@ -88,7 +88,8 @@ int cli_lines_error(struct cli *cli, const struct cli_lines *l)
 	return r;
 }
 
-/* As initramfs-tools has modprobe do it: the name is the first word, and all that follows it are parameters. */
+/* As initramfs-tools has modprobe do it: the name is the first word, and all that follows it are
+ * parameters. */
 static int want_line(struct cli *cli, char *line)
 {
 	static const char blanks[] = " \t\r\n";

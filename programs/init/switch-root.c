@@ -27,8 +27,8 @@
 /* Those of the kernel (init/main.c kernel_init()), in its order. */
 static const char *const inits[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
 
-/* Runs fn inside the new root, where its links lead as they will for its init. fn returns 0 or an errno; it may write
- * to fd. 0 or -errno. */
+/* Runs fn inside the new root, where its links lead as they will for its init. fn returns 0 or an errno;
+ * it may write to fd. 0 or -errno. */
 static int run_inside(int (*fn)(const char *path, int fd), const char *path, int fd)
 {
 	struct child child = { .pid = fork() };

@@ -31,6 +31,6 @@ struct modprobe {
 int modprobe_options(struct modprobe *m, int argc, char **argv);
 void modprobe_options_free(struct modprobe *m);
 
-/* Joins words to "A=1 B=2", and quotes a value that has a blank. Returns NULL when memory runs out; the caller
- * frees the text. */
+/* Joins words to "A=1 B=2", and quotes a value that has a blank. Returns NULL when memory runs out; the
+ * caller frees the text. */
 char *modprobe_params(char **words, int n);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The matcher of an archive beside that of the .bin files, in one process: opening with the first lookup, and 10,000
- * distinct aliases of all kinds, half of them near misses, none asked twice. Each round opens both anew; pairs are
- * measured back to back, in alternating order, and the ratio is the median of the pairs' ratios.
+ * The matcher of an archive beside that of the .bin files, in one process: opening with the first lookup,
+ * and 10,000 distinct aliases of all kinds, half of them near misses, none asked twice. Each round opens
+ * both anew; pairs are measured back to back, in alternating order, and the ratio is the median of the
+ * pairs' ratios.
  *
  *	bench-archive ARCHIVE RELEASE [ROUNDS [SEED]]
  */
@@ -49,7 +50,8 @@ static void make_aliases(struct world *w, const char *directory, uint64_t seed)
 	kernel_free(&kernel);
 }
 
-/* Microseconds of opening with the first lookup, and nanoseconds of each of all lookups, that one among them. */
+/* Microseconds of opening with the first lookup, and nanoseconds of each of all lookups, that one among
+ * them. */
 struct times {
 	double first, each;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A process that leaves by _exit() has not written what gcov counted in it. With b_coverage the linker has each
- * program of this project call this instead. */
+/* A process that leaves by _exit() has not written what gcov counted in it. With b_coverage the linker has
+ * each program of this project call this instead. */
 #include <stdlib.h>
 
 void __gcov_dump(void);

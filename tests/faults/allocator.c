@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An allocator in which one allocation fails. It is preloaded, stands before that of the C library (or of the address
- * sanitizer) and hands everything on to it, but for the one that is named by
+ * An allocator in which one allocation fails. It is preloaded, stands before that of the C library (or of
+ * the address sanitizer) and hands everything on to it, but for the one that is named by
  *
  *	FAULTS_PROCESS	which process: 0 is the program, 1 the first that was forked, ...
  *	FAULTS_NUMBER	which of its allocations, from 1 on; 0: none fails, and each is listed
  *	FAULTS_SHARED	a file of some megabytes, which is mapped: what all of the processes have to report
  *
- * Its lines are "alloc PROCESS NUMBER SITE..." and "fault PROCESS NUMBER SITE..."; a SITE is a return address in the
- * program, relative to where that is loaded. What the dynamic linker and the sanitizers allocate is not counted: they
- * end the process when they get nothing.
+ * Its lines are "alloc PROCESS NUMBER SITE..." and "fault PROCESS NUMBER SITE..."; a SITE is a return
+ * address in the program, relative to where that is loaded. What the dynamic linker and the sanitizers
+ * allocate is not counted: they end the process when they get nothing.
  */
 #include <dlfcn.h>
 #include <errno.h>

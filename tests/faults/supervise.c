@@ -15,10 +15,10 @@
  *	-f	let a system call fail: of task 0, which is the command, or 1, the first process or thread that was started
  *		by it and made a call, ...; of this name; the first (1) of these, or a later one; with this error
  *
- * The kernel asks this process about each system call of the table below (seccomp's user notification) and carries it
- * out, or answers with the error. Compared to ptrace(2) there are no stops, no signals and no registers to change. It
- * is the same on all architectures, and calls that are not in the table cost nothing. What the dynamic linker and the
- * sanitizers call is left alone: they end the process.
+ * The kernel asks this process about each system call of the table below (seccomp's user notification) and
+ * carries it out, or answers with the error. Compared to ptrace(2) there are no stops, no signals and no
+ * registers to change. It is the same on all architectures, and calls that are not in the table cost
+ * nothing. What the dynamic linker and the sanitizers call is left alone: they end the process.
  *
  * The report's lines:
  *	call TASK NAME NUMBER ERRNO,... SITE...	a call that can fail, with errors that it can fail with
@@ -27,7 +27,8 @@
  *	left PID NAME				a process that had to be killed
  *	kernel NUMBER				a system call about a module that was answered
  *	exit STATUS				of the command, 128 + signal when it was killed
- * A SITE is an address in the program, relative to where it is loaded: words on the stack that can be return addresses.
+ * A SITE is an address in the program, relative to where it is loaded: words on the stack that can be
+ * return addresses.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -76,8 +77,8 @@ struct call {
 		}                   \
 	}
 
-/* What can fail, and how it does on real machines: a failing disk, a full one, too many open files, no memory, a kernel
- * or a filter without the call. */
+/* What can fail, and how it does on real machines: a failing disk, a full one, too many open files, no
+ * memory, a kernel or a filter without the call. */
 static const struct call calls[] = {
 	CALL(openat, EMFILE, EACCES, EIO),
 	CALL(openat2, EMFILE, EACCES, EIO, ENOSYS),

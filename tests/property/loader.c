@@ -12,8 +12,8 @@
  * loader's process gets SIGKILL at a random moment. The test is a child subreaper: the loader's process
  * becomes its child, so that its end is waited for and its exit status seen.
  *
- * Then each promise of loader.h is checked: results, order, being alone, skipping and the report against a model, and that
- * everything ends in time.
+ * Then each promise of loader.h is checked: results, order, being alone, skipping and the report against a
+ * model, and that everything ends in time.
  *
  *	loader [ROUNDS [EXITS]]		COLDPLUG_SEED chooses other ones; EXITS: rounds of a front that sends
  *					200 modules and exits at once

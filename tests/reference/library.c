@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What coldplug.h answers entry by entry, against libkmod: the five indexes, the configuration, what it says of each
- * module, and the symbols of each module's file. For each release that is installed, with a random modprobe.d.
+ * What coldplug.h answers entry by entry, against libkmod: the five indexes, the configuration, what it
+ * says of each module, and the symbols of each module's file. For each release that is installed, with a
+ * random modprobe.d.
  *
  *	ref-library [--seed N] [--every N]	--every: the files of one module of N
  */
@@ -212,67 +213,60 @@ static void compare_rules(struct test *t, struct kmod_module *mod)
 	compare(t, "rules of", name, &kmod, &ours);
 }
 
-static int put_versions(struct kmod_module *mod, FILE *f)
+/* libkmod has a set of functions for each kind of symbols. */
+struct symbols {
+	const char *what;
+	int (*list)(const struct kmod_module *mod, struct kmod_list **list);
+	const char *(*symbol)(const struct kmod_list *entry);
+	uint64_t (*crc)(const struct kmod_list *entry);
+	int (*bind)(const struct kmod_list *entry);
+	void (*free_list)(struct kmod_list *list);
+};
+
+static int put_symbols(const struct symbols *s, struct kmod_module *mod, FILE *f)
 {
 	struct kmod_list *list = NULL, *item;
-	int r = kmod_module_get_versions(mod, &list);
+	int r = s->list(mod, &list);
 
-	kmod_list_foreach(item, list) fprintf(f, "%s %" PRIx64 "\n", kmod_module_version_get_symbol(item),
-					      kmod_module_version_get_crc(item));
-	kmod_module_versions_free_list(list);
-	return r;
-}
-
-static int put_exports(struct kmod_module *mod, FILE *f)
-{
-	struct kmod_list *list = NULL, *item;
-	int r = kmod_module_get_symbols(mod, &list);
-
-	kmod_list_foreach(item, list) fprintf(f, "%s %" PRIx64 "\n", kmod_module_symbol_get_symbol(item),
-					      kmod_module_symbol_get_crc(item));
-	kmod_module_symbols_free_list(list);
-	return r;
-}
-
-static int put_undefined(struct kmod_module *mod, FILE *f)
-{
-	struct kmod_list *list = NULL, *item;
-	int r = kmod_module_get_dependency_symbols(mod, &list);
-
-	kmod_list_foreach(item, list)
-		fprintf(f, "%s %" PRIx64 "%s\n", kmod_module_dependency_symbol_get_symbol(item),
-			kmod_module_dependency_symbol_get_crc(item),
-			kmod_module_dependency_symbol_get_bind(item) == KMOD_SYMBOL_WEAK ? " weak" : "");
-	kmod_module_dependency_symbols_free_list(list);
+	kmod_list_foreach(item, list) fprintf(f, "%s %" PRIx64 "%s\n", s->symbol(item), s->crc(item),
+					      s->bind && s->bind(item) == KMOD_SYMBOL_WEAK ? " weak" : "");
+	s->free_list(list);
 	return r;
 }
 
 static void compare_symbols(struct test *t, struct kmod_module *mod)
 {
-	static int (*const puts_kmod[])(struct kmod_module * mod, FILE * f) = {
-		[COLDPLUG_SYMBOLS_NEEDED] = put_versions,
-		[COLDPLUG_SYMBOLS_EXPORTED] = put_exports,
-		[COLDPLUG_SYMBOLS_UNDEFINED] = put_undefined,
+	static const struct symbols kinds[] = {
+		[COLDPLUG_SYMBOLS_NEEDED] = { "versions of", kmod_module_get_versions,
+					      kmod_module_version_get_symbol, kmod_module_version_get_crc,
+					      NULL, kmod_module_versions_free_list },
+		[COLDPLUG_SYMBOLS_EXPORTED] = { "symbols of", kmod_module_get_symbols,
+						kmod_module_symbol_get_symbol, kmod_module_symbol_get_crc,
+						NULL, kmod_module_symbols_free_list },
+		[COLDPLUG_SYMBOLS_UNDEFINED] = { "dependency symbols of", kmod_module_get_dependency_symbols,
+						 kmod_module_dependency_symbol_get_symbol,
+						 kmod_module_dependency_symbol_get_crc,
+						 kmod_module_dependency_symbol_get_bind,
+						 kmod_module_dependency_symbols_free_list },
 	};
-	static const char *const what[] = { "versions of", "symbols of", "dependency symbols of" };
 	const struct coldplug_module module = { .name = kmod_module_get_name(mod),
 						.path = kmod_module_get_path(mod) };
 
-	for (size_t i = 0; i < ARRAY_SIZE(puts_kmod); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		const struct coldplug_symbol *list;
 		struct text kmod, ours;
 		int64_t n;
 		int r;
 
 		begin(&kmod, &ours);
-		r = puts_kmod[i](mod, kmod.f);
+		r = put_symbols(&kinds[i], mod, kmod.f);
 		n = coldplug_symbols(t->coldplug, &module, (enum coldplug_symbols)i, &list);
 		for (int64_t k = 0; k < n; k++)
 			fprintf(ours.f, "%s %" PRIx64 "%s\n", list[k].name, list[k].crc,
 				list[k].weak ? " weak" : "");
 		if ((r < 0) != (n < 0))
 			fprintf(ours.f, "libkmod: %d, coldplug: %" PRId64, r, n);
-		compare(t, what[i], module.name, &kmod, &ours);
+		compare(t, kinds[i].what, module.name, &kmod, &ours);
 	}
 }
 

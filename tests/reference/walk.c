@@ -21,7 +21,8 @@
 static struct strings found; /* "DEVPATH ALIAS"; ftw(3) has no userdata */
 static size_t prefix;	     /* of "ROOT/sys" */
 
-/* A processor's alias is that of all of them, where they have one: this is what the walk relies on (uevent/walk-skip.c). */
+/* A processor's alias is that of all of them, where they have one: this is what the walk relies on
+ * (uevent/walk-skip.c). */
 static int without_processor(const char *path, int n)
 {
 	static const char cpus[] = "/devices/system/cpu";

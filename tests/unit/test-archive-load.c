@@ -637,8 +637,8 @@ static void use_all(struct world *w)
 	members_free(k.members);
 }
 
-/* Makes the checksums of the tables right: what lies has the right ones. Those of the sections count for packed ones and
- * the dictionary. */
+/* Makes the checksums of the tables right: what lies has the right ones. Those of the sections count for
+ * packed ones and the dictionary. */
 static void fix_sums(uint8_t *data)
 {
 	uint64_t tables = le64(data + 24), header = le32(data + 12), first = (header + 4095) / 4096 * 4096;

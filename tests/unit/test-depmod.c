@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Indexes made of modules: which of two files counts, and a release that has no indexes. tests/reference/depmod compares
- * all the rest with kmod's. */
+/* Indexes made of modules: which of two files counts, and a release that has no indexes.
+ * tests/reference/depmod compares all the rest with kmod's. */
 #include "tests/unit/test.h"
 
 #include "engine/depmod-config.h"

@@ -221,7 +221,8 @@ static void more_sections_than_16_bits_count_are_read(void **state)
 
 static void a_count_of_sections_that_are_not_there_is_refused(void **state)
 {
-	/* The count in the header, and, where that is 0, in the first section; which section has the names. */
+	/* The count in the header, and, where that is 0, in the first section; which section has the
+	 * names. */
 	static const struct {
 		unsigned int count;
 		uint64_t first;
@@ -511,7 +512,8 @@ static void a_section_is_found_by_its_name(void **state)
 
 static void a_section_table_may_point_anywhere(void **state)
 {
-	/* Which section's header is changed, in which field (0 name, 1 type, 2 offset, 3 size), and to what. */
+	/* Which section's header is changed, in which field (0 name, 1 type, 2 offset, 3 size), and to
+	 * what. */
 	static const struct {
 		unsigned int section, field;
 		uint64_t value;

@@ -97,7 +97,8 @@ static void progress_is_waited_for(void **state)
 	sched_setaffinity(0, sizeof(before), &before);
 }
 
-/* The thread shares one processor with this one, which does not let go of it. Now and then it may be lucky. */
+/* The thread shares one processor with this one, which does not let go of it. Now and then it may be
+ * lucky. */
 static void a_busy_processor_is_not_idle(void **state)
 {
 	unsigned int n_lucky = 0;

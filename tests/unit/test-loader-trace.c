@@ -66,7 +66,8 @@ static void each_line_of_the_trace_is_read(void **state)
 	}
 }
 
-/* Two threads load two modules each; the third init of thread 7 is one that failed to be traced to its end. */
+/* Two threads load two modules each; the third init of thread 7 is one that failed to be traced to its
+ * end. */
 static void an_init_is_found_by_thread_and_time(void **state)
 {
 	static struct trace_event items[] = {

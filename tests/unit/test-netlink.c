@@ -124,7 +124,8 @@ out:
 	netlink_close(&n);
 }
 
-/* To the group: root may, as udevd does with its own. The sender has a port then, which the kernel has not. */
+/* To the group: root may, as udevd does with its own. The sender has a port then, which the kernel has
+ * not. */
 static void another_processs_multicast_is_ignored(void **state)
 {
 	struct sockaddr_nl to = { .nl_family = AF_NETLINK, .nl_groups = 1 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* In the guest: asks the kernel for algorithms, as a user of AF_ALG. What is missing the kernel requests of modprobe: the
- * protocol family (net-pf-38), the type (algif-TYPE), and the algorithm with its templates (crypto-NAME).
+/* In the guest: asks the kernel for algorithms, as a user of AF_ALG. What is missing the kernel requests
+ * of modprobe: the protocol family (net-pf-38), the type (algif-TYPE), and the algorithm with its
+ * templates (crypto-NAME).
  *
  *	alg TYPE NAME...
  */

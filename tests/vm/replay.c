@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What bench-settled compares with: loads exactly the modules of a list, each when those that it depends on have ended, by a few threads
- * that know nothing else: no priorities, no async_probe, no looking for devices.
+ * What bench-settled compares with: loads exactly the modules of a list, each when those that it depends
+ * on have ended, by a few threads that know nothing else: no priorities, no async_probe, no looking for
+ * devices.
  *
  *	replay LIST THREADS
  *
