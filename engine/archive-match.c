@@ -19,7 +19,7 @@
 #include "base/limits.h"
 #include "base/little-endian.h"
 
-#define NODE_HEAD 6U
+#define NODE_HEAD 8U
 #define CHILD 8U
 #define MAX_BITS 24U /* more than the limit of all tables holds */
 #define SLOT 12U     /* a child of a hash table: its characters, and what a child has */
@@ -27,13 +27,17 @@
 struct node {
 	uint32_t place;
 	const char *prefix;
-	uint32_t n_prefix, n_values, n_children;
-	uint32_t step;	      /* characters of each child: 1, or more in a hash table */
-	uint32_t bits;	      /* of it: there are 2^bits slots */
-	const uint8_t *first; /* characters of the children; or the slots */
-	const uint8_t *children;
-	const uint8_t *values;
+	uint32_t n_prefix, n_values;
+	uint32_t n_children;  /* of one character; those that are wildcards come first */
+	uint32_t n_wildcards; /* of them */
+	uint32_t step, bits;  /* characters of each child of the hash table, which has 2^bits slots; 0: none */
+	const uint8_t *first; /* characters of the children */
+	const uint8_t *children, *values, *slots;
 };
+
+/* What a character does not stand for itself in: before the first wildcard, where a NUL ends both, and behind it. */
+static const bool is_wildcard[256] = { ['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true };
+static const bool is_special[256] = { ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true };
 
 /* A piece of the pattern; what stands in front of it is up. */
 struct piece {
@@ -62,26 +66,32 @@ static __attribute__((cold, noinline)) int damaged(struct walk *w, uint64_t plac
 /* Makes sure that n bytes at a place of the section are there. */
 static inline int need(struct walk *w, uint64_t place, uint64_t n)
 {
-	uint64_t begin = w->section->place + place, last = begin + n - 1;
-	const uint8_t *blocks = w->a->blocks;
+	uint64_t begin = w->section->place + place;
 
-	if (place > w->section->size || n > w->section->size - place)
+	if (place + n > w->section->size)
 		return damaged(w, place, "a place outside of the matcher");
-	if (last - begin < ARCHIVE_BLOCK && blocks[begin >> ARCHIVE_BLOCK_SHIFT] == 1 &&
-	    blocks[last >> ARCHIVE_BLOCK_SHIFT] == 1)
+	if (begin % ARCHIVE_BLOCK + n <= ARCHIVE_BLOCK && w->a->blocks[begin >> ARCHIVE_BLOCK_SHIFT] == 1)
 		return 0;
 	return archive_need(w->a, begin, n);
 }
 
-static int spend(struct walk *w, uint32_t place)
+static inline int spend(struct walk *w, uint32_t place)
 {
 	return w->budget-- ? 0 : damaged(w, place, "a lookup that does not end");
+}
+
+/* Whether each of what the head of a node says can be. What the slots are, is checked in find_slot(). */
+static inline bool is_node(const struct node *n)
+{
+	if (n->n_wildcards > n->n_children)
+		return false;
+	return !n->step ||
+		(n->step >= 2 && n->step <= 4 && n->bits <= MAX_BITS && n->n_wildcards == n->n_children);
 }
 
 static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 {
 	const uint8_t *p = w->base + place;
-	uint64_t size;
 	int r = need(w, place, NODE_HEAD);
 
 	if (r < 0)
@@ -89,27 +99,21 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	n->place = place;
 	n->n_prefix = le16(p);
 	n->n_values = le16(p + 2);
-	n->step = p[5];
+	n->n_children = p[4];
+	n->n_wildcards = p[5];
+	n->step = p[6];
+	n->bits = p[7];
 	n->prefix = (const char *)p + NODE_HEAD;
 	n->first = p + NODE_HEAD + n->n_prefix;
-	if (n->step == 1) {
-		n->n_children = p[4];
-		n->children = n->first + n->n_children;
-		n->values = n->children + CHILD * n->n_children;
-		size = (uint64_t)(n->values - p) + 4 * n->n_values;
-	} else {
-		n->n_children = 0;
-		n->bits = p[4];
-		n->children = n->values = NULL;
-		size = (uint64_t)(n->first - p);
-		if (n->step < 2 || n->step > 4 || n->bits > MAX_BITS || n->n_values)
-			return damaged(w, place, "a node that cannot be");
-	}
-	r = need(w, place, size);
-	return r ?: spend(w, place);
+	n->children = n->first + n->n_children;
+	n->values = n->children + (size_t)CHILD * n->n_children;
+	n->slots = n->values + (size_t)4 * n->n_values;
+	if (!is_node(n))
+		return damaged(w, place, "a node that cannot be");
+	return need(w, place, (uint64_t)(n->slots - p));
 }
 
-/* The child of a hash table whose characters the key goes on with from pos on. 1 and *child, 0, -EBADMSG. */
+/* The child of the hash table whose characters the key goes on with from pos on. 1 and *child, 0, -EBADMSG. */
 static inline int find_slot(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
 {
 	const uint8_t *key = (const uint8_t *)w->key + pos;
@@ -121,7 +125,7 @@ static inline int find_slot(struct walk *w, const struct node *n, size_t pos, co
 	word = n->step == 4 ? le32(key) : n->step == 3 ? le16(key) | (uint32_t)key[2] << 16 : le16(key);
 	i = archive_hash(word, n->bits);
 	for (uint32_t tried = 0; tried <= mask; tried++, i = (i + 1) & mask) {
-		const uint8_t *slot = n->first + (size_t)SLOT * i;
+		const uint8_t *slot = n->slots + (size_t)SLOT * i;
 
 		r = need(w, (uint64_t)(slot - w->base), SLOT);
 		if (r < 0)
@@ -135,17 +139,21 @@ static inline int find_slot(struct walk *w, const struct node *n, size_t pos, co
 	return 0;
 }
 
-/* The same for any node: the child with which the key goes on literally. */
+/* The child with which the key goes on literally. The characters that it stands for and *child; 0, -EBADMSG. */
 static inline int find_child(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
 {
-	unsigned char c = (unsigned char)w->key[pos];
+	uint8_t c = (uint8_t)w->key[pos];
 
-	if (n->step > 1)
-		return find_slot(w, n, pos, child);
-	for (uint32_t i = 0; i < n->n_children && n->first[i] <= c; i++) {
-		*child = n->children + CHILD * i;
-		if (n->first[i] == c)
+	for (uint32_t i = 0; i < n->n_children; i++) {
+		if (n->first[i] == c) {
+			*child = n->children + (size_t)CHILD * i;
 			return 1;
+		}
+	}
+	if (n->step) {
+		int r = find_slot(w, n, pos, child);
+
+		return r > 0 ? (int)n->step : r;
 	}
 	return 0;
 }
@@ -153,7 +161,7 @@ static inline int find_child(struct walk *w, const struct node *n, size_t pos, c
 /* The characters of a child. */
 static inline struct piece text_of_child(const struct node *n, const uint8_t *child, const struct piece *up)
 {
-	if (n->step > 1)
+	if (child >= n->slots)
 		return (struct piece){ up, (const char *)child - 4, n->step };
 	return (struct piece){ up, (const char *)n->first + (child - n->children) / CHILD, 1 };
 }
@@ -271,15 +279,10 @@ static int add_leaf(struct walk *w, const uint8_t *child, const struct piece *la
 
 /* ---- behind the first wildcard ---- */
 
-static bool is_special(unsigned char c)
-{
-	return c == '*' || c == '?' || c == '[' || c == '\\';
-}
-
 /* Where the text that begins with c may go on in the key; NULL: nowhere. */
 static const char *next_place(const char *key, char c)
 {
-	return c && !is_special((unsigned char)c) ? strchr(key, c) : key;
+	return c && !is_special[(unsigned char)c] ? strchr(key, c) : key;
 }
 
 /* Whether the pattern behind a '*' matches from any place of the key on. */
@@ -349,7 +352,8 @@ static __attribute__((noinline)) bool glob_pieces(struct walk *w, const struct p
 	return !fnmatch(buf, w->key + pos, 0);
 }
 
-static int match_rest(struct walk *w, const struct node *n, uint32_t at, size_t pos, const struct piece *up);
+static int match_rest(struct walk *w, const struct node *n, uint32_t at, size_t known, size_t pos, bool again,
+		      const struct piece *up);
 
 static int match_each(struct walk *w, const struct node *n, uint32_t at, const struct piece *stop, size_t pos,
 		      const struct piece *up);
@@ -364,7 +368,7 @@ static int match_each_below(struct walk *w, const struct node *n, const uint8_t 
 	int r;
 
 	if (!(ref & ARCHIVE_LEAF)) {
-		r = ref < n->place ? read_node(w, ref, &next)
+		r = ref < n->place ? read_node(w, ref, &next) ?: spend(w, ref)
 				   : damaged(w, n->place, "a child behind its parent");
 		return r ?: match_each(w, &next, 0, stop, pos, &c);
 	}
@@ -383,14 +387,13 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 
 	if (length_of(&prefix) > LIMIT_ALIAS)
 		return damaged(w, n->place, "a pattern longer than 4095 bytes");
-	for (uint32_t i = 0; !r && i < n->n_children; i++) {
-		r = match_each_below(w, n, n->children + CHILD * i, stop, pos, &prefix);
-	}
-	if (n->step > 1)
-		r = need(w, (uint64_t)(n->first - w->base), (uint64_t)SLOT << n->bits);
-	for (size_t i = 0; !r && n->step > 1 && i >> n->bits == 0; i++) {
-		if (le32(n->first + SLOT * i + 4))
-			r = match_each_below(w, n, n->first + SLOT * i + 4, stop, pos, &prefix);
+	for (uint32_t i = 0; !r && i < n->n_children; i++)
+		r = match_each_below(w, n, n->children + (size_t)CHILD * i, stop, pos, &prefix);
+	if (!r && n->step)
+		r = need(w, (uint64_t)(n->slots - w->base), (uint64_t)SLOT << n->bits);
+	for (size_t i = 0; !r && n->step && i >> n->bits == 0; i++) {
+		if (le32(n->slots + SLOT * i + 4))
+			r = match_each_below(w, n, n->slots + SLOT * i + 4, stop, pos, &prefix);
 	}
 	if (!r && n->n_values && glob_pieces(w, &prefix, stop, pos))
 		r = add_names(w, n->values, n->n_values, n->place, &prefix);
@@ -416,11 +419,11 @@ static int star_untried(struct walk *w, const struct node *n, uint32_t at, size_
 }
 
 /* How many characters from place at of the prefix on stand for themselves. */
-static size_t segment(const struct node *n, uint32_t at)
+static inline size_t segment(const struct node *n, uint32_t at)
 {
 	uint32_t i = at;
 
-	while (i < n->n_prefix && !is_special((unsigned char)n->prefix[i]))
+	while (i < n->n_prefix && !is_special[(unsigned char)n->prefix[i]])
 		i++;
 	return i - at;
 }
@@ -433,41 +436,45 @@ static inline const char *find_segment(const struct walk *w, size_t pos, const c
 	if (!n)
 		return p;
 	for (; (size_t)(end - p) >= n; p++) {
+		size_t i = 1;
+
 		p = memchr(p, text[0], (size_t)(end - p) - n + 1);
-		if (!p || n == 1 || (p[1] == text[1] && !memcmp(p, text, n)))
+		if (!p)
+			return NULL;
+		while (i < n && p[i] == text[i])
+			i++;
+		if (i == n)
 			return p;
 	}
 	return NULL;
 }
 
 /* A '*' was consumed; the rest of the pattern begins at place at of node n. Of what stands between two '*'
- * of a prefix the first place in the key is enough: all patterns below go on with the second one. */
+ * the first place in the key is enough: all patterns below go on with the second one. */
 static int match_star(struct walk *w, const struct node *n, uint32_t at, size_t pos, const struct piece *up)
 {
 	struct piece seen = { up, n->prefix + at, 0 };
-	size_t end, k = 0;
+	size_t end, k;
 	const char *p;
-	int r;
+	bool again = false;
+	int r = star_untried(w, n, at, pos, &end);
 
-	while ((r = star_untried(w, n, at, pos, &end)) > 0) {
-		k = segment(n, at);
-		if (!k || at + k == n->n_prefix || n->prefix[at + k] != '*')
-			break;
+	if (r <= 0)
+		return r;
+	for (; k = segment(n, at), at + k < n->n_prefix && n->prefix[at + k] == '*'; at += (uint32_t)k + 1) {
 		p = find_segment(w, pos, n->prefix + at, k);
 		if (!p)
 			return 0;
 		pos = (size_t)(p - w->key) + k;
-		at += (uint32_t)k + 1;
 		seen.n += k + 1;
+		end = w->key_len + 1;
 	}
-	if (r <= 0)
-		return r;
-	for (r = 0; !r && pos < end; pos++) {
+	for (r = 0; !r && pos < end; pos++, again = at + k == n->n_prefix) {
 		p = find_segment(w, pos, n->prefix + at, k);
 		if (!p || (size_t)(p - w->key) >= end)
 			break;
 		pos = (size_t)(p - w->key);
-		r = match_rest(w, n, at, pos, &seen);
+		r = match_rest(w, n, at, k, pos, again, &seen);
 	}
 	return r;
 }
@@ -489,7 +496,7 @@ static int match_leaf(struct walk *w, const uint8_t *child, const struct piece *
 	return matches ? add_leaf(w, child, &text) : 0;
 }
 
-/* Goes on in a child of n, c of the pattern being consumed; the key goes on at pos. */
+/* Goes on in a child of n whose characters were consumed of the pattern; the key goes on at pos. */
 static int match_child(struct walk *w, const struct node *n, const uint8_t *child, size_t pos,
 		       const struct piece *up)
 {
@@ -497,8 +504,10 @@ static int match_child(struct walk *w, const struct node *n, const uint8_t *chil
 	char c = *piece.text;
 	uint32_t ref = le32(child);
 	struct node next;
-	int r;
+	int r = spend(w, n->place);
 
+	if (r < 0)
+		return r;
 	if (ref & ARCHIVE_LEAF)
 		return match_leaf(w, child, &piece, pos);
 	if (w->depth == LIMIT_ALIAS)
@@ -512,59 +521,63 @@ static int match_child(struct walk *w, const struct node *n, const uint8_t *chil
 	else if (c == '[' || c == '\\')
 		r = match_each(w, &next, 0, up, pos, &piece);
 	else
-		r = match_rest(w, &next, 0, pos, &piece);
+		r = match_rest(w, &next, 0, 0, pos, false, &piece);
 	w->depth--;
 	return r;
 }
 
-static int match_children(struct walk *w, const struct node *n, size_t pos, const struct piece *up)
+/* Behind the prefix. again: the same was done from an earlier place of the key, and what a '*' had to be tried for. */
+static int match_children(struct walk *w, const struct node *n, size_t pos, bool again,
+			  const struct piece *up)
 {
-	unsigned char c = (unsigned char)w->key[pos];
+	uint8_t c = (uint8_t)w->key[pos];
+	const uint8_t *child;
+	uint32_t i;
 	int r = 0;
 
-	if (n->step > 1) {
-		const uint8_t *child;
-
-		r = find_slot(w, n, pos, &child);
-		return r > 0 ? match_child(w, n, child, pos + n->step, up) : r;
+	for (i = 0; !r && i < n->n_wildcards; i++) {
+		child = n->children + (size_t)CHILD * i;
+		if (n->first[i] == '?' ? c != '\0' : !(again && n->first[i] == '*'))
+			r = match_child(w, n, child, pos + (n->first[i] == '?'), up);
 	}
-	for (uint32_t i = 0; !r && i < n->n_children; i++) {
-		unsigned char first = n->first[i];
-
-		if (first == '*' || first == '[' || first == '\\')
-			r = match_child(w, n, n->children + CHILD * i, pos, up);
-		else if (c && (first == '?' || first == c))
-			r = match_child(w, n, n->children + CHILD * i, pos + 1, up);
+	if (r < 0 || !c)
+		return r;
+	for (; i < n->n_children; i++) {
+		if (n->first[i] == c)
+			return match_child(w, n, n->children + (size_t)CHILD * i, pos + 1, up);
 	}
-	return r;
+	r = n->step ? find_slot(w, n, pos, &child) : 0;
+	return r > 0 ? match_child(w, n, child, pos + n->step, up) : r;
 }
 
-/* Behind the first wildcard: the patterns from place at of node n against the key from pos. */
-static int match_rest(struct walk *w, const struct node *n, uint32_t at, size_t pos, const struct piece *up)
+/* Behind the first wildcard: the patterns from place at of node n against the key from pos. known characters
+ * are the same there. */
+static int match_rest(struct walk *w, const struct node *n, uint32_t at, size_t known, size_t pos, bool again,
+		      const struct piece *up)
 {
 	struct piece prefix = { up, n->prefix + at, n->n_prefix - at };
 	int r = spend(w, n->place);
 
 	if (r < 0)
 		return r;
-	for (uint32_t i = at; i < n->n_prefix; i++) {
+	pos += known;
+	for (uint32_t i = at + (uint32_t)known; i < n->n_prefix; i++) {
 		unsigned char c = (unsigned char)n->prefix[i];
 
-		prefix.n = i - at;
-		if (c == '[' || c == '\\')
+		if (c == '[' || c == '\\') {
+			prefix.n = i - at;
 			return match_each(w, n, i, &prefix, pos, &prefix);
+		}
 		if (c == '*') {
-			prefix.n++;
+			prefix.n = i + 1 - at;
 			return match_star(w, n, i + 1, pos, &prefix);
 		}
 		if (!w->key[pos] || (c != '?' && c != (unsigned char)w->key[pos]))
 			return 0;
 		pos++;
 	}
-	prefix.n = n->n_prefix - at;
-	if (!w->key[pos])
-		r = add_names(w, n->values, n->n_values, n->place, &prefix);
-	return r ?: match_children(w, n, pos, &prefix);
+	r = w->key[pos] ? 0 : add_names(w, n->values, n->n_values, n->place, &prefix);
+	return r ?: match_children(w, n, pos, again, &prefix);
 }
 
 /* ---- before the first wildcard ---- */
@@ -586,7 +599,7 @@ static int match_leaf_literally(struct walk *w, const uint8_t *child, size_t pos
 
 	if (r < 0)
 		return r;
-	for (p = text.text; *p && *p != '*' && *p != '?' && *p != '['; p++, pos++)
+	for (p = text.text; !is_wildcard[(unsigned char)*p]; p++, pos++)
 		if (*p != w->key[pos])
 			return 0;
 	next_entry(w);
@@ -600,15 +613,26 @@ static int enter_wildcards(struct walk *w, const struct node *n, size_t pos, con
 {
 	int r = 0;
 
-	for (uint32_t i = 0; !r && i < n->n_children && n->first[i] <= '['; i++) {
-		unsigned char c = n->first[i];
+	for (uint32_t i = 0; !r && i < n->n_wildcards; i++) {
+		uint8_t c = n->first[i];
 
 		if (c != '*' && c != '[' && !(c == '?' && w->key[pos]))
 			continue;
 		next_entry(w);
-		r = match_child(w, n, n->children + CHILD * i, c == '?' ? pos + 1 : pos, before);
+		r = match_child(w, n, n->children + (size_t)CHILD * i, c == '?' ? pos + 1 : pos, before);
 	}
 	return r;
+}
+
+/* How much of the prefix is the same in the key, up to a wildcard in it. */
+static inline size_t same_literally(const struct walk *w, const struct node *n, size_t pos)
+{
+	const char *key = w->key + pos;
+	size_t i = 0;
+
+	while (i < n->n_prefix && n->prefix[i] == key[i] && !is_wildcard[(unsigned char)key[i]])
+		i++;
+	return i;
 }
 
 static int match_literally(struct walk *w, uint32_t place)
@@ -620,23 +644,20 @@ static int match_literally(struct walk *w, uint32_t place)
 	for (;;) {
 		struct piece before = { NULL, w->key, pos };
 		const uint8_t *child;
+		size_t same;
 
 		r = read_node(w, place, &n);
 		if (r < 0)
 			return r;
-		for (uint32_t j = 0; j < n.n_prefix; j++, pos++) {
-			char c = n.prefix[j];
-
-			if (c == '*' || c == '?' || c == '[') {
-				before.n = pos;
-				next_entry(w);
-				return match_rest(w, &n, j, pos, &before);
-			}
-			if (c != w->key[pos])
-				return 0;
+		same = same_literally(w, &n, pos);
+		before.n = pos += same;
+		if (same < n.n_prefix && !is_wildcard[(unsigned char)n.prefix[same]])
+			return 0;
+		if (same < n.n_prefix) {
+			next_entry(w);
+			return match_rest(w, &n, (uint32_t)same, 0, pos, false, &before);
 		}
-		before.n = pos;
-		r = enter_wildcards(w, &n, pos, &before);
+		r = n.n_wildcards ? enter_wildcards(w, &n, pos, &before) : 0;
 		if (r < 0)
 			return r;
 		if (!w->key[pos]) {
@@ -646,7 +667,7 @@ static int match_literally(struct walk *w, uint32_t place)
 		r = find_child(w, &n, pos, &child);
 		if (r <= 0)
 			return r;
-		pos += n.step;
+		pos += (size_t)r;
 		if (le32(child) & ARCHIVE_LEAF)
 			return match_leaf_literally(w, child, pos);
 		if (le32(child) >= n.place)

@@ -99,25 +99,36 @@ static size_t shared_prefix(const struct trie_alias *first, const struct trie_al
 	return n;
 }
 
+struct children {
+	ARRAY(struct child) items;
+};
+
 /* A node with what is known of it before it is written. */
 struct node {
 	const char *prefix;
 	size_t n_prefix;
 	const struct trie_alias *values;
 	size_t n_values;
-	uint32_t step;
-	ARRAY(struct child) children;
+	struct children wildcards, others;
+	uint32_t step; /* characters of each of the others */
 };
 
-static int put_list(struct bytes *out, const struct node *n)
+static int put_first(struct bytes *out, const struct children *c)
 {
 	int r = 0;
 
-	for (size_t i = 0; !r && i < n->children.n; i++)
-		r = put(out, n->children.items[i].first, 1);
-	for (size_t i = 0; !r && i < n->children.n; i++)
-		r = put_number(out, n->children.items[i].ref) ?: put_number(out, n->children.items[i].value);
-	return r ?: put_names(out, n->values, n->n_values);
+	for (size_t i = 0; !r && i < c->items.n; i++)
+		r = put(out, c->items.items[i].first, 1);
+	return r;
+}
+
+static int put_refs(struct bytes *out, const struct children *c)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < c->items.n; i++)
+		r = put_number(out, c->items.items[i].ref) ?: put_number(out, c->items.items[i].value);
+	return r;
 }
 
 static uint32_t bits_for(size_t n)
@@ -131,15 +142,15 @@ static uint32_t bits_for(size_t n)
 
 static int put_table(struct bytes *out, const struct node *n)
 {
-	uint32_t bits = bits_for(n->children.n), mask = (1U << bits) - 1;
+	uint32_t bits = bits_for(n->others.items.n), mask = (1U << bits) - 1;
 	const uint8_t none[12] = {};
 	size_t table = out->items.n;
 	int r = 0;
 
 	for (uint32_t i = 0; !r && i <= mask; i++)
 		r = put(out, none, sizeof(none));
-	for (size_t i = 0; !r && i < n->children.n; i++) {
-		const struct child *c = &n->children.items[i];
+	for (size_t i = 0; !r && i < n->others.items.n; i++) {
+		const struct child *c = &n->others.items.items[i];
 		uint32_t k = archive_hash(le32(c->first), bits);
 		uint8_t *slot;
 
@@ -154,8 +165,9 @@ static int put_table(struct bytes *out, const struct node *n)
 
 static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 {
-	bool table = n->step > 1;
-	uint8_t head[6] = {};
+	static const struct children none;
+	const struct children *listed = n->step > 1 ? &none : &n->others;
+	uint8_t head[8] = {};
 	int r;
 
 	if (n->n_values > UINT16_MAX)
@@ -163,21 +175,32 @@ static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 	*place = (uint32_t)out->items.n;
 	put_le16(head, (uint16_t)n->n_prefix);
 	put_le16(head + 2, (uint16_t)n->n_values);
-	head[4] = (uint8_t)(table ? bits_for(n->children.n) : n->children.n);
-	head[5] = (uint8_t)n->step;
+	head[4] = (uint8_t)(n->wildcards.items.n + listed->items.n);
+	head[5] = (uint8_t)n->wildcards.items.n;
+	if (n->step > 1) {
+		head[6] = (uint8_t)n->step;
+		head[7] = (uint8_t)bits_for(n->others.items.n);
+	}
 	r = put(out, head, sizeof(head)) ?: put(out, n->prefix, n->n_prefix);
-	if (r < 0)
-		return r;
-	return table ? put_table(out, n) : put_list(out, n);
+	r = r ?: put_first(out, &n->wildcards) ?: put_first(out, listed);
+	r = r ?: put_refs(out, &n->wildcards) ?: put_refs(out, listed);
+	r = r ?: put_names(out, n->values, n->n_values);
+	return !r && n->step > 1 ? put_table(out, n) : r;
 }
 
-/* How many characters behind depth, up to STEP, stand for themselves in all of these aliases. */
+static bool is_wildcard(char c)
+{
+	return c && strchr("*?[\\", c);
+}
+
+/* How many characters behind depth, up to STEP, stand for themselves in all of these aliases that do not go on with a
+ * wildcard. */
 static uint32_t literal_depth(const struct trie_alias *aliases, size_t n, size_t depth)
 {
 	uint32_t step = STEP;
 
 	for (size_t i = 0; i < n; i++) {
-		size_t k = strcspn(aliases[i].key + depth, "*?[\\");
+		size_t k = is_wildcard(aliases[i].key[depth]) ? STEP : strcspn(aliases[i].key + depth, "*?[\\");
 
 		step = k < step ? (uint32_t)k : step;
 	}
@@ -194,16 +217,19 @@ static size_t count_same(const struct trie_alias *aliases, size_t n, size_t dept
 	return i;
 }
 
-/* A hash table, with several characters for each child, is for many children without wildcards among these.
- */
+/* A hash table, with several characters for each child, is for many children without wildcards among these. */
 static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t depth)
 {
 	uint32_t step = literal_depth(aliases, n, depth), children = 0;
 
 	if (step < 2)
 		return 1;
-	for (size_t i = 0; i < n && children < WORTH_A_TABLE; children++)
-		i += count_same(aliases + i, n - i, depth, step);
+	for (size_t i = 0; i < n && children < WORTH_A_TABLE;) {
+		bool wildcard = is_wildcard(aliases[i].key[depth]);
+
+		i += count_same(aliases + i, n - i, depth, wildcard ? 1 : step);
+		children += !wildcard;
+	}
 	return children < WORTH_A_TABLE ? 1 : step;
 }
 
@@ -226,12 +252,14 @@ static int write_children(struct trie *t, struct node *node, const struct trie_a
 	int r = 0;
 
 	for (size_t i = 0, k; !r && i < n; i += k) {
+		bool wildcard = is_wildcard(aliases[i].key[depth]);
+		uint32_t step = wildcard ? 1 : node->step;
 		struct child child = {};
 
-		k = count_same(aliases + i, n - i, depth, node->step);
-		r = write_child(t, aliases + i, k, depth + node->step, node->step, &child);
+		k = count_same(aliases + i, n - i, depth, step);
+		r = write_child(t, aliases + i, k, depth + step, step, &child);
 		if (!r)
-			r = array_push(&node->children, child);
+			r = array_push(wildcard ? &node->wildcards.items : &node->others.items, child);
 	}
 	return r;
 }
@@ -249,9 +277,10 @@ static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n
 	while (k < n && !aliases[k].key[depth])
 		k++;
 	node.n_values = k;
-	node.step = choose_step(aliases, n, depth);
+	node.step = choose_step(aliases + k, n - k, depth);
 	r = write_children(t, &node, aliases + k, n - k, depth) ?: put_node(t->out, &node, place);
-	array_free(&node.children);
+	array_free(&node.wildcards.items);
+	array_free(&node.others.items);
 	return r;
 }
 
