@@ -35,9 +35,9 @@ struct node {
 	const uint8_t *children, *values, *slots;
 };
 
-/* What a character does not stand for itself in: before the first wildcard, where a NUL ends both, and behind it. */
+/* What does not stand for itself, before the first wildcard and behind it. A NUL ends both key and pattern. */
 static const bool is_wildcard[256] = { ['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true };
-static const bool is_special[256] = { ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true };
+static const bool is_special[256] = { ['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true };
 
 /* A piece of the pattern; what stands in front of it is up. */
 struct piece {
@@ -48,8 +48,9 @@ struct piece {
 
 struct walk {
 	struct archive *a;
-	const struct archive_section *section;
-	const uint8_t *base; /* of the section */
+	const uint8_t *blocks; /* of the archive */
+	const uint8_t *base;   /* of the section, and its place and size */
+	uint64_t place, size;
 	const char *key;
 	size_t key_len;
 	struct index_hits *hits;
@@ -60,17 +61,17 @@ struct walk {
 
 static __attribute__((cold, noinline)) int damaged(struct walk *w, uint64_t place, const char *what)
 {
-	return archive_damaged(w->a, w->section->place + place, what);
+	return archive_damaged(w->a, w->place + place, what);
 }
 
 /* Makes sure that n bytes at a place of the section are there. */
 static inline int need(struct walk *w, uint64_t place, uint64_t n)
 {
-	uint64_t begin = w->section->place + place;
+	uint64_t begin = w->place + place;
 
-	if (place + n > w->section->size)
+	if (place + n > w->size)
 		return damaged(w, place, "a place outside of the matcher");
-	if (begin % ARCHIVE_BLOCK + n <= ARCHIVE_BLOCK && w->a->blocks[begin >> ARCHIVE_BLOCK_SHIFT] == 1)
+	if (begin % ARCHIVE_BLOCK + n <= ARCHIVE_BLOCK && w->blocks[begin >> ARCHIVE_BLOCK_SHIFT] == 1)
 		return 0;
 	return archive_need(w->a, begin, n);
 }
@@ -78,15 +79,6 @@ static inline int need(struct walk *w, uint64_t place, uint64_t n)
 static inline int spend(struct walk *w, uint32_t place)
 {
 	return w->budget-- ? 0 : damaged(w, place, "a lookup that does not end");
-}
-
-/* Whether each of what the head of a node says can be. What the slots are, is checked in find_slot(). */
-static inline bool is_node(const struct node *n)
-{
-	if (n->n_wildcards > n->n_children)
-		return false;
-	return !n->step ||
-		(n->step >= 2 && n->step <= 4 && n->bits <= MAX_BITS && n->n_wildcards == n->n_children);
 }
 
 static inline int read_node(struct walk *w, uint32_t place, struct node *n)
@@ -108,7 +100,7 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	n->children = n->first + n->n_children;
 	n->values = n->children + (size_t)CHILD * n->n_children;
 	n->slots = n->values + (size_t)4 * n->n_values;
-	if (!is_node(n))
+	if (n->n_wildcards > n->n_children || n->step > 4 || n->bits > MAX_BITS)
 		return damaged(w, place, "a node that cannot be");
 	return need(w, place, (uint64_t)(n->slots - p));
 }
@@ -253,7 +245,7 @@ static int add_names(struct walk *w, const uint8_t *names, uint32_t n, uint32_t 
 	if (r)
 		return r < 0 ? r : 0;
 	/* No archive has so many. */
-	if (w->hits->hits.n + n > 65536 + w->section->size)
+	if (w->hits->hits.n + n > 65536 + w->size)
 		return damaged(w, what, "more answers for one alias than the archive has");
 	r = add_pattern(w, last, &pattern);
 	for (uint32_t i = 0; !r && i < n; i++)
@@ -282,7 +274,7 @@ static int add_leaf(struct walk *w, const uint8_t *child, const struct piece *la
 /* Where the text that begins with c may go on in the key; NULL: nowhere. */
 static const char *next_place(const char *key, char c)
 {
-	return c && !is_special[(unsigned char)c] ? strchr(key, c) : key;
+	return !is_special[(unsigned char)c] ? strchr(key, c) : key;
 }
 
 /* Whether the pattern behind a '*' matches from any place of the key on. */
@@ -352,9 +344,6 @@ static __attribute__((noinline)) bool glob_pieces(struct walk *w, const struct p
 	return !fnmatch(buf, w->key + pos, 0);
 }
 
-static int match_rest(struct walk *w, const struct node *n, uint32_t at, size_t known, size_t pos, bool again,
-		      const struct piece *up);
-
 static int match_each(struct walk *w, const struct node *n, uint32_t at, const struct piece *stop, size_t pos,
 		      const struct piece *up);
 
@@ -400,26 +389,24 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 	return r;
 }
 
-/* Narrows [pos, end) to what was not tried yet behind this star; 0 when nothing is left. */
-static int star_untried(struct walk *w, const struct node *n, uint32_t at, size_t pos, size_t *end)
+/* Whether what is behind this star was not tried yet from this place of the key or an earlier one. 1, 0, -ENOMEM. */
+static inline int star_untried(struct walk *w, uint32_t node, uint32_t at, size_t pos)
 {
 	for (size_t i = 0; i < w->a->stars.n; i++) {
 		struct archive_star *s = &w->a->stars.items[i];
 
-		if (s->node != n->place || s->at != at)
+		if (s->node != node || s->at != at)
 			continue;
 		if (pos >= s->from)
 			return 0;
-		*end = s->from;
 		s->from = (uint32_t)pos;
 		return 1;
 	}
-	*end = w->key_len + 1;
-	return array_push(&w->a->stars, { n->place, at, (uint32_t)pos }) ?: 1;
+	return array_push(&w->a->stars, { node, at, (uint32_t)pos }) ?: 1;
 }
 
 /* How many characters from place at of the prefix on stand for themselves. */
-static inline size_t segment(const struct node *n, uint32_t at)
+static inline uint32_t segment(const struct node *n, uint32_t at)
 {
 	uint32_t i = at;
 
@@ -428,55 +415,24 @@ static inline size_t segment(const struct node *n, uint32_t at)
 	return i - at;
 }
 
-/* The first place of the key from pos on where these n characters stand; or NULL. */
-static inline const char *find_segment(const struct walk *w, size_t pos, const char *text, size_t n)
+/* The first place of the key from pos on where these n characters stand. */
+static inline bool find_segment(const struct walk *w, size_t *pos, const char *text, size_t n)
 {
-	const char *p = w->key + pos, *end = w->key + w->key_len;
+	const char *p = w->key + *pos, *end = w->key + w->key_len;
 
-	if (!n)
-		return p;
-	for (; (size_t)(end - p) >= n; p++) {
+	for (; n && (size_t)(end - p) >= n; p++) {
 		size_t i = 1;
 
 		p = memchr(p, text[0], (size_t)(end - p) - n + 1);
 		if (!p)
-			return NULL;
+			return false;
 		while (i < n && p[i] == text[i])
 			i++;
 		if (i == n)
-			return p;
-	}
-	return NULL;
-}
-
-/* A '*' was consumed; the rest of the pattern begins at place at of node n. Of what stands between two '*'
- * the first place in the key is enough: all patterns below go on with the second one. */
-static int match_star(struct walk *w, const struct node *n, uint32_t at, size_t pos, const struct piece *up)
-{
-	struct piece seen = { up, n->prefix + at, 0 };
-	size_t end, k;
-	const char *p;
-	bool again = false;
-	int r = star_untried(w, n, at, pos, &end);
-
-	if (r <= 0)
-		return r;
-	for (; k = segment(n, at), at + k < n->n_prefix && n->prefix[at + k] == '*'; at += (uint32_t)k + 1) {
-		p = find_segment(w, pos, n->prefix + at, k);
-		if (!p)
-			return 0;
-		pos = (size_t)(p - w->key) + k;
-		seen.n += k + 1;
-		end = w->key_len + 1;
-	}
-	for (r = 0; !r && pos < end; pos++, again = at + k == n->n_prefix) {
-		p = find_segment(w, pos, n->prefix + at, k);
-		if (!p || (size_t)(p - w->key) >= end)
 			break;
-		pos = (size_t)(p - w->key);
-		r = match_rest(w, n, at, k, pos, again, &seen);
 	}
-	return r;
+	*pos = (size_t)(p - w->key);
+	return (size_t)(end - p) >= n;
 }
 
 /* A leaf whose first characters are a wildcard, or stand behind one. The key goes on at pos. */
@@ -496,6 +452,9 @@ static int match_leaf(struct walk *w, const uint8_t *child, const struct piece *
 	return matches ? add_leaf(w, child, &text) : 0;
 }
 
+static int match_node(struct walk *w, uint32_t place, uint32_t at, bool star, size_t pos,
+		      const struct piece *up);
+
 /* Goes on in a child of n whose characters were consumed of the pattern; the key goes on at pos. */
 static int match_child(struct walk *w, const struct node *n, const uint8_t *child, size_t pos,
 		       const struct piece *up)
@@ -512,22 +471,19 @@ static int match_child(struct walk *w, const struct node *n, const uint8_t *chil
 		return match_leaf(w, child, &piece, pos);
 	if (w->depth == LIMIT_ALIAS)
 		return damaged(w, n->place, "a pattern longer than 4095 bytes");
-	r = ref < n->place ? read_node(w, ref, &next) : damaged(w, n->place, "a child behind its parent");
-	if (r < 0)
-		return r;
+	if (ref >= n->place)
+		return damaged(w, n->place, "a child behind its parent");
 	w->depth++;
-	if (c == '*')
-		r = match_star(w, &next, 0, pos, &piece);
-	else if (c == '[' || c == '\\')
-		r = match_each(w, &next, 0, up, pos, &piece);
+	if (c == '[' || c == '\\')
+		r = read_node(w, ref, &next) ?: match_each(w, &next, 0, up, pos, &piece);
 	else
-		r = match_rest(w, &next, 0, 0, pos, false, &piece);
+		r = match_node(w, ref, 0, c == '*', pos, &piece);
 	w->depth--;
 	return r;
 }
 
 /* Behind the prefix. again: the same was done from an earlier place of the key, and what a '*' had to be tried for. */
-static int match_children(struct walk *w, const struct node *n, size_t pos, bool again,
+static inline int match_children(struct walk *w, const struct node *n, size_t pos, bool again,
 			  const struct piece *up)
 {
 	uint8_t c = (uint8_t)w->key[pos];
@@ -540,8 +496,10 @@ static int match_children(struct walk *w, const struct node *n, size_t pos, bool
 		if (n->first[i] == '?' ? c != '\0' : !(again && n->first[i] == '*'))
 			r = match_child(w, n, child, pos + (n->first[i] == '?'), up);
 	}
-	if (r < 0 || !c)
+	if (r < 0)
 		return r;
+	if (!c)
+		return add_names(w, n->values, n->n_values, n->place, up);
 	for (; i < n->n_children; i++) {
 		if (n->first[i] == c)
 			return match_child(w, n, n->children + (size_t)CHILD * i, pos + 1, up);
@@ -550,34 +508,86 @@ static int match_children(struct walk *w, const struct node *n, size_t pos, bool
 	return r > 0 ? match_child(w, n, child, pos + n->step, up) : r;
 }
 
-/* Behind the first wildcard: the patterns from place at of node n against the key from pos. known characters
- * are the same there. */
-static int match_rest(struct walk *w, const struct node *n, uint32_t at, size_t known, size_t pos, bool again,
+/* Up to a '*', a class or the end of the prefix: 1; 0: the key is another one. */
+static inline int match_plain(const struct walk *w, const struct node *n, uint32_t *at, size_t *pos)
+{
+	for (; *at < n->n_prefix; ++*at, ++*pos) {
+		char c = n->prefix[*at];
+
+		if (c == '*' || c == '[' || c == '\\')
+			return 1;
+		if (!w->key[*pos] || (c != '?' && c != w->key[*pos]))
+			return 0;
+	}
+	return 1;
+}
+
+/* Of what stands between two '*' the first place in the key is enough: all patterns below go on with the second one.
+ * 1: at place at of the prefix *n characters follow that stand for themselves, and no '*'. 0: the key is another one. */
+static inline int match_between_stars(const struct walk *w, const struct node *n, uint32_t *at, size_t *pos,
+				      uint32_t *k)
+{
+	for (;; *at += *k + 1, *pos += *k) {
+		*k = segment(n, *at);
+		if (*at + *k == n->n_prefix || n->prefix[*at + *k] != '*')
+			return 1;
+		if (!find_segment(w, pos, n->prefix + *at, *k))
+			return 0;
+	}
+}
+
+/* A '*', k characters at place at of the prefix, and then '?' or a class: at each place of the key. */
+static __attribute__((noinline)) int match_places(struct walk *w, const struct node *n, uint32_t from, uint32_t at,
+						  uint32_t k, size_t pos, const struct piece *up)
+{
+	struct piece seen = { up, n->prefix + from, at + k - from };
+	int r;
+
+	do {
+		if (!find_segment(w, &pos, n->prefix + at, k))
+			return 0;
+		r = match_node(w, n->place, at + k, false, pos + k, &seen);
+	} while (!r && w->key[pos++]);
+	return r;
+}
+
+/* Behind the first wildcard: the patterns from place from of a node on against the key from pos on. star: a '*' stands
+ * in front of them. */
+static int match_node(struct walk *w, uint32_t place, uint32_t from, bool star, size_t pos,
 		      const struct piece *up)
 {
-	struct piece prefix = { up, n->prefix + at, n->n_prefix - at };
-	int r = spend(w, n->place);
+	uint32_t at = from, k = 0;
+	bool again = false;
+	struct piece seen;
+	struct node n;
+	int r = read_node(w, place, &n) ?: spend(w, place);
 
 	if (r < 0)
 		return r;
-	pos += known;
-	for (uint32_t i = at + (uint32_t)known; i < n->n_prefix; i++) {
-		unsigned char c = (unsigned char)n->prefix[i];
-
-		if (c == '[' || c == '\\') {
-			prefix.n = i - at;
-			return match_each(w, n, i, &prefix, pos, &prefix);
-		}
-		if (c == '*') {
-			prefix.n = i + 1 - at;
-			return match_star(w, n, i + 1, pos, &prefix);
-		}
-		if (!w->key[pos] || (c != '?' && c != (unsigned char)w->key[pos]))
-			return 0;
-		pos++;
+	if (!star && !match_plain(w, &n, &at, &pos))
+		return 0;
+	seen = (struct piece){ up, n.prefix + from, at - from };
+	if (at < n.n_prefix && !star) {
+		if (n.prefix[at] != '*')
+			return match_each(w, &n, at, &seen, pos, &seen);
+		star = true;
+		at++;
 	}
-	r = w->key[pos] ? 0 : add_names(w, n->values, n->n_values, n->place, &prefix);
-	return r ?: match_children(w, n, pos, again, &prefix);
+	if (star) {
+		r = star_untried(w, place, at, pos);
+		if (r <= 0 || !match_between_stars(w, &n, &at, &pos, &k))
+			return r < 0 ? r : 0;
+		if (at + k < n.n_prefix)
+			return match_places(w, &n, from, at, k, pos, up);
+	}
+	seen.n = n.n_prefix - from;
+	do {
+		if (star && !find_segment(w, &pos, n.prefix + at, k))
+			return 0;
+		r = match_children(w, &n, pos + k, again, &seen);
+		again = true;
+	} while (!r && star && w->key[pos++]);
+	return r;
 }
 
 /* ---- before the first wildcard ---- */
@@ -655,7 +665,7 @@ static int match_literally(struct walk *w, uint32_t place)
 			return 0;
 		if (same < n.n_prefix) {
 			next_entry(w);
-			return match_rest(w, &n, (uint32_t)same, 0, pos, false, &before);
+			return match_node(w, place, (uint32_t)same, false, pos, &before);
 		}
 		r = n.n_wildcards ? enter_wildcards(w, &n, pos, &before) : 0;
 		if (r < 0)
@@ -725,16 +735,17 @@ static void sort_hits(struct index_hits *hits)
 
 int archive_match(struct archive *a, const char *key, struct index_hits *hits)
 {
-	struct walk w = { .a = a, .section = &a->sections[ARCHIVE_ALIASES], .key = key, .hits = hits };
+	const struct archive_section *section = &a->sections[ARCHIVE_ALIASES];
+	struct walk w = { .a = a, .blocks = a->blocks, .place = section->place, .size = section->size, .key = key, .hits = hits };
 	uint32_t root;
 	int r;
 
 	hits->hits.n = hits->patterns.n = 0;
 	w.key_len = strnlen(key, LIMIT_ALIAS + 1);
-	if (!w.section->size || w.key_len > LIMIT_ALIAS)
+	if (!section->size || w.key_len > LIMIT_ALIAS)
 		return 0;
-	w.base = a->tables + w.section->place;
-	w.budget = 1000000 + 64 * w.section->size;
+	w.base = a->tables + section->place;
+	w.budget = 1000000 + 64 * section->size;
 	r = need(&w, 0, 4);
 	root = r < 0 ? 0 : le32(w.base);
 	if (root)
