@@ -26,13 +26,12 @@
 
 struct node {
 	uint32_t place;
-	const char *prefix;
 	uint32_t n_prefix, n_values;
 	uint32_t n_children;  /* of one character; those that are wildcards come first */
 	uint32_t n_wildcards; /* of them */
 	uint32_t step, bits;  /* characters of each child of the hash table, which has 2^bits slots; 0: none */
-	const uint8_t *first; /* characters of the children */
-	const uint8_t *children, *values, *slots;
+	const uint8_t *children, *first; /* and their characters */
+	const char *prefix;
 };
 
 /* What does not stand for itself, before the first wildcard and behind it. A NUL ends both key and pattern. */
@@ -64,16 +63,28 @@ static __attribute__((cold, noinline)) int damaged(struct walk *w, uint64_t plac
 	return archive_damaged(w->a, w->place + place, what);
 }
 
-/* Makes sure that n bytes at a place of the section are there. */
-static inline int need(struct walk *w, uint64_t place, uint64_t n)
+/* How many bytes from a place of the section on may be looked at without further ado. */
+static inline uint64_t readable(const struct walk *w, uint64_t place)
 {
-	uint64_t begin = w->place + place;
+	uint64_t begin = w->place + place, block = ARCHIVE_BLOCK - begin % ARCHIVE_BLOCK;
 
+	if (place >= w->size || w->blocks[begin >> ARCHIVE_BLOCK_SHIFT] != 1)
+		return 0;
+	return block < w->size - place ? block : w->size - place;
+}
+
+/* Reads n bytes at a place of the section. */
+static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, uint64_t n)
+{
 	if (place + n > w->size)
 		return damaged(w, place, "a place outside of the matcher");
-	if (begin % ARCHIVE_BLOCK + n <= ARCHIVE_BLOCK && w->blocks[begin >> ARCHIVE_BLOCK_SHIFT] == 1)
-		return 0;
-	return archive_need(w->a, begin, n);
+	return archive_need(w->a, w->place + place, n);
+}
+
+/* Makes sure that they are there. */
+static inline int need(struct walk *w, uint64_t place, uint64_t n)
+{
+	return n <= readable(w, place) ? 0 : read_more(w, place, n);
 }
 
 static inline int spend(struct walk *w, uint32_t place)
@@ -81,13 +92,27 @@ static inline int spend(struct walk *w, uint32_t place)
 	return w->budget-- ? 0 : damaged(w, place, "a lookup that does not end");
 }
 
+static inline const uint8_t *values_of(const struct node *n)
+{
+	return (const uint8_t *)n->prefix + n->n_prefix;
+}
+
+static inline const uint8_t *slots_of(const struct node *n)
+{
+	return values_of(n) + (size_t)4 * n->n_values;
+}
+
 static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 {
 	const uint8_t *p = w->base + place;
-	int r = need(w, place, NODE_HEAD);
+	uint64_t there = readable(w, place), size;
 
-	if (r < 0)
-		return r;
+	if (there < NODE_HEAD) {
+		int r = read_more(w, place, NODE_HEAD);
+
+		if (r < 0)
+			return r;
+	}
 	n->place = place;
 	n->n_prefix = le16(p);
 	n->n_values = le16(p + 2);
@@ -95,38 +120,37 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	n->n_wildcards = p[5];
 	n->step = p[6];
 	n->bits = p[7];
-	n->prefix = (const char *)p + NODE_HEAD;
-	n->first = p + NODE_HEAD + n->n_prefix;
-	n->children = n->first + n->n_children;
-	n->values = n->children + (size_t)CHILD * n->n_children;
-	n->slots = n->values + (size_t)4 * n->n_values;
+	n->children = p + NODE_HEAD;
+	n->first = n->children + CHILD * n->n_children;
+	n->prefix = (const char *)n->first + n->n_children;
 	if (n->n_wildcards > n->n_children || n->step > 4 || n->bits > MAX_BITS)
 		return damaged(w, place, "a node that cannot be");
-	return need(w, place, (uint64_t)(n->slots - p));
+	size = (uint64_t)(slots_of(n) - p);
+	return size <= there ? 0 : read_more(w, place, size);
 }
 
 /* The child of the hash table whose characters the key goes on with from pos on. 1 and *child, 0, -EBADMSG. */
 static inline int find_slot(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
 {
-	const uint8_t *key = (const uint8_t *)w->key + pos;
-	uint32_t mask = (1U << n->bits) - 1, word, i;
-	int r;
+	const uint8_t *key = (const uint8_t *)w->key + pos, *slots = slots_of(n);
+	uint32_t n_slots = 1U << n->bits, word, i;
 
 	if (w->key_len - pos < n->step)
 		return 0;
 	word = n->step == 4 ? le32(key) : n->step == 3 ? le16(key) | (uint32_t)key[2] << 16 : le16(key);
 	i = archive_hash(word, n->bits);
-	for (uint32_t tried = 0; tried <= mask; tried++, i = (i + 1) & mask) {
-		const uint8_t *slot = n->slots + (size_t)SLOT * i;
+	for (uint32_t tried = 0; tried < n_slots; tried++, i = (i + 1) & (n_slots - 1)) {
+		const uint8_t *slot = slots + (size_t)SLOT * i;
+		int r = need(w, (uint64_t)(slot - w->base), SLOT);
 
-		r = need(w, (uint64_t)(slot - w->base), SLOT);
 		if (r < 0)
 			return r;
-		*child = slot + 4;
 		if (!le32(slot + 4))
 			return 0;
-		if (le32(slot) == word)
+		if (le32(slot) == word) {
+			*child = slot + 4;
 			return 1;
+		}
 	}
 	return 0;
 }
@@ -153,7 +177,7 @@ static inline int find_child(struct walk *w, const struct node *n, size_t pos, c
 /* The characters of a child. */
 static inline struct piece text_of_child(const struct node *n, const uint8_t *child, const struct piece *up)
 {
-	if (child >= n->slots)
+	if (child >= n->first)
 		return (struct piece){ up, (const char *)child - 4, n->step };
 	return (struct piece){ up, (const char *)n->first + (child - n->children) / CHILD, 1 };
 }
@@ -379,13 +403,13 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 	for (uint32_t i = 0; !r && i < n->n_children; i++)
 		r = match_each_below(w, n, n->children + (size_t)CHILD * i, stop, pos, &prefix);
 	if (!r && n->step)
-		r = need(w, (uint64_t)(n->slots - w->base), (uint64_t)SLOT << n->bits);
+		r = need(w, (uint64_t)(slots_of(n) - w->base), (uint64_t)SLOT << n->bits);
 	for (size_t i = 0; !r && n->step && i >> n->bits == 0; i++) {
-		if (le32(n->slots + SLOT * i + 4))
-			r = match_each_below(w, n, n->slots + SLOT * i + 4, stop, pos, &prefix);
+		if (le32(slots_of(n) + SLOT * i + 4))
+			r = match_each_below(w, n, slots_of(n) + SLOT * i + 4, stop, pos, &prefix);
 	}
 	if (!r && n->n_values && glob_pieces(w, &prefix, stop, pos))
-		r = add_names(w, n->values, n->n_values, n->place, &prefix);
+		r = add_names(w, values_of(n), n->n_values, n->place, &prefix);
 	return r;
 }
 
@@ -499,7 +523,7 @@ static inline int match_children(struct walk *w, const struct node *n, size_t po
 	if (r < 0)
 		return r;
 	if (!c)
-		return add_names(w, n->values, n->n_values, n->place, up);
+		return add_names(w, values_of(n), n->n_values, n->place, up);
 	for (; i < n->n_children; i++) {
 		if (n->first[i] == c)
 			return match_child(w, n, n->children + (size_t)CHILD * i, pos + 1, up);
@@ -672,7 +696,7 @@ static int match_literally(struct walk *w, uint32_t place)
 			return r;
 		if (!w->key[pos]) {
 			next_entry(w);
-			return add_names(w, n.values, n.n_values, n.place, &before);
+			return add_names(w, values_of(&n), n.n_values, n.place, &before);
 		}
 		r = find_child(w, &n, pos, &child);
 		if (r <= 0)

@@ -181,10 +181,10 @@ static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 		head[6] = (uint8_t)n->step;
 		head[7] = (uint8_t)bits_for(n->others.items.n);
 	}
-	r = put(out, head, sizeof(head)) ?: put(out, n->prefix, n->n_prefix);
-	r = r ?: put_first(out, &n->wildcards) ?: put_first(out, listed);
+	r = put(out, head, sizeof(head));
 	r = r ?: put_refs(out, &n->wildcards) ?: put_refs(out, listed);
-	r = r ?: put_names(out, n->values, n->n_values);
+	r = r ?: put_first(out, &n->wildcards) ?: put_first(out, listed);
+	r = r ?: put(out, n->prefix, n->n_prefix) ?: put_names(out, n->values, n->n_values);
 	return !r && n->step > 1 ? put_table(out, n) : r;
 }
 

@@ -277,7 +277,7 @@ static void the_longest_aliases_are_matched(void **state)
 /* No key is needed to go on behind a '*', so nothing but the length of a pattern ends this. */
 static void a_chain_of_stars_is_an_error(void **state)
 {
-	static const uint8_t node[] = { 0, 0, 0, 0, 1, 1, 0, 0, '*' };
+	static const uint8_t head[] = { 0, 0, 0, 0, 1, 1, 0, 0 }, star[] = { '*' };
 	struct index_builder builder = {};
 	struct index_hits hits = {};
 	struct bytes chain = {};
@@ -291,8 +291,9 @@ static void a_chain_of_stars_is_an_error(void **state)
 	for (int i = 0; i < 200000; i++) {
 		put_le32(child, place ? place : ARCHIVE_LEAF);
 		place = (uint32_t)chain.items.n;
-		assert_int_equal(array_append(&chain.items, node, sizeof(node)), 0);
+		assert_int_equal(array_append(&chain.items, head, sizeof(head)), 0);
 		assert_int_equal(array_append(&chain.items, child, sizeof(child)), 0);
+		assert_int_equal(array_append(&chain.items, star, sizeof(star)), 0);
 	}
 	put_le32(chain.items.items, place);
 	array_free(&b.trie.items);
