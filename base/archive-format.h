@@ -25,6 +25,8 @@
 
 #define ARCHIVE_LEAF 0x80000000U /* of the two numbers of a child in ALIASES: a leaf, and a list of names */
 
+#define ARCHIVE_PIECE 4U /* characters that a filter in ALIASES is asked for */
+
 enum archive_section_type {
 	ARCHIVE_META = 1,
 	ARCHIVE_STRINGS,

@@ -21,6 +21,7 @@
 
 #define NODE_HEAD 8U
 #define CHILD 8U
+#define FILTER_HEAD 2U
 #define MAX_BITS 24U /* more than the limit of all tables holds */
 #define SLOT 12U     /* a child of a hash table: its characters, and what a child has */
 
@@ -476,6 +477,34 @@ static int match_leaf(struct walk *w, const uint8_t *child, const struct piece *
 	return matches ? add_leaf(w, child, &text) : 0;
 }
 
+/* Whether a pattern behind a '*' can match the key from pos on: each has a text of which the filter knows all pieces that
+ * can be met when every stride-th one of the key is looked at. 1, 0, -EBADMSG. */
+static inline int passes_filter(struct walk *w, uint32_t place, size_t pos)
+{
+	const uint8_t *filter = w->base + place, *p = (const uint8_t *)w->key + pos;
+	const uint8_t *end = (const uint8_t *)w->key + w->key_len;
+	uint32_t stride, bits, found = 0;
+	int r = need(w, place, FILTER_HEAD);
+
+	if (r < 0)
+		return r;
+	stride = filter[0];
+	bits = filter[1];
+	if (!stride || bits < 3 || bits > MAX_BITS)
+		return damaged(w, place, "a filter that cannot be");
+	r = need(w, place, FILTER_HEAD + ((uint64_t)1 << bits) / 8);
+	if (r < 0)
+		return r;
+	for (; (size_t)(end - p) >= ARCHIVE_PIECE; p += stride) {
+		uint32_t bit = archive_hash(le32(p), bits);
+
+		found |= (uint32_t)filter[FILTER_HEAD + bit / 8] >> bit % 8;
+		if ((size_t)(end - p) < stride)
+			break;
+	}
+	return found & 1;
+}
+
 static int match_node(struct walk *w, uint32_t place, uint32_t at, bool star, size_t pos,
 		      const struct piece *up);
 
@@ -497,6 +526,11 @@ static int match_child(struct walk *w, const struct node *n, const uint8_t *chil
 		return damaged(w, n->place, "a pattern longer than 4095 bytes");
 	if (ref >= n->place)
 		return damaged(w, n->place, "a child behind its parent");
+	if (c == '*' && le32(child + 4)) {
+		r = passes_filter(w, le32(child + 4), pos);
+		if (r <= 0)
+			return r;
+	}
 	w->depth++;
 	if (c == '[' || c == '\\')
 		r = read_node(w, ref, &next) ?: match_each(w, &next, 0, up, pos, &piece);

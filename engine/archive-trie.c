@@ -103,6 +103,113 @@ struct children {
 	ARRAY(struct child) items;
 };
 
+/* ---- filters ---- */
+
+#define FILTERED_MIN 8U /* patterns */
+#define FILTERED_MAX 200U
+#define STRIDE_MIN 3U
+#define STRIDE_MAX 6U
+#define BITS_EACH 64U
+
+/* How often a piece has been seen, nearly: two can have the same place. */
+struct pieces {
+	uint32_t seen[1 << 12];
+};
+
+static uint32_t *seen_piece(struct pieces *pieces, const char *text)
+{
+	return &pieces->seen[archive_hash(le32((const uint8_t *)text), 12)];
+}
+
+/* Of what of a pattern stands for itself, the next stretch, up to a class or a '\\': its length, 0 at the end. */
+static size_t next_run(const char **p)
+{
+	*p += strspn(*p, "*?");
+	return strcspn(*p, "*?[\\");
+}
+
+static size_t longest_run(const char *pattern)
+{
+	size_t longest = 0, n;
+
+	for (const char *p = pattern; (n = next_run(&p)); p += n)
+		longest = n > longest ? n : longest;
+	return longest;
+}
+
+static void count_pieces(struct pieces *pieces, const char *pattern)
+{
+	size_t n;
+
+	for (const char *p = pattern; (n = next_run(&p)); p += n)
+		for (size_t i = 0; i + ARCHIVE_PIECE <= n; i++)
+			++*seen_piece(pieces, p + i);
+}
+
+/* The stride characters of a pattern from which pieces go out that are rarest. */
+static const char *choose_window(struct pieces *pieces, const char *pattern, uint32_t stride)
+{
+	const char *best = NULL;
+	uint32_t least = 0;
+	size_t n;
+
+	for (const char *p = pattern; (n = next_run(&p)); p += n) {
+		for (size_t i = 0; i + stride + ARCHIVE_PIECE - 1 <= n; i++) {
+			uint32_t seen = 0;
+
+			for (uint32_t k = 0; k < stride; k++)
+				seen += *seen_piece(pieces, p + i + k);
+			if (!best || seen < least) {
+				best = p + i;
+				least = seen;
+			}
+		}
+	}
+	return best;
+}
+
+/* Writes a filter for what stands behind a '*' at depth. *place: 0 if none is worth it. */
+static int put_filter(struct bytes *out, const struct trie_alias *aliases, size_t n, size_t depth, uint32_t *place)
+{
+	_cleanup_free_ struct pieces *pieces = NULL;
+	_cleanup_free_ uint8_t *filter = NULL;
+	uint32_t stride = STRIDE_MAX, bits = 3;
+
+	if (n < FILTERED_MIN || n > FILTERED_MAX)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t k = longest_run(aliases[i].key + depth);
+
+		if (k < STRIDE_MIN + ARCHIVE_PIECE - 1)
+			return 0;
+		if (k < stride + ARCHIVE_PIECE - 1)
+			stride = (uint32_t)k - ARCHIVE_PIECE + 1;
+	}
+	while ((size_t)1 << bits < n * stride * BITS_EACH)
+		bits++;
+	pieces = calloc(1, sizeof(*pieces));
+	filter = calloc(1, 2 + ((size_t)1 << bits) / 8);
+	if (!pieces || !filter)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		count_pieces(pieces, aliases[i].key + depth);
+	filter[0] = (uint8_t)stride;
+	filter[1] = (uint8_t)bits;
+	for (size_t i = 0; i < n; i++) {
+		const char *window = choose_window(pieces, aliases[i].key + depth, stride);
+
+		for (uint32_t k = 0; k < stride; k++) {
+			uint32_t bit = archive_hash(le32((const uint8_t *)window + k), bits);
+
+			filter[2 + bit / 8] |= (uint8_t)(1 << bit % 8);
+		}
+	}
+	*place = (uint32_t)out->items.n;
+	return put(out, filter, 2 + ((size_t)1 << bits) / 8);
+}
+
+/* ---- nodes ---- */
+
 /* A node with what is known of it before it is written. */
 struct node {
 	const char *prefix;
@@ -243,6 +350,12 @@ static int write_child(struct trie *t, const struct trie_alias *aliases, size_t 
 	memcpy(ret->first, aliases->key + depth - step, step);
 	if (!strcmp(aliases[0].key + depth, aliases[n - 1].key + depth))
 		return write_leaf(t, aliases, n, depth, ret);
+	if (ret->first[0] == '*') {
+		int r = put_filter(t->out, aliases, n, depth, &ret->value);
+
+		if (r < 0)
+			return r;
+	}
 	return write_node(t, aliases, n, depth, false, &ret->ref);
 }
 
