@@ -13,8 +13,16 @@
 #include "base/limits.h"
 #include "base/archive-format.h"
 
+#define PIECES_BITS 18U
+
+/* How often pieces of patterns have been seen, nearly: two can have the same place. */
+struct pieces {
+	uint32_t seen[1 << PIECES_BITS];
+};
+
 struct trie {
 	struct bytes *out;
+	struct pieces *all;
 	struct intern texts;
 	ARRAY(uint32_t) places; /* of the texts */
 };
@@ -108,17 +116,12 @@ struct children {
 #define FILTERED_MIN 8U /* patterns */
 #define FILTERED_MAX 200U
 #define STRIDE_MIN 3U
-#define STRIDE_MAX 6U
+#define STRIDE_MAX 4U
 #define BITS_EACH 64U
-
-/* How often a piece has been seen, nearly: two can have the same place. */
-struct pieces {
-	uint32_t seen[1 << 12];
-};
 
 static uint32_t *seen_piece(struct pieces *pieces, const char *text)
 {
-	return &pieces->seen[archive_hash(le32((const uint8_t *)text), 12)];
+	return &pieces->seen[archive_hash(le32((const uint8_t *)text), PIECES_BITS)];
 }
 
 /* Of what of a pattern stands for itself, the next stretch, up to a class or a '\\': its length, 0 at the end. */
@@ -146,19 +149,22 @@ static void count_pieces(struct pieces *pieces, const char *pattern)
 			++*seen_piece(pieces, p + i);
 }
 
-/* The stride characters of a pattern from which pieces go out that are rarest. */
-static const char *choose_window(struct pieces *pieces, const char *pattern, uint32_t stride)
+/* The window of a pattern whose pieces occur in few patterns that are not among these, and in many of these. */
+static const char *choose_window(struct pieces *all, struct pieces *these, const char *pattern, uint32_t stride)
 {
 	const char *best = NULL;
-	uint32_t least = 0;
+	int64_t least = 0;
 	size_t n;
 
 	for (const char *p = pattern; (n = next_run(&p)); p += n) {
 		for (size_t i = 0; i + stride + ARCHIVE_PIECE - 1 <= n; i++) {
-			uint32_t seen = 0;
+			int64_t seen = 0;
 
-			for (uint32_t k = 0; k < stride; k++)
-				seen += *seen_piece(pieces, p + i + k);
+			for (uint32_t k = 0; k < stride; k++) {
+				uint32_t here = *seen_piece(these, p + i + k);
+				
+				seen += 16 * ((int64_t)*seen_piece(all, p + i + k) - here) - here;
+			}
 			if (!best || seen < least) {
 				best = p + i;
 				least = seen;
@@ -169,7 +175,7 @@ static const char *choose_window(struct pieces *pieces, const char *pattern, uin
 }
 
 /* Writes a filter for what stands behind a '*' at depth. *place: 0 if none is worth it. */
-static int put_filter(struct bytes *out, const struct trie_alias *aliases, size_t n, size_t depth, uint32_t *place)
+static int put_filter(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth, uint32_t *place)
 {
 	_cleanup_free_ struct pieces *pieces = NULL;
 	_cleanup_free_ uint8_t *filter = NULL;
@@ -180,10 +186,10 @@ static int put_filter(struct bytes *out, const struct trie_alias *aliases, size_
 	for (size_t i = 0; i < n; i++) {
 		size_t k = longest_run(aliases[i].key + depth);
 
-		if (k < STRIDE_MIN + ARCHIVE_PIECE - 1)
+		if (k < STRIDE_MIN + ARCHIVE_PIECE)
 			return 0;
-		if (k < stride + ARCHIVE_PIECE - 1)
-			stride = (uint32_t)k - ARCHIVE_PIECE + 1;
+		if (k < stride + ARCHIVE_PIECE)
+			stride = (uint32_t)k - ARCHIVE_PIECE;
 	}
 	while ((size_t)1 << bits < n * stride * BITS_EACH)
 		bits++;
@@ -196,7 +202,7 @@ static int put_filter(struct bytes *out, const struct trie_alias *aliases, size_
 	filter[0] = (uint8_t)stride;
 	filter[1] = (uint8_t)bits;
 	for (size_t i = 0; i < n; i++) {
-		const char *window = choose_window(pieces, aliases[i].key + depth, stride);
+		const char *window = choose_window(t->all, pieces, aliases[i].key + depth, stride);
 
 		for (uint32_t k = 0; k < stride; k++) {
 			uint32_t bit = archive_hash(le32((const uint8_t *)window + k), bits);
@@ -204,8 +210,8 @@ static int put_filter(struct bytes *out, const struct trie_alias *aliases, size_
 			filter[2 + bit / 8] |= (uint8_t)(1 << bit % 8);
 		}
 	}
-	*place = (uint32_t)out->items.n;
-	return put(out, filter, 2 + ((size_t)1 << bits) / 8);
+	*place = (uint32_t)t->out->items.n;
+	return put(t->out, filter, 2 + ((size_t)1 << bits) / 8);
 }
 
 /* ---- nodes ---- */
@@ -351,7 +357,7 @@ static int write_child(struct trie *t, const struct trie_alias *aliases, size_t 
 	if (!strcmp(aliases[0].key + depth, aliases[n - 1].key + depth))
 		return write_leaf(t, aliases, n, depth, ret);
 	if (ret->first[0] == '*') {
-		int r = put_filter(t->out, aliases, n, depth, &ret->value);
+		int r = put_filter(t, aliases, n, depth, &ret->value);
 
 		if (r < 0)
 			return r;
@@ -399,14 +405,18 @@ static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n
 
 int archive_trie_build(const struct trie_alias *aliases, size_t n, struct bytes *ret)
 {
-	struct trie t = { .out = ret };
+	struct trie t = { .out = ret, .all = calloc(1, sizeof(*t.all)) };
 	uint32_t root = 0;
-	int r = put_number(ret, 0);
+	int r = t.all ? put_number(ret, 0) : -ENOMEM;
+
+	for (size_t i = 0; !r && i < n; i++)
+		count_pieces(t.all, aliases[i].key);
 
 	if (!r && n)
 		r = write_node(&t, aliases, n, 0, true, &root);
 	if (!r)
 		put_le32(ret->items.items, root);
+	free(t.all);
 	intern_free(&t.texts);
 	array_free(&t.places);
 	return r;
