@@ -161,16 +161,17 @@ static inline int find_child(struct walk *w, const struct node *n, size_t pos, c
 {
 	uint8_t c = (uint8_t)w->key[pos];
 
+	if (n->step) {
+		int r = find_slot(w, n, pos, child);
+
+		if (r)
+			return r > 0 ? (int)n->step : r;
+	}
 	for (uint32_t i = 0; i < n->n_children; i++) {
 		if (n->first[i] == c) {
 			*child = n->children + (size_t)CHILD * i;
 			return 1;
 		}
-	}
-	if (n->step) {
-		int r = find_slot(w, n, pos, child);
-
-		return r > 0 ? (int)n->step : r;
 	}
 	return 0;
 }

@@ -222,8 +222,8 @@ struct node {
 	size_t n_prefix;
 	const struct trie_alias *values;
 	size_t n_values;
-	struct children wildcards, others;
-	uint32_t step; /* characters of each of the others */
+	struct children wildcards, listed, hashed;
+	uint32_t step; /* characters of each that is hashed */
 };
 
 static int put_first(struct bytes *out, const struct children *c)
@@ -255,15 +255,15 @@ static uint32_t bits_for(size_t n)
 
 static int put_table(struct bytes *out, const struct node *n)
 {
-	uint32_t bits = bits_for(n->others.items.n), mask = (1U << bits) - 1;
+	uint32_t bits = bits_for(n->hashed.items.n), mask = (1U << bits) - 1;
 	const uint8_t none[12] = {};
 	size_t table = out->items.n;
 	int r = 0;
 
 	for (uint32_t i = 0; !r && i <= mask; i++)
 		r = put(out, none, sizeof(none));
-	for (size_t i = 0; !r && i < n->others.items.n; i++) {
-		const struct child *c = &n->others.items.items[i];
+	for (size_t i = 0; !r && i < n->hashed.items.n; i++) {
+		const struct child *c = &n->hashed.items.items[i];
 		uint32_t k = archive_hash(le32(c->first), bits);
 		uint8_t *slot;
 
@@ -278,8 +278,6 @@ static int put_table(struct bytes *out, const struct node *n)
 
 static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 {
-	static const struct children none;
-	const struct children *listed = n->step > 1 ? &none : &n->others;
 	uint8_t head[8] = {};
 	int r;
 
@@ -288,36 +286,22 @@ static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 	*place = (uint32_t)out->items.n;
 	put_le16(head, (uint16_t)n->n_prefix);
 	put_le16(head + 2, (uint16_t)n->n_values);
-	head[4] = (uint8_t)(n->wildcards.items.n + listed->items.n);
+	head[4] = (uint8_t)(n->wildcards.items.n + n->listed.items.n);
 	head[5] = (uint8_t)n->wildcards.items.n;
-	if (n->step > 1) {
+	if (n->step) {
 		head[6] = (uint8_t)n->step;
-		head[7] = (uint8_t)bits_for(n->others.items.n);
+		head[7] = (uint8_t)bits_for(n->hashed.items.n);
 	}
 	r = put(out, head, sizeof(head));
-	r = r ?: put_refs(out, &n->wildcards) ?: put_refs(out, listed);
-	r = r ?: put_first(out, &n->wildcards) ?: put_first(out, listed);
+	r = r ?: put_refs(out, &n->wildcards) ?: put_refs(out, &n->listed);
+	r = r ?: put_first(out, &n->wildcards) ?: put_first(out, &n->listed);
 	r = r ?: put(out, n->prefix, n->n_prefix) ?: put_names(out, n->values, n->n_values);
-	return !r && n->step > 1 ? put_table(out, n) : r;
+	return !r && n->step ? put_table(out, n) : r;
 }
 
 static bool is_wildcard(char c)
 {
 	return c && strchr("*?[\\", c);
-}
-
-/* How many characters behind depth, up to STEP, stand for themselves in all of these aliases that do not go on with a
- * wildcard. */
-static uint32_t literal_depth(const struct trie_alias *aliases, size_t n, size_t depth)
-{
-	uint32_t step = STEP;
-
-	for (size_t i = 0; i < n; i++) {
-		size_t k = is_wildcard(aliases[i].key[depth]) ? STEP : strcspn(aliases[i].key + depth, "*?[\\");
-
-		step = k < step ? (uint32_t)k : step;
-	}
-	return step;
 }
 
 /* How many of these aliases, from the first one on, go on with the same characters. */
@@ -330,20 +314,32 @@ static size_t count_same(const struct trie_alias *aliases, size_t n, size_t dept
 	return i;
 }
 
-/* A hash table, with several characters for each child, is for many children without wildcards among these. */
+/* Whether what goes on with the same character can be hashed: the next step characters of each stand for themselves. */
+static bool can_be_hashed(const struct trie_alias *aliases, size_t n, size_t depth, uint32_t step)
+{
+	for (size_t i = 0; step && i < n; i++)
+		if (strcspn(aliases[i].key + depth, "*?[\\") < step)
+			return false;
+	return step;
+}
+
+/* As many characters as make a hash table worth it; 0: it never is. */
 static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t depth)
 {
-	uint32_t step = literal_depth(aliases, n, depth), children = 0;
+	for (uint32_t step = STEP; step > 1; step--) {
+		size_t children = 0;
 
-	if (step < 2)
-		return 1;
-	for (size_t i = 0; i < n && children < WORTH_A_TABLE;) {
-		bool wildcard = is_wildcard(aliases[i].key[depth]);
-
-		i += count_same(aliases + i, n - i, depth, wildcard ? 1 : step);
-		children += !wildcard;
+		for (size_t i = 0, k; i < n; i += k) {
+			k = count_same(aliases + i, n - i, depth, 1);
+			if (!can_be_hashed(aliases + i, k, depth, step))
+				continue;
+			for (size_t j = 0; j < k; children++)
+				j += count_same(aliases + i + j, k - j, depth, step);
+		}
+		if (children >= WORTH_A_TABLE)
+			return step;
 	}
-	return children < WORTH_A_TABLE ? 1 : step;
+	return 0;
 }
 
 static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth, bool root,
@@ -365,20 +361,33 @@ static int write_child(struct trie *t, const struct trie_alias *aliases, size_t 
 	return write_node(t, aliases, n, depth, false, &ret->ref);
 }
 
-static int write_children(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n,
-			  size_t depth)
+/* The children of aliases that go on with the same character, or with the same step characters. */
+static int write_children(struct trie *t, struct children *to, const struct trie_alias *aliases, size_t n, size_t depth,
+			  uint32_t step)
 {
 	int r = 0;
 
 	for (size_t i = 0, k; !r && i < n; i += k) {
-		bool wildcard = is_wildcard(aliases[i].key[depth]);
-		uint32_t step = wildcard ? 1 : node->step;
 		struct child child = {};
 
 		k = count_same(aliases + i, n - i, depth, step);
-		r = write_child(t, aliases + i, k, depth + step, step, &child);
-		if (!r)
-			r = array_push(wildcard ? &node->wildcards.items : &node->others.items, child);
+		r = write_child(t, aliases + i, k, depth + step, step, &child) ?: array_push(&to->items, child);
+	}
+	return r;
+}
+
+static int write_all_children(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n, size_t depth)
+{
+	int r = 0;
+
+	for (size_t i = 0, k; !r && i < n; i += k) {
+		k = count_same(aliases + i, n - i, depth, 1);
+		if (is_wildcard(aliases[i].key[depth]))
+			r = write_children(t, &node->wildcards, aliases + i, k, depth, 1);
+		else if (can_be_hashed(aliases + i, k, depth, node->step))
+			r = write_children(t, &node->hashed, aliases + i, k, depth, node->step);
+		else
+			r = write_children(t, &node->listed, aliases + i, k, depth, 1);
 	}
 	return r;
 }
@@ -397,9 +406,10 @@ static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n
 		k++;
 	node.n_values = k;
 	node.step = choose_step(aliases + k, n - k, depth);
-	r = write_children(t, &node, aliases + k, n - k, depth) ?: put_node(t->out, &node, place);
+	r = write_all_children(t, &node, aliases + k, n - k, depth) ?: put_node(t->out, &node, place);
 	array_free(&node.wildcards.items);
-	array_free(&node.others.items);
+	array_free(&node.listed.items);
+	array_free(&node.hashed.items);
 	return r;
 }
 
