@@ -61,5 +61,5 @@ enum archive_kind {
  * begins. */
 static inline uint32_t archive_hash(uint32_t characters, uint32_t bits)
 {
-	return bits ? (characters * 0x9E3779B1U) >> (32 - bits) : 0;
+	return (uint32_t)(((uint64_t)(characters * 0x9E3779B1U) << bits) >> 32);
 }

@@ -22,15 +22,13 @@
 #define NODE_HEAD 8U
 #define CHILD 8U
 #define FILTER_HEAD 2U
-#define MAX_BITS 24U /* more than the limit of all tables holds */
 #define SLOT 12U     /* a child of a hash table: its characters, and what a child has */
 
 struct node {
 	uint32_t place;
 	uint32_t n_prefix, n_values;
-	uint32_t n_children;  /* of one character; those that are wildcards come first */
-	uint32_t n_wildcards; /* of them */
-	uint32_t step, bits;  /* characters of each child of the hash table, which has 2^bits slots; 0: none */
+	uint32_t n_wildcards, n_children; /* the children of one character; the first of them are wildcards */
+	uint32_t step, bits; /* characters of each child of the hash table, which has 2^bits slots; 0: none */
 	const uint8_t *children, *first; /* and their characters */
 	const char *prefix;
 };
@@ -64,16 +62,6 @@ static __attribute__((cold, noinline)) int damaged(struct walk *w, uint64_t plac
 	return archive_damaged(w->a, w->place + place, what);
 }
 
-/* How many bytes from a place of the section on may be looked at without further ado. */
-static inline uint64_t readable(const struct walk *w, uint64_t place)
-{
-	uint64_t begin = w->place + place, block = ARCHIVE_BLOCK - begin % ARCHIVE_BLOCK;
-
-	if (place >= w->size || w->blocks[begin >> ARCHIVE_BLOCK_SHIFT] != 1)
-		return 0;
-	return block < w->size - place ? block : w->size - place;
-}
-
 /* Reads n bytes at a place of the section. */
 static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, uint64_t n)
 {
@@ -82,10 +70,18 @@ static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, u
 	return archive_need(w->a, w->place + place, n);
 }
 
-/* Makes sure that they are there. */
+/* Whether n bytes are within the section and the block in which they begin. */
+static inline bool is_in_block(const struct walk *w, uint64_t place, uint64_t n)
+{
+	return (w->place + place) % ARCHIVE_BLOCK + n <= ARCHIVE_BLOCK && place + n <= w->size;
+}
+
+/* Makes sure that n bytes at a place of the section are there. */
 static inline int need(struct walk *w, uint64_t place, uint64_t n)
 {
-	return n <= readable(w, place) ? 0 : read_more(w, place, n);
+	if (is_in_block(w, place, n) && w->blocks[(w->place + place) >> ARCHIVE_BLOCK_SHIFT] == 1)
+		return 0;
+	return read_more(w, place, n);
 }
 
 static inline int spend(struct walk *w, uint32_t place)
@@ -106,43 +102,40 @@ static inline const uint8_t *slots_of(const struct node *n)
 static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 {
 	const uint8_t *p = w->base + place;
-	uint64_t there = readable(w, place), size;
+	uint64_t size;
+	int r = need(w, place, NODE_HEAD);
 
-	if (there < NODE_HEAD) {
-		int r = read_more(w, place, NODE_HEAD);
-
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	n->place = place;
 	n->n_prefix = le16(p);
 	n->n_values = le16(p + 2);
-	n->n_children = p[4];
-	n->n_wildcards = p[5];
-	n->step = p[6];
-	n->bits = p[7];
+	n->n_wildcards = p[4];
+	n->n_children = n->n_wildcards + p[5];
+	n->step = p[6] & 7;
+	n->bits = p[7] & 31;
 	n->children = p + NODE_HEAD;
 	n->first = n->children + CHILD * n->n_children;
 	n->prefix = (const char *)n->first + n->n_children;
-	if (n->n_wildcards > n->n_children || n->step > 4 || n->bits > MAX_BITS)
-		return damaged(w, place, "a node that cannot be");
 	size = (uint64_t)(slots_of(n) - p);
-	return size <= there ? 0 : read_more(w, place, size);
+	return is_in_block(w, place, size) ? 0 : read_more(w, place, size);
 }
 
 /* The child of the hash table whose characters the key goes on with from pos on. 1 and *child, 0, -EBADMSG. */
 static inline int find_slot(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
 {
-	const uint8_t *key = (const uint8_t *)w->key + pos, *slots = slots_of(n);
-	uint32_t n_slots = 1U << n->bits, word, i;
+	const uint8_t *key = (const uint8_t *)w->key + pos;
+	uint64_t slots = (uint64_t)(slots_of(n) - w->base);
+	uint32_t last = (1U << n->bits) - 1, word, i;
 
 	if (w->key_len - pos < n->step)
 		return 0;
 	word = n->step == 4 ? le32(key) : n->step == 3 ? le16(key) | (uint32_t)key[2] << 16 : le16(key);
 	i = archive_hash(word, n->bits);
-	for (uint32_t tried = 0; tried < n_slots; tried++, i = (i + 1) & (n_slots - 1)) {
-		const uint8_t *slot = slots + (size_t)SLOT * i;
-		int r = need(w, (uint64_t)(slot - w->base), SLOT);
+	for (uint32_t tried = 0; tried <= last; tried++, i = (i + 1) & last) {
+		uint64_t place = slots + (uint64_t)SLOT * i;
+		const uint8_t *slot = w->base + place;
+		int r = need(w, place, SLOT);
 
 		if (r < 0)
 			return r;
@@ -482,26 +475,22 @@ static int match_leaf(struct walk *w, const uint8_t *child, const struct piece *
  * can be met when every stride-th one of the key is looked at. 1, 0, -EBADMSG. */
 static inline int passes_filter(struct walk *w, uint32_t place, size_t pos)
 {
-	const uint8_t *filter = w->base + place, *p = (const uint8_t *)w->key + pos;
-	const uint8_t *end = (const uint8_t *)w->key + w->key_len;
+	const uint8_t *filter = w->base + place, *key = (const uint8_t *)w->key;
 	uint32_t stride, bits, found = 0;
 	int r = need(w, place, FILTER_HEAD);
 
 	if (r < 0)
 		return r;
 	stride = filter[0];
-	bits = filter[1];
-	if (!stride || bits < 3 || bits > MAX_BITS)
-		return damaged(w, place, "a filter that cannot be");
-	r = need(w, place, FILTER_HEAD + ((uint64_t)1 << bits) / 8);
+	bits = filter[1] & 31;
+	r = stride ? need(w, place, FILTER_HEAD + (((uint64_t)1 << bits) + 7) / 8)
+		   : damaged(w, place, "a filter that cannot be");
 	if (r < 0)
 		return r;
-	for (; (size_t)(end - p) >= ARCHIVE_PIECE; p += stride) {
-		uint32_t bit = archive_hash(le32(p), bits);
+	for (; pos + ARCHIVE_PIECE <= w->key_len; pos += stride) {
+		uint32_t bit = archive_hash(le32(key + pos), bits);
 
 		found |= (uint32_t)filter[FILTER_HEAD + bit / 8] >> bit % 8;
-		if ((size_t)(end - p) < stride)
-			break;
 	}
 	return found & 1;
 }
@@ -711,7 +700,7 @@ static int match_literally(struct walk *w, uint32_t place)
 	int r;
 
 	for (;;) {
-		struct piece before = { NULL, w->key, pos };
+		struct piece before = { .text = w->key };
 		const uint8_t *child;
 		size_t same;
 

@@ -286,8 +286,8 @@ static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 	*place = (uint32_t)out->items.n;
 	put_le16(head, (uint16_t)n->n_prefix);
 	put_le16(head + 2, (uint16_t)n->n_values);
-	head[4] = (uint8_t)(n->wildcards.items.n + n->listed.items.n);
-	head[5] = (uint8_t)n->wildcards.items.n;
+	head[4] = (uint8_t)n->wildcards.items.n;
+	head[5] = (uint8_t)n->listed.items.n;
 	if (n->step) {
 		head[6] = (uint8_t)n->step;
 		head[7] = (uint8_t)bits_for(n->hashed.items.n);
