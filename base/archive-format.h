@@ -57,9 +57,14 @@ enum archive_kind {
 /* Where a profile is, below the release's directory. */
 #define ARCHIVE_PROFILE_PATH "modules.profile"
 
+static inline uint32_t archive_mix(uint32_t characters)
+{
+	return characters * 0x9E3779B1U;
+}
+
 /* The slot of a hash table with 2^bits slots, in a node of ALIASES, where the search for these characters
  * begins. */
 static inline uint32_t archive_hash(uint32_t characters, uint32_t bits)
 {
-	return (uint32_t)(((uint64_t)(characters * 0x9E3779B1U) << bits) >> 32);
+	return (uint32_t)(((uint64_t)archive_mix(characters) << bits) >> 32);
 }

@@ -62,26 +62,31 @@ static __attribute__((cold, noinline)) int damaged(struct walk *w, uint64_t plac
 	return archive_damaged(w->a, w->place + place, what);
 }
 
-/* Reads n bytes at a place of the section. */
-static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, uint64_t n)
-{
-	if (place + n > w->size)
-		return damaged(w, place, "a place outside of the matcher");
-	return archive_need(w->a, w->place + place, n);
-}
-
 /* Whether n bytes are within the section and the block in which they begin. */
 static inline bool is_in_block(const struct walk *w, uint64_t place, uint64_t n)
 {
 	return (w->place + place) % ARCHIVE_BLOCK + n <= ARCHIVE_BLOCK && place + n <= w->size;
 }
 
+static inline bool has_block(const struct walk *w, uint64_t place)
+{
+	return w->blocks[(w->place + place) >> ARCHIVE_BLOCK_SHIFT] == 1;
+}
+
+/* Reads n bytes at a place of the section. */
+static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, uint64_t n)
+{
+	if (place + n > w->size)
+		return damaged(w, place, "a place outside of the matcher");
+	if (n - 1 < ARCHIVE_BLOCK && has_block(w, place) && has_block(w, place + n - 1))
+		return 0;
+	return archive_need(w->a, w->place + place, n);
+}
+
 /* Makes sure that n bytes at a place of the section are there. */
 static inline int need(struct walk *w, uint64_t place, uint64_t n)
 {
-	if (is_in_block(w, place, n) && w->blocks[(w->place + place) >> ARCHIVE_BLOCK_SHIFT] == 1)
-		return 0;
-	return read_more(w, place, n);
+	return is_in_block(w, place, n) && has_block(w, place) ? 0 : read_more(w, place, n);
 }
 
 static inline int spend(struct walk *w, uint32_t place)
@@ -320,29 +325,29 @@ static bool glob(struct walk *w, const char *pattern, const char *key, bool star
 	for (;;) {
 		char c = *pattern;
 
+		if ((c == *key && !is_special[(unsigned char)c]) || (c == '?' && *key)) {
+			pattern++;
+			key++;
+			continue;
+		}
+		if (c == '[' || c == '\\')
+			return again ? glob_anywhere(w, again, from) : !fnmatch(pattern, key, 0);
 		if (c == '*') {
 			again = ++pattern;
 			if (!*again)
 				return true;
-			from = key = next_place(key, *again);
-			if (!key)
-				return false;
-		} else if (c == '[' || c == '\\') {
-			return again ? glob_anywhere(w, again, from) : !fnmatch(pattern, key, 0);
-		} else if (*key && (c == *key || c == '?')) {
-			pattern++;
-			key++;
 		} else if (!c && !*key) {
 			return true;
 		} else {
 			if (!again || !*from || !w->budget)
 				return false;
 			w->budget--;
-			from = key = next_place(from + 1, *again);
 			pattern = again;
-			if (!key)
-				return false;
+			key = from + 1;
 		}
+		from = key = next_place(key, *again);
+		if (!key)
+			return false;
 	}
 }
 
@@ -475,22 +480,24 @@ static int match_leaf(struct walk *w, const uint8_t *child, const struct piece *
  * can be met when every stride-th one of the key is looked at. 1, 0, -EBADMSG. */
 static inline int passes_filter(struct walk *w, uint32_t place, size_t pos)
 {
-	const uint8_t *filter = w->base + place, *key = (const uint8_t *)w->key;
-	uint32_t stride, bits, found = 0;
+	const uint8_t *filter = w->base + place, *bits = filter + FILTER_HEAD;
+	const uint8_t *key = (const uint8_t *)w->key;
+	uint32_t stride, shift, found = 0;
 	int r = need(w, place, FILTER_HEAD);
 
 	if (r < 0)
 		return r;
 	stride = filter[0];
-	bits = filter[1] & 31;
-	r = stride ? need(w, place, FILTER_HEAD + (((uint64_t)1 << bits) + 7) / 8)
-		   : damaged(w, place, "a filter that cannot be");
+	shift = 32U - filter[1];
+	if (!stride || shift < 4 || shift > 27)
+		return damaged(w, place, "a filter that cannot be");
+	r = need(w, place, FILTER_HEAD + ((uint64_t)1 << filter[1]) / 8);
 	if (r < 0)
 		return r;
-	for (; pos + ARCHIVE_PIECE <= w->key_len; pos += stride) {
-		uint32_t bit = archive_hash(le32(key + pos), bits);
+	for (size_t n = w->key_len; pos + ARCHIVE_PIECE <= n; pos += stride) {
+		uint32_t bit = archive_mix(le32(key + pos)) >> shift;
 
-		found |= (uint32_t)filter[FILTER_HEAD + bit / 8] >> bit % 8;
+		found |= le32(bits + bit / 32 * 4) >> bit % 32;
 	}
 	return found & 1;
 }
@@ -548,10 +555,12 @@ static inline int match_children(struct walk *w, const struct node *n, size_t po
 		return r;
 	if (!c)
 		return add_names(w, values_of(n), n->n_values, n->place, up);
-	for (; i < n->n_children; i++) {
+	for (; !r && i < n->n_children; i++) {
 		if (n->first[i] == c)
-			return match_child(w, n, n->children + (size_t)CHILD * i, pos + 1, up);
+			r = match_child(w, n, n->children + (size_t)CHILD * i, pos + 1, up);
 	}
+	if (r < 0)
+		return r;
 	r = n->step ? find_slot(w, n, pos, &child) : 0;
 	return r > 0 ? match_child(w, n, child, pos + n->step, up) : r;
 }

@@ -179,7 +179,7 @@ static int put_filter(struct trie *t, const struct trie_alias *aliases, size_t n
 {
 	_cleanup_free_ struct pieces *pieces = NULL;
 	_cleanup_free_ uint8_t *filter = NULL;
-	uint32_t stride = STRIDE_MAX, bits = 3;
+	uint32_t stride = STRIDE_MAX, bits = 5;
 
 	if (n < FILTERED_MIN || n > FILTERED_MAX)
 		return 0;
@@ -314,13 +314,22 @@ static size_t count_same(const struct trie_alias *aliases, size_t n, size_t dept
 	return i;
 }
 
-/* Whether what goes on with the same character can be hashed: the next step characters of each stand for themselves. */
+/* Whether none of these, which go on with the same character, has a wildcard among the next step ones. */
 static bool can_be_hashed(const struct trie_alias *aliases, size_t n, size_t depth, uint32_t step)
 {
-	for (size_t i = 0; step && i < n; i++)
-		if (strcspn(aliases[i].key + depth, "*?[\\") < step)
+	for (size_t i = 0; step && i < n; i++) {
+		const char *rest = aliases[i].key + depth;
+		size_t k = strcspn(rest, "*?[\\");
+
+		if (k < step && rest[k])
 			return false;
+	}
 	return step;
+}
+
+static bool ends_within(const struct trie_alias *alias, size_t depth, uint32_t step)
+{
+	return strnlen(alias->key + depth, step) < step;
 }
 
 /* As many characters as make a hash table worth it; 0: it never is. */
@@ -333,8 +342,8 @@ static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t d
 			k = count_same(aliases + i, n - i, depth, 1);
 			if (!can_be_hashed(aliases + i, k, depth, step))
 				continue;
-			for (size_t j = 0; j < k; children++)
-				j += count_same(aliases + i + j, k - j, depth, step);
+			for (size_t j = 0; j < k; j += count_same(aliases + i + j, k - j, depth, step))
+				children += !ends_within(&aliases[i + j], depth, step);
 		}
 		if (children >= WORTH_A_TABLE)
 			return step;
@@ -376,7 +385,24 @@ static int write_children(struct trie *t, struct children *to, const struct trie
 	return r;
 }
 
-static int write_all_children(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n, size_t depth)
+/* What goes on with the same character, and can be hashed, but for the aliases that end before that: they are listed. */
+static int write_hashed(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n, size_t depth)
+{
+	ARRAY(struct trie_alias) listed = {}, hashed = {};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n; i++)
+		r = ends_within(&aliases[i], depth, node->step) ? array_push(&listed, aliases[i])
+								 : array_push(&hashed, aliases[i]);
+	r = r ?: write_children(t, &node->listed, listed.items, listed.n, depth, 1);
+	r = r ?: write_children(t, &node->hashed, hashed.items, hashed.n, depth, node->step);
+	array_free(&listed);
+	array_free(&hashed);
+	return r;
+}
+
+static int write_all_children(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n,
+			      size_t depth)
 {
 	int r = 0;
 
@@ -385,7 +411,7 @@ static int write_all_children(struct trie *t, struct node *node, const struct tr
 		if (is_wildcard(aliases[i].key[depth]))
 			r = write_children(t, &node->wildcards, aliases + i, k, depth, 1);
 		else if (can_be_hashed(aliases + i, k, depth, node->step))
-			r = write_children(t, &node->hashed, aliases + i, k, depth, node->step);
+			r = write_hashed(t, node, aliases + i, k, depth);
 		else
 			r = write_children(t, &node->listed, aliases + i, k, depth, 1);
 	}
