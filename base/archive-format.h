@@ -57,14 +57,24 @@ enum archive_kind {
 /* Where a profile is, below the release's directory. */
 #define ARCHIVE_PROFILE_PATH "modules.profile"
 
-static inline uint32_t archive_mix(uint32_t characters)
+/* Of characters in ALIASES; that of 4 is the number of their bit in a filter, shifted to the right. */
+static inline uint32_t archive_hash(uint32_t characters)
 {
 	return characters * 0x9E3779B1U;
 }
 
-/* The slot of a hash table with 2^bits slots, in a node of ALIASES, where the search for these characters
- * begins. */
-static inline uint32_t archive_hash(uint32_t characters, uint32_t bits)
+static inline uint32_t archive_buckets(uint32_t n_slots)
 {
-	return (uint32_t)(((uint64_t)archive_mix(characters) << bits) >> 32);
+	return n_slots / 4 + 1;
+}
+
+/* The bucket of a hash in a table, and with its number the slot. */
+static inline uint32_t archive_bucket(uint32_t hash, uint32_t n_slots)
+{
+	return (uint32_t)((uint64_t)hash * archive_buckets(n_slots) >> 32);
+}
+
+static inline uint32_t archive_slot(uint32_t hash, uint8_t number, uint32_t n_slots)
+{
+	return (uint32_t)((uint64_t)((hash ^ number * 0x85EBCA6BU) * 0xC2B2AE35U) * n_slots >> 32);
 }

@@ -28,7 +28,7 @@ struct node {
 	uint32_t place;
 	uint32_t n_prefix, n_values;
 	uint32_t n_wildcards, n_children; /* the children of one character; the first of them are wildcards */
-	uint32_t step, bits; /* characters of each child of the hash table, which has 2^bits slots; 0: none */
+	uint32_t step, n_slots; /* characters of each child of the hash table; 0: there is none */
 	const uint8_t *children, *first; /* and their characters */
 	const char *prefix;
 };
@@ -99,9 +99,14 @@ static inline const uint8_t *values_of(const struct node *n)
 	return (const uint8_t *)n->prefix + n->n_prefix;
 }
 
-static inline const uint8_t *slots_of(const struct node *n)
+static inline const uint8_t *buckets_of(const struct node *n)
 {
 	return values_of(n) + (size_t)4 * n->n_values;
+}
+
+static inline const uint8_t *slots_of(const struct node *n)
+{
+	return buckets_of(n) + (n->step ? archive_buckets(n->n_slots) : 0);
 }
 
 static inline int read_node(struct walk *w, uint32_t place, struct node *n)
@@ -115,10 +120,10 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	n->place = place;
 	n->n_prefix = le16(p);
 	n->n_values = le16(p + 2);
-	n->n_wildcards = p[4];
-	n->n_children = n->n_wildcards + p[5];
-	n->step = p[6] & 7;
-	n->bits = p[7] & 31;
+	n->n_slots = le16(p + 4);
+	n->n_wildcards = p[6] & 15;
+	n->step = p[6] >> 4 & 7;
+	n->n_children = n->n_wildcards + p[7];
 	n->children = p + NODE_HEAD;
 	n->first = n->children + CHILD * n->n_children;
 	n->prefix = (const char *)n->first + n->n_children;
@@ -129,29 +134,23 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 /* The child of the hash table whose characters the key goes on with from pos on. 1 and *child, 0, -EBADMSG. */
 static inline int find_slot(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
 {
-	const uint8_t *key = (const uint8_t *)w->key + pos;
-	uint64_t slots = (uint64_t)(slots_of(n) - w->base);
-	uint32_t last = (1U << n->bits) - 1, word, i;
+	const uint8_t *key = (const uint8_t *)w->key + pos, *slot;
+	uint32_t word, hash;
+	uint64_t place;
+	int r;
 
 	if (w->key_len - pos < n->step)
 		return 0;
 	word = n->step == 4 ? le32(key) : n->step == 3 ? le16(key) | (uint32_t)key[2] << 16 : le16(key);
-	i = archive_hash(word, n->bits);
-	for (uint32_t tried = 0; tried <= last; tried++, i = (i + 1) & last) {
-		uint64_t place = slots + (uint64_t)SLOT * i;
-		const uint8_t *slot = w->base + place;
-		int r = need(w, place, SLOT);
-
-		if (r < 0)
-			return r;
-		if (!le32(slot + 4))
-			return 0;
-		if (le32(slot) == word) {
-			*child = slot + 4;
-			return 1;
-		}
-	}
-	return 0;
+	hash = archive_hash(word);
+	place = (uint64_t)(slots_of(n) - w->base) +
+		(uint64_t)SLOT * archive_slot(hash, buckets_of(n)[archive_bucket(hash, n->n_slots)], n->n_slots);
+	r = need(w, place, SLOT);
+	if (r < 0)
+		return r;
+	slot = w->base + place;
+	*child = slot + 4;
+	return le32(slot) == word;
 }
 
 /* The child with which the key goes on literally. The characters that it stands for and *child; 0, -EBADMSG. */
@@ -403,8 +402,8 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 	for (uint32_t i = 0; !r && i < n->n_children; i++)
 		r = match_each_below(w, n, n->children + (size_t)CHILD * i, stop, pos, &prefix);
 	if (!r && n->step)
-		r = need(w, (uint64_t)(slots_of(n) - w->base), (uint64_t)SLOT << n->bits);
-	for (size_t i = 0; !r && n->step && i >> n->bits == 0; i++) {
+		r = need(w, (uint64_t)(slots_of(n) - w->base), (uint64_t)SLOT * n->n_slots);
+	for (size_t i = 0; !r && n->step && i < n->n_slots; i++) {
 		if (le32(slots_of(n) + SLOT * i + 4))
 			r = match_each_below(w, n, slots_of(n) + SLOT * i + 4, stop, pos, &prefix);
 	}
@@ -495,7 +494,7 @@ static inline int passes_filter(struct walk *w, uint32_t place, size_t pos)
 	if (r < 0)
 		return r;
 	for (size_t n = w->key_len; pos + ARCHIVE_PIECE <= n; pos += stride) {
-		uint32_t bit = archive_mix(le32(key + pos)) >> shift;
+		uint32_t bit = archive_hash(le32(key + pos)) >> shift;
 
 		found |= le32(bits + bit / 32 * 4) >> bit % 32;
 	}

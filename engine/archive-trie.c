@@ -121,7 +121,7 @@ struct children {
 
 static uint32_t *seen_piece(struct pieces *pieces, const char *text)
 {
-	return &pieces->seen[archive_hash(le32((const uint8_t *)text), PIECES_BITS)];
+	return &pieces->seen[archive_hash(le32((const uint8_t *)text)) >> (32 - PIECES_BITS)];
 }
 
 /* Of what of a pattern stands for itself, the next stretch, up to a class or a '\\': its length, 0 at the end. */
@@ -205,7 +205,7 @@ static int put_filter(struct trie *t, const struct trie_alias *aliases, size_t n
 		const char *window = choose_window(t->all, pieces, aliases[i].key + depth, stride);
 
 		for (uint32_t k = 0; k < stride; k++) {
-			uint32_t bit = archive_hash(le32((const uint8_t *)window + k), bits);
+			uint32_t bit = archive_hash(le32((const uint8_t *)window + k)) >> (32 - bits);
 
 			filter[2 + bit / 8] |= (uint8_t)(1 << bit % 8);
 		}
@@ -244,59 +244,159 @@ static int put_refs(struct bytes *out, const struct children *c)
 	return r;
 }
 
-static uint32_t bits_for(size_t n)
-{
-	uint32_t bits = 0;
+/* ---- hash tables ---- */
 
-	while (2 * ((size_t)1 << bits) < 3 * n)
-		bits++;
-	return bits;
+#define MAX_SLOTS UINT16_MAX
+
+/* What is to go into a table. */
+struct hashed {
+	uint32_t hash, bucket, in_bucket;
+	const struct child *child;
+};
+
+/* No two children have the same slot: all of a bucket go to free ones with the number of their bucket. */
+struct table {
+	size_t n;
+	struct hashed *hashed;
+	uint32_t n_slots;
+	uint8_t *numbers; /* of the buckets */
+	const struct child **slots;
+};
+
+static void table_free(struct table *t)
+{
+	free(t->hashed);
+	free(t->numbers);
+	free(t->slots);
 }
 
-static int put_table(struct bytes *out, const struct node *n)
+/* The largest buckets first, while much is free. */
+static int compare_hashed(const void *a, const void *b)
 {
-	uint32_t bits = bits_for(n->hashed.items.n), mask = (1U << bits) - 1;
-	const uint8_t none[12] = {};
-	size_t table = out->items.n;
+	const struct hashed *x = a, *y = b;
+
+	if (x->in_bucket != y->in_bucket)
+		return x->in_bucket > y->in_bucket ? -1 : 1;
+	if (x->bucket != y->bucket)
+		return x->bucket < y->bucket ? -1 : 1;
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+static int sort_hashed(struct table *t)
+{
+	_cleanup_free_ uint32_t *sizes = calloc(archive_buckets(t->n_slots), sizeof(*sizes));
+
+	if (!sizes)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->n; i++) {
+		t->hashed[i].bucket = archive_bucket(t->hashed[i].hash, t->n_slots);
+		sizes[t->hashed[i].bucket]++;
+	}
+	for (size_t i = 0; i < t->n; i++)
+		t->hashed[i].in_bucket = sizes[t->hashed[i].bucket];
+	qsort(t->hashed, t->n, sizeof(*t->hashed), compare_hashed);
+	return 0;
+}
+
+/* Puts a bucket into the slots that it has with this number, if all of them are free. */
+static bool place_bucket(struct table *t, const struct hashed *bucket, uint8_t number)
+{
+	for (uint32_t i = 0; i < bucket->in_bucket; i++) {
+		const struct child **slot = &t->slots[archive_slot(bucket[i].hash, number, t->n_slots)];
+
+		if (!*slot) {
+			*slot = bucket[i].child;
+			continue;
+		}
+		while (i--)
+			t->slots[archive_slot(bucket[i].hash, number, t->n_slots)] = NULL;
+		return false;
+	}
+	t->numbers[bucket->bucket] = number;
+	return true;
+}
+
+/* 1; 0: more slots are needed. */
+static int fill_table(struct table *t)
+{
+	int r;
+
+	free(t->numbers);
+	free(t->slots);
+	t->numbers = calloc(archive_buckets(t->n_slots), 1);
+	t->slots = calloc(t->n_slots, sizeof(*t->slots));
+	if (!t->numbers || !t->slots)
+		return -ENOMEM;
+	r = sort_hashed(t);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < t->n; i += t->hashed[i].in_bucket) {
+		uint32_t number = 0;
+
+		while (number <= UINT8_MAX && !place_bucket(t, &t->hashed[i], (uint8_t)number))
+			number++;
+		if (number > UINT8_MAX)
+			return 0;
+	}
+	return 1;
+}
+
+static int make_table(struct table *t, const struct children *children)
+{
 	int r = 0;
 
-	for (uint32_t i = 0; !r && i <= mask; i++)
-		r = put(out, none, sizeof(none));
-	for (size_t i = 0; !r && i < n->hashed.items.n; i++) {
-		const struct child *c = &n->hashed.items.items[i];
-		uint32_t k = archive_hash(le32(c->first), bits);
-		uint8_t *slot;
+	t->n = children->items.n;
+	t->hashed = calloc(t->n, sizeof(*t->hashed));
+	if (!t->hashed)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->n; i++)
+		t->hashed[i] = (struct hashed){ .hash = archive_hash(le32(children->items.items[i].first)),
+						.child = &children->items.items[i] };
+	for (size_t n = t->n; !r; n += n / 16 + 1) {
+		if (n > MAX_SLOTS)
+			return -EFBIG;
+		t->n_slots = (uint32_t)n;
+		r = fill_table(t);
+	}
+	return r < 0 ? r : 0;
+}
 
-		while (le32((slot = out->items.items + table + 12 * (size_t)k) + 4))
-			k = (k + 1) & mask;
-		memcpy(slot, c->first, sizeof(c->first));
-		put_le32(slot + 4, c->ref);
-		put_le32(slot + 8, c->value);
+static int put_table(struct bytes *out, const struct table *t)
+{
+	static const struct child none;
+	int r = put(out, t->numbers, archive_buckets(t->n_slots));
+
+	for (uint32_t i = 0; !r && i < t->n_slots; i++) {
+		const struct child *c = t->slots[i] ?: &none;
+
+		r = put(out, c->first, sizeof(c->first)) ?: put_number(out, c->ref) ?: put_number(out, c->value);
 	}
 	return r;
 }
 
+/* ---- nodes ---- */
+
 static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 {
+	_cleanup_(table_free) struct table table = {};
 	uint8_t head[8] = {};
-	int r;
+	int r = n->step ? make_table(&table, &n->hashed) : 0;
 
+	if (r < 0)
+		return r;
 	if (n->n_values > UINT16_MAX)
 		return -EFBIG;
 	*place = (uint32_t)out->items.n;
 	put_le16(head, (uint16_t)n->n_prefix);
 	put_le16(head + 2, (uint16_t)n->n_values);
-	head[4] = (uint8_t)n->wildcards.items.n;
-	head[5] = (uint8_t)n->listed.items.n;
-	if (n->step) {
-		head[6] = (uint8_t)n->step;
-		head[7] = (uint8_t)bits_for(n->hashed.items.n);
-	}
+	put_le16(head + 4, (uint16_t)table.n_slots);
+	head[6] = (uint8_t)(n->wildcards.items.n | n->step << 4);
+	head[7] = (uint8_t)n->listed.items.n;
 	r = put(out, head, sizeof(head));
 	r = r ?: put_refs(out, &n->wildcards) ?: put_refs(out, &n->listed);
 	r = r ?: put_first(out, &n->wildcards) ?: put_first(out, &n->listed);
 	r = r ?: put(out, n->prefix, n->n_prefix) ?: put_names(out, n->values, n->n_values);
-	return !r && n->step ? put_table(out, n) : r;
+	return !r && n->step ? put_table(out, &table) : r;
 }
 
 static bool is_wildcard(char c)
@@ -345,7 +445,7 @@ static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t d
 			for (size_t j = 0; j < k; j += count_same(aliases + i + j, k - j, depth, step))
 				children += !ends_within(&aliases[i + j], depth, step);
 		}
-		if (children >= WORTH_A_TABLE)
+		if (children >= WORTH_A_TABLE && children <= MAX_SLOTS / 2)
 			return step;
 	}
 	return 0;

@@ -277,7 +277,7 @@ static void the_longest_aliases_are_matched(void **state)
 /* No key is needed to go on behind a '*', so nothing but the length of a pattern ends this. */
 static void a_chain_of_stars_is_an_error(void **state)
 {
-	static const uint8_t head[] = { 0, 0, 0, 0, 1, 0, 0, 0 }, star[] = { '*' };
+	static const uint8_t head[] = { 0, 0, 0, 0, 0, 0, 1, 0 }, star[] = { '*' };
 	struct index_builder builder = {};
 	struct index_hits hits = {};
 	struct bytes chain = {};
