@@ -22,20 +22,21 @@
 #define NODE_HEAD 8U
 #define CHILD 8U
 #define FILTER_HEAD 2U
-#define SLOT 12U     /* a child of a hash table: its characters, and what a child has */
+#define SLOT 12U /* a child of a hash table: its characters, and what a child has */
 
 struct node {
 	uint32_t place;
 	uint32_t n_prefix, n_values;
 	uint32_t n_wildcards, n_children; /* the children of one character; the first of them are wildcards */
-	uint32_t step, n_slots; /* characters of each child of the hash table; 0: there is none */
-	const uint8_t *children, *first; /* and their characters */
+	uint32_t step, n_slots;		  /* characters of each child of the hash table; 0: there is none */
+	const uint8_t *children, *first;  /* and their characters */
 	const char *prefix;
 };
 
 /* What does not stand for itself, before the first wildcard and behind it. A NUL ends both key and pattern. */
 static const bool is_wildcard[256] = { ['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true };
-static const bool is_special[256] = { ['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true };
+static const bool
+	is_special[256] = { ['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true };
 
 /* A piece of the pattern; what stands in front of it is up. */
 struct piece {
@@ -144,7 +145,8 @@ static inline int find_slot(struct walk *w, const struct node *n, size_t pos, co
 	word = n->step == 4 ? le32(key) : n->step == 3 ? le16(key) | (uint32_t)key[2] << 16 : le16(key);
 	hash = archive_hash(word);
 	place = (uint64_t)(slots_of(n) - w->base) +
-		(uint64_t)SLOT * archive_slot(hash, buckets_of(n)[archive_bucket(hash, n->n_slots)], n->n_slots);
+		(uint64_t)SLOT *
+			archive_slot(hash, buckets_of(n)[archive_bucket(hash, n->n_slots)], n->n_slots);
 	r = need(w, place, SLOT);
 	if (r < 0)
 		return r;
@@ -538,7 +540,7 @@ static int match_child(struct walk *w, const struct node *n, const uint8_t *chil
 
 /* Behind the prefix. again: the same was done from an earlier place of the key, and what a '*' had to be tried for. */
 static inline int match_children(struct walk *w, const struct node *n, size_t pos, bool again,
-			  const struct piece *up)
+				 const struct piece *up)
 {
 	uint8_t c = (uint8_t)w->key[pos];
 	const uint8_t *child;
@@ -593,8 +595,8 @@ static inline int match_between_stars(const struct walk *w, const struct node *n
 }
 
 /* A '*', k characters at place at of the prefix, and then '?' or a class: at each place of the key. */
-static __attribute__((noinline)) int match_places(struct walk *w, const struct node *n, uint32_t from, uint32_t at,
-						  uint32_t k, size_t pos, const struct piece *up)
+static __attribute__((noinline)) int match_places(struct walk *w, const struct node *n, uint32_t from,
+						  uint32_t at, uint32_t k, size_t pos, const struct piece *up)
 {
 	struct piece seen = { up, n->prefix + from, at + k - from };
 	int r;
@@ -792,7 +794,12 @@ static void sort_hits(struct index_hits *hits)
 int archive_match(struct archive *a, const char *key, struct index_hits *hits)
 {
 	const struct archive_section *section = &a->sections[ARCHIVE_ALIASES];
-	struct walk w = { .a = a, .blocks = a->blocks, .place = section->place, .size = section->size, .key = key, .hits = hits };
+	struct walk w = { .a = a,
+			  .blocks = a->blocks,
+			  .place = section->place,
+			  .size = section->size,
+			  .key = key,
+			  .hits = hits };
 	uint32_t root;
 	int r;
 

@@ -150,7 +150,8 @@ static void count_pieces(struct pieces *pieces, const char *pattern)
 }
 
 /* The window of a pattern whose pieces occur in few patterns that are not among these, and in many of these. */
-static const char *choose_window(struct pieces *all, struct pieces *these, const char *pattern, uint32_t stride)
+static const char *choose_window(struct pieces *all, struct pieces *these, const char *pattern,
+				 uint32_t stride)
 {
 	const char *best = NULL;
 	int64_t least = 0;
@@ -162,7 +163,7 @@ static const char *choose_window(struct pieces *all, struct pieces *these, const
 
 			for (uint32_t k = 0; k < stride; k++) {
 				uint32_t here = *seen_piece(these, p + i + k);
-				
+
 				seen += 16 * ((int64_t)*seen_piece(all, p + i + k) - here) - here;
 			}
 			if (!best || seen < least) {
@@ -175,7 +176,8 @@ static const char *choose_window(struct pieces *all, struct pieces *these, const
 }
 
 /* Writes a filter for what stands behind a '*' at depth. *place: 0 if none is worth it. */
-static int put_filter(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth, uint32_t *place)
+static int put_filter(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth,
+		      uint32_t *place)
 {
 	_cleanup_free_ struct pieces *pieces = NULL;
 	_cleanup_free_ uint8_t *filter = NULL;
@@ -471,8 +473,8 @@ static int write_child(struct trie *t, const struct trie_alias *aliases, size_t 
 }
 
 /* The children of aliases that go on with the same character, or with the same step characters. */
-static int write_children(struct trie *t, struct children *to, const struct trie_alias *aliases, size_t n, size_t depth,
-			  uint32_t step)
+static int write_children(struct trie *t, struct children *to, const struct trie_alias *aliases, size_t n,
+			  size_t depth, uint32_t step)
 {
 	int r = 0;
 
@@ -480,20 +482,22 @@ static int write_children(struct trie *t, struct children *to, const struct trie
 		struct child child = {};
 
 		k = count_same(aliases + i, n - i, depth, step);
-		r = write_child(t, aliases + i, k, depth + step, step, &child) ?: array_push(&to->items, child);
+		r = write_child(t, aliases + i, k, depth + step, step, &child)
+			?: array_push(&to->items, child);
 	}
 	return r;
 }
 
 /* What goes on with the same character, and can be hashed, but for the aliases that end before that: they are listed. */
-static int write_hashed(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n, size_t depth)
+static int write_hashed(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n,
+			size_t depth)
 {
 	ARRAY(struct trie_alias) listed = {}, hashed = {};
 	int r = 0;
 
 	for (size_t i = 0; !r && i < n; i++)
 		r = ends_within(&aliases[i], depth, node->step) ? array_push(&listed, aliases[i])
-								 : array_push(&hashed, aliases[i]);
+								: array_push(&hashed, aliases[i]);
 	r = r ?: write_children(t, &node->listed, listed.items, listed.n, depth, 1);
 	r = r ?: write_children(t, &node->hashed, hashed.items, hashed.n, depth, node->step);
 	array_free(&listed);
