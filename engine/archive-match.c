@@ -3,12 +3,21 @@
  * The walk of index.c, for the same trie written another way. Most of a walk there is spent on nodes with
  * one way to go on, each in a cache line of its own. Here the rest of a pattern behind its last branch is a
  * leaf: one text that many leaves share ("*sd*bc*sc*i*"), matched in one go, without a record of what was
- * tried behind which '*', since for one pattern the last '*' is all that must be tried again. The pattern
- * is put together only for an answer: most walks end without any.
+ * tried behind which '*', since for one pattern the last '*' is all that must be tried again. Where no
+ * wildcard is near, a node has a hash table of the next four characters. A child has its slot for itself, so a
+ * lookup that finds nothing looks at one slot too, and tables are nearly full: that they fit into the cache is
+ * worth as much as the instructions. The pattern is put together only for an answer.
+ *
+ * Most of what begins with "pci:v*" or "usb:v*" asks for a class that a device has not. Finding that out by the
+ * walk takes longer than all of the literal way, for each "pci:" or "usb:". So such a '*' has a filter: each
+ * pattern behind it has some text that the key must have, and whether the key has any of these texts is seen by
+ * looking at every third or fourth place.
  *
  * Refused: a hash table of what stands in front of the first wildcard. It needs one probe for each length
  * that occurs, and has nothing for "of:N*T*C...", "acpi*:..." and "pcmcia:m*c*...", which are the expensive
  * ones; and kmod's answers depend on where the trie branches (see index.c), so the branches must be known.
+ *
+ * Invariant: nothing is looked at before need() has answered for it, and a node is in front of its parent.
  */
 #include "engine/archive-match.h"
 
@@ -21,6 +30,7 @@
 
 #define NODE_HEAD 8U
 #define CHILD 8U
+#define PREFIX_MASK 0xFFFU /* of its length: no alias is longer */
 #define FILTER_HEAD 2U
 #define SLOT 12U /* a child of a hash table: its characters, and what a child has */
 
@@ -35,8 +45,9 @@ struct node {
 
 /* What does not stand for itself, before the first wildcard and behind it. A NUL ends both key and pattern. */
 static const bool is_wildcard[256] = { ['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true };
-static const bool
-	is_special[256] = { ['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true };
+static const bool is_special[256] = {
+	['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true,
+};
 
 /* A piece of the pattern; what stands in front of it is up. */
 struct piece {
@@ -74,7 +85,7 @@ static inline bool has_block(const struct walk *w, uint64_t place)
 	return w->blocks[(w->place + place) >> ARCHIVE_BLOCK_SHIFT] == 1;
 }
 
-/* Reads n bytes at a place of the section. */
+/* The same as need(), for what is not in one block that is there. */
 static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, uint64_t n)
 {
 	if (place + n > w->size)
@@ -119,7 +130,7 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	if (r < 0)
 		return r;
 	n->place = place;
-	n->n_prefix = le16(p);
+	n->n_prefix = le16(p) & PREFIX_MASK;
 	n->n_values = le16(p + 2);
 	n->n_slots = le16(p + 4);
 	n->n_wildcards = p[6] & 15;
@@ -137,6 +148,7 @@ static inline int find_slot(struct walk *w, const struct node *n, size_t pos, co
 {
 	const uint8_t *key = (const uint8_t *)w->key + pos, *slot;
 	uint32_t word, hash;
+	uint8_t number;
 	uint64_t place;
 	int r;
 
@@ -144,9 +156,8 @@ static inline int find_slot(struct walk *w, const struct node *n, size_t pos, co
 		return 0;
 	word = n->step == 4 ? le32(key) : n->step == 3 ? le16(key) | (uint32_t)key[2] << 16 : le16(key);
 	hash = archive_hash(word);
-	place = (uint64_t)(slots_of(n) - w->base) +
-		(uint64_t)SLOT *
-			archive_slot(hash, buckets_of(n)[archive_bucket(hash, n->n_slots)], n->n_slots);
+	number = buckets_of(n)[archive_bucket(hash, n->n_slots)];
+	place = (uint64_t)(slots_of(n) - w->base) + (uint64_t)SLOT * archive_slot(hash, number, n->n_slots);
 	r = need(w, place, SLOT);
 	if (r < 0)
 		return r;
@@ -403,7 +414,7 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 		return damaged(w, n->place, "a pattern longer than 4095 bytes");
 	for (uint32_t i = 0; !r && i < n->n_children; i++)
 		r = match_each_below(w, n, n->children + (size_t)CHILD * i, stop, pos, &prefix);
-	if (!r && n->step)
+	if (!r && n->step && n->n_slots)
 		r = need(w, (uint64_t)(slots_of(n) - w->base), (uint64_t)SLOT * n->n_slots);
 	for (size_t i = 0; !r && n->step && i < n->n_slots; i++) {
 		if (le32(slots_of(n) + SLOT * i + 4))
@@ -477,8 +488,8 @@ static int match_leaf(struct walk *w, const uint8_t *child, const struct piece *
 	return matches ? add_leaf(w, child, &text) : 0;
 }
 
-/* Whether a pattern behind a '*' can match the key from pos on: each has a text of which the filter knows all pieces that
- * can be met when every stride-th one of the key is looked at. 1, 0, -EBADMSG. */
+/* Whether a pattern behind a '*' can match the key from pos on: the filter has those pieces of each that are met at
+ * every stride-th place, wherever it is in the key. 1, 0, -EBADMSG. */
 static inline int passes_filter(struct walk *w, uint32_t place, size_t pos)
 {
 	const uint8_t *filter = w->base + place, *bits = filter + FILTER_HEAD;
@@ -538,7 +549,8 @@ static int match_child(struct walk *w, const struct node *n, const uint8_t *chil
 	return r;
 }
 
-/* Behind the prefix. again: the same was done from an earlier place of the key, and what a '*' had to be tried for. */
+/* Behind the prefix. again: the same was done from an earlier place of the key, from which a child '*' has
+ * found all that it can. */
 static inline int match_children(struct walk *w, const struct node *n, size_t pos, bool again,
 				 const struct piece *up)
 {
@@ -548,9 +560,11 @@ static inline int match_children(struct walk *w, const struct node *n, size_t po
 	int r = 0;
 
 	for (i = 0; !r && i < n->n_wildcards; i++) {
-		child = n->children + (size_t)CHILD * i;
-		if (n->first[i] == '?' ? c != '\0' : !(again && n->first[i] == '*'))
-			r = match_child(w, n, child, pos + (n->first[i] == '?'), up);
+		uint8_t first = n->first[i];
+
+		if ((first == '?' && !c) || (first == '*' && again))
+			continue;
+		r = match_child(w, n, n->children + (size_t)CHILD * i, pos + (first == '?'), up);
 	}
 	if (r < 0)
 		return r;
@@ -566,31 +580,32 @@ static inline int match_children(struct walk *w, const struct node *n, size_t po
 	return r > 0 ? match_child(w, n, child, pos + n->step, up) : r;
 }
 
-/* Up to a '*', a class or the end of the prefix: 1; 0: the key is another one. */
-static inline int match_plain(const struct walk *w, const struct node *n, uint32_t *at, size_t *pos)
+/* Goes on up to a '*', a class or the end of the prefix, unless the key is another one. */
+static inline bool match_plain(const struct walk *w, const struct node *n, uint32_t *at, size_t *pos)
 {
 	for (; *at < n->n_prefix; ++*at, ++*pos) {
 		char c = n->prefix[*at];
 
 		if (c == '*' || c == '[' || c == '\\')
-			return 1;
+			break;
 		if (!w->key[*pos] || (c != '?' && c != w->key[*pos]))
-			return 0;
+			return false;
 	}
-	return 1;
+	return true;
 }
 
-/* Of what stands between two '*' the first place in the key is enough: all patterns below go on with the second one.
- * 1: at place at of the prefix *n characters follow that stand for themselves, and no '*'. 0: the key is another one. */
-static inline int match_between_stars(const struct walk *w, const struct node *n, uint32_t *at, size_t *pos,
-				      uint32_t *k)
+/* Goes on up to behind the last '*' of those between which nothing is special, unless the key is another one. The first
+ * place in the key is enough for what stands between two '*': all patterns below go on with the second one. *n characters
+ * that stand for themselves follow. */
+static inline bool match_between_stars(const struct walk *w, const struct node *node, uint32_t *at,
+				       size_t *pos, uint32_t *n)
 {
-	for (;; *at += *k + 1, *pos += *k) {
-		*k = segment(n, *at);
-		if (*at + *k == n->n_prefix || n->prefix[*at + *k] != '*')
-			return 1;
-		if (!find_segment(w, pos, n->prefix + *at, *k))
-			return 0;
+	for (;; *at += *n + 1, *pos += *n) {
+		*n = segment(node, *at);
+		if (*at + *n == node->n_prefix || node->prefix[*at + *n] != '*')
+			return true;
+		if (!find_segment(w, pos, node->prefix + *at, *n))
+			return false;
 	}
 }
 
@@ -601,11 +616,17 @@ static __attribute__((noinline)) int match_places(struct walk *w, const struct n
 	struct piece seen = { up, n->prefix + from, at + k - from };
 	int r;
 
+	if (w->depth == LIMIT_ALIAS)
+		return damaged(w, n->place, "a pattern longer than 4095 bytes");
+	w->depth++;
 	do {
-		if (!find_segment(w, &pos, n->prefix + at, k))
-			return 0;
+		if (!find_segment(w, &pos, n->prefix + at, k)) {
+			r = 0;
+			break;
+		}
 		r = match_node(w, n->place, at + k, false, pos + k, &seen);
 	} while (!r && w->key[pos++]);
+	w->depth--;
 	return r;
 }
 

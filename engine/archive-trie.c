@@ -7,34 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/archive-format.h"
 #include "base/cleanup.h"
 #include "base/intern.h"
-#include "base/little-endian.h"
 #include "base/limits.h"
-#include "base/archive-format.h"
-
-#define PIECES_BITS 18U
-
-/* How often pieces of patterns have been seen, nearly: two can have the same place. */
-struct pieces {
-	uint32_t seen[1 << PIECES_BITS];
-};
+#include "base/little-endian.h"
+#include "engine/archive-trie-filter.h"
+#include "engine/archive-trie-table.h"
 
 struct trie {
 	struct bytes *out;
-	struct pieces *all;
+	struct pieces *all; /* of all aliases */
 	struct intern texts;
 	ARRAY(uint32_t) places; /* of the texts */
 };
 
-#define STEP 4U		 /* characters of a child in a hash table, at most */
 #define WORTH_A_TABLE 4U /* children */
-
-/* One way to go on from a node. */
-struct child {
-	uint8_t first[STEP];
-	uint32_t ref, value;
-};
 
 static int put(struct bytes *out, const void *data, size_t n)
 {
@@ -82,7 +70,7 @@ static int put_names(struct bytes *out, const struct trie_alias *aliases, size_t
 
 /* All aliases are the same, and end behind depth. */
 static int write_leaf(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth,
-		      struct child *ret)
+		      struct table_child *ret)
 {
 	uint32_t place;
 	int r = put_text(t, aliases->key + depth, &place);
@@ -108,115 +96,8 @@ static size_t shared_prefix(const struct trie_alias *first, const struct trie_al
 }
 
 struct children {
-	ARRAY(struct child) items;
+	ARRAY(struct table_child) items;
 };
-
-/* ---- filters ---- */
-
-#define FILTERED_MIN 8U /* patterns */
-#define FILTERED_MAX 200U
-#define STRIDE_MIN 3U
-#define STRIDE_MAX 4U
-#define BITS_EACH 64U
-
-static uint32_t *seen_piece(struct pieces *pieces, const char *text)
-{
-	return &pieces->seen[archive_hash(le32((const uint8_t *)text)) >> (32 - PIECES_BITS)];
-}
-
-/* Of what of a pattern stands for itself, the next stretch, up to a class or a '\\': its length, 0 at the end. */
-static size_t next_run(const char **p)
-{
-	*p += strspn(*p, "*?");
-	return strcspn(*p, "*?[\\");
-}
-
-static size_t longest_run(const char *pattern)
-{
-	size_t longest = 0, n;
-
-	for (const char *p = pattern; (n = next_run(&p)); p += n)
-		longest = n > longest ? n : longest;
-	return longest;
-}
-
-static void count_pieces(struct pieces *pieces, const char *pattern)
-{
-	size_t n;
-
-	for (const char *p = pattern; (n = next_run(&p)); p += n)
-		for (size_t i = 0; i + ARCHIVE_PIECE <= n; i++)
-			++*seen_piece(pieces, p + i);
-}
-
-/* The window of a pattern whose pieces occur in few patterns that are not among these, and in many of these. */
-static const char *choose_window(struct pieces *all, struct pieces *these, const char *pattern,
-				 uint32_t stride)
-{
-	const char *best = NULL;
-	int64_t least = 0;
-	size_t n;
-
-	for (const char *p = pattern; (n = next_run(&p)); p += n) {
-		for (size_t i = 0; i + stride + ARCHIVE_PIECE - 1 <= n; i++) {
-			int64_t seen = 0;
-
-			for (uint32_t k = 0; k < stride; k++) {
-				uint32_t here = *seen_piece(these, p + i + k);
-
-				seen += 16 * ((int64_t)*seen_piece(all, p + i + k) - here) - here;
-			}
-			if (!best || seen < least) {
-				best = p + i;
-				least = seen;
-			}
-		}
-	}
-	return best;
-}
-
-/* Writes a filter for what stands behind a '*' at depth. *place: 0 if none is worth it. */
-static int put_filter(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth,
-		      uint32_t *place)
-{
-	_cleanup_free_ struct pieces *pieces = NULL;
-	_cleanup_free_ uint8_t *filter = NULL;
-	uint32_t stride = STRIDE_MAX, bits = 5;
-
-	if (n < FILTERED_MIN || n > FILTERED_MAX)
-		return 0;
-	for (size_t i = 0; i < n; i++) {
-		size_t k = longest_run(aliases[i].key + depth);
-
-		if (k < STRIDE_MIN + ARCHIVE_PIECE)
-			return 0;
-		if (k < stride + ARCHIVE_PIECE)
-			stride = (uint32_t)k - ARCHIVE_PIECE;
-	}
-	while ((size_t)1 << bits < n * stride * BITS_EACH)
-		bits++;
-	pieces = calloc(1, sizeof(*pieces));
-	filter = calloc(1, 2 + ((size_t)1 << bits) / 8);
-	if (!pieces || !filter)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		count_pieces(pieces, aliases[i].key + depth);
-	filter[0] = (uint8_t)stride;
-	filter[1] = (uint8_t)bits;
-	for (size_t i = 0; i < n; i++) {
-		const char *window = choose_window(t->all, pieces, aliases[i].key + depth, stride);
-
-		for (uint32_t k = 0; k < stride; k++) {
-			uint32_t bit = archive_hash(le32((const uint8_t *)window + k)) >> (32 - bits);
-
-			filter[2 + bit / 8] |= (uint8_t)(1 << bit % 8);
-		}
-	}
-	*place = (uint32_t)t->out->items.n;
-	return put(t->out, filter, 2 + ((size_t)1 << bits) / 8);
-}
-
-/* ---- nodes ---- */
 
 /* A node with what is known of it before it is written. */
 struct node {
@@ -246,143 +127,11 @@ static int put_refs(struct bytes *out, const struct children *c)
 	return r;
 }
 
-/* ---- hash tables ---- */
-
-#define MAX_SLOTS UINT16_MAX
-
-/* What is to go into a table. */
-struct hashed {
-	uint32_t hash, bucket, in_bucket;
-	const struct child *child;
-};
-
-/* No two children have the same slot: all of a bucket go to free ones with the number of their bucket. */
-struct table {
-	size_t n;
-	struct hashed *hashed;
-	uint32_t n_slots;
-	uint8_t *numbers; /* of the buckets */
-	const struct child **slots;
-};
-
-static void table_free(struct table *t)
-{
-	free(t->hashed);
-	free(t->numbers);
-	free(t->slots);
-}
-
-/* The largest buckets first, while much is free. */
-static int compare_hashed(const void *a, const void *b)
-{
-	const struct hashed *x = a, *y = b;
-
-	if (x->in_bucket != y->in_bucket)
-		return x->in_bucket > y->in_bucket ? -1 : 1;
-	if (x->bucket != y->bucket)
-		return x->bucket < y->bucket ? -1 : 1;
-	return (x->hash > y->hash) - (x->hash < y->hash);
-}
-
-static int sort_hashed(struct table *t)
-{
-	_cleanup_free_ uint32_t *sizes = calloc(archive_buckets(t->n_slots), sizeof(*sizes));
-
-	if (!sizes)
-		return -ENOMEM;
-	for (size_t i = 0; i < t->n; i++) {
-		t->hashed[i].bucket = archive_bucket(t->hashed[i].hash, t->n_slots);
-		sizes[t->hashed[i].bucket]++;
-	}
-	for (size_t i = 0; i < t->n; i++)
-		t->hashed[i].in_bucket = sizes[t->hashed[i].bucket];
-	qsort(t->hashed, t->n, sizeof(*t->hashed), compare_hashed);
-	return 0;
-}
-
-/* Puts a bucket into the slots that it has with this number, if all of them are free. */
-static bool place_bucket(struct table *t, const struct hashed *bucket, uint8_t number)
-{
-	for (uint32_t i = 0; i < bucket->in_bucket; i++) {
-		const struct child **slot = &t->slots[archive_slot(bucket[i].hash, number, t->n_slots)];
-
-		if (!*slot) {
-			*slot = bucket[i].child;
-			continue;
-		}
-		while (i--)
-			t->slots[archive_slot(bucket[i].hash, number, t->n_slots)] = NULL;
-		return false;
-	}
-	t->numbers[bucket->bucket] = number;
-	return true;
-}
-
-/* 1; 0: more slots are needed. */
-static int fill_table(struct table *t)
-{
-	int r;
-
-	free(t->numbers);
-	free(t->slots);
-	t->numbers = calloc(archive_buckets(t->n_slots), 1);
-	t->slots = calloc(t->n_slots, sizeof(*t->slots));
-	if (!t->numbers || !t->slots)
-		return -ENOMEM;
-	r = sort_hashed(t);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < t->n; i += t->hashed[i].in_bucket) {
-		uint32_t number = 0;
-
-		while (number <= UINT8_MAX && !place_bucket(t, &t->hashed[i], (uint8_t)number))
-			number++;
-		if (number > UINT8_MAX)
-			return 0;
-	}
-	return 1;
-}
-
-static int make_table(struct table *t, const struct children *children)
-{
-	int r = 0;
-
-	t->n = children->items.n;
-	t->hashed = calloc(t->n, sizeof(*t->hashed));
-	if (!t->hashed)
-		return -ENOMEM;
-	for (size_t i = 0; i < t->n; i++)
-		t->hashed[i] = (struct hashed){ .hash = archive_hash(le32(children->items.items[i].first)),
-						.child = &children->items.items[i] };
-	for (size_t n = t->n; !r; n += n / 16 + 1) {
-		if (n > MAX_SLOTS)
-			return -EFBIG;
-		t->n_slots = (uint32_t)n;
-		r = fill_table(t);
-	}
-	return r < 0 ? r : 0;
-}
-
-static int put_table(struct bytes *out, const struct table *t)
-{
-	static const struct child none;
-	int r = put(out, t->numbers, archive_buckets(t->n_slots));
-
-	for (uint32_t i = 0; !r && i < t->n_slots; i++) {
-		const struct child *c = t->slots[i] ?: &none;
-
-		r = put(out, c->first, sizeof(c->first)) ?: put_number(out, c->ref) ?: put_number(out, c->value);
-	}
-	return r;
-}
-
-/* ---- nodes ---- */
-
 static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 {
-	_cleanup_(table_free) struct table table = {};
+	_cleanup_table_ struct table table = {};
 	uint8_t head[8] = {};
-	int r = n->step ? make_table(&table, &n->hashed) : 0;
+	int r = n->step ? table_make(&table, n->hashed.items.items, n->hashed.items.n) : 0;
 
 	if (r < 0)
 		return r;
@@ -398,7 +147,7 @@ static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 	r = r ?: put_refs(out, &n->wildcards) ?: put_refs(out, &n->listed);
 	r = r ?: put_first(out, &n->wildcards) ?: put_first(out, &n->listed);
 	r = r ?: put(out, n->prefix, n->n_prefix) ?: put_names(out, n->values, n->n_values);
-	return !r && n->step ? put_table(out, &table) : r;
+	return !r && n->step ? table_put(&table, out) : r;
 }
 
 static bool is_wildcard(char c)
@@ -437,7 +186,7 @@ static bool ends_within(const struct trie_alias *alias, size_t depth, uint32_t s
 /* As many characters as make a hash table worth it; 0: it never is. */
 static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t depth)
 {
-	for (uint32_t step = STEP; step > 1; step--) {
+	for (uint32_t step = TABLE_STEP; step > 1; step--) {
 		size_t children = 0;
 
 		for (size_t i = 0, k; i < n; i += k) {
@@ -447,7 +196,7 @@ static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t d
 			for (size_t j = 0; j < k; j += count_same(aliases + i + j, k - j, depth, step))
 				children += !ends_within(&aliases[i + j], depth, step);
 		}
-		if (children >= WORTH_A_TABLE && children <= MAX_SLOTS / 2)
+		if (children >= WORTH_A_TABLE && children <= TABLE_MAX)
 			return step;
 	}
 	return 0;
@@ -458,13 +207,13 @@ static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n
 
 /* A child of all aliases that begin with the same characters up to depth. */
 static int write_child(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth,
-		       uint32_t step, struct child *ret)
+		       uint32_t step, struct table_child *ret)
 {
 	memcpy(ret->first, aliases->key + depth - step, step);
 	if (!strcmp(aliases[0].key + depth, aliases[n - 1].key + depth))
 		return write_leaf(t, aliases, n, depth, ret);
 	if (ret->first[0] == '*') {
-		int r = put_filter(t, aliases, n, depth, &ret->value);
+		int r = filter_put(t->all, aliases, n, depth, t->out, &ret->value);
 
 		if (r < 0)
 			return r;
@@ -479,7 +228,7 @@ static int write_children(struct trie *t, struct children *to, const struct trie
 	int r = 0;
 
 	for (size_t i = 0, k; !r && i < n; i += k) {
-		struct child child = {};
+		struct table_child child = {};
 
 		k = count_same(aliases + i, n - i, depth, step);
 		r = write_child(t, aliases + i, k, depth + step, step, &child)
@@ -545,13 +294,12 @@ static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n
 
 int archive_trie_build(const struct trie_alias *aliases, size_t n, struct bytes *ret)
 {
-	struct trie t = { .out = ret, .all = calloc(1, sizeof(*t.all)) };
+	struct trie t = { .out = ret, .all = filter_pieces_new() };
 	uint32_t root = 0;
 	int r = t.all ? put_number(ret, 0) : -ENOMEM;
 
 	for (size_t i = 0; !r && i < n; i++)
-		count_pieces(t.all, aliases[i].key);
-
+		filter_count(t.all, aliases[i].key);
 	if (!r && n)
 		r = write_node(&t, aliases, n, 0, true, &root);
 	if (!r)
