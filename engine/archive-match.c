@@ -488,32 +488,6 @@ static int match_leaf(struct walk *w, const uint8_t *child, const struct piece *
 	return matches ? add_leaf(w, child, &text) : 0;
 }
 
-/* Whether a pattern behind a '*' can match the key from pos on: the filter has those pieces of each that are met at
- * every stride-th place, wherever it is in the key. 1, 0, -EBADMSG. */
-static inline int passes_filter(struct walk *w, uint32_t place, size_t pos)
-{
-	const uint8_t *filter = w->base + place, *bits = filter + FILTER_HEAD;
-	const uint8_t *key = (const uint8_t *)w->key;
-	uint32_t stride, shift, found = 0;
-	int r = need(w, place, FILTER_HEAD);
-
-	if (r < 0)
-		return r;
-	stride = filter[0];
-	shift = 32U - filter[1];
-	if (!stride || shift < 4 || shift > 27)
-		return damaged(w, place, "a filter that cannot be");
-	r = need(w, place, FILTER_HEAD + ((uint64_t)1 << filter[1]) / 8);
-	if (r < 0)
-		return r;
-	for (size_t n = w->key_len; pos + ARCHIVE_PIECE <= n; pos += stride) {
-		uint32_t bit = archive_hash(le32(key + pos)) >> shift;
-
-		found |= le32(bits + bit / 32 * 4) >> bit % 32;
-	}
-	return found & 1;
-}
-
 static int match_node(struct walk *w, uint32_t place, uint32_t at, bool star, size_t pos,
 		      const struct piece *up);
 
@@ -535,11 +509,6 @@ static int match_child(struct walk *w, const struct node *n, const uint8_t *chil
 		return damaged(w, n->place, "a pattern longer than 4095 bytes");
 	if (ref >= n->place)
 		return damaged(w, n->place, "a child behind its parent");
-	if (c == '*' && le32(child + 4)) {
-		r = passes_filter(w, le32(child + 4), pos);
-		if (r <= 0)
-			return r;
-	}
 	w->depth++;
 	if (c == '[' || c == '\\')
 		r = read_node(w, ref, &next) ?: match_each(w, &next, 0, up, pos, &piece);
@@ -697,20 +666,66 @@ static int match_leaf_literally(struct walk *w, const uint8_t *child, size_t pos
 	return add_leaf(w, child, &text);
 }
 
-/* The wildcards at which n branches: what libkmod calls a walk of its own for each. */
-static int enter_wildcards(struct walk *w, const struct node *n, size_t pos, const struct piece *before)
+/* Whether a pattern behind a '*' can match the key from pos on: the filter has those pieces of each that are met at
+ * every stride-th place, wherever it is in the key. 1, 0, -EBADMSG. */
+static inline int passes_filter(struct walk *w, uint32_t place, size_t pos)
 {
-	int r = 0;
+	const uint8_t *filter = w->base + place, *bits = filter + FILTER_HEAD;
+	const uint8_t *key = (const uint8_t *)w->key;
+	uint32_t stride, shift, found = 0;
+	int r = need(w, place, FILTER_HEAD);
 
-	for (uint32_t i = 0; !r && i < n->n_wildcards; i++) {
-		uint8_t c = n->first[i];
+	if (r < 0)
+		return r;
+	stride = filter[0];
+	shift = 32U - filter[1];
+	if (!stride || shift < 4 || shift > 27)
+		return damaged(w, place, "a filter that cannot be");
+	r = need(w, place, FILTER_HEAD + ((uint64_t)1 << filter[1]) / 8);
+	if (r < 0)
+		return r;
+	for (size_t n = w->key_len; pos + ARCHIVE_PIECE <= n; pos += stride) {
+		uint32_t bit = archive_hash(le32(key + pos)) >> shift;
 
-		if (c != '*' && c != '[' && !(c == '?' && w->key[pos]))
-			continue;
-		next_entry(w);
-		r = match_child(w, n, n->children + (size_t)CHILD * i, c == '?' ? pos + 1 : pos, before);
+		found |= le32(bits + bit / 32 * 4) >> bit % 32;
 	}
-	return r;
+	return found & 1;
+}
+
+/* A wildcard at which n branches: what libkmod calls a walk of its own. */
+static int enter_wildcard(struct walk *w, const struct node *n, uint32_t i, size_t pos)
+{
+	struct piece before = { NULL, w->key, pos };
+	const uint8_t *child = n->children + (size_t)CHILD * i;
+	uint8_t c = n->first[i];
+	int r = 1;
+
+	if (c != '*' && c != '[' && !(c == '?' && w->key[pos]))
+		return 0;
+	if (c == '*' && !(le32(child) & ARCHIVE_LEAF) && le32(child + 4))
+		r = passes_filter(w, le32(child + 4), pos);
+	if (r <= 0)
+		return r;
+	next_entry(w);
+	return match_child(w, n, child, c == '?' ? pos + 1 : pos, &before);
+}
+
+/* A wildcard in the prefix of a node. */
+static int enter_prefix(struct walk *w, uint32_t node, size_t at, size_t pos)
+{
+	struct piece before = { NULL, w->key, pos };
+
+	next_entry(w);
+	return match_node(w, node, (uint32_t)at, false, pos, &before);
+}
+
+/* The key ends where n does. */
+static int match_end(struct walk *w, const struct node *n, size_t pos)
+{
+	struct piece before = { NULL, w->key, pos };
+
+	next_entry(w);
+	return add_names(w, values_of(n), n->n_values, n->place, &before);
 }
 
 /* How much of the prefix is the same in the key, up to a wildcard in it. */
@@ -731,7 +746,6 @@ static int match_literally(struct walk *w, uint32_t place)
 	int r;
 
 	for (;;) {
-		struct piece before = { .text = w->key };
 		const uint8_t *child;
 		size_t same;
 
@@ -739,20 +753,16 @@ static int match_literally(struct walk *w, uint32_t place)
 		if (r < 0)
 			return r;
 		same = same_literally(w, &n, pos);
-		before.n = pos += same;
-		if (same < n.n_prefix && !is_wildcard[(unsigned char)n.prefix[same]])
-			return 0;
-		if (same < n.n_prefix) {
-			next_entry(w);
-			return match_node(w, place, (uint32_t)same, false, pos, &before);
-		}
-		r = n.n_wildcards ? enter_wildcards(w, &n, pos, &before) : 0;
+		pos += same;
+		if (same < n.n_prefix)
+			return is_wildcard[(unsigned char)n.prefix[same]] ? enter_prefix(w, place, same, pos)
+									  : 0;
+		for (uint32_t i = 0; !r && i < n.n_wildcards; i++)
+			r = enter_wildcard(w, &n, i, pos);
 		if (r < 0)
 			return r;
-		if (!w->key[pos]) {
-			next_entry(w);
-			return add_names(w, values_of(&n), n.n_values, n.place, &before);
-		}
+		if (!w->key[pos])
+			return match_end(w, &n, pos);
 		r = find_child(w, &n, pos, &child);
 		if (r <= 0)
 			return r;

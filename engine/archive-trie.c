@@ -212,7 +212,8 @@ static int write_child(struct trie *t, const struct trie_alias *aliases, size_t 
 	memcpy(ret->first, aliases->key + depth - step, step);
 	if (!strcmp(aliases[0].key + depth, aliases[n - 1].key + depth))
 		return write_leaf(t, aliases, n, depth, ret);
-	if (ret->first[0] == '*') {
+	/* The first wildcard. */
+	if (ret->first[0] == '*' && strcspn(aliases->key, "*?[") == depth - 1) {
 		int r = filter_put(t->all, aliases, n, depth, t->out, &ret->value);
 
 		if (r < 0)
