@@ -152,7 +152,7 @@ static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 
 static bool is_wildcard(char c)
 {
-	return c && strchr("*?[\\", c);
+	return c == '*' || c == '?' || c == '[' || c == '\\';
 }
 
 /* How many of these aliases, from the first one on, go on with the same characters. */
@@ -170,10 +170,10 @@ static bool can_be_hashed(const struct trie_alias *aliases, size_t n, size_t dep
 {
 	for (size_t i = 0; step && i < n; i++) {
 		const char *rest = aliases[i].key + depth;
-		size_t k = strcspn(rest, "*?[\\");
 
-		if (k < step && rest[k])
-			return false;
+		for (uint32_t k = 0; k < step && rest[k]; k++)
+			if (is_wildcard(rest[k]))
+				return false;
 	}
 	return step;
 }
