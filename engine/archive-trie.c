@@ -22,7 +22,7 @@ struct trie {
 	ARRAY(uint32_t) places; /* of the texts */
 };
 
-#define WORTH_A_TABLE 4U /* children */
+#define WORTH_A_TABLE 2U /* children */
 
 static int put(struct bytes *out, const void *data, size_t n)
 {
