@@ -25,6 +25,8 @@
 
 #define ARCHIVE_LEAF 0x80000000U /* of the two numbers of a child in ALIASES: a leaf, and a list of names */
 
+#define ARCHIVE_PIECE 4U /* characters that a filter in ALIASES is asked for */
+
 enum archive_section_type {
 	ARCHIVE_META = 1,
 	ARCHIVE_STRINGS,
@@ -55,9 +57,24 @@ enum archive_kind {
 /* Where a profile is, below the release's directory. */
 #define ARCHIVE_PROFILE_PATH "modules.profile"
 
-/* The slot of a hash table with 2^bits slots, in a node of ALIASES, where the search for these characters
- * begins. */
-static inline uint32_t archive_hash(uint32_t characters, uint32_t bits)
+/* Of characters in ALIASES; that of 4 is the number of their bit in a filter, shifted to the right. */
+static inline uint32_t archive_hash(uint32_t characters)
 {
-	return bits ? (characters * 0x9E3779B1U) >> (32 - bits) : 0;
+	return characters * 0x9E3779B1U;
+}
+
+static inline uint32_t archive_buckets(uint32_t n_slots)
+{
+	return n_slots / 4 + 1;
+}
+
+/* The bucket of a hash in a table, and with its number the slot. */
+static inline uint32_t archive_bucket(uint32_t hash, uint32_t n_slots)
+{
+	return (uint32_t)((uint64_t)hash * archive_buckets(n_slots) >> 32);
+}
+
+static inline uint32_t archive_slot(uint32_t hash, uint8_t number, uint32_t n_slots)
+{
+	return (uint32_t)((uint64_t)((hash ^ number * 0x85EBCA6BU) * 0xC2B2AE35U) * n_slots >> 32);
 }

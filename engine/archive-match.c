@@ -3,12 +3,21 @@
  * The walk of index.c, for the same trie written another way. Most of a walk there is spent on nodes with
  * one way to go on, each in a cache line of its own. Here the rest of a pattern behind its last branch is a
  * leaf: one text that many leaves share ("*sd*bc*sc*i*"), matched in one go, without a record of what was
- * tried behind which '*', since for one pattern the last '*' is all that must be tried again. The pattern
- * is put together only for an answer: most walks end without any.
+ * tried behind which '*', since for one pattern the last '*' is all that must be tried again. Where no
+ * wildcard is near, a node has a hash table of the next four characters. A child has its slot for itself, so a
+ * lookup that finds nothing looks at one slot too, and tables are nearly full: that they fit into the cache is
+ * worth as much as the instructions. The pattern is put together only for an answer.
+ *
+ * Most of what begins with "pci:v*" or "usb:v*" asks for a class that a device has not. Finding that out by the
+ * walk takes longer than all of the literal way, for each "pci:" or "usb:". So such a '*' has a filter: each
+ * pattern behind it has some text that the key must have, and whether the key has any of these texts is seen by
+ * looking at every third or fourth place.
  *
  * Refused: a hash table of what stands in front of the first wildcard. It needs one probe for each length
  * that occurs, and has nothing for "of:N*T*C...", "acpi*:..." and "pcmcia:m*c*...", which are the expensive
  * ones; and kmod's answers depend on where the trie branches (see index.c), so the branches must be known.
+ *
+ * Invariant: nothing is looked at before need() has answered for it, and a node is in front of its parent.
  */
 #include "engine/archive-match.h"
 
@@ -19,20 +28,25 @@
 #include "base/limits.h"
 #include "base/little-endian.h"
 
-#define NODE_HEAD 6U
+#define NODE_HEAD 8U
 #define CHILD 8U
-#define MAX_BITS 24U /* more than the limit of all tables holds */
-#define SLOT 12U     /* a child of a hash table: its characters, and what a child has */
+#define PREFIX_MASK 0xFFFU /* of its length: no alias is longer */
+#define FILTER_HEAD 2U
+#define SLOT 12U /* a child of a hash table: its characters, and what a child has */
 
 struct node {
 	uint32_t place;
+	uint32_t n_prefix, n_values;
+	uint32_t n_wildcards, n_children; /* the children of one character; the first of them are wildcards */
+	uint32_t step, n_slots;		  /* characters of each child of the hash table; 0: there is none */
+	const uint8_t *children, *first;  /* and their characters */
 	const char *prefix;
-	uint32_t n_prefix, n_values, n_children;
-	uint32_t step;	      /* characters of each child: 1, or more in a hash table */
-	uint32_t bits;	      /* of it: there are 2^bits slots */
-	const uint8_t *first; /* characters of the children; or the slots */
-	const uint8_t *children;
-	const uint8_t *values;
+};
+
+/* What does not stand for itself, before the first wildcard and behind it. A NUL ends both key and pattern. */
+static const bool is_wildcard[256] = { ['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true };
+static const bool is_special[256] = {
+	['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true,
 };
 
 /* A piece of the pattern; what stands in front of it is up. */
@@ -44,8 +58,9 @@ struct piece {
 
 struct walk {
 	struct archive *a;
-	const struct archive_section *section;
-	const uint8_t *base; /* of the section */
+	const uint8_t *blocks; /* of the archive */
+	const uint8_t *base;   /* of the section, and its place and size */
+	uint64_t place, size;
 	const char *key;
 	size_t key_len;
 	struct index_hits *hits;
@@ -56,26 +71,54 @@ struct walk {
 
 static __attribute__((cold, noinline)) int damaged(struct walk *w, uint64_t place, const char *what)
 {
-	return archive_damaged(w->a, w->section->place + place, what);
+	return archive_damaged(w->a, w->place + place, what);
+}
+
+/* Whether n bytes are within the section and the block in which they begin. */
+static inline bool is_in_block(const struct walk *w, uint64_t place, uint64_t n)
+{
+	return (w->place + place) % ARCHIVE_BLOCK + n <= ARCHIVE_BLOCK && place + n <= w->size;
+}
+
+static inline bool has_block(const struct walk *w, uint64_t place)
+{
+	return w->blocks[(w->place + place) >> ARCHIVE_BLOCK_SHIFT] == 1;
+}
+
+/* The same as need(), for what is not in one block that is there. */
+static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, uint64_t n)
+{
+	if (place + n > w->size)
+		return damaged(w, place, "a place outside of the matcher");
+	if (n - 1 < ARCHIVE_BLOCK && has_block(w, place) && has_block(w, place + n - 1))
+		return 0;
+	return archive_need(w->a, w->place + place, n);
 }
 
 /* Makes sure that n bytes at a place of the section are there. */
 static inline int need(struct walk *w, uint64_t place, uint64_t n)
 {
-	uint64_t begin = w->section->place + place, last = begin + n - 1;
-	const uint8_t *blocks = w->a->blocks;
-
-	if (place > w->section->size || n > w->section->size - place)
-		return damaged(w, place, "a place outside of the matcher");
-	if (last - begin < ARCHIVE_BLOCK && blocks[begin >> ARCHIVE_BLOCK_SHIFT] == 1 &&
-	    blocks[last >> ARCHIVE_BLOCK_SHIFT] == 1)
-		return 0;
-	return archive_need(w->a, begin, n);
+	return is_in_block(w, place, n) && has_block(w, place) ? 0 : read_more(w, place, n);
 }
 
-static int spend(struct walk *w, uint32_t place)
+static inline int spend(struct walk *w, uint32_t place)
 {
 	return w->budget-- ? 0 : damaged(w, place, "a lookup that does not end");
+}
+
+static inline const uint8_t *values_of(const struct node *n)
+{
+	return (const uint8_t *)n->prefix + n->n_prefix;
+}
+
+static inline const uint8_t *buckets_of(const struct node *n)
+{
+	return values_of(n) + (size_t)4 * n->n_values;
+}
+
+static inline const uint8_t *slots_of(const struct node *n)
+{
+	return buckets_of(n) + (n->step ? archive_buckets(n->n_slots) : 0);
 }
 
 static inline int read_node(struct walk *w, uint32_t place, struct node *n)
@@ -87,65 +130,58 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	if (r < 0)
 		return r;
 	n->place = place;
-	n->n_prefix = le16(p);
+	n->n_prefix = le16(p) & PREFIX_MASK;
 	n->n_values = le16(p + 2);
-	n->step = p[5];
-	n->prefix = (const char *)p + NODE_HEAD;
-	n->first = p + NODE_HEAD + n->n_prefix;
-	if (n->step == 1) {
-		n->n_children = p[4];
-		n->children = n->first + n->n_children;
-		n->values = n->children + CHILD * n->n_children;
-		size = (uint64_t)(n->values - p) + 4 * n->n_values;
-	} else {
-		n->n_children = 0;
-		n->bits = p[4];
-		n->children = n->values = NULL;
-		size = (uint64_t)(n->first - p);
-		if (n->step < 2 || n->step > 4 || n->bits > MAX_BITS || n->n_values)
-			return damaged(w, place, "a node that cannot be");
-	}
-	r = need(w, place, size);
-	return r ?: spend(w, place);
+	n->n_slots = le16(p + 4);
+	n->n_wildcards = p[6] & 15;
+	n->step = p[6] >> 4 & 7;
+	n->n_children = n->n_wildcards + p[7];
+	n->children = p + NODE_HEAD;
+	n->first = n->children + CHILD * n->n_children;
+	n->prefix = (const char *)n->first + n->n_children;
+	size = (uint64_t)(slots_of(n) - p);
+	return is_in_block(w, place, size) ? 0 : read_more(w, place, size);
 }
 
-/* The child of a hash table whose characters the key goes on with from pos on. 1 and *child, 0, -EBADMSG. */
+/* The child of the hash table whose characters the key goes on with from pos on. 1 and *child, 0, -EBADMSG. */
 static inline int find_slot(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
 {
-	const uint8_t *key = (const uint8_t *)w->key + pos;
-	uint32_t mask = (1U << n->bits) - 1, word, i;
+	const uint8_t *key = (const uint8_t *)w->key + pos, *slot;
+	uint32_t word, hash;
+	uint8_t number;
+	uint64_t place;
 	int r;
 
 	if (w->key_len - pos < n->step)
 		return 0;
 	word = n->step == 4 ? le32(key) : n->step == 3 ? le16(key) | (uint32_t)key[2] << 16 : le16(key);
-	i = archive_hash(word, n->bits);
-	for (uint32_t tried = 0; tried <= mask; tried++, i = (i + 1) & mask) {
-		const uint8_t *slot = n->first + (size_t)SLOT * i;
-
-		r = need(w, (uint64_t)(slot - w->base), SLOT);
-		if (r < 0)
-			return r;
-		*child = slot + 4;
-		if (!le32(slot + 4))
-			return 0;
-		if (le32(slot) == word)
-			return 1;
-	}
-	return 0;
+	hash = archive_hash(word);
+	number = buckets_of(n)[archive_bucket(hash, n->n_slots)];
+	place = (uint64_t)(slots_of(n) - w->base) + (uint64_t)SLOT * archive_slot(hash, number, n->n_slots);
+	r = need(w, place, SLOT);
+	if (r < 0)
+		return r;
+	slot = w->base + place;
+	*child = slot + 4;
+	return le32(slot) == word;
 }
 
-/* The same for any node: the child with which the key goes on literally. */
+/* The child with which the key goes on literally. The characters that it stands for and *child; 0, -EBADMSG. */
 static inline int find_child(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
 {
-	unsigned char c = (unsigned char)w->key[pos];
+	uint8_t c = (uint8_t)w->key[pos];
 
-	if (n->step > 1)
-		return find_slot(w, n, pos, child);
-	for (uint32_t i = 0; i < n->n_children && n->first[i] <= c; i++) {
-		*child = n->children + CHILD * i;
-		if (n->first[i] == c)
+	if (n->step) {
+		int r = find_slot(w, n, pos, child);
+
+		if (r)
+			return r > 0 ? (int)n->step : r;
+	}
+	for (uint32_t i = 0; i < n->n_children; i++) {
+		if (n->first[i] == c) {
+			*child = n->children + (size_t)CHILD * i;
 			return 1;
+		}
 	}
 	return 0;
 }
@@ -153,7 +189,7 @@ static inline int find_child(struct walk *w, const struct node *n, size_t pos, c
 /* The characters of a child. */
 static inline struct piece text_of_child(const struct node *n, const uint8_t *child, const struct piece *up)
 {
-	if (n->step > 1)
+	if (child >= n->first)
 		return (struct piece){ up, (const char *)child - 4, n->step };
 	return (struct piece){ up, (const char *)n->first + (child - n->children) / CHILD, 1 };
 }
@@ -245,7 +281,7 @@ static int add_names(struct walk *w, const uint8_t *names, uint32_t n, uint32_t 
 	if (r)
 		return r < 0 ? r : 0;
 	/* No archive has so many. */
-	if (w->hits->hits.n + n > 65536 + w->section->size)
+	if (w->hits->hits.n + n > 65536 + w->size)
 		return damaged(w, what, "more answers for one alias than the archive has");
 	r = add_pattern(w, last, &pattern);
 	for (uint32_t i = 0; !r && i < n; i++)
@@ -271,15 +307,10 @@ static int add_leaf(struct walk *w, const uint8_t *child, const struct piece *la
 
 /* ---- behind the first wildcard ---- */
 
-static bool is_special(unsigned char c)
-{
-	return c == '*' || c == '?' || c == '[' || c == '\\';
-}
-
 /* Where the text that begins with c may go on in the key; NULL: nowhere. */
 static const char *next_place(const char *key, char c)
 {
-	return c && !is_special((unsigned char)c) ? strchr(key, c) : key;
+	return !is_special[(unsigned char)c] ? strchr(key, c) : key;
 }
 
 /* Whether the pattern behind a '*' matches from any place of the key on. */
@@ -306,29 +337,29 @@ static bool glob(struct walk *w, const char *pattern, const char *key, bool star
 	for (;;) {
 		char c = *pattern;
 
+		if ((c == *key && !is_special[(unsigned char)c]) || (c == '?' && *key)) {
+			pattern++;
+			key++;
+			continue;
+		}
+		if (c == '[' || c == '\\')
+			return again ? glob_anywhere(w, again, from) : !fnmatch(pattern, key, 0);
 		if (c == '*') {
 			again = ++pattern;
 			if (!*again)
 				return true;
-			from = key = next_place(key, *again);
-			if (!key)
-				return false;
-		} else if (c == '[' || c == '\\') {
-			return again ? glob_anywhere(w, again, from) : !fnmatch(pattern, key, 0);
-		} else if (*key && (c == *key || c == '?')) {
-			pattern++;
-			key++;
 		} else if (!c && !*key) {
 			return true;
 		} else {
 			if (!again || !*from || !w->budget)
 				return false;
 			w->budget--;
-			from = key = next_place(from + 1, *again);
 			pattern = again;
-			if (!key)
-				return false;
+			key = from + 1;
 		}
+		from = key = next_place(key, *again);
+		if (!key)
+			return false;
 	}
 }
 
@@ -349,8 +380,6 @@ static __attribute__((noinline)) bool glob_pieces(struct walk *w, const struct p
 	return !fnmatch(buf, w->key + pos, 0);
 }
 
-static int match_rest(struct walk *w, const struct node *n, uint32_t at, size_t pos, const struct piece *up);
-
 static int match_each(struct walk *w, const struct node *n, uint32_t at, const struct piece *stop, size_t pos,
 		      const struct piece *up);
 
@@ -364,7 +393,7 @@ static int match_each_below(struct walk *w, const struct node *n, const uint8_t 
 	int r;
 
 	if (!(ref & ARCHIVE_LEAF)) {
-		r = ref < n->place ? read_node(w, ref, &next)
+		r = ref < n->place ? read_node(w, ref, &next) ?: spend(w, ref)
 				   : damaged(w, n->place, "a child behind its parent");
 		return r ?: match_each(w, &next, 0, stop, pos, &c);
 	}
@@ -383,93 +412,63 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 
 	if (length_of(&prefix) > LIMIT_ALIAS)
 		return damaged(w, n->place, "a pattern longer than 4095 bytes");
-	for (uint32_t i = 0; !r && i < n->n_children; i++) {
-		r = match_each_below(w, n, n->children + CHILD * i, stop, pos, &prefix);
-	}
-	if (n->step > 1)
-		r = need(w, (uint64_t)(n->first - w->base), (uint64_t)SLOT << n->bits);
-	for (size_t i = 0; !r && n->step > 1 && i >> n->bits == 0; i++) {
-		if (le32(n->first + SLOT * i + 4))
-			r = match_each_below(w, n, n->first + SLOT * i + 4, stop, pos, &prefix);
+	for (uint32_t i = 0; !r && i < n->n_children; i++)
+		r = match_each_below(w, n, n->children + (size_t)CHILD * i, stop, pos, &prefix);
+	if (!r && n->step && n->n_slots)
+		r = need(w, (uint64_t)(slots_of(n) - w->base), (uint64_t)SLOT * n->n_slots);
+	for (size_t i = 0; !r && n->step && i < n->n_slots; i++) {
+		if (le32(slots_of(n) + SLOT * i + 4))
+			r = match_each_below(w, n, slots_of(n) + SLOT * i + 4, stop, pos, &prefix);
 	}
 	if (!r && n->n_values && glob_pieces(w, &prefix, stop, pos))
-		r = add_names(w, n->values, n->n_values, n->place, &prefix);
+		r = add_names(w, values_of(n), n->n_values, n->place, &prefix);
 	return r;
 }
 
-/* Narrows [pos, end) to what was not tried yet behind this star; 0 when nothing is left. */
-static int star_untried(struct walk *w, const struct node *n, uint32_t at, size_t pos, size_t *end)
+/* Whether what is behind this star was not tried yet from this place of the key or an earlier one. 1, 0, -ENOMEM. */
+static inline int star_untried(struct walk *w, uint32_t node, uint32_t at, size_t pos)
 {
 	for (size_t i = 0; i < w->a->stars.n; i++) {
 		struct archive_star *s = &w->a->stars.items[i];
 
-		if (s->node != n->place || s->at != at)
+		if (s->node != node || s->at != at)
 			continue;
 		if (pos >= s->from)
 			return 0;
-		*end = s->from;
 		s->from = (uint32_t)pos;
 		return 1;
 	}
-	*end = w->key_len + 1;
-	return array_push(&w->a->stars, { n->place, at, (uint32_t)pos }) ?: 1;
+	return array_push(&w->a->stars, { node, at, (uint32_t)pos }) ?: 1;
 }
 
 /* How many characters from place at of the prefix on stand for themselves. */
-static size_t segment(const struct node *n, uint32_t at)
+static inline uint32_t segment(const struct node *n, uint32_t at)
 {
 	uint32_t i = at;
 
-	while (i < n->n_prefix && !is_special((unsigned char)n->prefix[i]))
+	while (i < n->n_prefix && !is_special[(unsigned char)n->prefix[i]])
 		i++;
 	return i - at;
 }
 
-/* The first place of the key from pos on where these n characters stand; or NULL. */
-static inline const char *find_segment(const struct walk *w, size_t pos, const char *text, size_t n)
+/* The first place of the key from pos on where these n characters stand. */
+static inline bool find_segment(const struct walk *w, size_t *pos, const char *text, size_t n)
 {
-	const char *p = w->key + pos, *end = w->key + w->key_len;
+	const char *p = w->key + *pos, *end = w->key + w->key_len;
 
-	if (!n)
-		return p;
-	for (; (size_t)(end - p) >= n; p++) {
+	for (; n && (size_t)(end - p) >= n; p++) {
+		size_t i = 1;
+
 		p = memchr(p, text[0], (size_t)(end - p) - n + 1);
-		if (!p || n == 1 || (p[1] == text[1] && !memcmp(p, text, n)))
-			return p;
-	}
-	return NULL;
-}
-
-/* A '*' was consumed; the rest of the pattern begins at place at of node n. Of what stands between two '*'
- * of a prefix the first place in the key is enough: all patterns below go on with the second one. */
-static int match_star(struct walk *w, const struct node *n, uint32_t at, size_t pos, const struct piece *up)
-{
-	struct piece seen = { up, n->prefix + at, 0 };
-	size_t end, k = 0;
-	const char *p;
-	int r;
-
-	while ((r = star_untried(w, n, at, pos, &end)) > 0) {
-		k = segment(n, at);
-		if (!k || at + k == n->n_prefix || n->prefix[at + k] != '*')
-			break;
-		p = find_segment(w, pos, n->prefix + at, k);
 		if (!p)
-			return 0;
-		pos = (size_t)(p - w->key) + k;
-		at += (uint32_t)k + 1;
-		seen.n += k + 1;
-	}
-	if (r <= 0)
-		return r;
-	for (r = 0; !r && pos < end; pos++) {
-		p = find_segment(w, pos, n->prefix + at, k);
-		if (!p || (size_t)(p - w->key) >= end)
+			return false;
+		while (i < n && p[i] == text[i])
+			i++;
+		if (i == n)
 			break;
-		pos = (size_t)(p - w->key);
-		r = match_rest(w, n, at, pos, &seen);
 	}
-	return r;
+	*pos = (size_t)(p - w->key);
+	return (size_t)(end - p) >= n;
 }
 
 /* A leaf whose first characters are a wildcard, or stand behind one. The key goes on at pos. */
@@ -489,7 +488,10 @@ static int match_leaf(struct walk *w, const uint8_t *child, const struct piece *
 	return matches ? add_leaf(w, child, &text) : 0;
 }
 
-/* Goes on in a child of n, c of the pattern being consumed; the key goes on at pos. */
+static int match_node(struct walk *w, uint32_t place, uint32_t at, bool star, size_t pos,
+		      const struct piece *up);
+
+/* Goes on in a child of n whose characters were consumed of the pattern; the key goes on at pos. */
 static int match_child(struct walk *w, const struct node *n, const uint8_t *child, size_t pos,
 		       const struct piece *up)
 {
@@ -497,74 +499,143 @@ static int match_child(struct walk *w, const struct node *n, const uint8_t *chil
 	char c = *piece.text;
 	uint32_t ref = le32(child);
 	struct node next;
-	int r;
-
-	if (ref & ARCHIVE_LEAF)
-		return match_leaf(w, child, &piece, pos);
-	if (w->depth == LIMIT_ALIAS)
-		return damaged(w, n->place, "a pattern longer than 4095 bytes");
-	r = ref < n->place ? read_node(w, ref, &next) : damaged(w, n->place, "a child behind its parent");
-	if (r < 0)
-		return r;
-	w->depth++;
-	if (c == '*')
-		r = match_star(w, &next, 0, pos, &piece);
-	else if (c == '[' || c == '\\')
-		r = match_each(w, &next, 0, up, pos, &piece);
-	else
-		r = match_rest(w, &next, 0, pos, &piece);
-	w->depth--;
-	return r;
-}
-
-static int match_children(struct walk *w, const struct node *n, size_t pos, const struct piece *up)
-{
-	unsigned char c = (unsigned char)w->key[pos];
-	int r = 0;
-
-	if (n->step > 1) {
-		const uint8_t *child;
-
-		r = find_slot(w, n, pos, &child);
-		return r > 0 ? match_child(w, n, child, pos + n->step, up) : r;
-	}
-	for (uint32_t i = 0; !r && i < n->n_children; i++) {
-		unsigned char first = n->first[i];
-
-		if (first == '*' || first == '[' || first == '\\')
-			r = match_child(w, n, n->children + CHILD * i, pos, up);
-		else if (c && (first == '?' || first == c))
-			r = match_child(w, n, n->children + CHILD * i, pos + 1, up);
-	}
-	return r;
-}
-
-/* Behind the first wildcard: the patterns from place at of node n against the key from pos. */
-static int match_rest(struct walk *w, const struct node *n, uint32_t at, size_t pos, const struct piece *up)
-{
-	struct piece prefix = { up, n->prefix + at, n->n_prefix - at };
 	int r = spend(w, n->place);
 
 	if (r < 0)
 		return r;
-	for (uint32_t i = at; i < n->n_prefix; i++) {
-		unsigned char c = (unsigned char)n->prefix[i];
+	if (ref & ARCHIVE_LEAF)
+		return match_leaf(w, child, &piece, pos);
+	if (w->depth == LIMIT_ALIAS)
+		return damaged(w, n->place, "a pattern longer than 4095 bytes");
+	if (ref >= n->place)
+		return damaged(w, n->place, "a child behind its parent");
+	w->depth++;
+	if (c == '[' || c == '\\')
+		r = read_node(w, ref, &next) ?: match_each(w, &next, 0, up, pos, &piece);
+	else
+		r = match_node(w, ref, 0, c == '*', pos, &piece);
+	w->depth--;
+	return r;
+}
 
-		prefix.n = i - at;
-		if (c == '[' || c == '\\')
-			return match_each(w, n, i, &prefix, pos, &prefix);
-		if (c == '*') {
-			prefix.n++;
-			return match_star(w, n, i + 1, pos, &prefix);
-		}
-		if (!w->key[pos] || (c != '?' && c != (unsigned char)w->key[pos]))
-			return 0;
-		pos++;
+/* Behind the prefix. again: the same was done from an earlier place of the key, from which a child '*' has
+ * found all that it can. */
+static inline int match_children(struct walk *w, const struct node *n, size_t pos, bool again,
+				 const struct piece *up)
+{
+	uint8_t c = (uint8_t)w->key[pos];
+	const uint8_t *child;
+	uint32_t i;
+	int r = 0;
+
+	for (i = 0; !r && i < n->n_wildcards; i++) {
+		uint8_t first = n->first[i];
+
+		if ((first == '?' && !c) || (first == '*' && again))
+			continue;
+		r = match_child(w, n, n->children + (size_t)CHILD * i, pos + (first == '?'), up);
 	}
-	prefix.n = n->n_prefix - at;
-	if (!w->key[pos])
-		r = add_names(w, n->values, n->n_values, n->place, &prefix);
-	return r ?: match_children(w, n, pos, &prefix);
+	if (r < 0)
+		return r;
+	if (!c)
+		return add_names(w, values_of(n), n->n_values, n->place, up);
+	for (; !r && i < n->n_children; i++) {
+		if (n->first[i] == c)
+			r = match_child(w, n, n->children + (size_t)CHILD * i, pos + 1, up);
+	}
+	if (r < 0)
+		return r;
+	r = n->step ? find_slot(w, n, pos, &child) : 0;
+	return r > 0 ? match_child(w, n, child, pos + n->step, up) : r;
+}
+
+/* Goes on up to a '*', a class or the end of the prefix, unless the key is another one. */
+static inline bool match_plain(const struct walk *w, const struct node *n, uint32_t *at, size_t *pos)
+{
+	for (; *at < n->n_prefix; ++*at, ++*pos) {
+		char c = n->prefix[*at];
+
+		if (c == '*' || c == '[' || c == '\\')
+			break;
+		if (!w->key[*pos] || (c != '?' && c != w->key[*pos]))
+			return false;
+	}
+	return true;
+}
+
+/* Goes on up to behind the last '*' of those between which nothing is special, unless the key is another one. The first
+ * place in the key is enough for what stands between two '*': all patterns below go on with the second one. *n characters
+ * that stand for themselves follow. */
+static inline bool match_between_stars(const struct walk *w, const struct node *node, uint32_t *at,
+				       size_t *pos, uint32_t *n)
+{
+	for (;; *at += *n + 1, *pos += *n) {
+		*n = segment(node, *at);
+		if (*at + *n == node->n_prefix || node->prefix[*at + *n] != '*')
+			return true;
+		if (!find_segment(w, pos, node->prefix + *at, *n))
+			return false;
+	}
+}
+
+/* A '*', k characters at place at of the prefix, and then '?' or a class: at each place of the key. */
+static __attribute__((noinline)) int match_places(struct walk *w, const struct node *n, uint32_t from,
+						  uint32_t at, uint32_t k, size_t pos, const struct piece *up)
+{
+	struct piece seen = { up, n->prefix + from, at + k - from };
+	int r;
+
+	if (w->depth == LIMIT_ALIAS)
+		return damaged(w, n->place, "a pattern longer than 4095 bytes");
+	w->depth++;
+	do {
+		if (!find_segment(w, &pos, n->prefix + at, k)) {
+			r = 0;
+			break;
+		}
+		r = match_node(w, n->place, at + k, false, pos + k, &seen);
+	} while (!r && w->key[pos++]);
+	w->depth--;
+	return r;
+}
+
+/* Behind the first wildcard: the patterns from place from of a node on against the key from pos on. star: a '*' stands
+ * in front of them. */
+static int match_node(struct walk *w, uint32_t place, uint32_t from, bool star, size_t pos,
+		      const struct piece *up)
+{
+	uint32_t at = from, k = 0;
+	bool again = false;
+	struct piece seen;
+	struct node n;
+	int r = read_node(w, place, &n) ?: spend(w, place);
+
+	if (r < 0)
+		return r;
+	if (!star && !match_plain(w, &n, &at, &pos))
+		return 0;
+	seen = (struct piece){ up, n.prefix + from, at - from };
+	if (at < n.n_prefix && !star) {
+		if (n.prefix[at] != '*')
+			return match_each(w, &n, at, &seen, pos, &seen);
+		star = true;
+		at++;
+	}
+	if (star) {
+		r = star_untried(w, place, at, pos);
+		if (r <= 0 || !match_between_stars(w, &n, &at, &pos, &k))
+			return r < 0 ? r : 0;
+		if (at + k < n.n_prefix)
+			return match_places(w, &n, from, at, k, pos, up);
+	}
+	seen.n = n.n_prefix - from;
+	do {
+		if (star && !find_segment(w, &pos, n.prefix + at, k))
+			return 0;
+		r = match_children(w, &n, pos + k, again, &seen);
+		again = true;
+	} while (!r && star && w->key[pos++]);
+	return r;
 }
 
 /* ---- before the first wildcard ---- */
@@ -586,7 +657,7 @@ static int match_leaf_literally(struct walk *w, const uint8_t *child, size_t pos
 
 	if (r < 0)
 		return r;
-	for (p = text.text; *p && *p != '*' && *p != '?' && *p != '['; p++, pos++)
+	for (p = text.text; !is_wildcard[(unsigned char)*p]; p++, pos++)
 		if (*p != w->key[pos])
 			return 0;
 	next_entry(w);
@@ -595,20 +666,77 @@ static int match_leaf_literally(struct walk *w, const uint8_t *child, size_t pos
 	return add_leaf(w, child, &text);
 }
 
-/* The wildcards at which n branches: what libkmod calls a walk of its own for each. */
-static int enter_wildcards(struct walk *w, const struct node *n, size_t pos, const struct piece *before)
+/* Whether a pattern behind a '*' can match the key from pos on: the filter has those pieces of each that are met at
+ * every stride-th place, wherever it is in the key. 1, 0, -EBADMSG. */
+static inline int passes_filter(struct walk *w, uint32_t place, size_t pos)
 {
-	int r = 0;
+	const uint8_t *filter = w->base + place, *bits = filter + FILTER_HEAD;
+	const uint8_t *key = (const uint8_t *)w->key;
+	uint32_t stride, shift, found = 0;
+	int r = need(w, place, FILTER_HEAD);
 
-	for (uint32_t i = 0; !r && i < n->n_children && n->first[i] <= '['; i++) {
-		unsigned char c = n->first[i];
+	if (r < 0)
+		return r;
+	stride = filter[0];
+	shift = 32U - filter[1];
+	if (!stride || shift < 4 || shift > 27)
+		return damaged(w, place, "a filter that cannot be");
+	r = need(w, place, FILTER_HEAD + ((uint64_t)1 << filter[1]) / 8);
+	if (r < 0)
+		return r;
+	for (size_t n = w->key_len; pos + ARCHIVE_PIECE <= n; pos += stride) {
+		uint32_t bit = archive_hash(le32(key + pos)) >> shift;
 
-		if (c != '*' && c != '[' && !(c == '?' && w->key[pos]))
-			continue;
-		next_entry(w);
-		r = match_child(w, n, n->children + CHILD * i, c == '?' ? pos + 1 : pos, before);
+		found |= le32(bits + bit / 32 * 4) >> bit % 32;
 	}
-	return r;
+	return found & 1;
+}
+
+/* A wildcard at which n branches: what libkmod calls a walk of its own. */
+static int enter_wildcard(struct walk *w, const struct node *n, uint32_t i, size_t pos)
+{
+	struct piece before = { NULL, w->key, pos };
+	const uint8_t *child = n->children + (size_t)CHILD * i;
+	uint8_t c = n->first[i];
+	int r = 1;
+
+	if (c != '*' && c != '[' && !(c == '?' && w->key[pos]))
+		return 0;
+	if (c == '*' && !(le32(child) & ARCHIVE_LEAF) && le32(child + 4))
+		r = passes_filter(w, le32(child + 4), pos);
+	if (r <= 0)
+		return r;
+	next_entry(w);
+	return match_child(w, n, child, c == '?' ? pos + 1 : pos, &before);
+}
+
+/* A wildcard in the prefix of a node. */
+static int enter_prefix(struct walk *w, uint32_t node, size_t at, size_t pos)
+{
+	struct piece before = { NULL, w->key, pos };
+
+	next_entry(w);
+	return match_node(w, node, (uint32_t)at, false, pos, &before);
+}
+
+/* The key ends where n does. */
+static int match_end(struct walk *w, const struct node *n, size_t pos)
+{
+	struct piece before = { NULL, w->key, pos };
+
+	next_entry(w);
+	return add_names(w, values_of(n), n->n_values, n->place, &before);
+}
+
+/* How much of the prefix is the same in the key, up to a wildcard in it. */
+static inline size_t same_literally(const struct walk *w, const struct node *n, size_t pos)
+{
+	const char *key = w->key + pos;
+	size_t i = 0;
+
+	while (i < n->n_prefix && n->prefix[i] == key[i] && !is_wildcard[(unsigned char)key[i]])
+		i++;
+	return i;
 }
 
 static int match_literally(struct walk *w, uint32_t place)
@@ -618,35 +746,27 @@ static int match_literally(struct walk *w, uint32_t place)
 	int r;
 
 	for (;;) {
-		struct piece before = { NULL, w->key, pos };
 		const uint8_t *child;
+		size_t same;
 
 		r = read_node(w, place, &n);
 		if (r < 0)
 			return r;
-		for (uint32_t j = 0; j < n.n_prefix; j++, pos++) {
-			char c = n.prefix[j];
-
-			if (c == '*' || c == '?' || c == '[') {
-				before.n = pos;
-				next_entry(w);
-				return match_rest(w, &n, j, pos, &before);
-			}
-			if (c != w->key[pos])
-				return 0;
-		}
-		before.n = pos;
-		r = enter_wildcards(w, &n, pos, &before);
+		same = same_literally(w, &n, pos);
+		pos += same;
+		if (same < n.n_prefix)
+			return is_wildcard[(unsigned char)n.prefix[same]] ? enter_prefix(w, place, same, pos)
+									  : 0;
+		for (uint32_t i = 0; !r && i < n.n_wildcards; i++)
+			r = enter_wildcard(w, &n, i, pos);
 		if (r < 0)
 			return r;
-		if (!w->key[pos]) {
-			next_entry(w);
-			return add_names(w, n.values, n.n_values, n.place, &before);
-		}
+		if (!w->key[pos])
+			return match_end(w, &n, pos);
 		r = find_child(w, &n, pos, &child);
 		if (r <= 0)
 			return r;
-		pos += n.step;
+		pos += (size_t)r;
 		if (le32(child) & ARCHIVE_LEAF)
 			return match_leaf_literally(w, child, pos);
 		if (le32(child) >= n.place)
@@ -704,16 +824,22 @@ static void sort_hits(struct index_hits *hits)
 
 int archive_match(struct archive *a, const char *key, struct index_hits *hits)
 {
-	struct walk w = { .a = a, .section = &a->sections[ARCHIVE_ALIASES], .key = key, .hits = hits };
+	const struct archive_section *section = &a->sections[ARCHIVE_ALIASES];
+	struct walk w = { .a = a,
+			  .blocks = a->blocks,
+			  .place = section->place,
+			  .size = section->size,
+			  .key = key,
+			  .hits = hits };
 	uint32_t root;
 	int r;
 
 	hits->hits.n = hits->patterns.n = 0;
 	w.key_len = strnlen(key, LIMIT_ALIAS + 1);
-	if (!w.section->size || w.key_len > LIMIT_ALIAS)
+	if (!section->size || w.key_len > LIMIT_ALIAS)
 		return 0;
-	w.base = a->tables + w.section->place;
-	w.budget = 1000000 + 64 * w.section->size;
+	w.base = a->tables + section->place;
+	w.budget = 1000000 + 64 * section->size;
 	r = need(&w, 0, 4);
 	root = r < 0 ? 0 : le32(w.base);
 	if (root)

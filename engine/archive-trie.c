@@ -7,26 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/archive-format.h"
 #include "base/cleanup.h"
 #include "base/intern.h"
-#include "base/little-endian.h"
 #include "base/limits.h"
-#include "base/archive-format.h"
+#include "base/little-endian.h"
+#include "engine/archive-trie-filter.h"
+#include "engine/archive-trie-table.h"
 
 struct trie {
 	struct bytes *out;
+	struct pieces *all; /* of all aliases */
 	struct intern texts;
 	ARRAY(uint32_t) places; /* of the texts */
 };
 
-#define STEP 4U		 /* characters of a child in a hash table, at most */
-#define WORTH_A_TABLE 4U /* children */
-
-/* One way to go on from a node. */
-struct child {
-	uint8_t first[STEP];
-	uint32_t ref, value;
-};
+#define WORTH_A_TABLE 2U /* children */
 
 static int put(struct bytes *out, const void *data, size_t n)
 {
@@ -74,7 +70,7 @@ static int put_names(struct bytes *out, const struct trie_alias *aliases, size_t
 
 /* All aliases are the same, and end behind depth. */
 static int write_leaf(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth,
-		      struct child *ret)
+		      struct table_child *ret)
 {
 	uint32_t place;
 	int r = put_text(t, aliases->key + depth, &place);
@@ -99,89 +95,64 @@ static size_t shared_prefix(const struct trie_alias *first, const struct trie_al
 	return n;
 }
 
+struct children {
+	ARRAY(struct table_child) items;
+};
+
 /* A node with what is known of it before it is written. */
 struct node {
 	const char *prefix;
 	size_t n_prefix;
 	const struct trie_alias *values;
 	size_t n_values;
-	uint32_t step;
-	ARRAY(struct child) children;
+	struct children wildcards, listed, hashed;
+	uint32_t step; /* characters of each that is hashed */
 };
 
-static int put_list(struct bytes *out, const struct node *n)
+static int put_first(struct bytes *out, const struct children *c)
 {
 	int r = 0;
 
-	for (size_t i = 0; !r && i < n->children.n; i++)
-		r = put(out, n->children.items[i].first, 1);
-	for (size_t i = 0; !r && i < n->children.n; i++)
-		r = put_number(out, n->children.items[i].ref) ?: put_number(out, n->children.items[i].value);
-	return r ?: put_names(out, n->values, n->n_values);
+	for (size_t i = 0; !r && i < c->items.n; i++)
+		r = put(out, c->items.items[i].first, 1);
+	return r;
 }
 
-static uint32_t bits_for(size_t n)
+static int put_refs(struct bytes *out, const struct children *c)
 {
-	uint32_t bits = 0;
-
-	while (2 * ((size_t)1 << bits) < 3 * n)
-		bits++;
-	return bits;
-}
-
-static int put_table(struct bytes *out, const struct node *n)
-{
-	uint32_t bits = bits_for(n->children.n), mask = (1U << bits) - 1;
-	const uint8_t none[12] = {};
-	size_t table = out->items.n;
 	int r = 0;
 
-	for (uint32_t i = 0; !r && i <= mask; i++)
-		r = put(out, none, sizeof(none));
-	for (size_t i = 0; !r && i < n->children.n; i++) {
-		const struct child *c = &n->children.items[i];
-		uint32_t k = archive_hash(le32(c->first), bits);
-		uint8_t *slot;
-
-		while (le32((slot = out->items.items + table + 12 * (size_t)k) + 4))
-			k = (k + 1) & mask;
-		memcpy(slot, c->first, sizeof(c->first));
-		put_le32(slot + 4, c->ref);
-		put_le32(slot + 8, c->value);
-	}
+	for (size_t i = 0; !r && i < c->items.n; i++)
+		r = put_number(out, c->items.items[i].ref) ?: put_number(out, c->items.items[i].value);
 	return r;
 }
 
 static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 {
-	bool table = n->step > 1;
-	uint8_t head[6] = {};
-	int r;
+	_cleanup_table_ struct table table = {};
+	uint8_t head[8] = {};
+	int r = n->step ? table_make(&table, n->hashed.items.items, n->hashed.items.n) : 0;
 
+	if (r < 0)
+		return r;
 	if (n->n_values > UINT16_MAX)
 		return -EFBIG;
 	*place = (uint32_t)out->items.n;
 	put_le16(head, (uint16_t)n->n_prefix);
 	put_le16(head + 2, (uint16_t)n->n_values);
-	head[4] = (uint8_t)(table ? bits_for(n->children.n) : n->children.n);
-	head[5] = (uint8_t)n->step;
-	r = put(out, head, sizeof(head)) ?: put(out, n->prefix, n->n_prefix);
-	if (r < 0)
-		return r;
-	return table ? put_table(out, n) : put_list(out, n);
+	put_le16(head + 4, (uint16_t)table.n_slots);
+	head[6] = (uint8_t)(n->wildcards.items.n | n->step << 4);
+	head[7] = (uint8_t)n->listed.items.n;
+	r = put(out, head, sizeof(head));
+	r = r ?: put_refs(out, &n->wildcards) ?: put_refs(out, &n->listed);
+	r = r ?: put_first(out, &n->wildcards) ?: put_first(out, &n->listed);
+	r = r ?: put(out, n->prefix, n->n_prefix) ?: put_names(out, n->values, n->n_values);
+	return !r && n->step ? table_put(&table, out) : r;
 }
 
-/* How many characters behind depth, up to STEP, stand for themselves in all of these aliases. */
-static uint32_t literal_depth(const struct trie_alias *aliases, size_t n, size_t depth)
+static bool is_wildcard(char c)
 {
-	uint32_t step = STEP;
-
-	for (size_t i = 0; i < n; i++) {
-		size_t k = strcspn(aliases[i].key + depth, "*?[\\");
-
-		step = k < step ? (uint32_t)k : step;
-	}
-	return step;
+	return c == '*' || c == '?' || c == '[' || c == '\\';
 }
 
 /* How many of these aliases, from the first one on, go on with the same characters. */
@@ -194,17 +165,41 @@ static size_t count_same(const struct trie_alias *aliases, size_t n, size_t dept
 	return i;
 }
 
-/* A hash table, with several characters for each child, is for many children without wildcards among these.
- */
+/* Whether none of these, which go on with the same character, has a wildcard among the next step ones. */
+static bool can_be_hashed(const struct trie_alias *aliases, size_t n, size_t depth, uint32_t step)
+{
+	for (size_t i = 0; step && i < n; i++) {
+		const char *rest = aliases[i].key + depth;
+
+		for (uint32_t k = 0; k < step && rest[k]; k++)
+			if (is_wildcard(rest[k]))
+				return false;
+	}
+	return step;
+}
+
+static bool ends_within(const struct trie_alias *alias, size_t depth, uint32_t step)
+{
+	return strnlen(alias->key + depth, step) < step;
+}
+
+/* As many characters as make a hash table worth it; 0: it never is. */
 static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t depth)
 {
-	uint32_t step = literal_depth(aliases, n, depth), children = 0;
+	for (uint32_t step = TABLE_STEP; step > 1; step--) {
+		size_t children = 0;
 
-	if (step < 2)
-		return 1;
-	for (size_t i = 0; i < n && children < WORTH_A_TABLE; children++)
-		i += count_same(aliases + i, n - i, depth, step);
-	return children < WORTH_A_TABLE ? 1 : step;
+		for (size_t i = 0, k; i < n; i += k) {
+			k = count_same(aliases + i, n - i, depth, 1);
+			if (!can_be_hashed(aliases + i, k, depth, step))
+				continue;
+			for (size_t j = 0; j < k; j += count_same(aliases + i + j, k - j, depth, step))
+				children += !ends_within(&aliases[i + j], depth, step);
+		}
+		if (children >= WORTH_A_TABLE && children <= TABLE_MAX)
+			return step;
+	}
+	return 0;
 }
 
 static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth, bool root,
@@ -212,26 +207,67 @@ static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n
 
 /* A child of all aliases that begin with the same characters up to depth. */
 static int write_child(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth,
-		       uint32_t step, struct child *ret)
+		       uint32_t step, struct table_child *ret)
 {
 	memcpy(ret->first, aliases->key + depth - step, step);
 	if (!strcmp(aliases[0].key + depth, aliases[n - 1].key + depth))
 		return write_leaf(t, aliases, n, depth, ret);
+	/* The first wildcard. */
+	if (ret->first[0] == '*' && strcspn(aliases->key, "*?[") == depth - 1) {
+		int r = filter_put(t->all, aliases, n, depth, t->out, &ret->value);
+
+		if (r < 0)
+			return r;
+	}
 	return write_node(t, aliases, n, depth, false, &ret->ref);
 }
 
-static int write_children(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n,
-			  size_t depth)
+/* The children of aliases that go on with the same character, or with the same step characters. */
+static int write_children(struct trie *t, struct children *to, const struct trie_alias *aliases, size_t n,
+			  size_t depth, uint32_t step)
 {
 	int r = 0;
 
 	for (size_t i = 0, k; !r && i < n; i += k) {
-		struct child child = {};
+		struct table_child child = {};
 
-		k = count_same(aliases + i, n - i, depth, node->step);
-		r = write_child(t, aliases + i, k, depth + node->step, node->step, &child);
-		if (!r)
-			r = array_push(&node->children, child);
+		k = count_same(aliases + i, n - i, depth, step);
+		r = write_child(t, aliases + i, k, depth + step, step, &child)
+			?: array_push(&to->items, child);
+	}
+	return r;
+}
+
+/* What goes on with the same character, and can be hashed, but for the aliases that end before that: they are listed. */
+static int write_hashed(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n,
+			size_t depth)
+{
+	ARRAY(struct trie_alias) listed = {}, hashed = {};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < n; i++)
+		r = ends_within(&aliases[i], depth, node->step) ? array_push(&listed, aliases[i])
+								: array_push(&hashed, aliases[i]);
+	r = r ?: write_children(t, &node->listed, listed.items, listed.n, depth, 1);
+	r = r ?: write_children(t, &node->hashed, hashed.items, hashed.n, depth, node->step);
+	array_free(&listed);
+	array_free(&hashed);
+	return r;
+}
+
+static int write_all_children(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n,
+			      size_t depth)
+{
+	int r = 0;
+
+	for (size_t i = 0, k; !r && i < n; i += k) {
+		k = count_same(aliases + i, n - i, depth, 1);
+		if (is_wildcard(aliases[i].key[depth]))
+			r = write_children(t, &node->wildcards, aliases + i, k, depth, 1);
+		else if (can_be_hashed(aliases + i, k, depth, node->step))
+			r = write_hashed(t, node, aliases + i, k, depth);
+		else
+			r = write_children(t, &node->listed, aliases + i, k, depth, 1);
 	}
 	return r;
 }
@@ -249,22 +285,27 @@ static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n
 	while (k < n && !aliases[k].key[depth])
 		k++;
 	node.n_values = k;
-	node.step = choose_step(aliases, n, depth);
-	r = write_children(t, &node, aliases + k, n - k, depth) ?: put_node(t->out, &node, place);
-	array_free(&node.children);
+	node.step = choose_step(aliases + k, n - k, depth);
+	r = write_all_children(t, &node, aliases + k, n - k, depth) ?: put_node(t->out, &node, place);
+	array_free(&node.wildcards.items);
+	array_free(&node.listed.items);
+	array_free(&node.hashed.items);
 	return r;
 }
 
 int archive_trie_build(const struct trie_alias *aliases, size_t n, struct bytes *ret)
 {
-	struct trie t = { .out = ret };
+	struct trie t = { .out = ret, .all = filter_pieces_new() };
 	uint32_t root = 0;
-	int r = put_number(ret, 0);
+	int r = t.all ? put_number(ret, 0) : -ENOMEM;
 
+	for (size_t i = 0; !r && i < n; i++)
+		filter_count(t.all, aliases[i].key);
 	if (!r && n)
 		r = write_node(&t, aliases, n, 0, true, &root);
 	if (!r)
 		put_le32(ret->items.items, root);
+	free(t.all);
 	intern_free(&t.texts);
 	array_free(&t.places);
 	return r;

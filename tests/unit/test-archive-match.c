@@ -228,6 +228,58 @@ static void random_patterns_have_the_same_answers(void **state)
 	}
 }
 
+/* Tables of thousands, and with a few. */
+static void what_is_hashed_is_found_and_nothing_else(void **state)
+{
+	static const size_t sizes[] = { 1, 3, 4, 5, 17, 300, 6000 };
+	struct dice r = dice_new(5);
+	char text[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		struct index_builder builder = {};
+		struct dice again = r;
+		struct both b;
+
+		for (size_t k = 0; k < sizes[i]; k++) {
+			snprintf(text, sizeof(text), "x%04X", dice_roll(&r, 0x10000));
+			add(&builder, text, (uint32_t)k % N_NAMES);
+		}
+		both_make(&b, &builder);
+		for (size_t k = 0; k < sizes[i]; k++) {
+			snprintf(text, sizeof(text), "x%04X", dice_roll(&again, 0x10000));
+			ask_both(&b, text);
+			text[1 + k % 4]++;
+			ask_both(&b, text);
+			text[4] = '\0';
+			ask_both(&b, text);
+		}
+		both_free(&b);
+	}
+}
+
+/* As many patterns behind a '*' as there is a filter for, in keys that begin to match at any place. */
+static void a_filter_lets_through_what_matches_at_any_place(void **state)
+{
+	struct index_builder builder = {};
+	struct dice r = dice_new(7);
+	struct both b;
+	char text[64];
+
+	for (uint32_t i = 0; i < 64; i++) {
+		snprintf(text, sizeof(text), "usb:v*%sic%02Xisc%02Xip*", i % 2 ? "p*d" : "", i / 8, i % 8);
+		add(&builder, text, i % N_NAMES);
+	}
+	both_make(&b, &builder);
+	for (uint32_t i = 0; i < 4000; i++) {
+		int n = (int)dice_roll(&r, 12);
+
+		snprintf(text, sizeof(text), "usb:v%.*s%sic%02Xisc%02Xip50in00", n, "123456789abc",
+			 i % 3 ? "p12d" : "", dice_roll(&r, 16), dice_roll(&r, 16));
+		ask_both(&b, text);
+	}
+	both_free(&b);
+}
+
 static void no_alias_and_one_are_written_too(void **state)
 {
 	static const char *const only[] = { NULL, "", "a", "*", "a*" };
@@ -277,7 +329,7 @@ static void the_longest_aliases_are_matched(void **state)
 /* No key is needed to go on behind a '*', so nothing but the length of a pattern ends this. */
 static void a_chain_of_stars_is_an_error(void **state)
 {
-	static const uint8_t node[] = { 0, 0, 0, 0, 1, 1, '*' };
+	static const uint8_t head[] = { 0, 0, 0, 0, 0, 0, 1, 0 }, star[] = { '*' };
 	struct index_builder builder = {};
 	struct index_hits hits = {};
 	struct bytes chain = {};
@@ -291,8 +343,9 @@ static void a_chain_of_stars_is_an_error(void **state)
 	for (int i = 0; i < 200000; i++) {
 		put_le32(child, place ? place : ARCHIVE_LEAF);
 		place = (uint32_t)chain.items.n;
-		assert_int_equal(array_append(&chain.items, node, sizeof(node)), 0);
+		assert_int_equal(array_append(&chain.items, head, sizeof(head)), 0);
 		assert_int_equal(array_append(&chain.items, child, sizeof(child)), 0);
+		assert_int_equal(array_append(&chain.items, star, sizeof(star)), 0);
 	}
 	put_le32(chain.items.items, place);
 	array_free(&b.trie.items);
@@ -316,6 +369,8 @@ static void a_damaged_matcher_is_an_error_or_an_answer(void **state)
 	for (uint32_t i = 0; i < N_NAMES; i++) {
 		random_text(&r, i % 2 ? "abcdefgh" : "abc*?[]", 12, text);
 		add(&builder, text, i);
+		snprintf(text, sizeof(text), "abc*abcd%04Xefgh", i * 37);
+		add(&builder, text, i);
 	}
 	both_make(&b, &builder);
 	for (size_t i = 0; i < 100000; i++) {
@@ -327,6 +382,8 @@ static void a_damaged_matcher_is_an_error_or_an_answer(void **state)
 
 		b.archive.tables[at] = (uint8_t)dice_roll(&r, 256);
 		random_text(&r, "abcdefgh", 12, text);
+		if (i % 4 == 0)
+			snprintf(text, sizeof(text), "abcxabcd%04Xefgh", (unsigned int)(i % N_NAMES) * 37);
 		answer = archive_match(&b.archive, text, &hits);
 		assert_true(answer == 0 || answer == -EBADMSG);
 		errors += answer < 0;
@@ -342,6 +399,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_answers_are_those_of_the_bin_file),
 		cmocka_unit_test(random_patterns_have_the_same_answers),
+		cmocka_unit_test(what_is_hashed_is_found_and_nothing_else),
+		cmocka_unit_test(a_filter_lets_through_what_matches_at_any_place),
 		cmocka_unit_test(no_alias_and_one_are_written_too),
 		cmocka_unit_test(the_longest_aliases_are_matched),
 		cmocka_unit_test(a_chain_of_stars_is_an_error),

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The hash table of a node of an archive's matcher (docs/ARCHIVE.md, ALIASES). */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/array.h"
+#include "engine/archive-trie.h"
+
+#define TABLE_STEP 4U	 /* characters of a child, at most */
+#define TABLE_MAX 30000U /* children */
+
+/* One way to go on from a node. */
+struct table_child {
+	uint8_t first[TABLE_STEP];
+	uint32_t ref, value;
+};
+
+struct table {
+	size_t n;
+	struct hashed *hashed;
+	uint32_t n_slots;
+	uint8_t *numbers; /* of the buckets */
+	const struct table_child **slots;
+};
+
+#define _cleanup_table_ __attribute__((cleanup(table_free)))
+
+/* Finds slots for n children with different characters, which outlive the table. 0, -ENOMEM, -EFBIG. */
+int table_make(struct table *t, const struct table_child *children, size_t n);
+/* Appends the numbers of the buckets and the slots. 0 or -ENOMEM. */
+int table_put(const struct table *t, struct bytes *out);
+void table_free(struct table *t);
