@@ -7,7 +7,7 @@
 #include "base/decompress.h"
 #include "base/elf.h"
 #include "base/archive-format.h"
-#include "engine/archive-trie.h"
+#include "base/archive-trie.h"
 #include "engine/archive-write.h"
 #include "engine/depmod.h"
 

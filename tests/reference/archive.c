@@ -18,7 +18,7 @@
 #include "base/cleanup.h"
 #include "base/limits.h"
 #include "engine/archive-match.h"
-#include "engine/archive-trie.h"
+#include "base/archive-trie.h"
 #include "engine/config.h"
 #include "tests/reference/aliases.h"
 

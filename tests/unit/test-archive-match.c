@@ -5,7 +5,7 @@
 #include "base/limits.h"
 #include "base/little-endian.h"
 #include "engine/archive-match.h"
-#include "engine/archive-trie.h"
+#include "base/archive-trie.h"
 #include "engine/index-build.h"
 
 /* The same aliases in both forms. */

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/archive-trie.h"
+#include "base/archive-trie.h"
 
 struct pieces;
 

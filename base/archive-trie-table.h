@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/array.h"
-#include "engine/archive-trie.h"
+#include "base/archive-trie.h"
 
 #define TABLE_STEP 4U	 /* characters of a child, at most */
 #define TABLE_MAX 30000U /* children */

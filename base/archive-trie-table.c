@@ -5,7 +5,7 @@
  * it is the first one with which all of these are free. The largest buckets are first, while much is free; if there
  * is no such number for one, the table gets more slots. Mostly a sixteenth more than there are children are enough.
  */
-#include "engine/archive-trie-table.h"
+#include "base/archive-trie-table.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * elsewhere too, as "0000" and "isc0", are in most keys; those that many patterns behind this '*' have make the filter
  * no fuller.
  */
-#include "engine/archive-trie-filter.h"
+#include "base/archive-trie-filter.h"
 
 #include <stdlib.h>
 #include <string.h>

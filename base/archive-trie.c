@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* As in index-build.c, the aliases that begin alike are a range of the sorted list, so no tree is held in
+/* As in engine/index-build.c, the aliases that begin alike are a range of the sorted list, so no tree is held in
  * memory, and children are written before their parent. */
-#include "engine/archive-trie.h"
+#include "base/archive-trie.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/archive-format.h"
+#include "base/archive-trie-filter.h"
+#include "base/archive-trie-table.h"
 #include "base/cleanup.h"
 #include "base/intern.h"
 #include "base/limits.h"
 #include "base/little-endian.h"
-#include "engine/archive-trie-filter.h"
-#include "engine/archive-trie-table.h"
 
 struct trie {
 	struct bytes *out;
