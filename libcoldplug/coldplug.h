@@ -126,6 +126,8 @@ enum coldplug_flag {
 	/** until coldplug_leave() or coldplug_finish() load other modules only on idle processors, also when the devices
 	 * waited for are there: what is done with them goes first (off) */
 	COLDPLUG_AWAIT_LEAVE,
+	/** the same after coldplug_leave() too, until coldplug_finish(), coldplug_free() or the end of the process (off) */
+	COLDPLUG_AWAIT_END,
 };
 /** Sets or clears a flag. The default is in parentheses above. Since 0.1. */
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);

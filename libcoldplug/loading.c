@@ -102,10 +102,12 @@ static bool is_awaiting(const struct coldplug *c)
 {
 	const struct waiting *w = &c->waiting;
 
-	if (has_flag(c, COLDPLUG_ORDERED) || w->left)
+	bool to_end = has_flag(c, COLDPLUG_AWAIT_END);
+
+	if (has_flag(c, COLDPLUG_ORDERED) || (w->left && !to_end))
 		return false;
 	return wait_list_pending(&w->waits) ||
-		(w->waits.specs.n && (w->begun || has_flag(c, COLDPLUG_AWAIT_LEAVE)));
+		(w->waits.specs.n && (w->begun || to_end || has_flag(c, COLDPLUG_AWAIT_LEAVE)));
 }
 
 int context_tell_awaited(struct coldplug *c)

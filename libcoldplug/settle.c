@@ -190,7 +190,7 @@ static bool may_raise_priority(void)
 static int64_t walk_first_nicely(struct coldplug *c)
 {
 	int before = getpriority(PRIO_PROCESS, 0);
-	bool nice = wait_list_pending(&c->waiting.waits) && before < WALK_NICE && may_raise_priority() &&
+	bool nice = c->loading.awaits && before < WALK_NICE && may_raise_priority() &&
 		!setpriority(PRIO_PROCESS, 0, WALK_NICE);
 	int64_t n = context_walk_first(c);
 

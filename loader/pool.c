@@ -67,6 +67,7 @@ struct worker {
 	enum weight weight;
 	bool busy;
 	bool slow;	/* has given up its place */
+	bool opening;	/* has taken a step whose file it has not opened yet */
 	bool late;	/* has run longer than slow_us: no step is held for it */
 	bool abandoned; /* longer than alone_us */
 	uint32_t step;
@@ -290,7 +291,8 @@ static bool take(struct worker *w, uint32_t *id)
 	*id = queue_start(&p->queue);
 	precedence_note_start(&p->precedence, queue_priority(&p->queue, *id));
 	w->busy = true;
-	p->n_opening++;
+	w->opening = !p->steps.items[*id].member; /* the archive is open */
+	p->n_opening += w->opening;
 	w->slow = w->late = w->abandoned = false;
 	w->switches = ULONG_MAX;
 	w->step = *id;
@@ -330,10 +332,12 @@ static struct work_image take_ahead(struct pool *p, uint32_t id)
 	return image;
 }
 
-static void note_opened(struct pool *p)
+static void note_opened(struct worker *w)
 {
+	struct pool *p = w->pool;
+
 	pthread_mutex_lock(&p->lock);
-	if (!--p->n_opening)
+	if (w->opening && !--p->n_opening)
 		pthread_cond_broadcast(&p->opened);
 	pthread_mutex_unlock(&p->lock);
 }
@@ -391,7 +395,7 @@ static void carry_out(struct worker *w, uint32_t id)
 	pthread_mutex_unlock(&p->lock);
 	if (image.image.fd < 0)
 		work_open(p->kernel, &step, &image);
-	note_opened(p);
+	note_opened(w);
 	work_on(p->kernel, &step, &image, &result);
 	work_close(&image);
 	result.end_us = clock_now_us();

@@ -51,9 +51,9 @@ bool precedence_makes_wait(const struct precedence *p, uint32_t priority, unsign
 
 enum weight precedence_weight(const struct precedence *p, uint32_t priority, bool any_urgent)
 {
-	if (priority >= STEP_URGENT)
-		return p->awaited ? WEIGHT_LEAD : WEIGHT_FULL;
 	if (!p->awaited)
-		return any_urgent ? WEIGHT_NICE : WEIGHT_FULL;
+		return priority < STEP_URGENT && any_urgent ? WEIGHT_NICE : WEIGHT_FULL;
+	if (precedence_leads(p, priority))
+		return WEIGHT_LEAD;
 	return priority >= STEP_CANDIDATE ? WEIGHT_NICE : WEIGHT_IDLE;
 }

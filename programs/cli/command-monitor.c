@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The hotplug daemon: it does what `coldplug run` does, and then serves the devices that appear. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "programs/cli/cli.h"
+#include "programs/filesystem.h"
 
 /* Readiness is reported after this time at the latest. coldplug-initrd.service uses the same limit. */
 #define READY_MS 60000
@@ -219,6 +224,151 @@ static int get_ready(struct cli *cli, const sigset_t *waiting)
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
+/* ---- with --wait-for ---- */
+
+#define WAITS_MAX (sizeof(((struct cli *)0)->wait_specs) / sizeof(((struct cli *)0)->wait_specs[0]))
+
+/* How long the root's init may take to start. */
+#define INIT_MS 5000
+#define LOOK_MS 20
+
+struct wait {
+	struct cli *cli;
+	bool wanted[WAITS_MAX]; /* the modules of its file system are requested */
+	bool ready;		/* which has been reported */
+	int64_t deadline_ms;	/* for that */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* What these types are on may need further devices, which nobody has named, before it can be mounted; and the kernel can
+ * resume from a disk only while nothing is being loaded. */
+static bool needs_more(const char *type)
+{
+	static const char *const types[] = {
+		"bcache", "bcachefs", "btrfs", "crypto_LUKS", "jbd", "swsuspend"
+	};
+	const char *member = strstr(type, "_member");
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (!strcmp(type, types[i]))
+			return true;
+	return !*type || strchr(type, ',') || (member && !member[strlen("_member")]);
+}
+
+/* Whether one of what is waited for can be mounted. The modules for that are requested when its type is known. */
+static bool is_mountable(struct wait *w, int i)
+{
+	struct coldplug *c = w->cli->c;
+	const char *type = coldplug_found_type(c, (size_t)i);
+
+	if (!type || needs_more(type))
+		return false;
+	if (!w->wanted[i]) {
+		w->wanted[i] = true;
+		filesystem_want(c, type);
+		if (coldplug_plan(c) > 0)
+			(void)coldplug_load(c);
+	}
+	return filesystem_is_tried(c, type);
+}
+
+static bool are_mountable(struct wait *w)
+{
+	bool all = true;
+
+	for (int i = 0; i < w->cli->waits; i++)
+		all = is_mountable(w, i) && all;
+	return all;
+}
+
+/* Devices that are not there when all has settled are left to whoever has asked for readiness. */
+static void look_whether_ready(struct wait *w)
+{
+	bool late;
+
+	if (w->ready)
+		return;
+	late = now_ms() >= w->deadline_ms;
+	w->ready = are_mountable(w) || coldplug_is_settled(w->cli->c) || late;
+	if (!w->ready)
+		return;
+	if (late)
+		explain_late(w->cli);
+	report_ready(w->cli);
+}
+
+/* Sooner, if the limit for readiness is sooner. */
+static struct timespec *time_to_wait(const struct wait *w, int timeout, struct timespec *t)
+{
+	int64_t left = w->deadline_ms - now_ms(), ms = timeout;
+
+	if (!w->ready && (ms < 0 || left < ms))
+		ms = left > 0 ? left : 0;
+	*t = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+	return ms < 0 ? NULL : t;
+}
+
+/* The program that process 1 runs. */
+static bool stat_first(int proc, struct stat *st)
+{
+	return proc >= 0 && !fstatat(proc, "exe", st, 0);
+}
+
+/* Until process 1 runs another program: that is the init of the root, which has the processors to itself until then. In an
+ * initramfs /proc moves away. */
+static void wait_for_init(int proc)
+{
+	int64_t end = now_ms() + INIT_MS;
+	struct stat before, now;
+
+	if (!stat_first(proc, &before))
+		return;
+	while (now_ms() < end && stat_first(proc, &now) && now.st_ino == before.st_ino &&
+	       now.st_dev == before.st_dev)
+		poll(NULL, 0, LOOK_MS);
+}
+
+/* The modules that are left are opened, since their files may be about to be deleted. Who has asked for the end need not
+ * wait any longer than for that. */
+static int leave(struct cli *cli)
+{
+	int proc = open("/proc/1", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = coldplug_leave(cli->c);
+
+	if (r >= 0 && !fork()) {
+		setsid();
+		wait_for_init(proc);
+		_exit(0);
+	}
+	if (proc >= 0)
+		close(proc);
+	return r;
+}
+
+/* Until a signal ends it. */
+static int stay_behind(struct cli *cli, const sigset_t *waiting)
+{
+	struct wait w = { .cli = cli, .deadline_ms = now_ms() + cli->timeout_ms };
+	int timeout, r = coldplug_begin(cli->c);
+	struct timespec t;
+
+	while (r >= 0 && !stop) {
+		r = coldplug_advance(cli->c, &timeout);
+		if (r < 0)
+			break;
+		look_whether_ready(&w);
+		r = wait_for_news(cli, time_to_wait(&w, timeout, &t), waiting);
+	}
+	return r < 0 ? r : leave(cli);
+}
+
 int command_monitor(struct cli *cli)
 {
 	sigset_t waiting;
@@ -230,20 +380,21 @@ int command_monitor(struct cli *cli)
 		fprintf(stderr, "coldplug monitor: --root cannot be used: a directory sends no uevents\n");
 		return EXIT_USAGE;
 	}
-	coldplug_set_flag(cli->c, COLDPLUG_MONITOR, true);
+	coldplug_set_flag(cli->c, cli->waits ? COLDPLUG_AWAIT_END : COLDPLUG_MONITOR, true);
 	coldplug_set_progress(cli->c, print_result, cli);
 	if (cli->verbosity > 0 || cli->json)
 		coldplug_set_event(cli->c, print_event, cli);
 	if (!cli->timeout_ms)
 		cli->timeout_ms = READY_MS;
-	coldplug_set_timeout(cli->c, cli->timeout_ms);
+	if (!cli->waits)
+		coldplug_set_timeout(cli->c, cli->timeout_ms);
 	set_signals(cli, &waiting);
 	r = coldplug_start(cli->c);
 	if (r >= 0)
 		r = cli_want(cli);
 	if (r >= 0)
-		r = get_ready(cli, &waiting);
-	if (r >= 0 && !stop)
+		r = cli->waits ? stay_behind(cli, &waiting) : get_ready(cli, &waiting);
+	if (r >= 0 && !cli->waits && !stop)
 		r = stay(cli, &waiting);
 	notify_manager("STOPPING=1");
 	/* Each failure was reported when it happened, so the exit code does not repeat it. */

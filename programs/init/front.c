@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "programs/explain.h"
+#include "programs/filesystem.h"
 #include "programs/init/init.h"
 
 /* How long the initramfs is kept at most after PID 1 has gone on. */
@@ -46,54 +47,11 @@ static void report(struct server *s, const struct engine_message *m)
 		say(4, "the engine cannot report to PID 1: %s", strerror(errno));
 }
 
-/* The next of a list of types as mount(2) asks for its module (fs/filesystems.c); false at the end.
- * */
-static bool next_type(const char **p, char alias[64])
-{
-	size_t n;
-
-	*p += strspn(*p, ",");
-	n = strcspn(*p, ",");
-	snprintf(alias, 64, "fs-%.*s", (int)(n < 50 ? n : 50), *p);
-	*p += n;
-	return n;
-}
-
 /* Has their modules loaded, without waiting for that. */
 static void want_types(struct server *s, const char *types)
 {
-	const char *p = s->types;
-	char alias[64];
-
 	snprintf(s->types, sizeof(s->types), "%s", types);
-	while (next_type(&p, alias))
-		(void)coldplug_want_filesystem(s->c, alias + strlen("fs-"));
-}
-
-static bool is_planned(struct server *s, const char *module)
-{
-	const struct coldplug_step *step;
-
-	for (size_t i = 0; (step = coldplug_step(s->c, i)); i++)
-		if (!strcmp(step->module, module))
-			return step->state == COLDPLUG_PLANNED;
-	return false;
-}
-
-/* Whether the modules of the root's file system have been tried. */
-static bool has_types(struct server *s)
-{
-	const char *const *names, *p = s->types;
-	char alias[64];
-
-	while (next_type(&p, alias)) {
-		int n = coldplug_resolve(s->c, alias, &names);
-
-		for (int i = 0; i < n; i++)
-			if (is_planned(s, names[i]))
-				return false;
-	}
-	return true;
+	filesystem_want(s->c, s->types);
 }
 
 static void found(struct server *s, enum engine_what what, const char *node)
@@ -122,7 +80,7 @@ static void report_news(struct server *s)
 		if (node && !s->reported[what])
 			found(s, (enum engine_what)what, node);
 	}
-	if (s->reported[WAIT_ROOT] && !s->ready_reported && has_types(s)) {
+	if (s->reported[WAIT_ROOT] && !s->ready_reported && filesystem_is_tried(s->c, s->types)) {
 		s->ready_reported = true;
 		report(s, &(struct engine_message){ .kind = ENGINE_READY });
 	}

@@ -60,6 +60,7 @@ class Flag(enum.IntEnum):
     COMPANIONS = 15
     ORDERED = 16
     AWAIT_LEAVE = 17
+    AWAIT_END = 18
 
 
 class Initstate(enum.IntEnum):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the monitor prints when the library, which is the test's here, cannot say what has happened. */
 #include "programs/cli/cli.h"
+#include "programs/filesystem.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,10 +56,63 @@ void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t
 	on_result = fn;
 }
 
+/* With --wait-for: how often the monitor has asked, when all has settled, and what is on the device by then. */
+static int turns, settled_turn, tried_turn, left_turn;
+static const char *found_type;
+static int ready_fd; /* the other end of --notify-fd */
+static int ready_turn;
+
+static void note_ready(void)
+{
+	int n = 0;
+
+	if (!ready_turn && ready_fd > 0 && !ioctl(ready_fd, FIONREAD, &n) && n > 0)
+		ready_turn = turns;
+}
+
+/* SIGTERM comes in the fifth turn. */
 int coldplug_advance(struct coldplug *c, int *timeout_ms)
 {
-	*timeout_ms = -1;
+	note_ready();
+	*timeout_ms = cli.waits && ++turns < 5 ? 0 : -1;
+	if (turns == 5)
+		raise(SIGTERM);
 	return 1;
+}
+
+const char *coldplug_found_type(const struct coldplug *c, size_t i)
+{
+	return found_type;
+}
+
+bool coldplug_is_settled(struct coldplug *c)
+{
+	return settled_turn && turns >= settled_turn;
+}
+
+int coldplug_leave(struct coldplug *c)
+{
+	left_turn = turns;
+	return 0;
+}
+
+int64_t coldplug_plan(struct coldplug *c)
+{
+	return 0;
+}
+
+int coldplug_load(struct coldplug *c)
+{
+	return 0;
+}
+
+void filesystem_want(struct coldplug *c, const char *types)
+{
+}
+
+bool filesystem_is_tried(struct coldplug *c, const char *types)
+{
+	return turns >= tried_turn;
 }
 
 int coldplug_fd(struct coldplug *c)
@@ -191,10 +246,63 @@ static void what_is_missing_in_the_output_is_said_and_told_by_the_exit_code(void
 	}
 }
 
+static int wait_until_ready(unsigned int timeout_ms)
+{
+	int fds[2], r;
+
+	assert_int_equal(pipe(fds), 0);
+	ready_fd = fds[0];
+	cli = (struct cli){ .notify_fd = fds[1], .waits = 1, .timeout_ms = timeout_ms };
+	r = command_monitor(&cli);
+	note_ready();
+	return r;
+}
+
+static void a_boot_goes_on_when_what_it_waits_for_can_be_mounted(void **state)
+{
+	static const struct {
+		const char *type;
+		int tried, settled; /* from which turn on; 0 as settled: never */
+		int ready;	    /* in which turn; 0: never */
+	} rows[] = {
+		{ "ext4", 1, 0, 1 },
+		{ "ext4", 3, 0, 3 },
+		{ "swap", 1, 4, 1 },
+		/* It is not there, or nobody knows what is on it. */
+		{ NULL, 1, 4, 4 },
+		{ "", 1, 4, 4 },
+		{ NULL, 1, 0, 0 },
+		/* It may need other devices, which nobody has named; or the kernel resumes from it. */
+		{ "btrfs", 1, 4, 4 },
+		{ "LVM2_member", 1, 4, 4 },
+		{ "linux_raid_member", 1, 0, 0 },
+		{ "crypto_LUKS", 1, 4, 4 },
+		{ "ext4,xfs", 1, 4, 4 },
+		{ "swsuspend", 1, 4, 4 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0) {
+			found_type = rows[i].type;
+			tried_turn = rows[i].tried;
+			settled_turn = rows[i].settled;
+			status = wait_until_ready(0);
+			_exit(status || ready_turn != rows[i].ready || left_turn != 5);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (status)
+			fail_msg("row %zu", i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_missing_in_the_output_is_said_and_told_by_the_exit_code),
+		cmocka_unit_test(a_boot_goes_on_when_what_it_waits_for_can_be_mounted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,10 @@ static void what_may_be_waited_for_gets_more_of_a_processor(void **state)
 		{ true, 0, false, WEIGHT_IDLE },
 	};
 
+	struct precedence led = { .awaited = true, .priority = STEP_URGENT + 60, .processors = 2 };
+
+	/* What is started on an idle processor must not take one from what leads. */
+	assert_int_equal(precedence_weight(&led, STEP_URGENT, true), WEIGHT_NICE);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct precedence p = { .awaited = rows[i].awaited, .processors = 2 };
 
