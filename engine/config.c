@@ -375,6 +375,13 @@ static int add_alone(struct config *c, char *list, struct origin origin)
 	return r;
 }
 
+int config_add_alone(struct config *c, const char *names, const char *from)
+{
+	_cleanup_free_ char *list = strdup(names);
+
+	return list ? add_alone(c, list, (struct origin){ from, 0 }) : -ENOMEM;
+}
+
 static int add_list(struct config *c, enum rule_kind kind, char *list, bool normalise, struct origin origin)
 {
 	int r = 0;

@@ -82,6 +82,8 @@ const struct rule *config_find(const struct config *c, enum rule_kind kind, cons
 /* The rule that says that a module must load while no other does, or NULL: "alias coldplug:alone NAME" in modprobe.d, which means nothing to kmod,
  * or coldplug.alone=NAME[,NAME...] on the kernel command line, which becomes the same rule. */
 const struct rule *config_alone(const struct config *c, const char *name);
+/* Adds such rules: names with commas between them. from: for messages; not copied. 0 or -ENOMEM. */
+int config_add_alone(struct config *c, const char *names, const char *from);
 
 /* Whether an install line forbids its module: its command does nothing but say true or false. */
 bool rule_is_ban(const struct rule *rule);

@@ -18,6 +18,8 @@
 #include "engine/fingerprint.h"
 
 #define PROFILE_FILE "/etc/coldplug/profile"
+/* The origin of what the caller says, as messages have it. */
+#define ALONE_FROM "the caller"
 
 void machine_init(struct machine *m, const struct machine_paths *paths, struct log *log)
 {
@@ -336,7 +338,8 @@ static int open_contents(struct machine *m, bool report, uint64_t *fingerprint)
 		directory = "lib/modules";
 	return config_load(&m->config, &m->root, (const char *const *)m->paths->config, directory,
 			   read_more_config, m)
-		?: read_cmdline(m);
+		?: read_cmdline(m)
+		?: m->paths->alone ? config_add_alone(&m->config, m->paths->alone, ALONE_FROM) : 0;
 }
 
 int machine_open_for_one(struct machine *m)

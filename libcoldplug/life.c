@@ -90,6 +90,7 @@ static void free_settings(struct settings *s, struct log *log)
 	for (char **p = s->paths.config; p && *p; p++)
 		free(*p);
 	free(s->paths.config);
+	free(s->paths.alone);
 	free(s->paths.root);
 	free(s->paths.module_root);
 	free(s->paths.archive);

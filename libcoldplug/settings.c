@@ -131,6 +131,21 @@ API int coldplug_set_config_paths(struct coldplug *c, const char *const *paths)
 	return 0;
 }
 
+API int coldplug_add_alone(struct coldplug *c, const char *module)
+{
+	char **names = &c->settings.paths.alone, *longer;
+
+	if (!*module || strlen(module) > LIMIT_NAME || module[strcspn(module, ",/ \t\n[]")])
+		return -EINVAL;
+	if (c->machine.opened)
+		return -EBUSY;
+	if (asprintf(&longer, "%s%s%s", *names ?: "", *names ? "," : "", module) < 0)
+		return -ENOMEM;
+	free(*names);
+	*names = longer;
+	return 0;
+}
+
 API int coldplug_set_jobs(struct coldplug *c, unsigned int jobs)
 {
 	if (c->machine.opened)

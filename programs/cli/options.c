@@ -93,6 +93,11 @@ static int set_profile(struct setup *s, const char *value)
 	return coldplug_set_profile(s->cli->c, value);
 }
 
+static int set_alone(struct setup *s, const char *value)
+{
+	return coldplug_add_alone(s->cli->c, value);
+}
+
 static int set_wait_for(struct setup *s, const char *value)
 {
 	int r;
@@ -463,6 +468,9 @@ static const struct option_row {
 	  "load nothing; with -v print what would be loaded" },
 	{ "jobs", 'j', LOADING, set_jobs, "N", "load at most N modules at the same time",
 	  "it must be a number from 1 to 4096" },
+	{ "alone", 0, PLANNING, set_alone, "NAME",
+	  "load this module while no other is being loaded; may be repeated",
+	  "it must be the name of a module" },
 	{ "ordered", 0, COMMAND_RUN, set_ordered, NULL,
 	  "load one module after the other, in the order of modules.order" },
 	{ "wait-for", 0, COMMAND_RUN, set_wait_for, "SPEC",

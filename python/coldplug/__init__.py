@@ -437,6 +437,10 @@ class Coldplug:
         """Sets how many loads may be in flight; 0: a number that depends on that of the processors. Since 0.1."""
         self._call('set_jobs', jobs)
 
+    def add_alone(self, module: str) -> None:
+        """Has a module load while no other does. Raises Error: EINVAL: it is no name; EBUSY. Since 0.1."""
+        self._call('add_alone', _encode(module))
+
     def set_report(self, path: Path) -> None:
         """Has a report written, see coldplug-report(5). Raises Error: EBUSY. Since 0.1."""
         self._call('set_report', _encode(path))

@@ -73,6 +73,7 @@ PROTOTYPES: 'dict[str, tuple[Any, list[Any]]]' = {
     'set_archive': (c_int, [c_char_p]),
     'set_config_paths': (c_int, [POINTER(c_char_p)]),
     'set_jobs': (c_int, [c_uint]),
+    'add_alone': (c_int, [c_char_p]),
     'set_flag': (c_int, [c_int, c_bool]),
     'set_log': (None, [LOG, c_void_p, c_int]),
     'set_report': (c_int, [c_char_p]),

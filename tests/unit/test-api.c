@@ -111,10 +111,27 @@ static void settings_come_first(void **state)
 	assert_int_equal(coldplug_set_release(c, "x"), -EBUSY);
 	assert_int_equal(coldplug_set_archive(c, "x"), -EBUSY);
 	assert_int_equal(coldplug_set_jobs(c, 1), -EBUSY);
+	assert_int_equal(coldplug_add_alone(c, "a"), -EBUSY);
 	assert_int_equal(coldplug_set_flag(c, COLDPLUG_DRY_RUN, false), -EBUSY);
 	assert_int_equal(coldplug_set_config_paths(c, NULL), -EBUSY);
 	assert_int_equal(coldplug_set_report(c, "/x"), -EBUSY);
 	assert_int_equal(coldplug_set_stream(c, 1), -EBUSY);
+	coldplug_free(c);
+}
+
+static void what_loads_alone_is_a_name(void **state)
+{
+	static const char *const bad[] = { "", "a/b", "a,b", "a b", "a[b]", "a\n" };
+	struct coldplug *c = open_it();
+	char longest[257];
+
+	memset(longest, 'a', sizeof(longest));
+	longest[256] = '\0';
+	for (size_t i = 0; i < SIZE(bad); i++)
+		assert_int_equal(coldplug_add_alone(c, bad[i]), -EINVAL);
+	assert_int_equal(coldplug_add_alone(c, longest), -EINVAL);
+	assert_int_equal(coldplug_add_alone(c, longest + 1), 0);
+	assert_int_equal(coldplug_add_alone(c, "a-b"), 0);
 	coldplug_free(c);
 }
 
@@ -852,6 +869,7 @@ int main(void)
 		cmocka_unit_test(a_context_can_be_made_and_freed_unused),
 		cmocka_unit_test(another_root_means_a_dry_run_unless_said_otherwise),
 		cmocka_unit_test(settings_come_first),
+		cmocka_unit_test(what_loads_alone_is_a_name),
 		cmocka_unit_test(a_release_is_a_name),
 		cmocka_unit_test(a_root_that_is_not_there_is_an_error),
 		cmocka_unit_test(an_alias_means_modules),
