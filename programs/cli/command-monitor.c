@@ -249,8 +249,8 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* What these types are on may need further devices, which nobody has named, before it can be mounted; and the kernel can
- * resume from a disk only while nothing is being loaded. */
+/* What these types are on may need further devices, which nobody has named, before it can be mounted; and the kernel
+ * can resume from a disk only while nothing is being loaded. */
 static bool needs_more(const char *type)
 {
 	static const char *const types[] = {
@@ -333,8 +333,8 @@ static bool stat_first(int proc, struct stat *st)
 	return proc >= 0 && !fstatat(proc, "exe", st, 0);
 }
 
-/* Until process 1 runs a program of another file system: that is the init of the root, which has the processors to itself
- * until then. In an initramfs /proc moves away. What deletes the initramfs, run-init, is a program of it. */
+/* Until process 1 runs a program of another file system: that is the init of the root, which has the processors to
+ * itself until then. In an initramfs /proc moves away. What deletes the initramfs, run-init, is a program of it. */
 static void wait_for_init(int proc)
 {
 	int64_t end = now_ms() + INIT_MS;
@@ -346,8 +346,8 @@ static void wait_for_init(int proc)
 		poll(NULL, 0, LOOK_MS);
 }
 
-/* Whether a signal ends it now. A driver finds no firmware between the end of the initramfs and the root's init, and a
- * command has no program any more: with these it ends when all has settled, or when the limit is over. */
+/* Whether a signal ends it now. A driver finds no firmware between the end of the initramfs and the root's init, and
+ * a command has no program any more: with these it ends when all has settled, or when the limit is over. */
 static bool may_end(struct wait *w)
 {
 	if (!stop)
@@ -361,8 +361,8 @@ static bool may_end(struct wait *w)
 	return !w->stays || coldplug_is_settled(w->cli->c) || now_ms() >= w->deadline_ms;
 }
 
-/* The modules that are left are opened, since their files may be about to be deleted. Who has asked for the end need not
- * wait any longer than for that. */
+/* The modules that are left are opened, since their files may be about to be deleted. Who has asked for the end need
+ * not wait any longer than for that. */
 static int leave(struct cli *cli)
 {
 	int proc = open("/proc/1", O_PATH | O_DIRECTORY | O_CLOEXEC);
