@@ -133,7 +133,8 @@ enum coldplug_flag {
 	/** the same after coldplug_leave() too, until coldplug_finish(), coldplug_free() or the end of the process (off) */
 	COLDPLUG_AWAIT_END,
 };
-/** Sets or clears a flag. The default is in parentheses above. Since 0.1. */
+/** Sets or clears a flag. The default is in parentheses above. Returns -EBUSY after the first call that is not a
+ * setting, except for COLDPLUG_AWAIT_LEAVE and COLDPLUG_AWAIT_END. Since 0.1. */
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on);
 
 /** Whether COLDPLUG_DRY_RUN is set, by coldplug_set_flag() or by coldplug_set_root(). Since 0.1. */

@@ -101,7 +101,6 @@ API int64_t coldplug_plan(struct coldplug *c)
 static bool is_awaiting(const struct coldplug *c)
 {
 	const struct waiting *w = &c->waiting;
-
 	bool to_end = has_flag(c, COLDPLUG_AWAIT_END);
 
 	if (has_flag(c, COLDPLUG_ORDERED) || (w->left && !to_end))

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "libcoldplug/context.h"
+#include "libcoldplug/loading.h"
 
 #define API __attribute__((visibility("default")))
 
@@ -205,13 +206,15 @@ API const char *coldplug_found_type(const struct coldplug *c, size_t i)
 
 API int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool on)
 {
-	if (c->machine.opened)
+	bool any_time = flag == COLDPLUG_AWAIT_LEAVE || flag == COLDPLUG_AWAIT_END;
+
+	if (c->machine.opened && !any_time)
 		return -EBUSY;
 	if (on)
 		c->settings.flags |= 1u << flag;
 	else
 		c->settings.flags &= ~(1u << flag);
-	return 0;
+	return any_time ? context_tell_awaited(c) : 0;
 }
 
 API bool coldplug_is_dry_run(const struct coldplug *c)

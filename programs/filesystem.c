@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "programs/filesystem.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,4 +48,16 @@ bool filesystem_is_tried(struct coldplug *c, const char *types)
 				return false;
 	}
 	return true;
+}
+
+bool filesystem_has_firmware(void)
+{
+	DIR *dir = opendir("/lib/firmware");
+	const struct dirent *entry = NULL;
+
+	while (dir && (entry = readdir(dir)) && entry->d_name[0] == '.')
+		;
+	if (dir)
+		closedir(dir);
+	return entry;
 }

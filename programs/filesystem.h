@@ -5,9 +5,11 @@
 
 #include <coldplug.h>
 
-/* The modules of a file system that is about to be mounted. types is one, or a list with commas. */
+/* What a file system needs that is about to be mounted, and what is lost with the one that goes. */
 
-/* Requests them, without waiting for that. */
+/* Requests the modules of types (one, or a list with commas), without waiting for that. */
 void filesystem_want(struct coldplug *c, const char *types);
 /* Whether those that were requested have been tried. */
 bool filesystem_is_tried(struct coldplug *c, const char *types);
+/* Whether drivers may ask for firmware that is here. */
+bool filesystem_has_firmware(void);

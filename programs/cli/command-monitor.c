@@ -236,7 +236,9 @@ struct wait {
 	struct cli *cli;
 	bool wanted[WAITS_MAX]; /* the modules of its file system are requested */
 	bool ready;		/* which has been reported */
-	int64_t deadline_ms;	/* for that */
+	bool ending;		/* a signal has come */
+	bool stays;		/* until all has settled, all the same */
+	int64_t deadline_ms;	/* for these */
 };
 
 static int64_t now_ms(void)
@@ -247,8 +249,8 @@ static int64_t now_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* What these types are on may need further devices, which nobody has named, before it can be mounted; and the kernel can
- * resume from a disk only while nothing is being loaded. */
+/* What these types are on may need further devices, which nobody has named, before it can be mounted; and the kernel
+ * can resume from a disk only while nothing is being loaded. */
 static bool needs_more(const char *type)
 {
 	static const char *const types[] = {
@@ -262,14 +264,24 @@ static bool needs_more(const char *type)
 	return !*type || strchr(type, ',') || (member && !member[strlen("_member")]);
 }
 
+/* All is waited for. So nothing gives way to anything else any more, and what comes last is not held. */
+static void wait_for_all(struct wait *w)
+{
+	(void)coldplug_set_flag(w->cli->c, COLDPLUG_AWAIT_END, false);
+}
+
 /* Whether one of what is waited for can be mounted. The modules for that are requested when its type is known. */
 static bool is_mountable(struct wait *w, int i)
 {
 	struct coldplug *c = w->cli->c;
 	const char *type = coldplug_found_type(c, (size_t)i);
 
-	if (!type || needs_more(type))
+	if (!type)
 		return false;
+	if (needs_more(type)) {
+		wait_for_all(w);
+		return false;
+	}
 	if (!w->wanted[i]) {
 		w->wanted[i] = true;
 		filesystem_want(c, type);
@@ -309,7 +321,7 @@ static struct timespec *time_to_wait(const struct wait *w, int timeout, struct t
 {
 	int64_t left = w->deadline_ms - now_ms(), ms = timeout;
 
-	if (!w->ready && (ms < 0 || left < ms))
+	if ((!w->ready || w->stays) && (ms < 0 || left < ms))
 		ms = left > 0 ? left : 0;
 	*t = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
 	return ms < 0 ? NULL : t;
@@ -321,8 +333,8 @@ static bool stat_first(int proc, struct stat *st)
 	return proc >= 0 && !fstatat(proc, "exe", st, 0);
 }
 
-/* Until process 1 runs another program: that is the init of the root, which has the processors to itself until then. In an
- * initramfs /proc moves away. */
+/* Until process 1 runs a program of another file system: that is the init of the root, which has the processors to
+ * itself until then. In an initramfs /proc moves away. What deletes the initramfs, run-init, is a program of it. */
 static void wait_for_init(int proc)
 {
 	int64_t end = now_ms() + INIT_MS;
@@ -330,13 +342,27 @@ static void wait_for_init(int proc)
 
 	if (!stat_first(proc, &before))
 		return;
-	while (now_ms() < end && stat_first(proc, &now) && now.st_ino == before.st_ino &&
-	       now.st_dev == before.st_dev)
+	while (now_ms() < end && stat_first(proc, &now) && now.st_dev == before.st_dev)
 		poll(NULL, 0, LOOK_MS);
 }
 
-/* The modules that are left are opened, since their files may be about to be deleted. Who has asked for the end need not
- * wait any longer than for that. */
+/* Whether a signal ends it now. A driver finds no firmware between the end of the initramfs and the root's init, and
+ * a command has no program any more: with these it ends when all has settled, or when the limit is over. */
+static bool may_end(struct wait *w)
+{
+	if (!stop)
+		return false;
+	if (!w->ending) {
+		w->ending = true;
+		w->stays = filesystem_has_firmware() || coldplug_leave(w->cli->c) > 0;
+		if (w->stays)
+			wait_for_all(w);
+	}
+	return !w->stays || coldplug_is_settled(w->cli->c) || now_ms() >= w->deadline_ms;
+}
+
+/* The modules that are left are opened, since their files may be about to be deleted. Who has asked for the end need
+ * not wait any longer than for that. */
 static int leave(struct cli *cli)
 {
 	int proc = open("/proc/1", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -352,14 +378,14 @@ static int leave(struct cli *cli)
 	return r;
 }
 
-/* Until a signal ends it. */
+/* Until it may end. */
 static int stay_behind(struct cli *cli, const sigset_t *waiting)
 {
 	struct wait w = { .cli = cli, .deadline_ms = now_ms() + cli->timeout_ms };
 	int timeout, r = coldplug_begin(cli->c);
 	struct timespec t;
 
-	while (r >= 0 && !stop) {
+	while (r >= 0 && !may_end(&w)) {
 		r = coldplug_advance(cli->c, &timeout);
 		if (r < 0)
 			break;

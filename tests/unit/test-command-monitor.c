@@ -58,6 +58,9 @@ void coldplug_set_progress(struct coldplug *c, void (*fn)(void *userdata, size_t
 
 /* With --wait-for: how often the monitor has asked, when all has settled, and what is on the device by then. */
 static int turns, settled_turn, tried_turn, left_turn;
+static int all_turn; /* since when all is waited for; -1: never */
+static bool has_firmware;
+static int n_to_lose; /* what coldplug_leave() answers */
 static const char *found_type;
 static int ready_fd; /* the other end of --notify-fd */
 static int ready_turn;
@@ -74,7 +77,7 @@ static void note_ready(void)
 int coldplug_advance(struct coldplug *c, int *timeout_ms)
 {
 	note_ready();
-	*timeout_ms = cli.waits && ++turns < 5 ? 0 : -1;
+	*timeout_ms = cli.waits && ++turns != 5 ? 0 : -1;
 	if (turns == 5)
 		raise(SIGTERM);
 	return 1;
@@ -93,7 +96,7 @@ bool coldplug_is_settled(struct coldplug *c)
 int coldplug_leave(struct coldplug *c)
 {
 	left_turn = turns;
-	return 0;
+	return n_to_lose;
 }
 
 int64_t coldplug_plan(struct coldplug *c)
@@ -113,6 +116,11 @@ void filesystem_want(struct coldplug *c, const char *types)
 bool filesystem_is_tried(struct coldplug *c, const char *types)
 {
 	return turns >= tried_turn;
+}
+
+bool filesystem_has_firmware(void)
+{
+	return has_firmware;
 }
 
 int coldplug_fd(struct coldplug *c)
@@ -146,6 +154,8 @@ void coldplug_reload(struct coldplug *c)
 
 int coldplug_set_flag(struct coldplug *c, enum coldplug_flag flag, bool value)
 {
+	if (flag == COLDPLUG_AWAIT_END && !value && all_turn < 0)
+		all_turn = turns;
 	return 0;
 }
 
@@ -258,27 +268,63 @@ static int wait_until_ready(unsigned int timeout_ms)
 	return r;
 }
 
+static void what_ends_with_the_initramfs_is_done_before(void **state)
+{
+	static const struct {
+		bool firmware;
+		int n_to_lose, settled, timeout_ms;
+		int left, all; /* in which turn it ends (0: some time), and since when all is waited for */
+	} rows[] = {
+		{ false, 0, 8, 60000, 5, -1 },
+		{ true, 0, 8, 60000, 8, 5 },
+		{ false, 1, 8, 60000, 8, 5 },
+		{ true, 0, 3, 60000, 5, 5 },
+		/* Not for ever. */
+		{ true, 0, 0, 20, 0, 5 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		pid_t pid = fork();
+		int status;
+
+		if (pid == 0) {
+			found_type = "ext4";
+			has_firmware = rows[i].firmware;
+			n_to_lose = rows[i].n_to_lose;
+			settled_turn = rows[i].settled;
+			all_turn = -1;
+			(void)wait_until_ready((unsigned int)rows[i].timeout_ms);
+			_exit(ready_turn != 1 || (rows[i].left && left_turn != rows[i].left) ||
+			      all_turn != rows[i].all);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (status)
+			fail_msg("row %zu", i);
+	}
+}
+
 static void a_boot_goes_on_when_what_it_waits_for_can_be_mounted(void **state)
 {
 	static const struct {
 		const char *type;
 		int tried, settled; /* from which turn on; 0 as settled: never */
 		int ready;	    /* in which turn; 0: never */
+		bool all;	    /* nothing gives way to others any more */
 	} rows[] = {
 		{ "ext4", 1, 0, 1 },
 		{ "ext4", 3, 0, 3 },
 		{ "swap", 1, 4, 1 },
 		/* It is not there, or nobody knows what is on it. */
 		{ NULL, 1, 4, 4 },
-		{ "", 1, 4, 4 },
+		{ "", 1, 4, 4, true },
 		{ NULL, 1, 0, 0 },
 		/* It may need other devices, which nobody has named; or the kernel resumes from it. */
-		{ "btrfs", 1, 4, 4 },
-		{ "LVM2_member", 1, 4, 4 },
-		{ "linux_raid_member", 1, 0, 0 },
-		{ "crypto_LUKS", 1, 4, 4 },
-		{ "ext4,xfs", 1, 4, 4 },
-		{ "swsuspend", 1, 4, 4 },
+		{ "btrfs", 1, 4, 4, true },
+		{ "LVM2_member", 1, 4, 4, true },
+		{ "linux_raid_member", 1, 0, 0, true },
+		{ "crypto_LUKS", 1, 4, 4, true },
+		{ "ext4,xfs", 1, 4, 4, true },
+		{ "swsuspend", 1, 4, 4, true },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -289,8 +335,10 @@ static void a_boot_goes_on_when_what_it_waits_for_can_be_mounted(void **state)
 			found_type = rows[i].type;
 			tried_turn = rows[i].tried;
 			settled_turn = rows[i].settled;
+			all_turn = -1;
 			status = wait_until_ready(0);
-			_exit(status || ready_turn != rows[i].ready || left_turn != 5);
+			_exit(status || ready_turn != rows[i].ready || left_turn != 5 ||
+			      (all_turn > 0) != rows[i].all);
 		}
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		if (status)
@@ -302,6 +350,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_missing_in_the_output_is_said_and_told_by_the_exit_code),
+		cmocka_unit_test(what_ends_with_the_initramfs_is_done_before),
 		cmocka_unit_test(a_boot_goes_on_when_what_it_waits_for_can_be_mounted),
 	};
 

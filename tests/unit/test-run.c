@@ -498,6 +498,28 @@ static void what_is_found_early_lets_the_rest_settle(void **state)
 	}
 }
 
+/* A module that a processor's alias asks for is not started then, for 5 s. */
+static void what_comes_last_comes_when_nothing_gives_way_any_more(void **state)
+{
+	struct machine *m = *state;
+	double start;
+
+	put(m, "lib/modules/1.0/modules.alias", "alias pci:v2 black\nalias pci:v3 b2\nalias cpu:c late\n");
+	put(m, "lib/modules/1.0/modules.dep", "kernel/black.ko:\nkernel/b2.ko:\nkernel/late.ko:\n");
+	put(m, "sys/devices/c/modalias", "cpu:c\n");
+	make_node(m, "dev/x");
+	coldplug_set_flag(m->c, COLDPLUG_FOUND_TYPE, false);
+	assert_int_equal(coldplug_set_flag(m->c, COLDPLUG_AWAIT_END, true), 0);
+	assert_int_equal(coldplug_wait_for(m->c, "/dev/x"), 0);
+	assert_int_equal(coldplug_begin(m->c), 0);
+	for (start = seconds(); seconds() < start + 1; usleep(10000))
+		assert_true(turn(m) >= 0);
+	assert_false(coldplug_is_settled(m->c));
+	assert_int_equal(coldplug_set_flag(m->c, COLDPLUG_AWAIT_END, false), 0);
+	for (start = seconds(); !coldplug_is_settled(m->c); usleep(10000))
+		assert_true(turn(m) >= 0 && seconds() < start + 3);
+}
+
 static void who_begins_again_settles_again(void **state)
 {
 	struct machine *m = *state;
@@ -700,6 +722,7 @@ int main(void)
 		t(a_timeout_does_not_take_the_walk_away),
 		t(the_report_says_when_the_device_came),
 		t(what_is_found_early_lets_the_rest_settle),
+		t(what_comes_last_comes_when_nothing_gives_way_any_more),
 		t(who_begins_again_settles_again),
 		t(the_time_is_up_in_a_loop_too),
 		t(who_is_cancelled_waits_for_nothing_more),
