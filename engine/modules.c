@@ -106,8 +106,8 @@ static int add_archived(struct modules *m, struct module *mod, const char *name,
 	return 0;
 }
 
-/* A depmod that knows no archives leaves out what a module needs of one; the module itself names all. A file that cannot
- * be read is the loader's affair. */
+/* A depmod that does not know archives leaves out what a module needs of one. The module itself names it; that of the same
+ * name and path in the archive may be another one. A file that cannot be read is the loader's affair. */
 static int add_named(struct modules *m, struct module *mod)
 {
 	_cleanup_modinfo_ struct modinfo info = {};
@@ -125,14 +125,16 @@ static int add_named(struct modules *m, struct module *mod)
 	return r == -ENOMEM ? r : 0;
 }
 
-/* Whether somebody has added the file to the kernel's: of its own the archive knows what they need. */
-static bool is_added(struct modules *m, uint32_t id, const struct module *mod)
+/* Whether the line of a module may lack something of the archive. A recording has no files that could tell. */
+static int may_lack(struct modules *m, const struct module *mod)
 {
-	struct archive_entry e;
+	int r;
 
-	return !mod->archived && moddir_is_mixed(m->dir) && !m->dir->files_unknown &&
-		(archive_find(&m->dir->archive.archive, modules_name(m, id), &e) <= 0 ||
-		 strncmp(e.path, mod->path, strlen(e.path)) != 0);
+	if (!mod->path || mod->archived || !moddir_is_mixed(m->dir) || m->dir->files_unknown)
+		return 0;
+	/* To read many files would take long: each is decompressed. */
+	r = moddir_names_all(m->dir);
+	return r < 0 ? r : !r;
 }
 
 /* Asks modules.dep. 0 or -ENOMEM. */
@@ -148,7 +150,9 @@ static int know(struct modules *m, uint32_t id)
 	mod.archived = r == MODDIR_ARCHIVED;
 	if (r > 0)
 		r = parse_dep_line(m, &mod, line);
-	if (!r && mod.path && is_added(m, id, &mod))
+	if (!r)
+		r = may_lack(m, &mod);
+	if (r > 0)
 		r = add_named(m, &mod);
 	if (r < 0)
 		return r;
