@@ -617,6 +617,13 @@ int moddir_each(struct moddir *d, enum moddir_index which,
 	return each_in_archive(d, which, see_entry, &e);
 }
 
+int moddir_has_file(struct moddir *d, const char *name)
+{
+	int owner = find_owner(d, name, NULL);
+
+	return owner < 0 ? owner : owner == DIRECTORY;
+}
+
 int moddir_names_all(struct moddir *d)
 {
 	struct archive_entry e;
