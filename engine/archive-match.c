@@ -135,6 +135,8 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	n->n_slots = le16(p + 4);
 	n->n_wildcards = p[6] & 15;
 	n->step = p[6] >> 4 & 7;
+	if (n->step == 1 || n->step > 4)
+		return damaged(w, place, "a hash table of no such characters");
 	n->n_children = n->n_wildcards + p[7];
 	n->children = p + NODE_HEAD;
 	n->first = n->children + CHILD * n->n_children;

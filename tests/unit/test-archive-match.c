@@ -383,6 +383,32 @@ static void a_chain_of_stars_is_an_error(void **state)
 	both_free(&b);
 }
 
+/* Of the lengths that a hash table's children can have, three bits can say more. */
+static void a_hash_table_of_other_lengths_is_damaged(void **state)
+{
+	for (uint32_t step = 0; step < 8; step++) {
+		struct index_builder builder = {};
+		struct index_hits hits = {};
+		struct both b;
+		uint8_t *root;
+		int r;
+
+		add(&builder, "abcd", 1);
+		add(&builder, "efgh", 2);
+		both_make(&b, &builder);
+		root = b.archive.tables + b.archive.sections[ARCHIVE_ALIASES].place;
+		root += le32(root);
+		assert_int_equal(root[6], 4 << 4);
+		/* Bit 7 is reserved. */
+		root[6] = (uint8_t)(step << 4 | 0x80);
+		r = archive_match(&b.archive, "abcd", &hits);
+		assert_row(step, (r == -EBADMSG) == (step == 1 || step > 4));
+		assert_row(step, step != 4 || hits.hits.n == 1);
+		index_hits_free(&hits);
+		both_free(&b);
+	}
+}
+
 static void a_damaged_matcher_is_an_error_or_an_answer(void **state)
 {
 	struct index_builder builder = {};
@@ -431,6 +457,7 @@ int main(void)
 		cmocka_unit_test(no_alias_and_one_are_written_too),
 		cmocka_unit_test(the_longest_aliases_are_matched),
 		cmocka_unit_test(a_chain_of_stars_is_an_error),
+		cmocka_unit_test(a_hash_table_of_other_lengths_is_damaged),
 		cmocka_unit_test(a_damaged_matcher_is_an_error_or_an_answer),
 	};
 
