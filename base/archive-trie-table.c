@@ -112,11 +112,11 @@ int table_make(struct table *t, const struct table_child *children, size_t n)
 						.child = &children[i] };
 	for (; !r; n += n / 16 + 1) {
 		if (n > UINT16_MAX)
-			return -EFBIG;
+			return 0;
 		t->n_slots = (uint32_t)n;
 		r = fill_table(t);
 	}
-	return r < 0 ? r : 0;
+	return r;
 }
 
 int table_put(const struct table *t, struct bytes *out)

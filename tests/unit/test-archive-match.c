@@ -279,6 +279,45 @@ static void assert_filtered(struct both *b, const char *key)
 	index_hits_free(&hits);
 }
 
+static bool is_plain(uint32_t word)
+{
+	for (int i = 0; i < 4; i++, word >>= 8)
+		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:,;_-+=.~#%&/ ",
+			    (int)(word & 0xff)) ||
+		    !(word & 0xff))
+			return false;
+	return true;
+}
+
+/* Thousands of words whose hashes begin with the same bits, so that no table has room for them. */
+static void what_no_table_has_room_for_is_found_too(void **state)
+{
+	uint32_t inverse = archive_hash(1), n = 0;
+	struct index_builder builder = {};
+	struct both b;
+	char text[5] = "";
+
+	/* Of the hash's factor: each step doubles the bits that are right. */
+	for (int i = 0; i < 5; i++)
+		inverse *= 2 - archive_hash(1) * inverse;
+	for (uint32_t low = 0; low < 1 << 18; low++) {
+		uint32_t word = (0x12340000U | low) * inverse;
+
+		if (!is_plain(word))
+			continue;
+		put_le32((uint8_t *)text, word);
+		add(&builder, text, n++ % N_NAMES);
+	}
+	assert_true(n > 1500);
+	both_make(&b, &builder);
+	for (uint32_t low = 0; low < 1 << 18; low++) {
+		put_le32((uint8_t *)text, (0x12340000U | low) * inverse);
+		if (!strchr(text, '*') && strlen(text) == 4)
+			ask_both(&b, text);
+	}
+	both_free(&b);
+}
+
 /* As many patterns behind a '*' as there is a filter for, in keys that begin to match at any place. The '*' has one where
  * the trie branches at it. */
 static void a_filter_lets_through_what_matches_at_any_place(void **state)
@@ -453,6 +492,7 @@ int main(void)
 		cmocka_unit_test(the_answers_are_those_of_the_bin_file),
 		cmocka_unit_test(random_patterns_have_the_same_answers),
 		cmocka_unit_test(what_is_hashed_is_found_and_nothing_else),
+		cmocka_unit_test(what_no_table_has_room_for_is_found_too),
 		cmocka_unit_test(a_filter_lets_through_what_matches_at_any_place),
 		cmocka_unit_test(no_alias_and_one_are_written_too),
 		cmocka_unit_test(the_longest_aliases_are_matched),
