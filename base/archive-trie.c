@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* As in engine/index-build.c, the aliases that begin alike are a range of the sorted list, so no tree is held in
- * memory, and children are written before their parent. */
+/* As in engine/index-build.c, the aliases that begin alike are a range of the sorted list, so no tree is
+ * held in memory, and children are written before their parent. */
 #include "base/archive-trie.h"
 
 #include <stdbool.h>
@@ -240,7 +240,8 @@ static int write_children(struct trie *t, struct children *to, const struct trie
 	return r;
 }
 
-/* What goes on with the same character, and can be hashed, but for the aliases that end before that: they are listed. */
+/* What goes on with the same character, and can be hashed, but for the aliases that end before that: they
+ * are listed. */
 static int write_hashed(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n,
 			size_t depth)
 {

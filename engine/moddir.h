@@ -98,7 +98,8 @@ static inline bool moddir_is_mixed(const struct moddir *d)
 }
 /* Whether a module's file is in the directory, whatever the archive has: 1, 0, -ENOMEM. */
 int moddir_has_file(struct moddir *d, const char *name);
-/* Whether modules.dep names all modules of the archive, so that whatever depmod made it has seen them: 1, 0, -ENOMEM. */
+/* Whether modules.dep names all modules of the archive, so that whatever depmod made it has seen them: 1,
+ * 0, -ENOMEM. */
 int moddir_names_all(struct moddir *d);
 /* Whether path, as moddir_file() has it with the root in front, is that of a module of the archive: 1 and
  * *ret, 0, -EBADMSG. */

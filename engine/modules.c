@@ -119,8 +119,9 @@ static int add_archived(struct modules *m, struct module *mod, const char *name,
 	return 0;
 }
 
-/* A depmod that does not know archives leaves out what a module needs of one. The module itself names it; that of the same
- * name and path in the archive may be another one. A file that cannot be read is the loader's affair. */
+/* A depmod that does not know archives leaves out the modules of an archive that a module needs. The module
+ * itself names it; that of the same name and path in the archive may be another one. A file that cannot be
+ * read is the loader's affair. */
 static int add_named(struct modules *m, struct module *mod)
 {
 	_cleanup_modinfo_ struct modinfo info = {};
@@ -147,8 +148,8 @@ static bool has_replaced(struct modules *m, const struct module *mod)
 	return replaced;
 }
 
-/* Of a list of the archive, some modules may be there only because a module needed them that the directory has in another
- * build. Then what counts is what the module says that it needs directly. */
+/* Of a list of the archive, some modules may be there only because a module needed them that the directory
+ * has in another build. Then what counts is what the module says that it needs directly. */
 static int take_direct(struct modules *m, uint32_t id, struct module *mod)
 {
 	const char *names = NULL;
@@ -170,7 +171,8 @@ static int take_direct(struct modules *m, uint32_t id, struct module *mod)
 	return 0;
 }
 
-/* Whether the line of a module may lack something of the archive. A recording has no files that could tell. */
+/* Whether the line of a module may lack something of the archive. A recording has no files that could
+ * tell. */
 static int may_lack(struct modules *m, const struct module *mod)
 {
 	int r;
@@ -210,10 +212,10 @@ static int know(struct modules *m, uint32_t id)
 }
 
 /*
- * A line has all that a module needs, as far as its source knows. That of the archive does not know that a file has
- * taken the place of one of its modules, and what this needs; nor does that of the directory, if depmod has not
- * seen the archive. So where there are both, the list is made of the lists of all that it names. A list that lacks nothing
- * stays as it is.
+ * A line has all that a module needs, as far as its source knows. That of the archive does not know that a
+ * file has taken the place of one of its modules, and what this needs; nor does that of the directory, if
+ * depmod has not seen the archive. So where there are both, the list is made of the lists of all that it
+ * names. A list that lacks nothing stays as it is.
  */
 struct visit {
 	uint32_t id, next; /* the module, and which of its dependencies is next */

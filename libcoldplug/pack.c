@@ -143,8 +143,8 @@ static struct archive *archive_beside(struct packing *p)
 	return dir->archive.open ? &dir->archive.archive : NULL;
 }
 
-/* An archive of a part of the modules would hide that there are others, or take the place of the one that has them. An
- * entry that is damaged is lost anyway, which has been logged. */
+/* An archive of a part of the modules would hide that there are others, or take the place of the one that
+ * has them. An entry that is damaged is lost anyway, which has been logged. */
 static int check_archive(void *userdata)
 {
 	struct packing *p = userdata;

@@ -335,8 +335,8 @@ static void assert_steps(struct world *w, const char *name, const char *expected
 	assert_int_equal(w->m.log.lost, 0);
 }
 
-/* The archive: d needs c, and c needs a and b. The directory: c needs nothing, and a needs d. So the archive's list of d
- * has a and b, and neither is needed. */
+/* The archive: d needs c, and c needs a and b. The directory: c needs nothing, and a needs d. So the
+ * archive's list of d has a and b, and neither is needed. */
 static void what_a_replaced_module_needed_is_not_needed(void **state)
 {
 	/* Those that depmod would make, those of one that does not know archives, and none. */

@@ -318,8 +318,8 @@ static void what_no_table_has_room_for_is_found_too(void **state)
 	both_free(&b);
 }
 
-/* As many patterns behind a '*' as there is a filter for, in keys that begin to match at any place. The '*' has one where
- * the trie branches at it. */
+/* As many patterns behind a '*' as there is a filter for, in keys that begin to match at any place. The '*'
+ * has one where the trie branches at it. */
 static void a_filter_lets_through_what_matches_at_any_place(void **state)
 {
 	struct index_builder builder = {};
