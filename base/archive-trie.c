@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* As in engine/index-build.c, the aliases that begin alike are a range of the sorted list, so no tree is held in
- * memory, and children are written before their parent. */
+/* As in engine/index-build.c, the aliases that begin alike are a range of the sorted list, so no tree is
+ * held in memory, and children are written before their parent. */
 #include "base/archive-trie.h"
 
 #include <stdbool.h>
@@ -127,13 +127,14 @@ static int put_refs(struct bytes *out, const struct children *c)
 	return r;
 }
 
+/* 1; 0: it cannot have a hash table, and nothing was written. */
 static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 {
 	_cleanup_table_ struct table table = {};
 	uint8_t head[8] = {};
-	int r = n->step ? table_make(&table, n->hashed.items.items, n->hashed.items.n) : 0;
+	int r = n->step ? table_make(&table, n->hashed.items.items, n->hashed.items.n) : 1;
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
 	if (n->n_values > UINT16_MAX)
 		return -EFBIG;
@@ -143,11 +144,12 @@ static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 	put_le16(head + 4, (uint16_t)table.n_slots);
 	head[6] = (uint8_t)(n->wildcards.items.n | n->step << 4);
 	head[7] = (uint8_t)n->listed.items.n;
-	r = put(out, head, sizeof(head));
-	r = r ?: put_refs(out, &n->wildcards) ?: put_refs(out, &n->listed);
+	r = put(out, head, sizeof(head)) ?: put_refs(out, &n->wildcards) ?: put_refs(out, &n->listed);
 	r = r ?: put_first(out, &n->wildcards) ?: put_first(out, &n->listed);
 	r = r ?: put(out, n->prefix, n->n_prefix) ?: put_names(out, n->values, n->n_values);
-	return !r && n->step ? table_put(&table, out) : r;
+	if (!r && n->step)
+		r = table_put(&table, out);
+	return r ?: 1;
 }
 
 static bool is_wildcard(char c)
@@ -238,7 +240,8 @@ static int write_children(struct trie *t, struct children *to, const struct trie
 	return r;
 }
 
-/* What goes on with the same character, and can be hashed, but for the aliases that end before that: they are listed. */
+/* What goes on with the same character, and can be hashed, but for the aliases that end before that: they
+ * are listed. */
 static int write_hashed(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n,
 			size_t depth)
 {
@@ -272,6 +275,13 @@ static int write_all_children(struct trie *t, struct node *node, const struct tr
 	return r;
 }
 
+static void free_children(struct node *n)
+{
+	array_free(&n->wildcards.items);
+	array_free(&n->listed.items);
+	array_free(&n->hashed.items);
+}
+
 /* The root never has a prefix: depmod's trie starts with an empty node. */
 static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth, bool root,
 		      uint32_t *place)
@@ -287,10 +297,15 @@ static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n
 	node.n_values = k;
 	node.step = choose_step(aliases + k, n - k, depth);
 	r = write_all_children(t, &node, aliases + k, n - k, depth) ?: put_node(t->out, &node, place);
-	array_free(&node.wildcards.items);
-	array_free(&node.listed.items);
-	array_free(&node.hashed.items);
-	return r;
+	if (!r) {
+		/* What was written below it is not used then. */
+		free_children(&node);
+		node.wildcards = node.listed = node.hashed = (struct children){};
+		node.step = 0;
+		r = write_all_children(t, &node, aliases + k, n - k, depth) ?: put_node(t->out, &node, place);
+	}
+	free_children(&node);
+	return r < 0 ? r : 0;
 }
 
 int archive_trie_build(const struct trie_alias *aliases, size_t n, struct bytes *ret)

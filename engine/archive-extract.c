@@ -74,7 +74,7 @@ static int check_contents(struct archive *a)
 {
 	if (!archive_has_tables_only(a))
 		return 0;
-	log_error(a->log, "%s: is of a recording: it has the tables, but no modules", a->path);
+	log_error(a->log, "%s: comes from a recording: it has tables but no modules", a->path);
 	return -ENODATA;
 }
 

@@ -102,6 +102,8 @@ static int find_modules(struct pack *p)
 	none = !p->depmod.modules.n;
 	if (!r)
 		r = select_modules(p);
+	if (!r && p->wish->check)
+		r = p->wish->check(p->wish->userdata);
 	if (!r && !p->depmod.modules.n)
 		return pack_fail(p, p->wish->directory,
 				 none ? "has no module to be packed" : "none of its modules is selected",

@@ -95,6 +95,21 @@ int archive_index_line(struct archive_index *x, const char *name, const char **l
 	return line_of(x, &e, line) ?: 1;
 }
 
+int archive_index_depends(struct archive_index *x, const struct archive_entry *e, const char **names)
+{
+	const char *text;
+	size_t size;
+	int r = archive_info(&x->archive, e, &text, &size);
+
+	for (const char *p = text; !r && p < text + size; p += strlen(p) + 1) {
+		if (!strncmp(p, "depends=", 8)) {
+			*names = p + 8;
+			return 1;
+		}
+	}
+	return r;
+}
+
 /* The aliases that a module's .modinfo has, as depmod writes them. */
 static int add_aliases(struct index_builder *b, struct archive *a, const struct archive_entry *e)
 {

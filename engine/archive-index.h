@@ -35,6 +35,9 @@ void archive_index_close(struct archive_index *x);
 /* The line that modules.dep would have for a module ('_' for '-'); valid until archive_index_close(). 1,
  * 0. */
 int archive_index_line(struct archive_index *x, const char *name, const char **line);
+/* What a module needs directly: the names in depends= of its .modinfo, separated by commas. 1; 0: it does
+ * not say. */
+int archive_index_depends(struct archive_index *x, const struct archive_entry *e, const char **names);
 /* One of the sections as a trie. 1, 0: there is none. */
 int archive_index_trie(struct archive_index *x, enum archive_section_type type, struct index **ret);
 /* The module whose path as a user sees it this is. 1, 0: it is another file. */

@@ -4,14 +4,14 @@
  * one way to go on, each in a cache line of its own. Here the rest of a pattern behind its last branch is a
  * leaf: one text that many leaves share ("*sd*bc*sc*i*"), matched in one go, without a record of what was
  * tried behind which '*', since for one pattern the last '*' is all that must be tried again. Where no
- * wildcard is near, a node has a hash table of the next four characters. A child has its slot for itself, so a
- * lookup that finds nothing looks at one slot too, and tables are nearly full: that they fit into the cache is
- * worth as much as the instructions. The pattern is put together only for an answer.
+ * wildcard is near, a node has a hash table of the next four characters. A child has its slot for itself,
+ * so a lookup that finds nothing looks at one slot too, and tables are nearly full: that they fit into the
+ * cache is worth as much as the instructions. The pattern is put together only for an answer.
  *
- * Most of what begins with "pci:v*" or "usb:v*" asks for a class that a device has not. Finding that out by the
- * walk takes longer than all of the literal way, for each "pci:" or "usb:". So such a '*' has a filter: each
- * pattern behind it has some text that the key must have, and whether the key has any of these texts is seen by
- * looking at every third or fourth place.
+ * Most of what begins with "pci:v*" or "usb:v*" asks for a class that a device has not. Finding that out by
+ * the walk takes longer than all of the literal way, for each "pci:" or "usb:". So such a '*' has a filter:
+ * each pattern behind it has some text that the key must have, and whether the key has any of these texts
+ * is seen by looking at every third or fourth place.
  *
  * Refused: a hash table of what stands in front of the first wildcard. It needs one probe for each length
  * that occurs, and has nothing for "of:N*T*C...", "acpi*:..." and "pcmcia:m*c*...", which are the expensive
@@ -43,7 +43,8 @@ struct node {
 	const char *prefix;
 };
 
-/* What does not stand for itself, before the first wildcard and behind it. A NUL ends both key and pattern. */
+/* What does not stand for itself, before the first wildcard and behind it. A NUL ends both key and
+ * pattern. */
 static const bool is_wildcard[256] = { ['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true };
 static const bool is_special[256] = {
 	['\0'] = true, ['*'] = true, ['?'] = true, ['['] = true, ['\\'] = true,
@@ -135,6 +136,8 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	n->n_slots = le16(p + 4);
 	n->n_wildcards = p[6] & 15;
 	n->step = p[6] >> 4 & 7;
+	if (n->step == 1 || n->step > 4)
+		return damaged(w, place, "a hash table of no such characters");
 	n->n_children = n->n_wildcards + p[7];
 	n->children = p + NODE_HEAD;
 	n->first = n->children + CHILD * n->n_children;
@@ -143,7 +146,8 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	return is_in_block(w, place, size) ? 0 : read_more(w, place, size);
 }
 
-/* The child of the hash table whose characters the key goes on with from pos on. 1 and *child, 0, -EBADMSG. */
+/* The child of the hash table whose characters the key goes on with from pos on. 1 and *child, 0,
+ * -EBADMSG. */
 static inline int find_slot(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
 {
 	const uint8_t *key = (const uint8_t *)w->key + pos, *slot;
@@ -166,7 +170,8 @@ static inline int find_slot(struct walk *w, const struct node *n, size_t pos, co
 	return le32(slot) == word;
 }
 
-/* The child with which the key goes on literally. The characters that it stands for and *child; 0, -EBADMSG. */
+/* The child with which the key goes on literally. The characters that it stands for and *child; 0,
+ * -EBADMSG. */
 static inline int find_child(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
 {
 	uint8_t c = (uint8_t)w->key[pos];
@@ -363,7 +368,8 @@ static bool glob(struct walk *w, const char *pattern, const char *key, bool star
 	}
 }
 
-/* fnmatch(3) of the pieces up to, and not including, stop. Its 4 KiB must not be in the frame of what descends. */
+/* fnmatch(3) of the pieces up to, and not including, stop. Its 4 KiB must not be in the frame of what
+ * descends. */
 static __attribute__((noinline)) bool glob_pieces(struct walk *w, const struct piece *last,
 						  const struct piece *stop, size_t pos)
 {
@@ -425,7 +431,8 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 	return r;
 }
 
-/* Whether what is behind this star was not tried yet from this place of the key or an earlier one. 1, 0, -ENOMEM. */
+/* Whether what is behind this star was not tried yet from this place of the key or an earlier one. 1, 0,
+ * -ENOMEM. */
 static inline int star_untried(struct walk *w, uint32_t node, uint32_t at, size_t pos)
 {
 	for (size_t i = 0; i < w->a->stars.n; i++) {
@@ -563,9 +570,9 @@ static inline bool match_plain(const struct walk *w, const struct node *n, uint3
 	return true;
 }
 
-/* Goes on up to behind the last '*' of those between which nothing is special, unless the key is another one. The first
- * place in the key is enough for what stands between two '*': all patterns below go on with the second one. *n characters
- * that stand for themselves follow. */
+/* Goes on up to behind the last '*' of those between which nothing is special, unless the key is another
+ * one. The first place in the key is enough for what stands between two '*': all patterns below go on with
+ * the second one. *n characters that stand for themselves follow. */
 static inline bool match_between_stars(const struct walk *w, const struct node *node, uint32_t *at,
 				       size_t *pos, uint32_t *n)
 {
@@ -599,8 +606,8 @@ static __attribute__((noinline)) int match_places(struct walk *w, const struct n
 	return r;
 }
 
-/* Behind the first wildcard: the patterns from place from of a node on against the key from pos on. star: a '*' stands
- * in front of them. */
+/* Behind the first wildcard: the patterns from place from of a node on against the key from pos on. star: a
+ * '*' stands in front of them. */
 static int match_node(struct walk *w, uint32_t place, uint32_t from, bool star, size_t pos,
 		      const struct piece *up)
 {
@@ -666,8 +673,8 @@ static int match_leaf_literally(struct walk *w, const uint8_t *child, size_t pos
 	return add_leaf(w, child, &text);
 }
 
-/* Whether a pattern behind a '*' can match the key from pos on: the filter has those pieces of each that are met at
- * every stride-th place, wherever it is in the key. 1, 0, -EBADMSG. */
+/* Whether a pattern behind a '*' can match the key from pos on: the filter has those pieces of each that
+ * are met at every stride-th place, wherever it is in the key. 1, 0, -EBADMSG. */
 static inline int passes_filter(struct walk *w, uint32_t place, size_t pos)
 {
 	const uint8_t *filter = w->base + place, *bits = filter + FILTER_HEAD;

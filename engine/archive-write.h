@@ -21,6 +21,9 @@ struct archive_wish {
 	unsigned int threads; /* that compress; 0: as many as there are processors */
 	/* Whether the module in this file, below the root, is to be packed. NULL: all are. */
 	bool (*wants)(void *userdata, const char *file);
+	/* Called when all modules have been offered to wants(): 0, or -errno that ends it and has been
+	 * logged; or NULL. */
+	int (*check)(void *userdata);
 	/* Called in between with the bytes that are packed, and of all; or NULL. */
 	void (*progress)(void *userdata, uint64_t done, uint64_t all);
 	void *userdata;

@@ -226,8 +226,8 @@ static void tell_tables_only(struct closure *x, const struct archive *a)
 	if (!x->told && archive_has_tables_only(a))
 		log_lost(
 			x->m->log,
-			"%s: is of a recording: it has the tables, but no modules; --files DIR (image, pack: "
-			"--tree DIR) names a root that has them",
+			"%s: comes from a recording: it has tables but no modules; what needs these must be given a "
+			"root that has them",
 			a->path);
 	x->told = true;
 }

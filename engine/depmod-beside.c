@@ -2,7 +2,8 @@
 /*
  * A module of the directory, which somebody has built for this kernel, may need one that only the archive
  * has. It then needs all that this one needs, which the archive knows by name; and of these the directory
- * may have some again.
+ * may have some again. Such a one may need less or more than that of the archive, so the archive's lists,
+ * which have what is needed indirectly, are not used where a module says itself what it needs directly.
  */
 #include "engine/depmod-beside.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "engine/config.h"
 
 /* Of all lists together. A kernel has less than 100,000. */
 #define MAX_DEPENDENCIES (1U << 20)
@@ -115,32 +117,65 @@ static int add_needs(struct beside *b, uint32_t module)
 	return r;
 }
 
-static int add_dependency(struct beside *b, uint32_t module, uint32_t id)
+static int add_dependency(struct beside *b, uint32_t module, uint32_t dep)
 {
-	struct archive_entry e;
-	uint32_t dep;
-	int r = archive_entry(&b->x->archive, id, &e) ?: module_of(b, &e, &dep);
+	struct archive *a = &b->x->archive;
 
-	if (r < 0)
-		return r;
+	if (b->n_dependencies++ == MAX_DEPENDENCIES)
+		return archive_damaged(a, a->sections[ARCHIVE_DEPENDENCIES].place,
+				       "a module that needs too many others");
 	b->d->modules.items[dep].users++;
 	return array_push(&b->d->modules.items[module].deps, dep);
 }
 
-/* The archive's list has all, also what is needed indirectly. */
-static int add_dependencies(struct beside *b, uint32_t module)
+/* One that a module names, if the directory or the archive has it. */
+static int add_named(struct beside *b, uint32_t module, const char *word, size_t len)
+{
+	char name[LIMIT_NAME + 1];
+	size_t n = len <= LIMIT_NAME ? normalise_name(word, name, len + 1) : 0;
+	uint32_t id = intern_find(&b->names, name, n), dep;
+	struct archive_entry e;
+	int r = 1;
+
+	if (!n)
+		return 0;
+	if (id != INTERN_NONE) {
+		dep = b->modules.items[id];
+	} else {
+		r = archive_find(&b->x->archive, name, &e);
+		if (r > 0)
+			r = module_of(b, &e, &dep) ?: 1;
+	}
+	return r > 0 ? add_dependency(b, module, dep) : r;
+}
+
+/* The archive's list, for a module that does not say what it needs. */
+static int add_list(struct beside *b, uint32_t module, const struct archive_entry *e)
 {
 	struct archive *a = &b->x->archive;
-	struct archive_entry e = {};
-	uint32_t id;
-	int r = archive_find(a, b->d->modules.items[module].name, &e);
+	struct archive_entry other;
+	uint32_t id, dep;
+	int r = 0;
 
-	for (uint32_t i = 0; r >= 0 && i < e.n_dependencies; i++) {
-		if (b->n_dependencies++ == MAX_DEPENDENCIES)
-			r = archive_damaged(a, a->sections[ARCHIVE_DEPENDENCIES].place,
-					    "a module that needs too many others");
-		else
-			r = archive_dependency(a, &e, i, &id) ?: add_dependency(b, module, id);
+	for (uint32_t i = 0; !r && i < e->n_dependencies; i++)
+		r = archive_dependency(a, e, i, &id)
+			?: archive_entry(a, id, &other)
+			?: module_of(b, &other, &dep)
+			?: add_dependency(b, module, dep);
+	return r;
+}
+
+static int add_dependencies(struct beside *b, uint32_t module)
+{
+	const char *names = "";
+	struct archive_entry e;
+	int r = archive_find(&b->x->archive, b->d->modules.items[module].name, &e);
+
+	if (r > 0)
+		r = archive_index_depends(b->x, &e, &names) ?: add_list(b, module, &e);
+	for (size_t n; r >= 0 && *names; names += n + (names[n] == ',')) {
+		n = strcspn(names, ",");
+		r = add_named(b, module, names, n);
 	}
 	return r == -ENOMEM ? r : 0;
 }

@@ -341,7 +341,7 @@ static bool has_dep(const struct depmod_module *m, uint32_t dep)
 	return false;
 }
 
-/* Says what is wrong with a needed symbol, for depmod -e. The versions of those beside are not known. */
+/* Says what is wrong with a needed symbol, for depmod -e. The versions of an archive's modules are not known. */
 static void check_symbol(const struct depmod *d, const struct depmod_module *m, const struct depmod_symbol *s,
 			 const struct depmod_owner *owner)
 {

@@ -617,6 +617,28 @@ int moddir_each(struct moddir *d, enum moddir_index which,
 	return each_in_archive(d, which, see_entry, &e);
 }
 
+int moddir_has_file(struct moddir *d, const char *name)
+{
+	int owner = find_owner(d, name, NULL);
+
+	return owner < 0 ? owner : owner == DIRECTORY;
+}
+
+int moddir_names_all(struct moddir *d)
+{
+	struct archive_entry e;
+	const char *line;
+	int r = 1;
+
+	for (uint32_t id = 0; !d->named && r > 0 && id < d->archive.archive.n_entries; id++)
+		if (!archive_entry(&d->archive.archive, id, &e) && e.kind == ARCHIVE_MODULE)
+			r = ask(d, MODDIR_DEP,
+				&(struct question){ .kind = FIND, .key = e.name, .value = &line });
+	if (!d->named && r >= 0)
+		d->named = r ? NAMED_ALL : NAMED_SOME;
+	return r < 0 ? r : d->named == NAMED_ALL;
+}
+
 int moddir_member(struct moddir *d, const char *path, struct archive_entry *ret)
 {
 	return archive_index_member(&d->archive, path, ret);

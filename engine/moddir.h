@@ -40,6 +40,7 @@ struct moddir {
 	struct index_hits hits; /* of the archive */
 	bool files_unknown;	/* the root has indexes alone: each module that they name counts as a file */
 	bool told;		/* that a module is in both */
+	enum { NAMED_UNKNOWN, NAMED_ALL, NAMED_SOME } named; /* of the archive's modules, by modules.dep */
 };
 
 /* For messages. */
@@ -95,6 +96,11 @@ static inline bool moddir_is_mixed(const struct moddir *d)
 {
 	return d->archive.open && d->sources[MODDIR_DEP].state == SOURCE_OPEN;
 }
+/* Whether a module's file is in the directory, whatever the archive has: 1, 0, -ENOMEM. */
+int moddir_has_file(struct moddir *d, const char *name);
+/* Whether modules.dep names all modules of the archive, so that whatever depmod made it has seen them: 1,
+ * 0, -ENOMEM. */
+int moddir_names_all(struct moddir *d);
 /* Whether path, as moddir_file() has it with the root in front, is that of a module of the archive: 1 and
  * *ret, 0, -EBADMSG. */
 int moddir_member(struct moddir *d, const char *path, struct archive_entry *ret);

@@ -82,6 +82,19 @@ static bool has_dep(const struct module *mod, uint32_t dep)
 	return false;
 }
 
+/* Whether a list as of depends= has the module's name. */
+static bool names_module(const char *names, const char *name)
+{
+	char plain[LIMIT_NAME + 1];
+
+	for (size_t n; *names; names += n + (names[n] == ',')) {
+		n = strcspn(names, ",");
+		if (n && n <= LIMIT_NAME && normalise_name(names, plain, n + 1) && !strcmp(plain, name))
+			return true;
+	}
+	return false;
+}
+
 /* Puts a module of the archive in front of what is needed, if it is one. */
 static int add_archived(struct modules *m, struct module *mod, const char *name, size_t len)
 {
@@ -106,8 +119,9 @@ static int add_archived(struct modules *m, struct module *mod, const char *name,
 	return 0;
 }
 
-/* A depmod that knows no archives leaves out what a module needs of one; the module itself names all. A file that cannot
- * be read is the loader's affair. */
+/* A depmod that does not know archives leaves out the modules of an archive that a module needs. The module
+ * itself names it; that of the same name and path in the archive may be another one. A file that cannot be
+ * read is the loader's affair. */
 static int add_named(struct modules *m, struct module *mod)
 {
 	_cleanup_modinfo_ struct modinfo info = {};
@@ -125,14 +139,49 @@ static int add_named(struct modules *m, struct module *mod)
 	return r == -ENOMEM ? r : 0;
 }
 
-/* Whether somebody has added the file to the kernel's: of its own the archive knows what they need. */
-static bool is_added(struct modules *m, uint32_t id, const struct module *mod)
+static bool has_replaced(struct modules *m, const struct module *mod)
 {
-	struct archive_entry e;
+	bool replaced = false;
 
-	return !mod->archived && moddir_is_mixed(m->dir) && !m->dir->files_unknown &&
-		(archive_find(&m->dir->archive.archive, modules_name(m, id), &e) <= 0 ||
-		 strncmp(e.path, mod->path, strlen(e.path)) != 0);
+	for (uint32_t i = 0; !replaced && i < mod->n_deps; i++)
+		replaced = moddir_has_file(m->dir, modules_name(m, mod->deps[i])) != 0;
+	return replaced;
+}
+
+/* Of a list of the archive, some modules may be there only because a module needed them that the directory
+ * has in another build. Then what counts is what the module says that it needs directly. */
+static int take_direct(struct modules *m, uint32_t id, struct module *mod)
+{
+	const char *names = NULL;
+	struct archive_entry e;
+	int r = has_replaced(m, mod) ? archive_find(&m->dir->archive.archive, modules_name(m, id), &e) : 0;
+	uint32_t n = 0;
+
+	if (r > 0)
+		r = archive_index_depends(&m->dir->archive, &e, &names);
+	if (r <= 0)
+		return r == -ENOMEM ? r : 0;
+	for (uint32_t i = 0; i < mod->n_deps; i++) {
+		const char *name = modules_name(m, mod->deps[i]);
+
+		if (names_module(names, name))
+			((uint32_t *)(uintptr_t)mod->deps)[n++] = mod->deps[i];
+	}
+	mod->n_deps = n;
+	return 0;
+}
+
+/* Whether the line of a module may lack something of the archive. A recording has no files that could
+ * tell. */
+static int may_lack(struct modules *m, const struct module *mod)
+{
+	int r;
+
+	if (!mod->path || mod->archived || !moddir_is_mixed(m->dir) || m->dir->files_unknown)
+		return 0;
+	/* To read many files would take long: each is decompressed. */
+	r = moddir_names_all(m->dir);
+	return r < 0 ? r : !r;
 }
 
 /* Asks modules.dep. 0 or -ENOMEM. */
@@ -148,7 +197,11 @@ static int know(struct modules *m, uint32_t id)
 	mod.archived = r == MODDIR_ARCHIVED;
 	if (r > 0)
 		r = parse_dep_line(m, &mod, line);
-	if (!r && mod.path && is_added(m, id, &mod))
+	if (!r && mod.archived && moddir_is_mixed(m->dir))
+		r = take_direct(m, id, &mod);
+	if (!r)
+		r = may_lack(m, &mod);
+	if (r > 0)
 		r = add_named(m, &mod);
 	if (r < 0)
 		return r;
@@ -159,34 +212,46 @@ static int know(struct modules *m, uint32_t id)
 }
 
 /*
- * A line has all that a module needs, as far as its source knows. That of the archive does not know that a file has
- * taken the place of one of its modules, and what this needs; nor does that of the directory, if depmod has not
- * seen the archive. So where there are both, the list is made of the lists of all that it names. A list that lacks nothing
- * stays as it is.
+ * A line has all that a module needs, as far as its source knows. That of the archive does not know that a
+ * file has taken the place of one of its modules, and what this needs; nor does that of the directory, if
+ * depmod has not seen the archive. So where there are both, the list is made of the lists of all that it
+ * names. A list that lacks nothing stays as it is.
  */
+struct visit {
+	uint32_t id, next; /* the module, and which of its dependencies is next */
+};
+
 struct completion {
 	struct modules *m;
 	uint32_t mark;
+	ARRAY(struct visit) stack;
 	ARRAY(uint32_t) deps;
 };
 
-/* The lists are complete where they come from, so this is deep only if it goes to and fro between the two. */
-#define DEPTH_MAX 32U
-
-static int add_deps(struct completion *c, uint32_t id, unsigned int depth)
+static int enter(struct completion *c, uint32_t id)
 {
-	int r = know(c->m, id);
-	struct module mod = c->m->items.items[id];
+	c->m->items.items[id].mark = c->mark;
+	return know(c->m, id) ?: array_push(&c->stack, { id });
+}
 
-	for (uint32_t i = 0; !r && i < mod.n_deps; i++) {
-		uint32_t dep = mod.deps[i];
+/* Each module behind all that it needs. How many are above one another is up to the files. */
+static int add_deps(struct completion *c, uint32_t id)
+{
+	int r = enter(c, id);
 
-		if (c->m->items.items[dep].mark == c->mark)
+	while (!r && c->stack.n) {
+		struct visit *v = &c->stack.items[c->stack.n - 1];
+		const struct module *mod = &c->m->items.items[v->id];
+
+		if (v->next < mod->n_deps) {
+			uint32_t dep = mod->deps[v->next++];
+
+			if (c->m->items.items[dep].mark != c->mark)
+				r = enter(c, dep);
 			continue;
-		c->m->items.items[dep].mark = c->mark;
-		if (depth < DEPTH_MAX)
-			r = add_deps(c, dep, depth + 1);
-		r = r ?: array_push(&c->deps, dep);
+		}
+		if (--c->stack.n)
+			r = array_push(&c->deps, v->id);
 	}
 	return r;
 }
@@ -197,8 +262,7 @@ static int complete(struct modules *m, uint32_t id)
 	uint32_t *deps;
 	int r;
 
-	m->items.items[id].mark = c.mark;
-	r = add_deps(&c, id, 0);
+	r = add_deps(&c, id);
 	deps = r < 0 || !c.deps.n ? NULL : arena_alloc(&m->arena, c.deps.n * sizeof(*deps));
 	if (deps) {
 		memcpy(deps, c.deps.items, c.deps.n * sizeof(*deps));
@@ -209,6 +273,7 @@ static int complete(struct modules *m, uint32_t id)
 	}
 	m->items.items[id].complete = !r;
 	array_free(&c.deps);
+	array_free(&c.stack);
 	return r;
 }
 

@@ -678,7 +678,8 @@ struct coldplug_pack {
  * selected comes with all that it needs, as coldplug_closure() has it. coldplug_set_jobs() says how many threads
  * compress. The context must not have been used for anything else, or -EBUSY is returned. The file appears whole or not
  * at all. Returns 0, or a negative errno that has been logged: -ENOENT if a name matches no module, -EIO if input was
- * lost, -EOPNOTSUPP (here and below) if the library was built without tools or zstd. Since 0.1. */
+ * lost, -EINVAL if an archive has some of the modules, -EOPNOTSUPP (here and below) if the library was built without tools
+ * or zstd. Since 0.1. */
 int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack);
 
 /** Lists what is in an archive, as lines with size and path or as an object of JSON. *text, which the caller frees, is

@@ -139,14 +139,14 @@ static int read_kernel(struct depmod *d, const struct coldplug_depmod *how)
 }
 
 /* The archive that is used beside the directory. */
-struct beside {
+struct neighbour {
 	struct rootfs root;
 	struct moddir dir;
 };
 
-#define _cleanup_beside_ __attribute__((cleanup(close_beside)))
+#define _cleanup_neighbour_ __attribute__((cleanup(close_neighbour)))
 
-static void close_beside(struct beside *b)
+static void close_neighbour(struct neighbour *b)
 {
 	moddir_close(&b->dir);
 	rootfs_close(&b->root);
@@ -163,7 +163,7 @@ static const char *place_in(const char *directory)
 }
 
 /* Whether there is one. */
-static bool open_beside(struct beside *b, const struct coldplug_depmod *how, struct log *log)
+static bool open_neighbour(struct neighbour *b, const struct coldplug_depmod *how, struct log *log)
 {
 	const char *place = place_in(how->directory);
 	size_t n = place ? (size_t)(place - how->directory) : 0;
@@ -182,14 +182,14 @@ static bool open_beside(struct beside *b, const struct coldplug_depmod *how, str
 }
 
 /* As a user sees it. */
-static int shown_length(const struct beside *b)
+static int shown_length(const struct neighbour *b)
 {
 	return (int)strlen(b->dir.archive.prefix) - 1;
 }
 
 static int make_indexes(struct depmod *d, const struct coldplug_depmod *how)
 {
-	_cleanup_beside_ struct beside beside = { .root = ROOTFS_NONE };
+	_cleanup_neighbour_ struct neighbour beside = { .root = ROOTFS_NONE };
 	bool is_beside;
 	int r = read_kernel(d, how)
 		?: depmod_read_tree(d,
@@ -201,7 +201,7 @@ static int make_indexes(struct depmod *d, const struct coldplug_depmod *how)
 
 	if (r < 0)
 		return r;
-	is_beside = open_beside(&beside, how, d->log);
+	is_beside = open_neighbour(&beside, how, d->log);
 	/* An empty index would hide nothing, but tell others that there is none. */
 	if (is_beside && !d->modules.n) {
 		log_warning(d->log, "%s has no modules, but %.*s has: no index is written", how->directory,

@@ -20,6 +20,8 @@ struct packing {
 	struct rootfs files;  /* where the modules are; -1: below the context's root */
 	struct moddir dir;    /* their directory there */
 	struct intern wanted; /* files below that root */
+	struct intern found;  /* names of all modules, if nothing is selected */
+	bool no_memory;	      /* for that */
 	unsigned int lost;    /* how much input had been lost at the start */
 	/* Of a pattern: */
 	const char *pattern;
@@ -118,14 +120,56 @@ static bool wants(void *userdata, const char *file)
 	return intern_find(&p->wanted, file, strlen(file)) != INTERN_NONE;
 }
 
-/* The selection names such modules one by one. */
-static void tell_archive(const struct packing *p)
-{
-	const struct moddir *dir = &p->c->machine.dir;
+/* ---- an archive beside the modules ---- */
 
-	if (dir->archive.open && !is_selection(p->wish))
-		log_error(&p->c->log, "%s: is an archive already; to pack it again extract it first",
-			  dir->archive.archive.path);
+/* Wants all modules, and keeps their names. */
+static bool see_module(void *userdata, const char *file)
+{
+	struct packing *p = userdata;
+	const char *slash = strrchr(file, '/');
+	char name[LIMIT_NAME + 1];
+	size_t n = normalise_name(slash ? slash + 1 : file, name, sizeof(name));
+
+	if (intern_add(&p->found, name, n) == INTERN_NONE)
+		p->no_memory = true;
+	return true;
+}
+
+/* The archive whose modules would be missing in the new one; NULL: there is none. */
+static struct archive *archive_beside(struct packing *p)
+{
+	struct moddir *dir = p->files.fd >= 0 ? &p->dir : &p->c->machine.dir;
+
+	return dir->archive.open ? &dir->archive.archive : NULL;
+}
+
+/* An archive of a part of the modules would hide that there are others, or take the place of the one that
+ * has them. An entry that is damaged is lost anyway, which has been logged. */
+static int check_archive(void *userdata)
+{
+	struct packing *p = userdata;
+	struct archive *a = archive_beside(p);
+	const char *first = NULL;
+	struct archive_entry e;
+	size_t n = 0;
+
+	if (p->no_memory)
+		return -ENOMEM;
+	for (uint32_t id = 0; a && id < a->n_entries; id++) {
+		if (archive_entry(a, id, &e) < 0 || e.kind != ARCHIVE_MODULE ||
+		    intern_find(&p->found, e.name, strlen(e.name)) != INTERN_NONE)
+			continue;
+		first = first ?: e.path;
+		n++;
+	}
+	if (!n)
+		return 0;
+	log_error(
+		&p->c->log,
+		"%s: has modules that are no files and would not be packed: %zu, the first is %s; extract it "
+		"before, or remove it if they are not wanted any more",
+		a->path, n, first);
+	return -EINVAL;
 }
 
 static void tell_progress(void *userdata, uint64_t done, uint64_t all)
@@ -146,6 +190,10 @@ static int open_directory(struct packing *p)
 		r = rootfs_open(&p->files, p->wish->root);
 		if (!r)
 			r = moddir_open(&p->dir, &p->files, c->machine.release, &c->log);
+		if (r > 0 && !is_selection(p->wish))
+			r = moddir_open_archive(&p->dir,
+						&(struct moddir_archive){ .release = c->machine.release })
+				?: 1;
 		return r > 0 ? 0 : r ?: -ENOENT;
 	}
 	return r ?: c->machine.dir.path ? 0 : -ENOENT;
@@ -154,13 +202,14 @@ static int open_directory(struct packing *p)
 static int write_archive(struct packing *p)
 {
 	struct coldplug *c = p->c;
-	bool elsewhere = p->files.fd >= 0;
+	bool elsewhere = p->files.fd >= 0, selected = is_selection(p->wish);
 	struct archive_wish wish = { .root = elsewhere ? &p->files : &c->machine.root,
 				     .directory = elsewhere ? p->dir.path : c->machine.dir.path,
 				     .release = c->machine.release,
 				     .output = p->wish->output,
 				     .threads = c->settings.jobs,
-				     .wants = is_selection(p->wish) ? wants : NULL,
+				     .wants = selected ? wants : see_module,
+				     .check = selected ? NULL : check_archive,
 				     .progress = tell_progress,
 				     .firmware = p->wish->firmware,
 				     .configuration = p->wish->configuration,
@@ -169,8 +218,6 @@ static int write_archive(struct packing *p)
 				     .userdata = p };
 	int r = archive_write(&wish, &c->log);
 
-	if (r == -ENOENT)
-		tell_archive(p);
 	p->wish->n_modules = wish.n_modules;
 	p->wish->n_files = wish.n_files;
 	p->wish->unchanged = wish.unchanged;
@@ -206,6 +253,7 @@ API int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack)
 	moddir_close(&p.dir);
 	rootfs_close(&p.files);
 	intern_free(&p.wanted);
+	intern_free(&p.found);
 	array_free(&p.matches);
 	return r;
 }

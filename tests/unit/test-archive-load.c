@@ -32,24 +32,30 @@ struct world {
 
 /* ---- making them ---- */
 
-/* The archive of make_tree()'s modules at a path of the tree. */
-static void pack_as(const struct tree *t, const char *name, const char *release)
+static void pack_of(const struct tree *t, const char *name, const char *release, const struct tree *from)
 {
-	struct tree from = tree_new();
 	struct messages m;
-	struct archive_wish wish = { .root = &from.root,
+	struct archive_wish wish = { .root = &from->root,
 				     .directory = DIR_,
 				     .release = release,
 				     .threads = 1 };
 	char *output = strdup(tree_path(t, name));
 
 	messages_init(&m);
-	make_tree(&from);
 	wish.output = output;
 	assert_int_equal(archive_write(&wish, &m.log), 0);
 	messages_free(&m);
-	tree_free(&from);
 	free(output);
+}
+
+/* The archive of make_tree()'s modules at a path of the tree. */
+static void pack_as(const struct tree *t, const char *name, const char *release)
+{
+	struct tree from = tree_new();
+
+	make_tree(&from);
+	pack_of(t, name, release, &from);
+	tree_free(&from);
 }
 
 static void world_open(struct world *w)
@@ -309,6 +315,76 @@ static void a_module_whose_file_is_in_the_directory_is_taken_from_there(void **s
 	assert_string_equal(w.machine.lookup.hits.hits.items[0].value, "jbd2");
 	assert_string_equal(w.machine.lookup.hits.hits.items[1].value, "ext4");
 	assert_int_equal(w.m.log.lost, 0);
+	world_close(&w);
+}
+
+/* The steps of one module, by name. */
+static void assert_steps(struct world *w, const char *name, const char *expected)
+{
+	struct machine *m = &w->machine;
+	char text[4096] = "";
+	struct plan plan;
+
+	machine_close(m);
+	assert_int_equal(machine_open(m, NULL), 0);
+	assert_true(planner_request(&m->planner, name, NULL, 0) >= 0);
+	assert_int_equal(planner_finish_batch(&m->planner, &plan), 0);
+	for (size_t i = 0; i < plan.n_steps; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s ", plan.steps[i].name);
+	assert_string_equal(text, expected);
+	assert_int_equal(w->m.log.lost, 0);
+}
+
+/* The archive: d needs c, and c needs a and b. The directory: c needs nothing, and a needs d. So the
+ * archive's list of d has a and b, and neither is needed. */
+static void what_a_replaced_module_needed_is_not_needed(void **state)
+{
+	/* Those that depmod would make, those of one that does not know archives, and none. */
+	static const char *const lines[] = {
+		"updates/a.ko: kernel/d.ko updates/c.ko\nupdates/c.ko:\n",
+		"updates/a.ko:\nupdates/c.ko:\n",
+		NULL,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct tree from = tree_new();
+		struct world w;
+
+		world_open(&w);
+		write_module(&from, "kernel/a.ko", 62, "depends=", NULL, "a");
+		write_module(&from, "kernel/b.ko", 62, "depends=", "a", "b");
+		write_module(&from, "kernel/c.ko", 62, "depends=b", "b", "c");
+		write_module(&from, "kernel/d.ko", 62, "depends=c", "c", "d");
+		pack_of(&w.t, ARCHIVE_, "1.0", &from);
+		write_module(&w.t, "updates/a.ko", 62, "depends=d", "d", "a");
+		write_module(&w.t, "updates/c.ko", 62, "depends=", NULL, "c");
+		if (lines[i])
+			tree_write(&w.t, DIR_ "/modules.dep", lines[i]);
+		assert_steps(&w, "a", "c d a ");
+		assert_steps(&w, "d", "c d ");
+		world_close(&w);
+		tree_free(&from);
+	}
+}
+
+/* Lines that have only what is needed directly, as no depmod makes them. */
+static void a_chain_of_lines_may_be_long(void **state)
+{
+	char name[32], line[64], text[8192] = "", expected[1024] = "";
+	struct world w;
+
+	world_open(&w);
+	pack_as(&w.t, ARCHIVE_, "1.0");
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "updates/m%d.ko", i);
+		write_module(&w.t, name, 62, "license=GPL", NULL, NULL);
+		snprintf(line, sizeof(line), "%s: updates/m%d.ko\n", name, i < 99 ? i + 1 : 99);
+		strcat(text, line);
+		snprintf(line, sizeof(line), "m%d ", 99 - i);
+		strcat(expected, line);
+	}
+	tree_write(&w.t, DIR_ "/modules.dep", text);
+	assert_steps(&w, "m0", expected);
 	world_close(&w);
 }
 
@@ -704,6 +780,8 @@ int main(void)
 		cmocka_unit_test(the_symbols_of_a_module_are_those_of_its_file),
 		cmocka_unit_test(each_entry_is_visited_once),
 		cmocka_unit_test(a_module_whose_file_is_in_the_directory_is_taken_from_there),
+		cmocka_unit_test(what_a_replaced_module_needed_is_not_needed),
+		cmocka_unit_test(a_chain_of_lines_may_be_long),
 		cmocka_unit_test(questions_about_aliases_leave_no_memory_behind),
 		cmocka_unit_test(a_file_that_cannot_be_looked_at_is_not_replaced_by_the_archive),
 		cmocka_unit_test(an_index_whose_files_are_gone_does_not_count),

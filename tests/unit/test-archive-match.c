@@ -257,7 +257,69 @@ static void what_is_hashed_is_found_and_nothing_else(void **state)
 	}
 }
 
-/* As many patterns behind a '*' as there is a filter for, in keys that begin to match at any place. */
+/* Fails unless a lookup of the key asks a filter: then one byte, its first one, is an error if it is 0. */
+static void assert_filtered(struct both *b, const char *key)
+{
+	const struct archive_section *s = &b->archive.sections[ARCHIVE_ALIASES];
+	struct index_hits hits = {};
+	bool found = false;
+	char text[64];
+
+	for (uint64_t at = s->place; at < s->place + s->size; at++) {
+		uint8_t before = b->archive.tables[at];
+
+		b->archive.tables[at] = 0;
+		b->archive.complaints = 0;
+		snprintf(text, sizeof(text), " %llu: a filter that cannot be", (unsigned long long)at);
+		found = found ||
+			(archive_match(&b->archive, key, &hits) < 0 && strstr(messages_text(&b->m), text));
+		b->archive.tables[at] = before;
+	}
+	assert_true(found);
+	index_hits_free(&hits);
+}
+
+static bool is_plain(uint32_t word)
+{
+	for (int i = 0; i < 4; i++, word >>= 8)
+		if (!(word & 0xff) || (word & 0x80) || strchr("*?[]\\", (int)(word & 0xff)))
+			return false;
+	return true;
+}
+
+/* Thousands of words whose hashes begin with the same bits, so that no table has room for them. */
+static void what_no_table_has_room_for_is_found_too(void **state)
+{
+	uint32_t inverse = archive_hash(1), n = 0;
+	struct index_builder builder = {};
+	struct both b;
+	char text[5] = "";
+
+	/* Of the hash's factor: each step doubles the bits that are right. */
+	for (int i = 0; i < 5; i++)
+		inverse *= 2 - archive_hash(1) * inverse;
+	for (uint32_t low = 0; low < 1 << 18; low++) {
+		uint32_t word = (0x12340000U | low) * inverse;
+
+		if (!is_plain(word))
+			continue;
+		put_le32((uint8_t *)text, word);
+		add(&builder, text, n++ % N_NAMES);
+	}
+	assert_true(n > 10000);
+	both_make(&b, &builder);
+	for (uint32_t low = 0; low < 1 << 18; low++) {
+		uint32_t word = (0x12340000U | low) * inverse;
+
+		put_le32((uint8_t *)text, word);
+		if (is_plain(word))
+			ask_both(&b, text);
+	}
+	both_free(&b);
+}
+
+/* As many patterns behind a '*' as there is a filter for, in keys that begin to match at any place. The '*'
+ * has one where the trie branches at it. */
 static void a_filter_lets_through_what_matches_at_any_place(void **state)
 {
 	struct index_builder builder = {};
@@ -265,11 +327,13 @@ static void a_filter_lets_through_what_matches_at_any_place(void **state)
 	struct both b;
 	char text[64];
 
+	add(&builder, "usb:v0", 0);
 	for (uint32_t i = 0; i < 64; i++) {
 		snprintf(text, sizeof(text), "usb:v*%sic%02Xisc%02Xip*", i % 2 ? "p*d" : "", i / 8, i % 8);
 		add(&builder, text, i % N_NAMES);
 	}
 	both_make(&b, &builder);
+	assert_filtered(&b, "usb:v1p2");
 	for (uint32_t i = 0; i < 4000; i++) {
 		int n = (int)dice_roll(&r, 12);
 
@@ -358,6 +422,32 @@ static void a_chain_of_stars_is_an_error(void **state)
 	both_free(&b);
 }
 
+/* Of the lengths that a hash table's children can have, three bits can say more. */
+static void a_hash_table_of_other_lengths_is_damaged(void **state)
+{
+	for (uint32_t step = 0; step < 8; step++) {
+		struct index_builder builder = {};
+		struct index_hits hits = {};
+		struct both b;
+		uint8_t *root;
+		int r;
+
+		add(&builder, "abcd", 1);
+		add(&builder, "efgh", 2);
+		both_make(&b, &builder);
+		root = b.archive.tables + b.archive.sections[ARCHIVE_ALIASES].place;
+		root += le32(root);
+		assert_int_equal(root[6], 4 << 4);
+		/* Bit 7 is reserved. */
+		root[6] = (uint8_t)(step << 4 | 0x80);
+		r = archive_match(&b.archive, "abcd", &hits);
+		assert_row(step, (r == -EBADMSG) == (step == 1 || step > 4));
+		assert_row(step, step != 4 || hits.hits.n == 1);
+		index_hits_free(&hits);
+		both_free(&b);
+	}
+}
+
 static void a_damaged_matcher_is_an_error_or_an_answer(void **state)
 {
 	struct index_builder builder = {};
@@ -366,6 +456,7 @@ static void a_damaged_matcher_is_an_error_or_an_answer(void **state)
 	char text[64];
 	size_t errors = 0;
 
+	add(&builder, "abc0", 0);
 	for (uint32_t i = 0; i < N_NAMES; i++) {
 		random_text(&r, i % 2 ? "abcdefgh" : "abc*?[]", 12, text);
 		add(&builder, text, i);
@@ -373,6 +464,7 @@ static void a_damaged_matcher_is_an_error_or_an_answer(void **state)
 		add(&builder, text, i);
 	}
 	both_make(&b, &builder);
+	assert_filtered(&b, "abcxabcd");
 	for (size_t i = 0; i < 100000; i++) {
 		uint64_t at = b.archive.sections[ARCHIVE_ALIASES].place +
 			dice_roll(&r, (uint32_t)b.archive.sections[ARCHIVE_ALIASES].size);
@@ -400,10 +492,12 @@ int main(void)
 		cmocka_unit_test(the_answers_are_those_of_the_bin_file),
 		cmocka_unit_test(random_patterns_have_the_same_answers),
 		cmocka_unit_test(what_is_hashed_is_found_and_nothing_else),
+		cmocka_unit_test(what_no_table_has_room_for_is_found_too),
 		cmocka_unit_test(a_filter_lets_through_what_matches_at_any_place),
 		cmocka_unit_test(no_alias_and_one_are_written_too),
 		cmocka_unit_test(the_longest_aliases_are_matched),
 		cmocka_unit_test(a_chain_of_stars_is_an_error),
+		cmocka_unit_test(a_hash_table_of_other_lengths_is_damaged),
 		cmocka_unit_test(a_damaged_matcher_is_an_error_or_an_answer),
 	};
 

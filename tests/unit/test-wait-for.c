@@ -483,7 +483,7 @@ static void a_partition_is_found_by_another_one_of_its_disk(void **state)
 
 		machine_init(&m);
 		for (int k = 1; k <= 3; k++) {
-			char name[64], text[8];
+			char name[64], text[16];
 
 			snprintf(name, sizeof(name), "sys/devices/x/block/sda/sda%d/partition", k);
 			snprintf(text, sizeof(text), "%d\n", k);
