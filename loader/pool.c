@@ -304,22 +304,6 @@ static bool take(struct worker *w, uint32_t *id)
 	return true;
 }
 
-static void put(struct worker *w, const struct load_result *result)
-{
-	struct pool *p = w->pool;
-
-	w->busy = false;
-	p->n_slow -= w->slow;
-	if (p->idle && precedence_leads(&p->precedence, queue_priority(&p->queue, result->step))) {
-		idle_note_progress(p->idle);
-		p->front_us = result->end_us;
-	}
-	record(p, result);
-	queue_complete(&p->queue, result->step, result->outcome);
-	record_skipped(p);
-	notify(p);
-}
-
 /* Hands over what was opened ahead; the caller closes it. */
 static struct work_image take_ahead(struct pool *p, uint32_t id)
 {
@@ -368,15 +352,32 @@ static void set_weight(struct worker *w, enum weight weight)
 		w->weight = weight;
 }
 
-/* A load in flight may have become one that is waited for. */
+/* A load in flight may have become one that is waited for, and the last urgent one may have ended. */
 static void promote(struct pool *p)
 {
 	for (unsigned int i = 0; i < p->n_workers; i++) {
 		struct worker *w = p->workers[i];
 
-		if (w->busy && w->weight == WEIGHT_IDLE && weight_of(p, w->step) != WEIGHT_IDLE)
+		if (w->busy && w->weight >= WEIGHT_NICE && weight_of(p, w->step) < w->weight)
 			set_weight(w, weight_of(p, w->step));
 	}
+}
+
+static void put(struct worker *w, const struct load_result *result)
+{
+	struct pool *p = w->pool;
+
+	w->busy = false;
+	p->n_slow -= w->slow;
+	if (p->idle && precedence_leads(&p->precedence, queue_priority(&p->queue, result->step))) {
+		idle_note_progress(p->idle);
+		p->front_us = result->end_us;
+	}
+	record(p, result);
+	queue_complete(&p->queue, result->step, result->outcome);
+	record_skipped(p);
+	promote(p);
+	notify(p);
 }
 
 /* Called and returns with the lock held. */
@@ -493,6 +494,7 @@ static uint64_t find_slow(struct pool *p)
 		if (now >= w->start_us + p->slow_us) {
 			w->late = true;
 			queue_forgive(&p->queue, w->step);
+			promote(p);
 			kick(p);
 		}
 		due = w->slow ? w->start_us + p->slow_us : patience(p, w, now);

@@ -250,6 +250,9 @@ static void end_phase(struct machine *m, size_t at)
 	m->n_slow -= l->slow;
 	m->running.items[at] = m->running.items[--m->running.n];
 	queue_complete(&m->queue, id, LOAD_DONE);
+	/* As promote() of pool.c does. */
+	for (size_t i = 0; !m->queue.n_urgent && i < m->running.n; i++)
+		m->loads.items[m->running.items[i]].weight = 1024;
 }
 
 static void advance(struct machine *m)

@@ -653,6 +653,29 @@ static void what_is_not_urgent_weighs_less_until_what_is_has_ended(void **state)
 	teardown(&w);
 }
 
+static void what_weighs_less_is_raised_when_the_last_urgent_load_has_ended(void **state)
+{
+	int niceness = getpriority(PRIO_PROCESS, 0);
+	struct world w;
+
+	if (geteuid() != 0 || niceness > 9)
+		skip();
+	setup(&w, 2, NEVER_SLOW);
+	build_step(&w.b, (struct step){ .params = "forever", .priority = STEP_URGENT });
+	submit(&w);
+	wait_until(&w.fake->running, 1);
+	build_next(&w.b);
+	build_step(&w.b, (struct step){ .params = params("raised id=%d", 1) });
+	submit(&w);
+	wait_until(&w.fake->running, 2);
+	atomic_store(&w.fake->release, true);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	assert_int_equal(w.fake->loads[1].nice, niceness + 10);
+	assert_int_equal(w.fake->loads[1].last_nice, niceness);
+	teardown(&w);
+}
+
 static void async_probe_is_given_to_what_begins_no_probe_and_only_when_wanted(void **state)
 {
 	static const struct {
@@ -715,6 +738,7 @@ int main(void)
 		cmocka_unit_test(a_load_may_sleep_while_nobody_wants_its_place),
 		cmocka_unit_test(places_given_up_are_counted_once),
 		cmocka_unit_test(what_is_not_urgent_weighs_less_until_what_is_has_ended),
+		cmocka_unit_test(what_weighs_less_is_raised_when_the_last_urgent_load_has_ended),
 		cmocka_unit_test(async_probe_is_given_to_what_begins_no_probe_and_only_when_wanted),
 	};
 
