@@ -773,12 +773,16 @@ static int prepare(struct pool *p, const struct plan *plan)
 
 static void enqueue(struct pool *p, const struct plan *plan)
 {
+	unsigned int processors = p->precedence.processors;
 	uint64_t now = clock_now_us();
 
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct step *s = &plan->steps[i];
 		struct queue_step step = {
 			.priority = s->priority,
+			/* On one, tests/vm/machines/big settled in 16.4 to 16.8 s of virtual time in the
+			 * order of these, in four boots, and in 15.9 to 16.0 s without them. */
+			.expected_us = processors < 2 ? 0 : s->took_us,
 			.post_only = s->post_only,
 			.patient = s->patient,
 			.last = s->last,
