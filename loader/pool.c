@@ -16,10 +16,11 @@
  * looks for another one itself. There is no thundering herd.
  *
  * Refused: a thread per step from the start (thousands of stacks, and no priorities); a fixed number of threads
- * (twenty dead devices would end the boot); to read and decompress, or to unpack from an archive, what still
- * waits for other modules: nearly always another load is ready for the processor. On one, in virtual time,
- * tests/vm/machines/big settled in 18.24 s instead of 18.26 s with an archive, and in 21.83 s instead of 21.60 s
- * with modules in .xz; on two, with .xz, seven pairs showed no difference. A cold and slow disk was not tried.
+ * (twenty dead devices would end the boot); to read and decompress, or to unpack from an archive, what
+ * still waits for other modules: nearly always another load is ready for the processor. On one, in virtual
+ * time, tests/vm/machines/big settled in 18.24 s instead of 18.26 s with an archive, and in 21.83 s instead
+ * of 21.60 s with modules in .xz; on two, with .xz, seven pairs showed no difference. A cold and slow disk
+ * was not tried.
  *
  * Invariant: every member of struct pool that is not constant after pool_start() is accessed under `lock` only. The
  * strings of a step are not freed or moved before the pool is, so a worker reads its own without the lock. n_running

@@ -14,10 +14,10 @@
  * run, nothing is held. So holding can delay but never block. The last steps (what processors want, and what found no
  * hardware in an earlier boot) are held while a device is awaited; the pool limits that time.
  *
- * If a profile says how long loads take, the steps below STEP_CANDIDATE start by the time of the longest chain of
- * steps that begins with each, the longest first, and by priority among equals: a long chain, or a module that
- * sleeps for seconds, leaves processors idle at the end if it is begun last (tests/bench/scale schedule -s). What
- * may lead to a disk starts by priority, and by this time among equals.
+ * If a profile says how long loads take, the steps below STEP_CANDIDATE start by the time of the longest
+ * chain of steps that begins with each, the longest first, and by priority among equals: a long chain, or a
+ * module that sleeps for seconds, leaves processors idle at the end if it is begun last (tests/bench/scale
+ * schedule -s). What may lead to a disk starts by priority, and by this time among equals.
  *
  * A step that must be alone starts when nothing else runs, and nothing starts while it runs. As long as it is the one to
  * start next, no other is started, so it does not wait for the end of all; what is more urgent and becomes ready

@@ -5,10 +5,10 @@
  * What a module asks the kernel for is only seen as long as nothing is known about it: the next boot loads that before, and
  * the kernel is not asked. So the requests of the profile that is replaced are kept. All else is as it was in this boot.
  *
- * Most loads wait at their end for all asynchronous probes in the kernel, so many end together with the adapter
- * whose disks were looked for. Of such a group, the one that began first is taken for that adapter, and the others
- * to have taken as long as their init, which only tracefs tells. On a busy machine loads also wait for a processor,
- * so the times are too long, for all alike.
+ * Most loads wait at their end for all asynchronous probes in the kernel, so many end together with the
+ * adapter whose disks were looked for. Of such a group, the one that began first is taken for that adapter,
+ * and the others to have taken as long as their init, which only tracefs tells. On a busy machine loads
+ * also wait for a processor, so the times are too long, for all alike.
  */
 #include <errno.h>
 #include <fcntl.h>

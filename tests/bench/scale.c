@@ -5,8 +5,9 @@
  *	bench-scale measure PROGRAM ARG...	what it takes: seconds, seconds on processors, KiB
  *	bench-scale schedule PROCESSORS		carries out the plan on standard input, in simulated time
  *
- * A line of the plan is a step: its priority, the microseconds that a profile has of it (0: none) and those that
- * its load computes, is under a lock, and sleeps, the lock, and its edges as pairs of a step and a kind.
+ * A line of the plan is a step: its priority, the microseconds that a profile has of it (0: none) and those
+ * that its load computes, is under a lock, and sleeps, the lock, and its edges as pairs of a step and a
+ * kind.
  *
  * The loader's own queue says what may start. What loader/pool.c adds to it is modelled here by its constants: how many loads have
  * a place, when one gives it up, and what share of a processor it gets. Each load computes the first half of its time,
