@@ -22,4 +22,5 @@
 #define LIMIT_WARNINGS 10U		       /* bad lines of one file that are reported */
 #define LIMIT_NAME 255U			       /* bytes of a module's name */
 #define LIMIT_PROFILE_DEVICES 256U	       /* devices that a profile names */
+#define LIMIT_PROFILE_TOOK 3600000000U	       /* microseconds of one load, in a profile */
 #define LIMIT_SOFTDEP_DEPTH 1000U	       /* softdeps of softdeps */

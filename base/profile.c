@@ -81,6 +81,14 @@ static bool is_name(const char *s)
 	return are_names(s) && !strchr(s, ' ') && strlen(s) <= LIMIT_NAME;
 }
 
+/* A module's name as coldplug has it. */
+static char *normalise(char *module)
+{
+	for (char *c = module; (c = strchr(c, '-'));)
+		*c = '_';
+	return module;
+}
+
 static int take_request(struct reading *r, char *rest)
 {
 	const char *module = next_word(&rest);
@@ -94,7 +102,41 @@ static int take_declined(struct reading *r, char *rest)
 {
 	if (!is_name(rest))
 		return wrong(r, "not a module");
+	normalise(rest);
 	return intern_add(&r->profile->declined, rest, strlen(rest)) == INTERN_NONE ? -ENOMEM : 0;
+}
+
+/* A number of decimal digits, but not more than most. */
+static uint32_t number(const char *digits, uint32_t most)
+{
+	uint64_t n = 0;
+
+	for (; *digits; digits++) {
+		n = n * 10 + (uint64_t)(*digits - '0');
+		if (n > most)
+			n = most;
+	}
+	return (uint32_t)n;
+}
+
+/* The last line for a module counts. */
+static int take_took(struct reading *r, char *rest)
+{
+	const char *module = normalise(next_word(&rest));
+	struct profile *p = r->profile;
+	uint32_t id, us;
+
+	if (!is_name(module) || !*rest || rest[strspn(rest, "0123456789")])
+		return wrong(r, "not a module and the microseconds that it took");
+	us = number(rest, LIMIT_PROFILE_TOOK);
+	id = intern_add(&p->timed, module, strlen(module));
+	if (id == INTERN_NONE)
+		return -ENOMEM;
+	if (id < p->took_us.n) {
+		p->took_us.items[id] = us;
+		return 0;
+	}
+	return array_push(&p->took_us, us);
 }
 
 static int take_end(struct reading *r, char *rest)
@@ -112,7 +154,7 @@ static int take_line(struct reading *r, char *line)
 		{ "release", take_release }, { "awaited", take_awaited },
 		{ "device", take_device },   { "filesystem", take_filesystem },
 		{ "request", take_request }, { "declined", take_declined },
-		{ "end", take_end },
+		{ "took", take_took },	     { "end", take_end },
 	};
 	const char *word = next_word(&line);
 
@@ -202,6 +244,8 @@ void profile_free(struct profile *p)
 	array_free(&p->devices);
 	array_free(&p->filesystems);
 	intern_free(&p->declined);
+	intern_free(&p->timed);
+	array_free(&p->took_us);
 	free(p->softdeps);
 	free(p->text);
 	*p = (struct profile){};
@@ -210,4 +254,11 @@ void profile_free(struct profile *p)
 bool profile_declined(const struct profile *p, const char *module)
 {
 	return intern_find(&p->declined, module, strlen(module)) != INTERN_NONE;
+}
+
+uint32_t profile_took_us(const struct profile *p, const char *module)
+{
+	uint32_t id = intern_find(&p->timed, module, strlen(module));
+
+	return id == INTERN_NONE ? 0 : p->took_us.items[id];
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/array.h"
 #include "base/intern.h"
@@ -24,6 +25,8 @@ struct profile {
 	ARRAY(struct profile_device) devices; /* a bus before what is on it */
 	ARRAY(const char *) filesystems;      /* types that were mounted, of at most 50 characters */
 	struct intern declined;		      /* modules that found nothing to drive */
+	struct intern timed;		      /* modules whose loads took took_us */
+	ARRAY(uint32_t) took_us;	      /* microseconds, by the id in timed */
 	char *softdeps; /* lines for modprobe.d: what a module's init asked the kernel for; or NULL */
 	size_t n_softdeps;
 };
@@ -44,3 +47,5 @@ int profile_parse_bytes(struct profile *ret, const char *data, size_t size, cons
 void profile_free(struct profile *p);
 /* Whether the module, with '_', found nothing to drive. */
 bool profile_declined(const struct profile *p, const char *module);
+/* How long the load of the module, with '_', took, in microseconds; 0: it is not known. */
+uint32_t profile_took_us(const struct profile *p, const char *module);

@@ -19,7 +19,7 @@
 
 #define PROFILE_FILE "/etc/coldplug/profile"
 /* The origin of what the caller says, as messages have it. */
-#define ALONE_FROM "the caller"
+#define ALONE_FROM "--alone"
 
 void machine_init(struct machine *m, const struct machine_paths *paths, struct log *log)
 {

@@ -20,7 +20,8 @@ struct machine_paths {
 	char *archive; /* of modules, a path of the caller's; NULL: one in the usual places, if there is one */
 	char *release; /* the running kernel's; below another root the only one there is */
 	char **config; /* what is read instead of the modprobe.d directories, NULL-terminated */
-	char *alone; /* modules that load alone, beside those of the configuration: names with commas between them */
+	/* Modules that load alone, beside those of the configuration: names with commas between them. */
+	char *alone;
 	char *profile; /* of earlier boots, not below the root; /etc/coldplug/profile below it, if there is one */
 };
 

@@ -43,6 +43,7 @@ struct step {
 	const char *command; /* STEP_COMMAND: for /bin/sh -c, $CMDLINE_OPTS replaced already */
 	const char *origin;  /* STEP_COMMAND: "FILE:LINE" of the install line; else NULL */
 	uint32_t priority;   /* among those ready, higher starts first */
+	uint32_t took_us;    /* in an earlier boot; 0: it is not known */
 	bool patient;	     /* may take seconds: starts when nothing urgent is left to do */
 	bool last;	     /* patient, and starts when nothing is awaited any more */
 	bool alone;	     /* starts when no other load is in flight, and none starts while it is */

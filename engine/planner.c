@@ -7,6 +7,9 @@
 #include "base/limits.h"
 #include "engine/priority.h"
 
+/* What has taken so long in an earlier boot has waited for its devices. */
+#define SLEEPER_US 1000000
+
 /* The first action of a module that is not in the kernel makes its step. */
 static int make_steps(struct planner *p, size_t first_action)
 {
@@ -175,7 +178,12 @@ static int make_edges(struct planner *p, const struct post_edges *posts)
 	return r;
 }
 
-/* What an earlier boot has loaded in vain comes last too. */
+static uint32_t took_us(const struct planner *p, uint32_t module)
+{
+	return p->profile && !p->order ? profile_took_us(p->profile, modules_name(p->x->modules, module)) : 0;
+}
+
+/* What an earlier boot has loaded in vain comes last too, and what slept then is patient. */
 static enum alias_patience patience_of(const struct planner *p, const struct reason *reason)
 {
 	const struct request *request = &p->x->requests.items[reason->request];
@@ -185,6 +193,9 @@ static enum alias_patience patience_of(const struct planner *p, const struct rea
 	if (p->profile && request->flags & REQUEST_DEVICE &&
 	    profile_declined(p->profile, modules_name(p->x->modules, reason->module)))
 		return ALIAS_LAST;
+	if (alias_patience(request->text) == ALIAS_NOT_PATIENT && request->flags & REQUEST_DEVICE &&
+	    took_us(p, reason->module) >= SLEEPER_US)
+		return ALIAS_PATIENT;
 	return alias_patience(request->text);
 }
 
@@ -253,6 +264,7 @@ static void set_priorities(struct planner *p)
 	for (size_t id = p->steps.n; id-- > p->batch_steps;) {
 		struct step *s = &p->steps.items[id];
 
+		s->took_us = took_us(p, p->step_module.items[id]);
 		s->patient &= s->priority < STEP_URGENT;
 		s->last &= s->patient;
 		s->post_only = p->x->wanted.items[p->step_module.items[id]] == 1u << REASON_SOFTDEP_POST;

@@ -95,9 +95,9 @@ int coldplug_set_config_paths(struct coldplug *c, const char *const *paths);
 /** Sets how many loads may be in flight at most. 0 means a number that depends on that of the processors.
  * Since 0.1. */
 int coldplug_set_jobs(struct coldplug *c, unsigned int jobs);
-/** Has a module load alone, as a line "alias coldplug:alone MODULE" of modprobe.d does (coldplug(8)): no other load is in flight
- * meanwhile. May be called for several. 0; -EINVAL: module is no name; -EBUSY after the first call that is not a setting.
- * Since 0.1. */
+/** Has a module load alone, as a line "alias coldplug:alone MODULE" of modprobe.d does (coldplug(8)): no
+ * other load is in flight meanwhile. May be called for several. 0; -EINVAL: module is no name; -EBUSY after
+ * the first call that is not a setting. Since 0.1. */
 int coldplug_add_alone(struct coldplug *c, const char *module);
 
 /** Sets the size of the socket buffer in which the kernel keeps uevents until they are read, in bytes. The

@@ -14,6 +14,11 @@
  * run, nothing is held. So holding can delay but never block. The last steps (what processors want, and what found no
  * hardware in an earlier boot) are held while a device is awaited; the pool limits that time.
  *
+ * If a profile says how long loads take, the steps below STEP_CANDIDATE start by the time of the longest
+ * chain of steps that begins with each, the longest first, and by priority among equals: a long chain, or a
+ * module that sleeps for seconds, leaves processors idle at the end if it is begun last (tests/bench/scale
+ * schedule -s). What may lead to a disk starts by priority, and by this time among equals.
+ *
  * A step that must be alone starts when nothing else runs, and nothing starts while it runs. As long as it is the one to
  * start next, no other is started, so it does not wait for the end of all; what is more urgent and becomes ready
  * meanwhile still goes first. Running steps that are abandoned, because they may never end, do not count in this.
@@ -36,7 +41,10 @@ enum node_state {
 };
 
 struct queue_node {
+	/* From its start to the end of the last step that waits for it, as far as that is known. */
+	uint64_t remaining_us;
 	uint32_t priority;
+	uint32_t expected_us;
 	uint32_t waiting;    /* edges not satisfied */
 	uint32_t first_link; /* of the steps that wait for it */
 	uint32_t root;	     /* if skipped: the first step of the chain */
@@ -59,10 +67,19 @@ struct queue_link {
 	uint32_t next; /* of the steps that wait for the same node */
 };
 
+static uint32_t class_of(const struct queue_node *node)
+{
+	return node->priority < STEP_CANDIDATE ? 0 : node->priority;
+}
+
 static bool starts_before(const struct queue *q, uint32_t a, uint32_t b)
 {
 	const struct queue_node *x = &q->nodes.items[a], *y = &q->nodes.items[b];
 
+	if (class_of(x) != class_of(y))
+		return class_of(x) > class_of(y);
+	if (x->remaining_us != y->remaining_us)
+		return x->remaining_us > y->remaining_us;
 	return x->priority != y->priority ? x->priority > y->priority : a < b;
 }
 
@@ -124,6 +141,20 @@ static uint32_t priority_of_waiting(const struct queue *q, uint32_t id)
 	return most;
 }
 
+/* How long the longest chain of steps that wait for a node is expected to take. */
+static uint64_t remaining_after(const struct queue *q, uint32_t id)
+{
+	uint64_t most = 0;
+
+	for (uint32_t l = q->nodes.items[id].first_link; l != LINK_NONE; l = q->links.items[l].next) {
+		const struct queue_node *dependent = &q->nodes.items[q->links.items[l].dependent];
+
+		if (dependent->state != NODE_DONE && dependent->remaining_us > most)
+			most = dependent->remaining_us;
+	}
+	return most;
+}
+
 static void rebuild_heap(struct queue *q)
 {
 	size_t n = q->ready.n;
@@ -148,21 +179,28 @@ static void release_urgent(struct queue *q)
 	q->held.n = n;
 }
 
+/* Whether its place in the order has changed. */
+static bool inherit(struct queue *q, uint32_t id)
+{
+	struct queue_node *node = &q->nodes.items[id];
+	uint32_t priority = priority_of_waiting(q, id);
+	uint64_t remaining = node->expected_us + remaining_after(q, id);
+	bool changes = priority > node->priority || remaining != node->remaining_us;
+
+	if (priority > node->priority)
+		node->priority = priority;
+	node->remaining_us = remaining;
+	return changes;
+}
+
 void queue_inherit(struct queue *q)
 {
-	bool raised = false;
+	bool changed = false;
 
 	/* Steps that wait for a node come after it. */
-	for (uint32_t id = (uint32_t)q->nodes.n; id-- > 0;) {
-		struct queue_node *node = &q->nodes.items[id];
-		uint32_t priority = node->state < NODE_DONE ? priority_of_waiting(q, id) : 0;
-
-		if (priority <= node->priority)
-			continue;
-		node->priority = priority;
-		raised = true;
-	}
-	if (!raised)
+	for (uint32_t id = (uint32_t)q->nodes.n; id-- > 0;)
+		changed |= q->nodes.items[id].state < NODE_DONE && inherit(q, id);
+	if (!changed)
 		return;
 	rebuild_heap(q);
 	release_urgent(q);
@@ -324,6 +362,8 @@ int queue_add(struct queue *q, const struct queue_step *step, const struct step_
 		return r;
 	q->nodes.items[q->nodes.n++] = (struct queue_node){
 		.priority = step->priority,
+		.expected_us = step->expected_us,
+		.remaining_us = step->expected_us,
 		.waiting = (uint32_t)n_edges,
 		.first_link = LINK_NONE,
 		.post_only = step->post_only,

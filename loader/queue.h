@@ -11,6 +11,7 @@
 
 struct queue_step {
 	uint32_t priority;
+	uint32_t expected_us; /* that it takes; 0: it is not known */
 	bool post_only;
 	bool patient;
 	bool last; /* only with patient */
@@ -53,8 +54,8 @@ int queue_reserve(struct queue *q, size_t n_steps, size_t n_edges);
 /* Appends a step, whose id is the number of steps before it. -EINVAL: an edge on itself or a later step. */
 int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges, size_t n_edges);
 
-/* Raises the priority of each step to that of the steps that wait for it, also across plans. To be called
- * when a whole plan has been added. */
+/* Raises the priority of each step to that of the steps that wait for it, also across plans, and finds how
+ * long these are expected to take. To be called when a whole plan has been added. */
 void queue_inherit(struct queue *q);
 /* As long as this is so, the last steps are held whatever else there is to do; at first it is not. */
 void queue_hold_last(struct queue *q, bool hold);

@@ -30,12 +30,13 @@ struct wire_step {
 	uint32_t priority;
 	uint32_t edge_first;
 	uint32_t n_edges;
+	uint32_t took_us;
 	uint8_t post_only;
 	uint8_t patient;
 	uint8_t has_member;
 	uint8_t alone;
 	uint8_t last;
-	uint8_t unused[3];
+	uint8_t unused[7];
 };
 
 static int check_step(const struct plan *plan, const struct step *s, size_t id)
@@ -116,6 +117,7 @@ static void put_step(struct wire_step *w, const struct step *s, char *strings, u
 		.priority = s->priority,
 		.edge_first = s->edge_first,
 		.n_edges = s->n_edges,
+		.took_us = s->took_us,
 		.post_only = s->post_only,
 		.patient = s->patient,
 		.has_member = s->member != NULL,
@@ -174,6 +176,7 @@ static int get_step(const struct wire_step *w, const char *strings, uint32_t n, 
 		.priority = w->priority,
 		.edge_first = w->edge_first,
 		.n_edges = w->n_edges,
+		.took_us = w->took_us,
 		.post_only = w->post_only != 0,
 		.patient = w->patient != 0,
 		.member = w->has_member ? &w->member : NULL,

@@ -5,8 +5,9 @@
  *	bench-scale measure PROGRAM ARG...	what it takes: seconds, seconds on processors, KiB
  *	bench-scale schedule PROCESSORS		carries out the plan on standard input, in simulated time
  *
- * A line of the plan is a step: its priority, the microseconds that its load computes, is under a lock, and sleeps, the
- * lock, and its edges as pairs of a step and a kind.
+ * A line of the plan is a step: its priority, the microseconds that a profile has of it (0: none) and those
+ * that its load computes, is under a lock, and sleeps, the lock, and its edges as pairs of a step and a
+ * kind.
  *
  * The loader's own queue says what may start. What loader/pool.c adds to it is modelled here by its constants: how many loads have
  * a place, when one gives it up, and what share of a processor it gets. Each load computes the first half of its time,
@@ -97,7 +98,8 @@ static bool read_step(struct machine *m, const char *line)
 	struct step_edge edge;
 	int n;
 
-	if (sscanf(line, "%u %lf %lf %lf %u%n", &step.priority, &compute, &locked, &sleep, &l.lock, &n) < 5 ||
+	if (sscanf(line, "%u %u %lf %lf %lf %u%n", &step.priority, &step.expected_us, &compute, &locked,
+		   &sleep, &l.lock, &n) < 6 ||
 	    l.lock >= LOCKS)
 		return false;
 	for (line += n; sscanf(line, "%u %u%n", &edge.on, &edge.kind, &n) == 2; line += n)
@@ -250,6 +252,9 @@ static void end_phase(struct machine *m, size_t at)
 	m->n_slow -= l->slow;
 	m->running.items[at] = m->running.items[--m->running.n];
 	queue_complete(&m->queue, id, LOAD_DONE);
+	/* As promote() of pool.c does. */
+	for (size_t i = 0; !m->queue.n_urgent && i < m->running.n; i++)
+		m->loads.items[m->running.items[i]].weight = 1024;
 }
 
 static void advance(struct machine *m)

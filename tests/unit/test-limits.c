@@ -23,6 +23,7 @@ static const struct {
 	LIMIT(LIMIT_WARNINGS),	      LIMIT(LIMIT_RECORDING),
 	LIMIT(LIMIT_ARCHIVE_ENTRIES), LIMIT(LIMIT_RECORDING_FILES),
 	LIMIT(LIMIT_MODINFO),	      LIMIT(LIMIT_PROFILE_DEVICES),
+	LIMIT(LIMIT_PROFILE_TOOK),
 };
 
 static char *read_source(const char *name, struct file_bytes *file)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A kernel of the tests' own. It lives in shared memory, so that the loader's process and the test see
  * the same one. What a load does stands in its parameters: "id=7 ret=-2 ms=5 forever", or "spin",
- * which is for as long but never sleeps. */
+ * which is for as long but never sleeps, or "raised", which is until its weight is another one. */
 #pragma once
 
 #include <elf.h>
@@ -30,7 +30,7 @@
 #define FAKE_LOADS 8192
 
 struct fake_load {
-	int nice;
+	int nice, last_nice;
 	int id;
 	bool async; /* in front of all other parameters */
 	bool finit;
@@ -110,6 +110,7 @@ static inline int fake_load(struct fake *f, const char *params, bool finit, unsi
 	unsigned int running = atomic_fetch_add(&f->running, 1) + 1;
 	unsigned int most = atomic_load(&f->most_running);
 	unsigned int ms = (unsigned int)fake_number(params, "ms=", 0);
+	int nice = getpriority(PRIO_PROCESS, 0);
 
 	while (running > most && !atomic_compare_exchange_weak(&f->most_running, &most, running))
 		;
@@ -120,7 +121,7 @@ static inline int fake_load(struct fake *f, const char *params, bool finit, unsi
 			.finit = finit,
 			.flags = flags,
 			.size = size,
-			.nice = getpriority(PRIO_PROCESS, 0),
+			.nice = nice,
 		};
 	if (ms)
 		fake_really_sleep(ms);
@@ -130,6 +131,10 @@ static inline int fake_load(struct fake *f, const char *params, bool finit, unsi
 	}
 	while (strstr(params, "forever") && !atomic_load(&f->release))
 		fake_really_sleep(10);
+	for (int i = 0; strstr(params, "raised") && getpriority(PRIO_PROCESS, 0) == nice && i < 60000; i++)
+		fake_really_sleep(1);
+	if (n < FAKE_LOADS)
+		f->loads[n].last_nice = getpriority(PRIO_PROCESS, 0);
 	atomic_fetch_sub(&f->running, 1);
 	return fake_number(params, "ret=", 0);
 }

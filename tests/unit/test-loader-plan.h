@@ -105,6 +105,7 @@ static inline void build_random(struct plan_builder *b, size_t n, unsigned int s
 		uint32_t id = build_step(b,
 					 (struct step){ .params = params("id=%zu ret=%d ms=%d", i, ret, ms),
 							.priority = (uint32_t)rand() % 4,
+							.took_us = (uint32_t)rand() % 100,
 							.post_only = rand() % 20 == 0 });
 		int n_edges = id ? rand() % 4 : 0;
 

@@ -653,6 +653,64 @@ static void what_is_not_urgent_weighs_less_until_what_is_has_ended(void **state)
 	teardown(&w);
 }
 
+static void what_weighs_less_is_raised_when_the_last_urgent_load_has_ended(void **state)
+{
+	int niceness = getpriority(PRIO_PROCESS, 0);
+	struct world w;
+
+	if (geteuid() != 0 || niceness > 9)
+		skip();
+	setup(&w, 2, NEVER_SLOW);
+	build_step(&w.b, (struct step){ .params = "forever", .priority = STEP_URGENT });
+	submit(&w);
+	wait_until(&w.fake->running, 1);
+	build_next(&w.b);
+	build_step(&w.b, (struct step){ .params = params("raised id=%d", 1) });
+	submit(&w);
+	wait_until(&w.fake->running, 2);
+	atomic_store(&w.fake->release, true);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	assert_int_equal(next(&w).outcome, LOAD_DONE);
+	assert_int_equal(w.fake->loads[1].nice, niceness + 10);
+	assert_int_equal(w.fake->loads[1].last_nice, niceness);
+	teardown(&w);
+}
+
+/* took_us of the loads is 0, 5, 9, 5. */
+static void check_order(const int *order)
+{
+	static const uint32_t took_us[] = { 0, 5, 9, 5 };
+	struct world w;
+
+	setup(&w, 1, NEVER_SLOW);
+	for (int i = 0; i < 4; i++)
+		build_step(&w.b, (struct step){ .params = params("id=%d", i), .took_us = took_us[i] });
+	submit(&w);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(next(&w).outcome, LOAD_DONE);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(w.fake->loads[i].id, order[i]);
+	teardown(&w);
+}
+
+static void what_took_longest_starts_first_where_there_are_processors(void **state)
+{
+	cpu_set_t all, one;
+	int first = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	while (!CPU_ISSET(first, &all))
+		first++;
+	CPU_ZERO(&one);
+	CPU_SET(first, &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	check_order((const int[]){ 0, 1, 2, 3 });
+	assert_int_equal(sched_setaffinity(0, sizeof(all), &all), 0);
+	if (CPU_COUNT(&all) < 2)
+		skip();
+	check_order((const int[]){ 2, 1, 3, 0 });
+}
+
 static void async_probe_is_given_to_what_begins_no_probe_and_only_when_wanted(void **state)
 {
 	static const struct {
@@ -715,6 +773,8 @@ int main(void)
 		cmocka_unit_test(a_load_may_sleep_while_nobody_wants_its_place),
 		cmocka_unit_test(places_given_up_are_counted_once),
 		cmocka_unit_test(what_is_not_urgent_weighs_less_until_what_is_has_ended),
+		cmocka_unit_test(what_weighs_less_is_raised_when_the_last_urgent_load_has_ended),
+		cmocka_unit_test(what_took_longest_starts_first_where_there_are_processors),
 		cmocka_unit_test(async_probe_is_given_to_what_begins_no_probe_and_only_when_wanted),
 	};
 

@@ -233,13 +233,52 @@ static void a_step_of_a_later_plan_goes_by_its_priority(void **state)
 	queue_free(&q);
 }
 
+/* Order: ids of the steps, each of which ends before the next one starts. */
+static void run_all(struct queue *q, const char *order)
+{
+	queue_inherit(q);
+	for (const char *c = order; *c; c++)
+		run(q, (uint32_t)(*c - '0'), LOAD_DONE);
+	assert_true(queue_drained(q));
+	queue_free(q);
+}
+
+static void what_takes_longest_to_the_end_starts_first(void **state)
+{
+	struct queue q = {};
+
+	add_step(&q, {});
+	add_step(&q, { .expected_us = 1 });
+	add_step(&q, { .expected_us = 4 });
+	add_after(&q, 1, EDGE_POST, { .expected_us = 4 });
+	add_step(&q, { .expected_us = 6 });
+	add_step(&q, { .expected_us = UINT32_MAX });
+	add_after(&q, 0, EDGE_SOFT, { .expected_us = UINT32_MAX });
+	add_after(&q, 6, EDGE_HARD, {});
+	run_all(&q, "05641237");
+}
+
+static void what_may_lead_to_a_disk_starts_by_priority(void **state)
+{
+	struct queue q = {};
+
+	add_step(&q, { .priority = STEP_CANDIDATE - 1 });
+	add_step(&q, { .expected_us = 4 });
+	add_step(&q, { .priority = STEP_CANDIDATE });
+	add_step(&q, { .priority = STEP_URGENT });
+	add_step(&q, { .priority = STEP_CANDIDATE, .expected_us = 2 });
+	add_step(&q, { .priority = STEP_CANDIDATE - 1, .expected_us = 5 });
+	run_all(&q, "342510");
+}
+
 enum { WAITS, RUNS, ENDED, SKIPPED };
 
 struct random_graph {
 	struct queue q;
-	uint32_t n;
+	uint32_t n, n_skipped;
 	struct {
 		uint32_t priority;
+		uint32_t expected_us, remaining_us;
 		bool alone;
 		unsigned int state;
 		size_t n_edges;
@@ -247,7 +286,6 @@ struct random_graph {
 	} steps[200];
 };
 
-/* What queue_pick() must name, found the slow way. */
 static void what_an_urgent_step_waits_for_is_as_urgent_in_earlier_plans_too(void **state)
 {
 	struct queue q = {};
@@ -272,6 +310,36 @@ static void what_an_urgent_step_waits_for_is_as_urgent_in_earlier_plans_too(void
 	queue_free(&q);
 }
 
+/* What queue_inherit() does, edge by edge. */
+static void inherit_random(struct random_graph *g)
+{
+	for (uint32_t i = 0; i < g->n; i++)
+		g->steps[i].remaining_us = g->steps[i].expected_us;
+	for (uint32_t i = g->n; i-- > 0;)
+		for (size_t k = 0; g->steps[i].state < ENDED && k < g->steps[i].n_edges; k++) {
+			uint32_t on = g->steps[i].edges[k].on;
+			uint32_t us = g->steps[on].expected_us + g->steps[i].remaining_us;
+
+			if (us > g->steps[on].remaining_us)
+				g->steps[on].remaining_us = us;
+			if (g->steps[i].edges[k].kind != EDGE_POST &&
+			    g->steps[i].priority > g->steps[on].priority)
+				g->steps[on].priority = g->steps[i].priority;
+		}
+}
+
+static bool is_before(const struct random_graph *g, uint32_t a, uint32_t b)
+{
+	uint32_t x = g->steps[a].priority, y = g->steps[b].priority;
+
+	if (x != y && (x >= STEP_CANDIDATE || y >= STEP_CANDIDATE))
+		return x > y;
+	if (g->steps[a].remaining_us != g->steps[b].remaining_us)
+		return g->steps[a].remaining_us > g->steps[b].remaining_us;
+	return x > y;
+}
+
+/* What queue_pick() must name, found the slow way. */
 static uint32_t expected_pick(const struct random_graph *g)
 {
 	uint32_t best = STEP_NONE;
@@ -285,50 +353,65 @@ static uint32_t expected_pick(const struct random_graph *g)
 		if (g->steps[i].state == RUNS && g->steps[i].alone)
 			return STEP_NONE;
 		any_runs |= g->steps[i].state == RUNS;
-		if (ready && (best == STEP_NONE || g->steps[i].priority > g->steps[best].priority))
+		if (ready && (best == STEP_NONE || is_before(g, i, best)))
 			best = i;
 	}
 	return best != STEP_NONE && g->steps[best].alone && any_runs ? STEP_NONE : best;
+}
+
+static void take_skipped(struct random_graph *g)
+{
+	struct queue_skip skip;
+
+	while (queue_skipped(&g->q, &skip)) {
+		assert_int_equal(g->steps[skip.id].state, WAITS);
+		g->steps[skip.id].state = SKIPPED;
+		g->n_skipped++;
+	}
 }
 
 static void add_random(struct random_graph *g, bool fail)
 {
 	uint32_t i = g->n++;
 
-	g->steps[i].priority = (uint32_t)rand() % 4;
+	g->steps[i].priority = (uint32_t)rand() % 4 + (rand() % 4 ? 0 : STEP_CANDIDATE);
+	g->steps[i].expected_us = rand() % 2 ? (uint32_t)rand() % 100 : 0;
 	g->steps[i].n_edges = i ? (size_t)rand() % 4 : 0;
 	for (size_t k = 0; k < g->steps[i].n_edges; k++)
 		g->steps[i].edges[k] = (struct step_edge){ (uint32_t)rand() % i, (uint32_t)rand() % 3 };
 	g->steps[i].alone = rand() % 8 == 0;
 	add(&g->q,
 	    (struct queue_step){ .priority = g->steps[i].priority,
+				 .expected_us = g->steps[i].expected_us,
 				 .post_only = fail && rand() % 5 == 0,
 				 .alone = g->steps[i].alone },
 	    g->steps[i].edges, g->steps[i].n_edges);
+}
+
+static void add_random_plan(struct random_graph *g, uint32_t n, bool fail)
+{
+	while (g->n < n)
+		add_random(g, fail);
+	take_skipped(g);
+	inherit_random(g);
+	queue_inherit(&g->q);
 }
 
 /* Random graphs, in two plans, and a random order of ends: the queue never gets stuck, and always names
  * what the model does. */
 static void check_random(unsigned int seed, bool fail)
 {
-	uint32_t running[8], n_running = 0, n_started = 0, skipped = 0, half = 100;
+	uint32_t running[8], n_running = 0, n_started = 0, half = 100;
 	struct random_graph g = {};
-	struct queue_skip skip;
 
 	srand(seed);
-	while (g.n < half)
-		add_random(&g, fail);
+	add_random_plan(&g, half, fail);
 	while (!queue_drained(&g.q) || g.n == half) {
 		uint32_t id, at;
 
-		while (queue_skipped(&g.q, &skip)) {
-			assert_int_equal(g.steps[skip.id].state, WAITS);
-			g.steps[skip.id].state = SKIPPED;
-			skipped++;
-		}
+		take_skipped(&g);
 		if (g.n == half && g.q.n_done > half / 2)
-			while (g.n < 2 * half)
-				add_random(&g, fail);
+			add_random_plan(&g, 2 * half, fail);
 		else if (n_running < 8 && (id = queue_pick(&g.q)) != STEP_NONE) {
 			assert_int_equal(id, expected_pick(&g));
 			assert_int_equal(queue_start(&g.q), id);
@@ -345,10 +428,9 @@ static void check_random(unsigned int seed, bool fail)
 		}
 		assert_int_equal(g.q.n_running, n_running);
 	}
-	while (queue_skipped(&g.q, &skip))
-		skipped++;
-	assert_int_equal(n_started + skipped, g.n);
-	assert_true(fail || !skipped);
+	take_skipped(&g);
+	assert_int_equal(n_started + g.n_skipped, g.n);
+	assert_true(fail || !g.n_skipped);
 	queue_free(&g.q);
 }
 
@@ -515,6 +597,8 @@ int main(void)
 		cmocka_unit_test(cancelling_skips_what_has_not_started_and_only_that),
 		cmocka_unit_test(what_is_ready_starts_however_much_runs),
 		cmocka_unit_test(a_step_of_a_later_plan_goes_by_its_priority),
+		cmocka_unit_test(what_takes_longest_to_the_end_starts_first),
+		cmocka_unit_test(what_may_lead_to_a_disk_starts_by_priority),
 		cmocka_unit_test(what_an_urgent_step_waits_for_is_as_urgent_in_earlier_plans_too),
 		cmocka_unit_test(random_graphs_drain_in_the_models_order),
 	};

@@ -1092,6 +1092,7 @@ static void a_plan_survives_the_wire(void **state)
 	for (size_t i = 0; i < in.n_steps; i++) {
 		assert_string_equal(out.steps[i].name, in.steps[i].name);
 		assert_int_equal(out.steps[i].priority, in.steps[i].priority);
+		assert_int_equal(out.steps[i].took_us, in.steps[i].took_us);
 		assert_int_equal(out.steps[i].post_only, in.steps[i].post_only);
 		assert_int_equal(!out.steps[i].path, !in.steps[i].path);
 	}

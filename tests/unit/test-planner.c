@@ -774,6 +774,45 @@ static void a_profile_says_what_comes_first_and_last(void **state)
 	engine_free(e);
 }
 
+/* What slept in an earlier boot is patient, if only a device wants it; the times are handed on. */
+static void a_profile_says_how_long_loads_take(void **state)
+{
+	struct profile_fault fault;
+	struct profile profile;
+	struct engine *e = engine_new(&(struct engine_files){
+		.dep = "sleeper: lib; lib:; named:; needed:; quick:; disk:; fresh:",
+		.alias = "alias acpi:S sleeper\nalias acpi:N named\nalias acpi:D needed\nalias acpi:Q quick\n"
+			 "alias pci:*bc01sc08* disk\nalias acpi:F fresh\n" });
+	static const uint32_t took[] = { 1000000, 7, 2000000, 3000000, 999999, 4000000, 0 };
+	static const bool patient[] = { false, true, false, false, false, false, false };
+	struct plan plan;
+
+	assert_int_equal(
+		profile_parse(&profile,
+			      strdup("coldplug-profile 1\ntook lib 1000000\ntook sleeper 7000000\n"
+				     "took sleeper 1000007\ntook named 2000000\ntook needed 3000000\n"
+				     "took quick 999999\ntook disk 4000000\nend\n"),
+			      NULL, &fault),
+		0);
+	e->planner.awaited = PROVIDER_ANY;
+	e->planner.profile = &profile;
+	ask(e, "acpi:S", REQUEST_DEVICE);
+	ask(e, "named", 0);
+	ask(e, "acpi:N", REQUEST_DEVICE);
+	ask(e, "acpi:D", REQUEST_DEVICE | REQUEST_NEEDED);
+	ask(e, "acpi:Q", REQUEST_DEVICE);
+	ask(e, "pci:v1d1sv1sd1bc01sc08i02", REQUEST_DEVICE);
+	ask(e, "acpi:F", REQUEST_DEVICE);
+	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+	assert_string_equal(spell_plan(e, &plan), "lib sleeper<h:lib named needed quick disk fresh");
+	for (size_t i = 0; i < plan.n_steps; i++) {
+		assert_row(i, plan.steps[i].took_us == (i == 1 ? 1000007 : took[i]));
+		assert_row(i, plan.steps[i].patient == patient[i]);
+	}
+	profile_free(&profile);
+	engine_free(e);
+}
+
 static void modules_order_counts_where_order_is_wanted(void **state)
 {
 	struct engine *e =
@@ -1080,6 +1119,7 @@ int main(void)
 		cmocka_unit_test(what_a_fast_disk_needs_is_as_urgent_as_the_disk),
 		cmocka_unit_test(an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk),
 		cmocka_unit_test(a_profile_says_what_comes_first_and_last),
+		cmocka_unit_test(a_profile_says_how_long_loads_take),
 		cmocka_unit_test(modules_order_counts_where_order_is_wanted),
 		cmocka_unit_test(without_modules_order_a_message_says_so),
 		cmocka_unit_test(what_an_init_asks_for_is_loaded_before_it),

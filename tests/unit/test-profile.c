@@ -35,6 +35,12 @@ static void what_is_no_profile_is_refused_with_its_line(void **state)
 		  "not a type of file system", 2 },
 		{ HEAD "declined a b\nend\n", "not a module", 2 },
 		{ HEAD "declined\nend\n", "not a module", 2 },
+		{ HEAD "took a\nend\n", "not a module and the microseconds that it took", 2 },
+		{ HEAD "took a \nend\n", "not a module and the microseconds that it took", 2 },
+		{ HEAD "took a -1\nend\n", "not a module and the microseconds that it took", 2 },
+		{ HEAD "took a 1 2\nend\n", "not a module and the microseconds that it took", 2 },
+		{ HEAD "took  1\nend\n", "not a module and the microseconds that it took", 2 },
+		{ HEAD "took a 1:\nend\n", "not a module and the microseconds that it took", 2 },
 		{ HEAD "end x\n", "something follows 'end'", 2 },
 		{ HEAD "end\n" DEVICE, "something follows 'end'", 3 },
 	};
@@ -80,6 +86,12 @@ static void each_word_has_its_place(void **state)
 					  "device /devices/pci0000:00/0000:00:01.0/virtio1 virtio:d2 v1\n"
 					  "filesystem ext4\n"
 					  "declined acpi_cpufreq\n"
+					  "took xhci_hcd 5\n"
+					  "took sym53c8xx 3600000000\n"
+					  "took a-b 3600000001\n"
+					  "took c 99999999999999999999999999\n"
+					  "declined d-e\n"
+					  "took xhci_hcd 000412\n"
 					  "request crc64_rocksoft crypto-crc64-rocksoft\n"
 					  "request x fs-a crypto-b\n"
 					  "end\n\n"),
@@ -95,6 +107,12 @@ static void each_word_has_its_place(void **state)
 	assert_string_equal(p.filesystems.items[0], "ext4");
 	assert_true(profile_declined(&p, "acpi_cpufreq"));
 	assert_false(profile_declined(&p, "acpi"));
+	assert_int_equal(profile_took_us(&p, "xhci_hcd"), 412);
+	assert_int_equal(profile_took_us(&p, "sym53c8xx"), 3600000000);
+	assert_int_equal(profile_took_us(&p, "a_b"), 3600000000);
+	assert_int_equal(profile_took_us(&p, "c"), 3600000000);
+	assert_int_equal(profile_took_us(&p, "acpi_cpufreq"), 0);
+	assert_true(profile_declined(&p, "d_e"));
 	assert_string_equal(
 		p.softdeps,
 		"softdep crc64_rocksoft pre: crypto-crc64-rocksoft\nsoftdep x pre: fs-a crypto-b\n");
