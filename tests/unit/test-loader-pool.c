@@ -625,6 +625,16 @@ static void places_given_up_are_counted_once(void **state)
 	teardown(&w);
 }
 
+/* An urgent load is in flight until "release". */
+static void begin_urgent(struct world *w)
+{
+	setup(w, 2, NEVER_SLOW);
+	build_step(&w->b, (struct step){ .params = "forever", .priority = STEP_URGENT });
+	submit(w);
+	wait_until(&w->fake->running, 1);
+	build_next(&w->b);
+}
+
 /* Only root may raise its weight again. */
 static void what_is_not_urgent_weighs_less_until_what_is_has_ended(void **state)
 {
@@ -633,11 +643,7 @@ static void what_is_not_urgent_weighs_less_until_what_is_has_ended(void **state)
 
 	if (geteuid() != 0)
 		skip();
-	setup(&w, 2, NEVER_SLOW);
-	build_step(&w.b, (struct step){ .params = "forever", .priority = STEP_URGENT });
-	submit(&w);
-	wait_until(&w.fake->running, 1);
-	build_next(&w.b);
+	begin_urgent(&w);
 	build_step(&w.b, (struct step){ .params = params("id=%d", 1) });
 	submit(&w);
 	assert_int_equal(next(&w).outcome, LOAD_DONE);
@@ -660,11 +666,7 @@ static void what_weighs_less_is_raised_when_the_last_urgent_load_has_ended(void 
 
 	if (geteuid() != 0 || niceness > 9)
 		skip();
-	setup(&w, 2, NEVER_SLOW);
-	build_step(&w.b, (struct step){ .params = "forever", .priority = STEP_URGENT });
-	submit(&w);
-	wait_until(&w.fake->running, 1);
-	build_next(&w.b);
+	begin_urgent(&w);
 	build_step(&w.b, (struct step){ .params = params("raised id=%d", 1) });
 	submit(&w);
 	wait_until(&w.fake->running, 2);
