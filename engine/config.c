@@ -51,6 +51,19 @@ size_t normalise_name(const char *name, char *buf, size_t size)
 	return n;
 }
 
+size_t normalise_next_name(const char **list, char name[LIMIT_NAME + 1])
+{
+	size_t n = 0;
+
+	while (!n && **list) {
+		size_t len = strcspn(*list, ",");
+
+		n = len <= LIMIT_NAME ? normalise_name(*list, name, len + 1) : 0;
+		*list += len + ((*list)[len] == ',');
+	}
+	return n;
+}
+
 static int add_rule(struct config *c, enum rule_kind kind, const struct rule *rule)
 {
 	struct rule copy = *rule;

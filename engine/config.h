@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/array.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/rootfs.h"
 
@@ -96,3 +97,6 @@ bool normalise_alias(const char *alias, char *buf);
 /* A module's name out of a name or a path's last part: up to the first '.', '-' to '_'. Returns its
  * length; at most size - 1 bytes are written. */
 size_t normalise_name(const char *name, char *buf, size_t size);
+/* The same of the next name in a list with commas, as depends= of a module has it, and moves on behind it.
+ * What is empty or too long is passed over. 0 at the end of the list. */
+size_t normalise_next_name(const char **list, char name[LIMIT_NAME + 1]);

@@ -129,16 +129,12 @@ static int add_dependency(struct beside *b, uint32_t module, uint32_t dep)
 }
 
 /* One that a module names, if the directory or the archive has it. */
-static int add_named(struct beside *b, uint32_t module, const char *word, size_t len)
+static int add_named(struct beside *b, uint32_t module, const char *name, size_t len)
 {
-	char name[LIMIT_NAME + 1];
-	size_t n = len <= LIMIT_NAME ? normalise_name(word, name, len + 1) : 0;
-	uint32_t id = intern_find(&b->names, name, n), dep;
+	uint32_t id = intern_find(&b->names, name, len), dep;
 	struct archive_entry e;
 	int r = 1;
 
-	if (!n)
-		return 0;
 	if (id != INTERN_NONE) {
 		dep = b->modules.items[id];
 	} else {
@@ -167,16 +163,15 @@ static int add_list(struct beside *b, uint32_t module, const struct archive_entr
 
 static int add_dependencies(struct beside *b, uint32_t module)
 {
+	char name[LIMIT_NAME + 1];
 	const char *names = "";
 	struct archive_entry e;
 	int r = archive_find(&b->x->archive, b->d->modules.items[module].name, &e);
 
 	if (r > 0)
 		r = archive_index_depends(b->x, &e, &names) ?: add_list(b, module, &e);
-	for (size_t n; r >= 0 && *names; names += n + (names[n] == ',')) {
-		n = strcspn(names, ",");
-		r = add_named(b, module, names, n);
-	}
+	for (size_t n; r >= 0 && (n = normalise_next_name(&names, name));)
+		r = add_named(b, module, name, n);
 	return r == -ENOMEM ? r : 0;
 }
 

@@ -87,24 +87,20 @@ static bool names_module(const char *names, const char *name)
 {
 	char plain[LIMIT_NAME + 1];
 
-	for (size_t n; *names; names += n + (names[n] == ',')) {
-		n = strcspn(names, ",");
-		if (n && n <= LIMIT_NAME && normalise_name(names, plain, n + 1) && !strcmp(plain, name))
+	while (normalise_next_name(&names, plain))
+		if (!strcmp(plain, name))
 			return true;
-	}
 	return false;
 }
 
 /* Puts a module of the archive in front of what is needed, if it is one. */
 static int add_archived(struct modules *m, struct module *mod, const char *name, size_t len)
 {
-	char plain[LIMIT_NAME + 1];
-	size_t n = len <= LIMIT_NAME ? normalise_name(name, plain, len + 1) : 0;
-	uint32_t id = n ? modules_id(m, plain, n) : MODULE_NONE, *deps;
+	uint32_t id = modules_id(m, name, len), *deps;
 	const char *line;
 	int r;
 
-	if (!n || (id != MODULE_NONE && has_dep(mod, id)))
+	if (id != MODULE_NONE && has_dep(mod, id))
 		return 0;
 	r = id == MODULE_NONE ? -ENOMEM : moddir_find(m->dir, MODDIR_DEP, modules_name(m, id), &line);
 	if (r != MODDIR_ARCHIVED)
@@ -127,14 +123,13 @@ static int add_named(struct modules *m, struct module *mod)
 	_cleanup_modinfo_ struct modinfo info = {};
 	const char *path = moddir_file(m->dir, &m->arena, NULL, mod->path), *string, *why;
 	int r = path ? modinfo_open(&info, m->dir->root, path, &why) : -ENOMEM;
+	char name[LIMIT_NAME + 1];
 
 	while (!r && modinfo_next(&info, &string) > 0) {
 		const char *names = modinfo_value(string, "depends");
 
-		for (size_t n; !r && names && *names; names += n + (names[n] == ',')) {
-			n = strcspn(names, ",");
-			r = add_archived(m, mod, names, n);
-		}
+		for (size_t n; !r && names && (n = normalise_next_name(&names, name));)
+			r = add_archived(m, mod, name, n);
 	}
 	return r == -ENOMEM ? r : 0;
 }
