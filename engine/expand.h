@@ -24,7 +24,7 @@ enum request_flag {
 	REQUEST_EXACT = 32,	    /* text is a module's name, not looked up as an alias */
 	REQUEST_BANS = 64,	    /* an install line that only says true or false withholds its module */
 	REQUEST_DEVICE = 16,	    /* the alias is a device's: finding nothing is no failure */
-	REQUEST_NEEDED = 128,	    /* an earlier boot needed it for what is awaited */
+	REQUEST_NEEDED = 128,	    /* for what is awaited, as an earlier boot or who asks knows */
 };
 
 enum request_result {

@@ -13,6 +13,7 @@
 #define STEP_NEEDED 440U    /* an earlier boot needed these to find the device that is awaited */
 #define STEP_URGENT 340U    /* priorities from here on: a boot waits for these */
 #define STEP_CANDIDATE 200U /* it may have to wait for these */
+#define STEP_BAND 10U	    /* what together leads to one device is at most so far apart */
 
 enum step_kind {
 	STEP_MODULE,  /* load the file at path */
@@ -53,6 +54,12 @@ struct step {
 	uint64_t planned_us; /* when the loader received it (CLOCK_MONOTONIC); 0 before */
 };
 
+/* A step of an earlier plan is more urgent than that plan said. */
+struct step_raise {
+	uint32_t id;
+	uint32_t priority;
+};
+
 /* The archive that a plan's modules are in. */
 struct plan_archive {
 	int fd;		  /* borrowed */
@@ -65,6 +72,8 @@ struct plan {
 	size_t n_steps;
 	const struct step_edge *edges;
 	size_t n_edges;
+	const struct step_raise *raises;
+	size_t n_raises;
 	const struct plan_archive *archive; /* NULL: no step has a member */
 };
 

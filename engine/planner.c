@@ -199,12 +199,33 @@ static enum alias_patience patience_of(const struct planner *p, const struct rea
 	return alias_patience(request->text);
 }
 
-/* What the device itself was found by comes first, then what its contents are mounted with. */
+static uint32_t device_priority(const struct planner *p, const struct request *request)
+{
+	return request->flags & REQUEST_NEEDED ? STEP_NEEDED : alias_priority(request->text, p->awaited);
+}
+
+/* What will be mounted comes after the devices that lead (loader/precedence.c), and before all others: these may be
+ * needed for it, and it is needed in any case. */
+static uint32_t contents_priority(const struct planner *p)
+{
+	uint32_t most = 0;
+
+	for (size_t i = p->batch_reasons; i < p->x->reasons.n; i++) {
+		const struct reason *reason = &p->x->reasons.items[i];
+		const struct request *request = &p->x->requests.items[reason->request];
+
+		if (reason->kind == REASON_REQUEST && request->flags & REQUEST_DEVICE &&
+		    device_priority(p, request) > most)
+			most = device_priority(p, request);
+	}
+	return most > STEP_URGENT + STEP_BAND ? most - STEP_BAND - 1 : STEP_URGENT;
+}
+
 static uint32_t request_priority(const struct planner *p, const struct request *request)
 {
-	if (request->flags & REQUEST_NEEDED)
-		return request->flags & REQUEST_DEVICE ? STEP_NEEDED : STEP_URGENT;
-	return alias_priority(request->text, p->awaited);
+	if (request->flags & REQUEST_NEEDED && !(request->flags & REQUEST_DEVICE))
+		return contents_priority(p);
+	return device_priority(p, request);
 }
 
 /* The step of this batch that a request has led to, or NULL. */
@@ -278,6 +299,32 @@ static void set_priorities(struct planner *p)
 	}
 }
 
+/* A module that was requested before may be more urgent now: a file system that was expected has been found. */
+static int note_raises(struct planner *p)
+{
+	int r = 0;
+
+	p->raises.n = 0;
+	for (size_t i = p->batch_reasons; !r && !p->order && i < p->x->reasons.n; i++) {
+		const struct reason *reason = &p->x->reasons.items[i];
+		uint32_t id = p->x->step_of.items[reason->module], priority;
+
+		if (reason->kind != REASON_REQUEST || !id || id > p->batch_steps)
+			continue;
+		priority = request_priority(p, &p->x->requests.items[reason->request]);
+		if (priority <= p->steps.items[id - 1].priority)
+			continue;
+		p->steps.items[id - 1].priority = priority;
+		r = array_push(&p->raises, { id - 1, priority });
+	}
+	return r;
+}
+
+bool planner_has_news(const struct planner *p)
+{
+	return p->steps.n > p->batch_steps || p->x->reasons.n > p->batch_reasons;
+}
+
 static void set_archive(struct planner *p)
 {
 	const struct archive_index *x = &p->x->lookup->dir->archive;
@@ -301,6 +348,8 @@ int planner_finish_batch(struct planner *p, struct plan *ret)
 	if (!r)
 		r = make_edges(p, &posts);
 	array_free(&posts.items);
+	if (!r)
+		r = note_raises(p);
 	if (r < 0)
 		return r;
 	set_priorities(p);
@@ -310,6 +359,8 @@ int planner_finish_batch(struct planner *p, struct plan *ret)
 		.n_steps = p->steps.n - p->batch_steps,
 		.edges = p->edges.n ? p->edges.items + p->batch_edges : NULL,
 		.n_edges = p->edges.n - p->batch_edges,
+		.raises = p->raises.items,
+		.n_raises = p->raises.n,
 		.archive = &p->archive,
 	};
 	p->batch_steps = p->steps.n;
@@ -331,4 +382,5 @@ void planner_free(struct planner *p)
 	array_free(&p->steps);
 	array_free(&p->step_module);
 	array_free(&p->edges);
+	array_free(&p->raises);
 }

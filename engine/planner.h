@@ -18,6 +18,7 @@ struct planner {
 	ARRAY(struct step) steps;    /* of all batches */
 	ARRAY(uint32_t) step_module; /* by step */
 	ARRAY(struct step_edge) edges;
+	ARRAY(struct step_raise) raises; /* of the last batch */
 	/* Providers (engine/priority.h). 0: only the end of all loads counts, and no step is patient. */
 	uint32_t awaited;
 	const struct profile *profile; /* of earlier boots, or NULL */
@@ -33,8 +34,11 @@ struct planner {
  * of this and of planner_finish_batch() answers the same. */
 int64_t planner_request(struct planner *p, const char *text, const char *params, uint32_t flags);
 
-/* Makes the edges and priorities of all steps since the last call. The plan points into the planner and
- * is valid until the next call. 0, -ENOMEM, or the error of a request. */
+/* Whether a request has led to a step since the last planner_finish_batch(), or to one that existed. */
+bool planner_has_news(const struct planner *p);
+
+/* Makes the edges and priorities of all steps since the last call, and raises those of earlier steps. The plan
+ * points into the planner and is valid until the next call. 0, -ENOMEM, or the error of a request. */
 int planner_finish_batch(struct planner *p, struct plan *ret);
 
 /* Whether it has a step of this module with STEP_ABSENT. */

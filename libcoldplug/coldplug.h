@@ -451,6 +451,11 @@ int coldplug_want(struct coldplug *c, const char *name, const char *params);
  * type count. Returns 1 if there is such a module, 0 if not. Since 0.1. */
 int coldplug_want_filesystem(struct coldplug *c, const char *type);
 
+/** The same for one that will be mounted when a device is there that is still waited for. It is loaded on
+ * processors that what leads to the device leaves idle. When the device is there, coldplug_want_filesystem()
+ * makes it more urgent. Since 0.1. */
+int coldplug_expect_filesystem(struct coldplug *c, const char *type);
+
 /** Requests the modules that modules-load.d(5) and modules_load= (rd.modules_load=) of the kernel command
  * line name. Since 0.1. */
 int coldplug_want_configured(struct coldplug *c);

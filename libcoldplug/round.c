@@ -41,7 +41,7 @@ int64_t context_load_wanted(struct coldplug *c)
 	n = r < 0 ? r : context_request_devices(c);
 	if (n < 0)
 		return n;
-	if (!n && c->machine.planner.batch_steps == c->machine.planner.steps.n)
+	if (!n && !planner_has_news(&c->machine.planner))
 		return 0;
 	n = coldplug_plan(c);
 	if (n > 0)

@@ -268,18 +268,34 @@ API int coldplug_want(struct coldplug *c, const char *name, const char *params)
 	return is_path(name) ? want_path(c, name, params) : want(c, name, params, 0, (struct origin){});
 }
 
-API int coldplug_want_filesystem(struct coldplug *c, const char *type)
+/* The alias by which mount(2) asks for the module of a type (fs/filesystems.c). 1: there is such a module. */
+static int find_filesystem(struct coldplug *c, const char *type, char alias[64])
 {
-	char alias[64];
 	int r = context_open(c);
 
 	if (r < 0)
 		return r;
-	snprintf(alias, sizeof(alias), "fs-%.50s", type);
+	snprintf(alias, 64, "fs-%.50s", type);
 	c->machine.lookup.names_only = true;
 	r = lookup_alias(&c->machine.lookup, alias, &c->answers.matches);
 	c->machine.lookup.names_only = false;
+	return r;
+}
+
+API int coldplug_want_filesystem(struct coldplug *c, const char *type)
+{
+	char alias[64];
+	int r = find_filesystem(c, type, alias);
+
 	return r > 0 ? coldplug_want(c, alias, NULL) : r;
+}
+
+API int coldplug_expect_filesystem(struct coldplug *c, const char *type)
+{
+	char alias[64];
+	int r = find_filesystem(c, type, alias);
+
+	return r > 0 ? want(c, alias, NULL, REQUEST_NEEDED, (struct origin){}) : r;
 }
 
 static int want_mounted(struct coldplug *c, struct wait_spec *spec)
@@ -333,7 +349,9 @@ static int want_line(struct coldplug *c, char *line, struct origin origin)
 			&c->log,
 			"%s:%u: '%.64s' behind the module %s is ignored; parameters belong into modprobe.d",
 			origin.file, origin.line, rest, name);
-	return want(c, name, NULL, REQUEST_BLACKLIST, origin);
+	/* The file system of the root, as "coldplug image" has it; not needed before the device. */
+	return want(c, name, NULL, REQUEST_BLACKLIST | (strncmp(name, "fs-", 3) ? 0 : REQUEST_NEEDED),
+		    origin);
 }
 
 /* A file of modules-load.d: a name a line, '#' and ';' begin comments (modules-load.d(5)). Blacklists

@@ -169,7 +169,7 @@ int loader_submit(struct loader *l, const struct plan *plan)
 
 	if (l->finished)
 		return -EPIPE;
-	if (!plan->n_steps)
+	if (!plan->n_steps && !plan->n_raises)
 		return 0;
 	r = wire_check_plan(plan, l->n_submitted, &n_edges);
 	if (r == 0)

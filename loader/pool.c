@@ -793,6 +793,8 @@ static void enqueue(struct pool *p, const struct plan *plan)
 		p->steps.items[s->id].planned_us = now;
 		queue_add(&p->queue, &step, plan->edges + s->edge_first, s->n_edges);
 	}
+	for (size_t i = 0; i < plan->n_raises; i++)
+		queue_raise(&p->queue, plan->raises[i].id, plan->raises[i].priority);
 	queue_inherit(&p->queue);
 	queue_release(&p->queue, false);
 	if (p->cancelled)

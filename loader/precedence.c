@@ -20,9 +20,6 @@
 
 #include "engine/plan.h"
 
-/* A bus's driver, that of the device on it, and that of the disk lead together. */
-#define BAND 10
-
 bool precedence_await(struct precedence *p, bool awaited)
 {
 	bool changes = p->awaited != awaited;
@@ -41,7 +38,7 @@ void precedence_note_start(struct precedence *p, uint32_t priority)
 
 bool precedence_leads(const struct precedence *p, uint32_t priority)
 {
-	return p->awaited && priority >= STEP_URGENT && priority + BAND >= p->priority;
+	return p->awaited && priority >= STEP_URGENT && priority + STEP_BAND >= p->priority;
 }
 
 bool precedence_makes_wait(const struct precedence *p, uint32_t priority, unsigned int n_awake)

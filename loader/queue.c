@@ -206,6 +206,21 @@ void queue_inherit(struct queue *q)
 	release_urgent(q);
 }
 
+void queue_raise(struct queue *q, uint32_t id, uint32_t priority)
+{
+	struct queue_node *node = &q->nodes.items[id];
+
+	if (node->state == NODE_DONE || priority <= node->priority)
+		return;
+	if (node->priority < STEP_URGENT && priority >= STEP_URGENT) {
+		node->urgent = true;
+		q->n_urgent++;
+	}
+	node->priority = priority;
+	rebuild_heap(q);
+	release_urgent(q);
+}
+
 static void end_urgency(struct queue *q, uint32_t id)
 {
 	q->n_urgent -= q->nodes.items[id].urgent;

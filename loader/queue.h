@@ -54,6 +54,8 @@ int queue_reserve(struct queue *q, size_t n_steps, size_t n_edges);
 /* Appends a step, whose id is the number of steps before it. -EINVAL: an edge on itself or a later step. */
 int queue_add(struct queue *q, const struct queue_step *step, const struct step_edge *edges, size_t n_edges);
 
+/* It is more urgent than it was said to be when it was added. To be called before queue_inherit(). */
+void queue_raise(struct queue *q, uint32_t id, uint32_t priority);
 /* Raises the priority of each step to that of the steps that wait for it, also across plans, and finds how
  * long these are expected to take. To be called when a whole plan has been added. */
 void queue_inherit(struct queue *q);

@@ -10,12 +10,12 @@
 
 #define NO_STRING UINT32_MAX
 
-/* Followed by the steps, the edges, and the strings, NUL-terminated. */
+/* Followed by the steps, the edges, the raises, and the strings, NUL-terminated. */
 struct wire_plan {
 	uint32_t n_steps;
 	uint32_t n_edges;
 	uint32_t n_strings; /* bytes */
-	uint32_t unused;
+	uint32_t n_raises;
 };
 
 struct wire_step {
@@ -70,6 +70,9 @@ int wire_check_plan(const struct plan *plan, size_t first_id, size_t *n_edges)
 		if (total > WIRE_MAX / sizeof(struct step_edge))
 			return -EINVAL;
 	}
+	for (size_t i = 0; i < plan->n_raises; i++)
+		if (plan->raises[i].id >= first_id)
+			return -EINVAL;
 	*n_edges = total;
 	return 0;
 }
@@ -133,13 +136,17 @@ int wire_encode_plan(const struct plan *plan, void **ret, size_t *ret_size)
 	uint64_t n_strings = strings_size(plan), size = sizeof(struct wire_plan) + n_strings;
 	struct wire_header *header;
 	struct wire_step *steps;
+	struct step_edge *edges;
+	struct step_raise *raises;
 	struct wire_plan *w;
 	uint32_t used = 0;
 	char *strings;
 
-	if (plan->n_steps > LIMIT_STEPS || plan->n_edges > WIRE_MAX / sizeof(struct step_edge))
+	if (plan->n_steps > LIMIT_STEPS || plan->n_edges > WIRE_MAX / sizeof(struct step_edge) ||
+	    plan->n_raises > WIRE_MAX / sizeof(struct step_raise))
 		return -EFBIG;
-	size += plan->n_steps * sizeof(*steps) + plan->n_edges * sizeof(struct step_edge);
+	size += plan->n_steps * sizeof(*steps) + plan->n_edges * sizeof(struct step_edge) +
+		plan->n_raises * sizeof(struct step_raise);
 	if (size > WIRE_MAX)
 		return -EFBIG;
 	header = malloc(sizeof(*header) + (size_t)size);
@@ -147,13 +154,18 @@ int wire_encode_plan(const struct plan *plan, void **ret, size_t *ret_size)
 		return -ENOMEM;
 	*header = (struct wire_header){ .type = WIRE_PLAN, .size = (uint32_t)size };
 	w = (struct wire_plan *)(header + 1);
-	*w = (struct wire_plan){ (uint32_t)plan->n_steps, (uint32_t)plan->n_edges, (uint32_t)n_strings, 0 };
+	*w = (struct wire_plan){ (uint32_t)plan->n_steps, (uint32_t)plan->n_edges, (uint32_t)n_strings,
+				 (uint32_t)plan->n_raises };
 	steps = (struct wire_step *)(w + 1);
-	strings = (char *)(steps + plan->n_steps) + plan->n_edges * sizeof(struct step_edge);
+	edges = (struct step_edge *)(steps + plan->n_steps);
+	raises = (struct step_raise *)(edges + plan->n_edges);
+	strings = (char *)(raises + plan->n_raises);
 	for (size_t i = 0; i < plan->n_steps; i++)
 		put_step(&steps[i], &plan->steps[i], strings, &used);
-	if (plan->n_edges)
-		memcpy(steps + plan->n_steps, plan->edges, plan->n_edges * sizeof(struct step_edge));
+	for (size_t i = 0; i < plan->n_edges; i++)
+		edges[i] = plan->edges[i];
+	for (size_t i = 0; i < plan->n_raises; i++)
+		raises[i] = plan->raises[i];
 	*ret = header;
 	*ret_size = sizeof(*header) + (size_t)size;
 	return 0;
@@ -194,7 +206,8 @@ static int get_step(const struct wire_step *w, const char *strings, uint32_t n, 
 static bool sizes_fit(const struct wire_plan *w, size_t size)
 {
 	uint64_t want = sizeof(*w) + (uint64_t)w->n_steps * sizeof(struct wire_step) +
-		(uint64_t)w->n_edges * sizeof(struct step_edge) + w->n_strings;
+		(uint64_t)w->n_edges * sizeof(struct step_edge) +
+		(uint64_t)w->n_raises * sizeof(struct step_raise) + w->n_strings;
 
 	return w->n_steps <= LIMIT_STEPS && want == size;
 }
@@ -204,6 +217,7 @@ int wire_decode_plan(struct arena *arena, const void *data, size_t size, struct 
 	const struct wire_plan *w;
 	const struct wire_step *wire_steps;
 	const struct step_edge *edges;
+	const struct step_raise *raises;
 	const char *strings;
 	struct step *steps;
 	int r;
@@ -219,7 +233,8 @@ int wire_decode_plan(struct arena *arena, const void *data, size_t size, struct 
 		return -EBADMSG;
 	wire_steps = (const struct wire_step *)(w + 1);
 	edges = (const struct step_edge *)(wire_steps + w->n_steps);
-	strings = (const char *)(edges + w->n_edges);
+	raises = (const struct step_raise *)(edges + w->n_edges);
+	strings = (const char *)(raises + w->n_raises);
 	if (w->n_strings && strings[w->n_strings - 1])
 		return -EBADMSG;
 	steps = arena_alloc(arena, (w->n_steps + 1) * sizeof(*steps));
@@ -230,6 +245,11 @@ int wire_decode_plan(struct arena *arena, const void *data, size_t size, struct 
 		if (r < 0)
 			return r;
 	}
-	*ret = (struct plan){ .steps = steps, .n_steps = w->n_steps, .edges = edges, .n_edges = w->n_edges };
+	*ret = (struct plan){ .steps = steps,
+			      .n_steps = w->n_steps,
+			      .edges = edges,
+			      .n_edges = w->n_edges,
+			      .raises = raises,
+			      .n_raises = w->n_raises };
 	return 0;
 }

@@ -25,6 +25,14 @@ void filesystem_want(struct coldplug *c, const char *types)
 		(void)coldplug_want_filesystem(c, alias + strlen("fs-"));
 }
 
+void filesystem_expect(struct coldplug *c, const char *types)
+{
+	char alias[64];
+
+	while (next_type(&types, alias))
+		(void)coldplug_expect_filesystem(c, alias + strlen("fs-"));
+}
+
 static bool is_planned(struct coldplug *c, const char *module)
 {
 	const struct coldplug_step *step;

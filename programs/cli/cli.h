@@ -64,6 +64,7 @@ struct cli {
 	bool json;
 	bool dry_run;
 	int waits;		 /* how many --wait-for were given */
+	const char *filesystem;	 /* of --filesystem */
 	bool background;	 /* --background */
 	unsigned int timeout_ms; /* of --timeout, or 0 */
 	char *wait_specs[16];

@@ -285,7 +285,7 @@ static bool is_mountable(struct wait *w, int i)
 	if (!w->wanted[i]) {
 		w->wanted[i] = true;
 		filesystem_want(c, type);
-		if (coldplug_plan(c) > 0)
+		if (coldplug_plan(c) >= 0)
 			(void)coldplug_load(c);
 	}
 	return filesystem_is_tried(c, type);

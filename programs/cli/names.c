@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "programs/cli/cli.h"
+#include "programs/filesystem.h"
 
 /* This is longer than any alias: aliases are cut at 4095 bytes. */
 #define LINE_MAX_BYTES 65536
@@ -122,6 +123,8 @@ int cli_want(struct cli *cli)
 {
 	int r = 0;
 
+	if (cli->filesystem)
+		filesystem_expect(cli->c, cli->filesystem);
 	for (int i = 0; r >= 0 && i < cli->n_args; i += r)
 		r = want_one(cli, cli->args + i);
 	return r >= 0 && cli->modules ? want_lines(cli) : r;

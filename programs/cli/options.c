@@ -11,6 +11,7 @@
 
 #include "programs/cli/cli.h"
 
+#define FILESYSTEM_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-,"
 #define LOADING (COMMAND_RUN | COMMAND_LOAD | COMMAND_MONITOR)
 #define PLANNING (LOADING | COMMAND_PLAN | COMMAND_WHY)
 #define ALL                                                                                              \
@@ -116,6 +117,14 @@ static int set_prepare_mount(struct setup *s, const char *value)
 
 	/* Without libblkid the mount only takes longer, and a warning has been logged. */
 	return r == -EOPNOTSUPP ? 0 : r;
+}
+
+static int set_filesystem(struct setup *s, const char *value)
+{
+	if (!*value || value[strspn(value, FILESYSTEM_CHARACTERS)] || strlen(value) > 128)
+		return -EINVAL;
+	s->cli->filesystem = value;
+	return 0;
 }
 
 /* The value is in seconds and has at most three decimals. */
@@ -486,6 +495,9 @@ static const struct option_row {
 	{ "prepare-mount", 0, COMMAND_RUN | COMMAND_MONITOR, set_prepare_mount, "SPEC",
 	  "when this device appears, load the module of its file system too",
 	  "it must be /dev/..., MAJOR:MINOR, UUID=, LABEL=, PARTUUID= or PARTLABEL=" },
+	{ "filesystem", 0, COMMAND_RUN | COMMAND_MONITOR, set_filesystem, "TYPE",
+	  "the file system that --wait-for's device most likely has",
+	  "it must be one or more types with commas between them, at most 128 bytes" },
 	{ "timeout", 0, COMMAND_RUN, set_timeout, "SECONDS",
 	  "wait at most so long for the devices of --wait-for",
 	  "it must be a number of seconds from 0.001 to 4000000.999" },

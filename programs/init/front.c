@@ -47,11 +47,13 @@ static void report(struct server *s, const struct engine_message *m)
 		say(4, "the engine cannot report to PID 1: %s", strerror(errno));
 }
 
-/* Has their modules loaded, without waiting for that. */
-static void want_types(struct server *s, const char *types)
+/* Has the modules of the root's file system loaded, without waiting for that. */
+static void want_types(struct server *s, const char *found)
 {
-	snprintf(s->types, sizeof(s->types), "%s", types);
+	snprintf(s->types, sizeof(s->types), "%s", s->o->root_fs_types ? s->o->root_fs_types : found);
 	filesystem_want(s->c, s->types);
+	(void)coldplug_plan(s->c);
+	(void)coldplug_load(s->c);
 }
 
 static void found(struct server *s, enum engine_what what, const char *node)
@@ -62,11 +64,8 @@ static void found(struct server *s, enum engine_what what, const char *node)
 	snprintf(m.node, sizeof(m.node), "%s", node);
 	snprintf(m.type, sizeof(m.type), "%s", type ? type : "");
 	s->reported[what] = true;
-	if (what == WAIT_ROOT && m.type[0] && !s->o->root_fs_types) {
+	if (what == WAIT_ROOT)
 		want_types(s, m.type);
-		coldplug_plan(s->c);
-		coldplug_load(s->c);
-	}
 	report(s, &m);
 }
 
@@ -269,7 +268,7 @@ static int begin(struct server *s, const char *root, const char *resume)
 	(void)wait_for(s, WAIT_ROOT, root, &n);
 	(void)wait_for(s, WAIT_RESUME, resume, &n);
 	if (s->o->root_fs_types)
-		want_types(s, s->o->root_fs_types);
+		filesystem_expect(s->c, s->o->root_fs_types);
 	return coldplug_begin(s->c);
 }
 

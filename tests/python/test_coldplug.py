@@ -12,7 +12,7 @@ from coldplug import By, Coldplug, Config, Flag, Index, Initstate, Kind, Module,
 HEADER = re.sub(r'/\*.*?\*/', '', open(SOURCE + '/libcoldplug/coldplug.h').read(), flags=re.S)
 # These are for callers in C: they take callbacks or descriptors, or build images and recordings.
 NOT_HERE = {'new', 'free', 'set_receive_buffer', 'set_progress', 'set_event', 'set_act', 'set_stream', 'set_record', 'set_recording',
-            'parameters', 'want_filesystem', 'closure', 'closure_extract', 'image', 'run', 'is_settled', 'leave', 'prepare_mount', 'found_type',
+            'parameters', 'want_filesystem', 'expect_filesystem', 'closure', 'closure_extract', 'image', 'run', 'is_settled', 'leave', 'prepare_mount', 'found_type',
             'signatures', 'dispatch', 'reload', 'record', 'replay', 'match', 'insert_fd', 'remove_module', 'config_text',
             'symbols_text', 'module_directory', 'pack', 'depmod', 'archive_list', 'archive_show', 'archive_diff', 'archive_extract',
             'archive_verify'}

@@ -234,6 +234,36 @@ static void a_step_of_a_later_plan_goes_by_its_priority(void **state)
 }
 
 /* Order: ids of the steps, each of which ends before the next one starts. */
+/* With what it waits for, and held or not. */
+static void a_raised_step_goes_by_its_new_priority(void **state)
+{
+	struct queue q = {};
+	uint32_t core = add_step(&q, { .priority = STEP_URGENT });
+	uint32_t fs = add_after(&q, core, EDGE_HARD, { .priority = STEP_URGENT });
+	uint32_t disk = add_step(&q, { .priority = STEP_URGENT + 60 });
+	uint32_t held = add_step(&q, { .priority = 200, .patient = true });
+
+	queue_inherit(&q);
+	queue_release(&q, false);
+	assert_int_equal(queue_pick(&q), disk);
+	queue_raise(&q, fs, STEP_URGENT + 110);
+	queue_raise(&q, held, STEP_URGENT + 70);
+	queue_inherit(&q);
+	assert_int_equal(q.n_urgent, 4);
+	run(&q, core, LOAD_DONE);
+	run(&q, fs, LOAD_DONE);
+	/* Neither what has ended nor what is more urgent already. */
+	queue_raise(&q, fs, STEP_URGENT + 200);
+	queue_raise(&q, held, STEP_URGENT);
+	queue_inherit(&q);
+	assert_int_equal(q.n_urgent, 2);
+	run(&q, held, LOAD_DONE);
+	run(&q, disk, LOAD_DONE);
+	assert_int_equal(q.n_urgent, 0);
+	assert_true(queue_drained(&q));
+	queue_free(&q);
+}
+
 static void run_all(struct queue *q, const char *order)
 {
 	queue_inherit(q);
@@ -597,6 +627,7 @@ int main(void)
 		cmocka_unit_test(cancelling_skips_what_has_not_started_and_only_that),
 		cmocka_unit_test(what_is_ready_starts_however_much_runs),
 		cmocka_unit_test(a_step_of_a_later_plan_goes_by_its_priority),
+		cmocka_unit_test(a_raised_step_goes_by_its_new_priority),
 		cmocka_unit_test(what_takes_longest_to_the_end_starts_first),
 		cmocka_unit_test(what_may_lead_to_a_disk_starts_by_priority),
 		cmocka_unit_test(what_an_urgent_step_waits_for_is_as_urgent_in_earlier_plans_too),

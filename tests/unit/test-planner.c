@@ -765,12 +765,59 @@ static void a_profile_says_what_comes_first_and_last(void **state)
 	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
 	assert_string_equal(spell_plan(e, &plan), "mmc ext4 vain again net");
 	assert_int_equal(plan.steps[0].priority, STEP_NEEDED);
-	assert_int_equal(plan.steps[1].priority, STEP_URGENT);
+	assert_int_equal(plan.steps[1].priority, STEP_NEEDED - STEP_BAND - 1);
 	assert_true(plan.steps[2].patient && plan.steps[2].last);
 	assert_false(plan.steps[3].patient || plan.steps[3].last);
 	/* Who names it wants it. */
 	assert_false(plan.steps[4].patient);
 	profile_free(&profile);
+	engine_free(e);
+}
+
+/* A file system that is expected is less urgent than what the device is behind, until the device is there. */
+static void what_is_requested_again_is_raised_if_it_is_more_urgent(void **state)
+{
+	struct engine *e =
+		engine_new(&(struct engine_files){ .dep = "ext4: jbd2; jbd2:; xfs:",
+						   .alias = "alias fs-ext4 ext4\nalias fs-xfs xfs\n" });
+	struct plan plan;
+
+	e->planner.awaited = PROVIDER_ANY;
+	ask(e, "fs-ext4", REQUEST_NEEDED);
+	assert_true(planner_has_news(&e->planner));
+	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+	assert_false(planner_has_news(&e->planner));
+	assert_int_equal(plan.steps[1].priority, STEP_URGENT);
+	assert_int_equal(plan.n_raises, 0);
+	ask(e, "fs-ext4 fs-xfs", 0);
+	assert_true(planner_has_news(&e->planner));
+	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+	assert_string_equal(spell_plan(e, &plan), "xfs");
+	assert_int_equal(plan.n_raises, 1);
+	assert_int_equal(plan.raises[0].id, 1);
+	assert_true(plan.raises[0].priority > STEP_NEEDED);
+	ask(e, "fs-ext4", 0);
+	ask(e, "fs-xfs", REQUEST_NEEDED);
+	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+	assert_int_equal(plan.n_steps + plan.n_raises, 0);
+	engine_free(e);
+}
+
+/* Between the disk that leads and one that may not be needed. */
+static void what_will_be_mounted_comes_after_what_leads(void **state)
+{
+	struct engine *e = engine_new(&(struct engine_files){
+		.dep = "ext4:; nvme:; ahci:",
+		.alias = "alias fs-ext4 ext4\nalias pci:*bc01sc08* nvme\nalias pci:*bc01sc06* ahci\n" });
+	struct plan plan;
+
+	e->planner.awaited = PROVIDER_ANY;
+	ask(e, "fs-ext4", REQUEST_NEEDED);
+	ask(e, "pci:v1d2sv3sd4bc01sc06i01 pci:v1d2sv3sd4bc01sc08i02", REQUEST_DEVICE);
+	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+	assert_string_equal(spell_plan(e, &plan), "ext4 ahci nvme");
+	assert_true(plan.steps[0].priority > plan.steps[1].priority);
+	assert_true(plan.steps[0].priority + STEP_BAND < plan.steps[2].priority);
 	engine_free(e);
 }
 
@@ -1119,6 +1166,8 @@ int main(void)
 		cmocka_unit_test(what_a_fast_disk_needs_is_as_urgent_as_the_disk),
 		cmocka_unit_test(an_adapter_that_scans_is_held_back_for_who_waits_for_a_disk),
 		cmocka_unit_test(a_profile_says_what_comes_first_and_last),
+		cmocka_unit_test(what_is_requested_again_is_raised_if_it_is_more_urgent),
+		cmocka_unit_test(what_will_be_mounted_comes_after_what_leads),
 		cmocka_unit_test(a_profile_says_how_long_loads_take),
 		cmocka_unit_test(modules_order_counts_where_order_is_wanted),
 		cmocka_unit_test(without_modules_order_a_message_says_so),
