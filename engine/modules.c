@@ -116,21 +116,26 @@ static int add_archived(struct modules *m, struct module *mod, const char *name,
 }
 
 /* A depmod that does not know archives leaves out the modules of an archive that a module needs. The module
- * itself names it; that of the same name and path in the archive may be another one. A file that cannot be
- * read is the loader's affair. */
+ * itself names it; that of the same name and path in the archive may be another one. A file that is missing is
+ * the loader's affair. */
 static int add_named(struct modules *m, struct module *mod)
 {
 	_cleanup_modinfo_ struct modinfo info = {};
-	const char *path = moddir_file(m->dir, &m->arena, NULL, mod->path), *string, *why;
+	const char *path = moddir_file(m->dir, &m->arena, NULL, mod->path), *string;
+	const char *why = "its .modinfo is damaged";
 	int r = path ? modinfo_open(&info, m->dir->root, path, &why) : -ENOMEM;
 	char name[LIMIT_NAME + 1];
+	size_t n;
 
-	while (!r && modinfo_next(&info, &string) > 0) {
+	while (!r && (r = modinfo_next(&info, &string)) > 0) {
 		const char *names = modinfo_value(string, "depends");
 
-		for (size_t n; !r && names && (n = normalise_next_name(&names, name));)
+		for (r = 0; !r && names && (n = normalise_next_name(&names, name));)
 			r = add_archived(m, mod, name, n);
 	}
+	if (r < 0 && r != -ENOMEM && r != -ENOENT)
+		log_lost(m->dir->log, "%s/%s: %s: what it needs of the archive is not known",
+			 m->dir->root->path, path, why);
 	return r == -ENOMEM ? r : 0;
 }
 
