@@ -24,19 +24,19 @@ struct trie {
 
 #define WORTH_A_TABLE 2U /* children */
 
-static int put(struct bytes *out, const void *data, size_t n)
+int bytes_put(struct bytes *to, const void *data, size_t n)
 {
-	if (out->items.n + n > LIMIT_INDEX)
+	if (to->items.n + n > LIMIT_INDEX)
 		return -EFBIG;
-	return array_append(&out->items, (const uint8_t *)data, n);
+	return array_append(&to->items, (const uint8_t *)data, n);
 }
 
-static int put_number(struct bytes *out, uint32_t v)
+int bytes_put_number(struct bytes *to, uint32_t v)
 {
 	uint8_t p[4];
 
 	put_le32(p, v);
-	return put(out, p, sizeof(p));
+	return bytes_put(to, p, sizeof(p));
 }
 
 /* Writes a text, or finds the place where it has been written. */
@@ -55,7 +55,7 @@ static int put_text(struct trie *t, const char *text, uint32_t *place)
 	}
 	*place = (uint32_t)t->out->items.n;
 	put_le16(length, (uint16_t)n);
-	r = put(t->out, length, sizeof(length)) ?: put(t->out, text, n + 1);
+	r = bytes_put(t->out, length, sizeof(length)) ?: bytes_put(t->out, text, n + 1);
 	return r ?: array_push(&t->places, *place);
 }
 
@@ -64,7 +64,7 @@ static int put_names(struct bytes *out, const struct trie_alias *aliases, size_t
 	int r = 0;
 
 	for (size_t i = 0; !r && i < n; i++)
-		r = put_number(out, aliases[i].name);
+		r = bytes_put_number(out, aliases[i].name);
 	return r;
 }
 
@@ -82,7 +82,7 @@ static int write_leaf(struct trie *t, const struct trie_alias *aliases, size_t n
 	if (n == 1)
 		return 0;
 	ret->value = (uint32_t)t->out->items.n | ARCHIVE_LEAF;
-	r = put_number(t->out, (uint32_t)n);
+	r = bytes_put_number(t->out, (uint32_t)n);
 	return r ?: put_names(t->out, aliases, n);
 }
 
@@ -114,7 +114,7 @@ static int put_first(struct bytes *out, const struct children *c)
 	int r = 0;
 
 	for (size_t i = 0; !r && i < c->items.n; i++)
-		r = put(out, c->items.items[i].first, 1);
+		r = bytes_put(out, c->items.items[i].first, 1);
 	return r;
 }
 
@@ -123,7 +123,8 @@ static int put_refs(struct bytes *out, const struct children *c)
 	int r = 0;
 
 	for (size_t i = 0; !r && i < c->items.n; i++)
-		r = put_number(out, c->items.items[i].ref) ?: put_number(out, c->items.items[i].value);
+		r = bytes_put_number(out, c->items.items[i].ref)
+			?: bytes_put_number(out, c->items.items[i].value);
 	return r;
 }
 
@@ -144,9 +145,9 @@ static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 	put_le16(head + 4, (uint16_t)table.n_slots);
 	head[6] = (uint8_t)(n->wildcards.items.n | n->step << 4);
 	head[7] = (uint8_t)n->listed.items.n;
-	r = put(out, head, sizeof(head)) ?: put_refs(out, &n->wildcards) ?: put_refs(out, &n->listed);
+	r = bytes_put(out, head, sizeof(head)) ?: put_refs(out, &n->wildcards) ?: put_refs(out, &n->listed);
 	r = r ?: put_first(out, &n->wildcards) ?: put_first(out, &n->listed);
-	r = r ?: put(out, n->prefix, n->n_prefix) ?: put_names(out, n->values, n->n_values);
+	r = r ?: bytes_put(out, n->prefix, n->n_prefix) ?: put_names(out, n->values, n->n_values);
 	if (!r && n->step)
 		r = table_put(&table, out);
 	return r ?: 1;
@@ -312,7 +313,7 @@ int archive_trie_build(const struct trie_alias *aliases, size_t n, struct bytes 
 {
 	struct trie t = { .out = ret, .all = filter_pieces_new() };
 	uint32_t root = 0;
-	int r = t.all ? put_number(ret, 0) : -ENOMEM;
+	int r = t.all ? bytes_put_number(ret, 0) : -ENOMEM;
 
 	for (size_t i = 0; !r && i < n; i++)
 		filter_count(t.all, aliases[i].key);

@@ -11,6 +11,10 @@ struct bytes {
 	ARRAY(uint8_t) items;
 };
 
+/* Append to a section. 0; -ENOMEM; -EFBIG when it would be larger than LIMIT_INDEX. */
+int bytes_put(struct bytes *to, const void *data, size_t n);
+int bytes_put_number(struct bytes *to, uint32_t v);
+
 struct trie_alias {
 	const char *key;
 	uint32_t name; /* of the module that has it, a place in the strings */

@@ -191,14 +191,13 @@ int profile_read(const struct rootfs *root, const char *path, struct file_bytes 
 	return file_read(fd, LIMIT_CONFIG_FILE, ret);
 }
 
-int profile_parse(struct profile *ret, char *text, const char *release, struct profile_fault *fault)
+/* Takes text. */
+static int parse(struct profile *ret, char *text, const char *release, struct profile_fault *fault)
 {
 	struct profile p = { .text = text };
 	struct reading r = { .profile = &p, .release = release };
 	int e;
 
-	*ret = (struct profile){};
-	*fault = (struct profile_fault){};
 	r.softdeps = memstream_open(&p.softdeps, &p.n_softdeps);
 	if (!r.softdeps) {
 		profile_free(&p);
@@ -224,18 +223,20 @@ static unsigned int line_at(const char *data, const char *at)
 	return line;
 }
 
-int profile_parse_bytes(struct profile *ret, const char *data, size_t size, const char *release,
-			struct profile_fault *fault)
+int profile_parse(struct profile *ret, const char *data, size_t size, const char *release,
+		  struct profile_fault *fault)
 {
-	const char *zero = memchr(data, '\0', size);
-	char *text = zero ? NULL : strndup(data, size);
+	const char *zero = size ? memchr(data, '\0', size) : NULL;
+	char *text;
 
 	*ret = (struct profile){};
-	if (zero)
+	*fault = (struct profile_fault){};
+	if (zero) {
 		*fault = (struct profile_fault){ line_at(data, zero), "it has a byte of zero" };
-	if (!text)
-		return zero ? -EBADMSG : -ENOMEM;
-	return profile_parse(ret, text, release, fault);
+		return -EBADMSG;
+	}
+	text = strndup(size ? data : "", size);
+	return text ? parse(ret, text, release, fault) : -ENOMEM;
 }
 
 void profile_free(struct profile *p)

@@ -38,12 +38,9 @@ struct profile_fault {
 
 /* Reads the file of one, of LIMIT_CONFIG_FILE bytes at most; root NULL: the path is one of the caller's. 0 or -errno. */
 int profile_read(const struct rootfs *root, const char *path, struct file_bytes *ret);
-/* Takes text, a string for free(), in any case. 0; -EBADMSG, with *fault, and *ret is empty; -ENOMEM. release: that of the
- * modules, or NULL if it does not matter. */
-int profile_parse(struct profile *ret, char *text, const char *release, struct profile_fault *fault);
-/* The same for what was read from somewhere, which is copied. */
-int profile_parse_bytes(struct profile *ret, const char *data, size_t size, const char *release,
-			struct profile_fault *fault);
+/* 0; -EBADMSG, with *fault, and *ret is empty; -ENOMEM. release: that of the modules, or NULL if it does not matter. */
+int profile_parse(struct profile *ret, const char *data, size_t size, const char *release,
+		  struct profile_fault *fault);
 void profile_free(struct profile *p);
 /* Whether the module, with '_', found nothing to drive. */
 bool profile_declined(const struct profile *p, const char *module);

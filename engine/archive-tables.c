@@ -22,20 +22,7 @@ struct tables {
 	ARRAY(struct trie_alias) aliases;
 };
 
-static int put(struct bytes *to, const void *data, size_t n)
-{
-	return array_append(&to->items, (const uint8_t *)data, n);
-}
-
-static int put_number(struct bytes *to, uint32_t v)
-{
-	uint8_t bytes[4];
-
-	put_le32(bytes, v);
-	return put(to, bytes, sizeof(bytes));
-}
-
-/* Enters a string. 0 or -ENOMEM. */
+/* Enters a string. 0, -ENOMEM, -EFBIG. */
 static int put_string(struct tables *t, const char *s, uint32_t *place)
 {
 	struct bytes *strings = &t->p->sections[ARCHIVE_STRINGS];
@@ -45,7 +32,8 @@ static int put_string(struct tables *t, const char *s, uint32_t *place)
 	if (id == INTERN_NONE)
 		return -ENOMEM;
 	if (id == t->places.n)
-		r = array_push(&t->places, (uint32_t)strings->items.n) ?: put(strings, s, strlen(s) + 1);
+		r = array_push(&t->places, (uint32_t)strings->items.n)
+			?: bytes_put(strings, s, strlen(s) + 1);
 	if (!r)
 		*place = t->places.items[id];
 	return r;
@@ -67,7 +55,7 @@ static int put_meta(struct pack *p)
 	fprintf(f, "packer=coldplug " COLDPLUG_VERSION "%c", '\0');
 	r = memstream_close(f);
 	if (!r)
-		r = put(&p->sections[ARCHIVE_META], text, size);
+		r = bytes_put(&p->sections[ARCHIVE_META], text, size);
 	free(text);
 	return r;
 }
@@ -97,9 +85,9 @@ static int put_hash_table(struct tables *t)
 
 	while (n < 2 * t->p->n_modules)
 		n *= 2;
-	r = put_number(to, n);
+	r = bytes_put_number(to, n);
 	for (uint32_t i = 0; !r && i < n; i++)
-		r = put_number(to, 0);
+		r = bytes_put_number(to, 0);
 	for (uint32_t id = 0; !r && id < t->p->n_modules; id++) {
 		const char *name = t->p->entries.items[id].name;
 		uint64_t slot = xxh64(name, strlen(name)) & (n - 1);
@@ -152,7 +140,7 @@ static int put_made(struct pack *p, enum depmod_file which, enum archive_section
 	_cleanup_(made_free) struct made made = {};
 	int r = depmod_make(&p->depmod, which, &made.data, &made.size);
 
-	return r ?: put(&p->sections[type], made.data, made.size);
+	return r ?: bytes_put(&p->sections[type], made.data, made.size);
 }
 
 /* A line of modules.dep, "path: path path", of which the ids are wanted. */
@@ -165,7 +153,7 @@ static int put_line(struct tables *t, const char *line)
 		size_t n = strcspn(p, " ");
 		uint32_t id = intern_find(&t->paths, p, n);
 
-		r = id == INTERN_NONE ? -EINVAL : put_number(to, id);
+		r = id == INTERN_NONE ? -EINVAL : bytes_put_number(to, id);
 		p += n;
 	}
 	return r;
@@ -209,7 +197,7 @@ static int put_entry(struct tables *t, struct pack_entry *e, const char *line)
 	put_le32(row + 36, first);
 	put_le32(row + 40, (uint32_t)(dependencies->items.n / 4) - first);
 	put_le32(row + 44, e->info);
-	return put(to, row, sizeof(row));
+	return bytes_put(to, row, sizeof(row));
 }
 
 static int put_entries(struct tables *t)
@@ -244,8 +232,8 @@ int pack_make_tables(struct pack *p)
 	int r = put_names(&t) ?: put_hash_table(&t) ?: put_entries(&t) ?: put_aliases(&t) ?: put_others(p);
 
 	for (size_t i = 0; !r && i < p->groups.n; i++)
-		r = put(&p->sections[ARCHIVE_GROUPS], (const uint8_t[ARCHIVE_GROUP_ROW]){},
-			ARCHIVE_GROUP_ROW);
+		r = bytes_put(&p->sections[ARCHIVE_GROUPS], (const uint8_t[ARCHIVE_GROUP_ROW]){},
+			      ARCHIVE_GROUP_ROW);
 	intern_free(&t.strings);
 	intern_free(&t.paths);
 	array_free(&t.places);

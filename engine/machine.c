@@ -291,7 +291,7 @@ static int read_profile(struct machine *m)
 		log_warning(m->log, "%s: no profile is used: %s", path, strerror(-r));
 		return 0;
 	}
-	r = profile_parse_bytes(&m->profile, file.data, file.size, m->release, &fault);
+	r = profile_parse(&m->profile, file.data, file.size, m->release, &fault);
 	if (r == -EBADMSG)
 		log_warning(m->log, "%s:%u: no profile is used: %s", path, fault.line, fault.what);
 	else if (!r)

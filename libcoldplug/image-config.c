@@ -64,7 +64,7 @@ int mkimage_check_profile(struct mkimage *im, const char *path, const char *data
 {
 	struct profile_fault fault;
 	struct profile profile;
-	int r = profile_parse_bytes(&profile, data, size, im->release, &fault);
+	int r = profile_parse(&profile, data, size, im->release, &fault);
 
 	if (r == -EBADMSG)
 		log_warning(&im->c->log, "%s:%u: the profile is left out: %s", path, fault.line, fault.what);

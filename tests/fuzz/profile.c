@@ -11,12 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct profile_fault fault;
 	struct profile p;
-	char *text;
 
-	if (memchr(data, '\0', size))
-		return 0;
-	text = strndup((const char *)data, size);
-	if (!text || profile_parse(&p, text, "1.0", &fault) < 0)
+	if (profile_parse(&p, (const char *)data, size, "1.0", &fault) < 0)
 		return 0;
 	for (const char *line = p.softdeps; line && *line; line = strchr(line, '\n') + 1)
 		if (strncmp(line, "softdep ", 8) != 0 || !strchr(line, '\n'))

@@ -747,14 +747,10 @@ static void a_profile_says_what_comes_first_and_last(void **state)
 	struct engine *e = engine_new(&(struct engine_files){
 		.dep = "mmc:; ext4:; vain:; again:; net:",
 		.alias = "alias of:N* mmc\nalias fs-ext4 ext4\nalias acpi:V vain\nalias acpi:A again\n" });
+	static const char text[] = "coldplug-profile 1\ndeclined vain\ndeclined again\ndeclined net\nend\n";
 	struct plan plan;
 
-	assert_int_equal(
-		profile_parse(
-			&profile,
-			strdup("coldplug-profile 1\ndeclined vain\ndeclined again\ndeclined net\nend\n"),
-			NULL, &fault),
-		0);
+	assert_int_equal(profile_parse(&profile, text, sizeof(text) - 1, NULL, &fault), 0);
 	e->planner.awaited = PROVIDER_ANY;
 	e->planner.profile = &profile;
 	ask(e, "of:Nmmc", REQUEST_DEVICE | REQUEST_NEEDED);
@@ -832,15 +828,12 @@ static void a_profile_says_how_long_loads_take(void **state)
 			 "alias pci:*bc01sc08* disk\nalias acpi:F fresh\n" });
 	static const uint32_t took[] = { 1000000, 7, 2000000, 3000000, 999999, 4000000, 0 };
 	static const bool patient[] = { false, true, false, false, false, false, false };
+	static const char text[] = "coldplug-profile 1\ntook lib 1000000\ntook sleeper 7000000\n"
+				   "took sleeper 1000007\ntook named 2000000\ntook needed 3000000\n"
+				   "took quick 999999\ntook disk 4000000\nend\n";
 	struct plan plan;
 
-	assert_int_equal(
-		profile_parse(&profile,
-			      strdup("coldplug-profile 1\ntook lib 1000000\ntook sleeper 7000000\n"
-				     "took sleeper 1000007\ntook named 2000000\ntook needed 3000000\n"
-				     "took quick 999999\ntook disk 4000000\nend\n"),
-			      NULL, &fault),
-		0);
+	assert_int_equal(profile_parse(&profile, text, sizeof(text) - 1, NULL, &fault), 0);
 	e->planner.awaited = PROVIDER_ANY;
 	e->planner.profile = &profile;
 	ask(e, "acpi:S", REQUEST_DEVICE);

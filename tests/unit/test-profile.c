@@ -7,6 +7,11 @@
 #define HEAD "coldplug-profile 1\n"
 #define DEVICE "device /devices/pci0000:00/0000:00:01.0 pci:v1d2\n"
 
+static int parse(struct profile *ret, const char *text, const char *release, struct profile_fault *fault)
+{
+	return profile_parse(ret, text, strlen(text), release, fault);
+}
+
 static void what_is_no_profile_is_refused_with_its_line(void **state)
 {
 	static const struct {
@@ -49,11 +54,23 @@ static void what_is_no_profile_is_refused_with_its_line(void **state)
 		struct profile_fault fault;
 		struct profile p;
 
-		assert_row(i, profile_parse(&p, strdup(rows[i].text), "1.0", &fault) == -EBADMSG);
+		assert_row(i, parse(&p, rows[i].text, "1.0", &fault) == -EBADMSG);
 		assert_string_equal(fault.what, rows[i].what);
 		assert_row(i, fault.line == rows[i].line);
 		assert_row(i, !p.text && !p.devices.n && !p.softdeps);
 	}
+}
+
+static void a_byte_of_zero_is_refused_with_its_line(void **state)
+{
+	static const char text[] = HEAD "release 1.0\0\nend\n";
+	struct profile_fault fault;
+	struct profile p;
+
+	assert_int_equal(profile_parse(&p, text, sizeof(text) - 1, "1.0", &fault), -EBADMSG);
+	assert_string_equal(fault.what, "it has a byte of zero");
+	assert_int_equal(fault.line, 2);
+	assert_null(p.text);
 }
 
 static void devices_are_limited(void **state)
@@ -66,11 +83,12 @@ static void devices_are_limited(void **state)
 	for (size_t i = 0; i < LIMIT_PROFILE_DEVICES; i++)
 		end = stpcpy(end, DEVICE);
 	strcpy(end, "end\n");
-	assert_int_equal(profile_parse(&p, strdup(text), NULL, &fault), 0);
+	assert_int_equal(parse(&p, text, NULL, &fault), 0);
 	profile_free(&p);
 	strcpy(stpcpy(end, DEVICE), "end\n");
-	assert_int_equal(profile_parse(&p, text, NULL, &fault), -EBADMSG);
+	assert_int_equal(parse(&p, text, NULL, &fault), -EBADMSG);
 	assert_string_equal(fault.what, "there are too many devices");
+	free(text);
 }
 
 static void each_word_has_its_place(void **state)
@@ -78,25 +96,24 @@ static void each_word_has_its_place(void **state)
 	struct profile_fault fault;
 	struct profile p;
 
-	assert_int_equal(
-		profile_parse(&p,
-			      strdup(HEAD "# by hand\n"
-					  "release 1.0\n"
-					  "awaited UUID=a b\n" DEVICE
-					  "device /devices/pci0000:00/0000:00:01.0/virtio1 virtio:d2 v1\n"
-					  "filesystem ext4\n"
-					  "declined acpi_cpufreq\n"
-					  "took xhci_hcd 5\n"
-					  "took sym53c8xx 3600000000\n"
-					  "took a-b 3600000001\n"
-					  "took c 99999999999999999999999999\n"
-					  "declined d-e\n"
-					  "took xhci_hcd 000412\n"
-					  "request crc64_rocksoft crypto-crc64-rocksoft\n"
-					  "request x fs-a crypto-b\n"
-					  "end\n\n"),
-			      "1.0", &fault),
-		0);
+	assert_int_equal(parse(&p,
+			       HEAD "# by hand\n"
+				    "release 1.0\n"
+				    "awaited UUID=a b\n" DEVICE
+				    "device /devices/pci0000:00/0000:00:01.0/virtio1 virtio:d2 v1\n"
+				    "filesystem ext4\n"
+				    "declined acpi_cpufreq\n"
+				    "took xhci_hcd 5\n"
+				    "took sym53c8xx 3600000000\n"
+				    "took a-b 3600000001\n"
+				    "took c 99999999999999999999999999\n"
+				    "declined d-e\n"
+				    "took xhci_hcd 000412\n"
+				    "request crc64_rocksoft crypto-crc64-rocksoft\n"
+				    "request x fs-a crypto-b\n"
+				    "end\n\n",
+			       "1.0", &fault),
+			 0);
 	assert_int_equal(p.awaited.n, 1);
 	assert_string_equal(p.awaited.items[0], "UUID=a b");
 	assert_int_equal(p.devices.n, 2);
@@ -125,9 +142,9 @@ static void a_release_matters_only_if_there_is_one(void **state)
 	struct profile_fault fault;
 	struct profile p;
 
-	assert_int_equal(profile_parse(&p, strdup(HEAD "release 1.0\nend\n"), NULL, &fault), 0);
+	assert_int_equal(parse(&p, HEAD "release 1.0\nend\n", NULL, &fault), 0);
 	profile_free(&p);
-	assert_int_equal(profile_parse(&p, strdup(HEAD "end"), "1.0", &fault), 0);
+	assert_int_equal(parse(&p, HEAD "end", "1.0", &fault), 0);
 	profile_free(&p);
 }
 
@@ -135,6 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_no_profile_is_refused_with_its_line),
+		cmocka_unit_test(a_byte_of_zero_is_refused_with_its_line),
 		cmocka_unit_test(devices_are_limited),
 		cmocka_unit_test(each_word_has_its_place),
 		cmocka_unit_test(a_release_matters_only_if_there_is_one),
