@@ -575,7 +575,7 @@ static int unpack_group(struct archive *a, const struct archive_member *m, struc
 	*why = a->dictionary_why;
 	if (wanted && a->dictionary_error)
 		return a->dictionary_error;
-	return archive_read_group(a->fd, m, dictionary, &group->data, why);
+	return archive_read_group(a->fd, m, dictionary, &group->scratch, &group->data, why);
 }
 
 int archive_unpack(struct archive *a, const struct archive_entry *e, struct archive_group *group,
@@ -604,5 +604,6 @@ int archive_unpack(struct archive *a, const struct archive_entry *e, struct arch
 void archive_group_release(struct archive_group *group)
 {
 	blob_release(&group->data);
+	group_scratch_release(&group->scratch);
 	group->next = 0;
 }

@@ -63,6 +63,7 @@ struct archive_entry {
 /* An unpacked group, kept by a caller that reads one entry after the other. One of zeros is empty. */
 struct archive_group {
 	struct blob data;
+	struct group_scratch scratch;
 	uint32_t next; /* the group's number + 1 */
 	int error;     /* with which it could not be unpacked, and why */
 	const char *why;

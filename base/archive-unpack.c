@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/group-codec.h"
 #include "base/limits.h"
@@ -54,9 +55,9 @@ int archive_read_dictionary(int fd, const struct archive_dictionary *d, struct b
 }
 
 int archive_read_group(int fd, const struct archive_member *m, const struct blob *dictionary,
-		       struct blob *ret, const char **why)
+		       struct group_scratch *scratch, struct blob *ret, const char **why)
 {
-	_cleanup_blob_ struct blob packed = {};
+	struct blob *packed = &scratch->packed;
 	bool wants = m->flags & ARCHIVE_GROUP_DICTIONARY;
 	int r;
 
@@ -65,13 +66,14 @@ int archive_read_group(int fd, const struct archive_member *m, const struct blob
 		return fail(-EBADMSG, "is in a group that cannot be", why);
 	if (wants && !dictionary->size)
 		return fail(-EBADMSG, "its group wants a dictionary that is not there", why);
-	r = read_bytes(fd, &packed, m->group, m->packed, why);
+	r = read_bytes(fd, packed, m->group, m->packed, why);
 	if (r < 0)
 		return r;
 	r = blob_reserve(ret, (size_t)m->unpacked + 1);
 	if (!r)
-		r = group_decompress(packed.data, packed.size, wants ? dictionary->data : NULL,
-				     wants ? dictionary->size : 0, ret->data, m->unpacked);
+		r = group_decompress_with(scratch, packed->data, packed->size,
+					  wants ? dictionary->data : NULL, wants ? dictionary->size : 0,
+					  ret->data, m->unpacked);
 	if (!r)
 		ret->size = m->unpacked;
 	return explain(r, "is lost: its group cannot be unpacked", why);
@@ -87,6 +89,21 @@ static int undo(const struct archive_member *m, const char *data, struct blob *r
 	return 0;
 }
 
+/* Pages that are zero, as undoing the filter wants them; all at once, so that each does not cost a page fault.
+ * Where this cannot be (ENOMEM, or EINVAL before Linux 5.14) they come one by one. */
+static int reserve_fresh(struct blob *ret, size_t n)
+{
+	int r;
+
+	blob_release(ret);
+	r = blob_reserve(ret, n);
+#ifdef MADV_POPULATE_WRITE
+	if (!r)
+		(void)madvise(ret->data, n, MADV_POPULATE_WRITE);
+#endif
+	return r;
+}
+
 int archive_take_member(const struct archive_member *m, const struct blob *group, struct blob *ret,
 			const char **why)
 {
@@ -98,7 +115,7 @@ int archive_take_member(const struct archive_member *m, const struct blob *group
 		return fail(-EFBIG, "is larger than the limit of a module (LIMIT_IMAGE)", why);
 	if (m->place > group->size || m->stored > group->size - m->place)
 		return fail(-EBADMSG, "is outside of its group", why);
-	r = blob_reserve(ret, (size_t)m->size + 1);
+	r = reserve_fresh(ret, (size_t)m->size + 1);
 	if (!r)
 		r = undo(m, group->data + m->place, ret);
 	ret->size = r < 0 ? 0 : m->size;

@@ -7,6 +7,7 @@
 
 #include "base/archive-format.h"
 #include "base/decompress.h"
+#include "base/group-codec.h"
 
 /* What the tables say of an entry and of the group that it is in. All of it is checked when it is used. */
 struct archive_member {
@@ -29,7 +30,7 @@ struct archive_dictionary {
 int archive_read_dictionary(int fd, const struct archive_dictionary *d, struct blob *ret, const char **why);
 /* The group of a member; dictionary is empty if there is none. */
 int archive_read_group(int fd, const struct archive_member *m, const struct blob *dictionary,
-		       struct blob *ret, const char **why);
+		       struct group_scratch *scratch, struct blob *ret, const char **why);
 /* The entry itself. */
 int archive_take_member(const struct archive_member *m, const struct blob *group, struct blob *ret,
 			const char **why);

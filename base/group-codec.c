@@ -117,48 +117,64 @@ static int put_together(const uint8_t *data, size_t size, uint8_t *out, size_t o
 	return r.bad || out_size || r.p != r.end ? -EBADMSG : 0;
 }
 
-static void dctx_free(ZSTD_DCtx **d)
+static int decompress_frame(struct group_scratch *s, const void *frame, size_t size, const void *dictionary,
+			    size_t n_dictionary, void *out, size_t out_size)
 {
-	ZSTD_freeDCtx(*d);
-}
-
-static int decompress_frame(const void *frame, size_t size, const void *dictionary, size_t n_dictionary,
-			    void *out, size_t out_size)
-{
-	_cleanup_(dctx_free) ZSTD_DCtx *d = ZSTD_createDCtx();
+	ZSTD_DCtx *d = s->context = s->context ?: ZSTD_createDCtx();
 	size_t n;
 
 	if (!d)
 		return -ENOMEM;
+	/* A dictionary that a frame before this one was refused with is forgotten too. */
+	ZSTD_DCtx_reset(d, ZSTD_reset_session_and_parameters);
 	if (n_dictionary && ZSTD_isError(ZSTD_DCtx_refPrefix(d, dictionary, n_dictionary)))
 		return -ENOMEM;
 	n = ZSTD_decompressDCtx(d, out, out_size, frame, size);
 	return n == out_size ? 0 : -EBADMSG;
 }
 
-int group_decompress(const void *frame, size_t size, const void *dictionary, size_t n_dictionary, void *out,
-		     size_t out_size)
+void group_scratch_release(struct group_scratch *s)
+{
+	ZSTD_freeDCtx(s->context);
+	s->context = NULL;
+	blob_release(&s->packed);
+	blob_release(&s->data);
+}
+
+int group_decompress_with(struct group_scratch *s, const void *frame, size_t size, const void *dictionary,
+			  size_t n_dictionary, void *out, size_t out_size)
 {
 	unsigned long long n = ZSTD_getFrameContentSize(frame, size);
-	_cleanup_free_ uint8_t *data = NULL;
 	int r;
 
 	/* What is not known or an error is a very large number. */
 	if (n < out_size || n - out_size > TABLE_MAX)
 		return -EBADMSG;
-	data = malloc(n ? n : 1);
-	if (!data)
-		return -ENOMEM;
-	r = decompress_frame(frame, size, dictionary, n_dictionary, data, n);
-	return r < 0 ? r : put_together(data, n, out, out_size);
+	r = blob_reserve(&s->data, (size_t)n + 1)
+		?: decompress_frame(s, frame, size, dictionary, n_dictionary, s->data.data, n);
+	return r < 0 ? r : put_together((const uint8_t *)s->data.data, n, out, out_size);
 }
 
 #else
 
-int group_decompress(const void *frame, size_t size, const void *dictionary, size_t n_dictionary, void *out,
-		     size_t out_size)
+void group_scratch_release(struct group_scratch *s)
+{
+	blob_release(&s->packed);
+	blob_release(&s->data);
+}
+
+int group_decompress_with(struct group_scratch *s, const void *frame, size_t size, const void *dictionary,
+			  size_t n_dictionary, void *out, size_t out_size)
 {
 	return -EOPNOTSUPP;
 }
 
 #endif
+
+int group_decompress(const void *frame, size_t size, const void *dictionary, size_t n_dictionary, void *out,
+		     size_t out_size)
+{
+	_cleanup_(group_scratch_release) struct group_scratch s = {};
+
+	return group_decompress_with(&s, frame, size, dictionary, n_dictionary, out, out_size);
+}

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/decompress.h"
+
 /* Bytes of members, before the filter, that are put in one group. Who wants one module unpacks its
  * group: groups four times as large would take 4 % off an archive of all modules. */
 #define GROUP_SIZE ((size_t)256 << 10)
@@ -22,12 +24,25 @@ struct group_member {
 	int filter; /* MODULE_FILTER_ELF: data is what module_filter_apply() made; MODULE_FILTER_NONE */
 };
 
+/* What unpacking needs beside the result. Who unpacks many groups keeps it from one to the next: fresh memory
+ * has to be mapped and cleared, which takes a good part of the time that unpacking takes. Zero to begin with;
+ * one caller at a time. */
+struct group_scratch {
+	void *context; /* of zstd */
+	struct blob packed, data;
+};
+
+void group_scratch_release(struct group_scratch *s);
+
 /* Unpacks a frame whose members, one after the other as they were given, are out_size bytes.
  * dictionary: the one that it was compressed with, or NULL and 0. 0; -EBADMSG: the frame is damaged,
  * has another size, or wants another dictionary; -EOPNOTSUPP: this build lacks zstd; -ENOMEM. Memory
  * beyond out is bounded: the same again and 64 KiB. */
 int group_decompress(const void *frame, size_t size, const void *dictionary, size_t n_dictionary, void *out,
 		     size_t out_size);
+/* The same with a scratch that is kept; the frame may lie in its blob packed, which is the caller's. */
+int group_decompress_with(struct group_scratch *s, const void *frame, size_t size, const void *dictionary,
+			  size_t n_dictionary, void *out, size_t out_size);
 
 /* ---- the side that packs: only with HAVE_TOOLS ---- */
 

@@ -538,7 +538,7 @@ static int join(const struct walk *w, struct stream *out)
 /* 1: undoing it makes the module. */
 static int prove(const struct stream *out, const void *module, size_t size)
 {
-	_cleanup_free_ void *again = malloc(size);
+	_cleanup_free_ void *again = calloc(1, size);
 
 	if (!again)
 		return -ENOMEM;

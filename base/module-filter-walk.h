@@ -151,6 +151,9 @@ static void btf_bases(struct walk *w, const struct section *s, uint32_t *strings
 
 /* ---- values ---- */
 
+/* For what is walked most: compiled once for each size of a word. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 static inline uint64_t load(const struct walk *w, uint64_t at, unsigned int width)
 {
 	const uint8_t *p = w->image + at;
@@ -195,8 +198,8 @@ static inline uint64_t sign_extend(uint64_t v, unsigned int width)
 	return width == 8 ? v : (v ^ 1ULL << (8 * width - 1)) - (1ULL << (8 * width - 1));
 }
 
-static inline uint64_t difference(struct walk *w, unsigned int stream, uint64_t at, unsigned int width,
-				  uint64_t predicted)
+static ALWAYS_INLINE uint64_t difference(struct walk *w, unsigned int stream, uint64_t at, unsigned int width,
+					 uint64_t predicted)
 {
 	uint64_t v = truncate_to(load(w, at, width) - predicted, width);
 
@@ -207,8 +210,8 @@ static inline uint64_t difference(struct walk *w, unsigned int stream, uint64_t 
 }
 
 /* The same when it hardly ever is less. */
-static inline uint64_t increase(struct walk *w, unsigned int stream, uint64_t at, unsigned int width,
-				uint64_t predicted)
+static ALWAYS_INLINE uint64_t increase(struct walk *w, unsigned int stream, uint64_t at, unsigned int width,
+				       uint64_t predicted)
 {
 	uint64_t v = code(w, stream, truncate_to(load(w, at, width) - predicted, width));
 
@@ -480,15 +483,15 @@ static uint64_t next_site(struct walk *w, struct sites *sites, uint64_t otherwis
 	return otherwise;
 }
 
-static void walk_relocation(struct walk *w, const struct section *s, unsigned int stream, uint64_t at,
-			    struct sites *sites)
+static ALWAYS_INLINE void walk_relocation(struct walk *w, const struct section *s, unsigned int stream,
+					  uint64_t at, struct sites *sites, unsigned int word)
 {
 	uint32_t type = 0, symbol;
 	uint64_t *last, predicted;
 
-	if (w->word == 8)
+	if (word == 8)
 		type = (uint32_t)number(w, stream + 1, at + type_at(w), 4);
-	symbol = (uint32_t)number(w, stream + 2, at + (w->word == 8 ? 20 - type_at(w) : 4), 4);
+	symbol = (uint32_t)number(w, stream + 2, at + (word == 8 ? 20 - type_at(w) : 4), 4);
 	if (s->type != TYPE_RELA)
 		return;
 	last = &w->addends[(symbol * 31 + type) % ADDENDS];
@@ -497,24 +500,37 @@ static void walk_relocation(struct walk *w, const struct section *s, unsigned in
 		sites->first = symbol;
 	if (sites && sites->first == symbol)
 		predicted = next_site(w, sites, predicted);
-	*last = difference(w, stream + 3, at + 2 * w->word, w->word, predicted);
+	*last = difference(w, stream + 3, at + 2 * word, word, predicted);
 	if (sites && sites->first == symbol)
 		sites->next = *last + 1;
+}
+
+static ALWAYS_INLINE void walk_entries(struct walk *w, const struct section *s, unsigned int stream,
+				       struct sites *sites, unsigned int word)
+{
+	unsigned int entry = word * (s->type == TYPE_RELA ? 3 : 2);
+	uint64_t offset = 0;
+
+	for (uint64_t at = s->offset; at < s->offset + s->size && !w->bad; at += entry) {
+		offset = increase(w, stream, at, word, offset);
+		walk_relocation(w, s, stream, at, sites, word);
+	}
 }
 
 static void walk_relocations(struct walk *w, const struct section *s, unsigned int stream, bool with_sites)
 {
 	unsigned int entry = relocation_size(w, s);
 	struct sites sites = {};
-	uint64_t offset = 0;
 
 	w->bad |= s->size % entry != 0;
 	if (with_sites && !w->bad)
 		open_sites(w, s, &sites);
-	for (uint64_t at = s->offset; at < s->offset + s->size && !w->bad; at += entry) {
-		offset = increase(w, stream, at, w->word, offset);
-		walk_relocation(w, s, stream, at, with_sites ? &sites : NULL);
-	}
+	if (with_sites)
+		walk_entries(w, s, stream, &sites, w->word);
+	else if (w->word == 8)
+		walk_entries(w, s, stream, NULL, 8);
+	else
+		walk_entries(w, s, stream, NULL, 4);
 }
 
 /*

@@ -187,7 +187,6 @@ int module_filter_undo(const void *data, size_t size, void *out, size_t out_size
 	r = open_streams(&w, data, size);
 	if (r < 0)
 		return r;
-	memset(out, 0, out_size);
 	r = read_control(&w);
 	if (r < 0)
 		return r;

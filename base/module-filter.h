@@ -21,7 +21,7 @@
  * module. */
 int module_filter_apply(const void *module, size_t size, uint8_t **out, size_t *out_size);
 
-/* Writes the out_size bytes of the module to out. 0; -EBADMSG: the data is damaged, or makes another
+/* Writes the out_size bytes of the module to out, which are zero before. 0; -EBADMSG: the data is damaged, or makes another
  * number of bytes; out has any contents then. The data may come from anywhere: nothing outside of it is
  * read, nothing outside of out is written, no memory is allocated, and the time is linear in size +
  * out_size. */

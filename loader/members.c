@@ -22,6 +22,7 @@
 #include "base/cleanup.h"
 
 #define SLOTS 12U
+#define SCRATCHES 2U /* that are kept: seldom do more workers unpack at once */
 /* A group that is larger than those of coldplug pack is not kept. */
 #define KEPT_MAX ((size_t)1 << 20)
 
@@ -36,6 +37,11 @@ struct slot {
 	struct blob data;
 };
 
+struct scratch {
+	struct group_scratch scratch;
+	bool used;
+};
+
 struct members {
 	int fd;
 	struct blob dictionary;
@@ -45,6 +51,7 @@ struct members {
 	pthread_cond_t change; /* a group is ready, or a slot has no users any more */
 	unsigned int clock;
 	struct slot slots[SLOTS];
+	struct scratch scratches[SCRATCHES];
 };
 
 struct members *members_new(void)
@@ -96,9 +103,32 @@ static struct slot *find_slot(struct members *m, const struct archive_member *me
 	return oldest;
 }
 
+/* NULL: all are in use, and the caller takes one of its own. With the lock. */
+static struct scratch *take_scratch(struct members *m)
+{
+	for (struct scratch *s = m->scratches; s < m->scratches + SCRATCHES; s++)
+		if (!s->used) {
+			s->used = true;
+			return s;
+		}
+	return NULL;
+}
+
+static void put_scratch(struct scratch *s)
+{
+	if (!s)
+		return;
+	if (s->scratch.data.capacity > 2 * KEPT_MAX || s->scratch.packed.capacity > KEPT_MAX)
+		group_scratch_release(&s->scratch);
+	s->used = false;
+}
+
 /* Called with the lock, and returns with it. */
 static void fill(struct members *m, struct slot *s, const struct archive_member *member)
 {
+	_cleanup_(group_scratch_release) struct group_scratch own = {};
+	struct scratch *kept = take_scratch(m);
+
 	s->used = true;
 	s->ready = false;
 	s->group = member->group;
@@ -113,8 +143,10 @@ static void fill(struct members *m, struct slot *s, const struct archive_member 
 		s->why = "its archive is not open";
 	}
 	if (!s->error)
-		s->error = archive_read_group(m->fd, member, &m->dictionary, &s->data, &s->why);
+		s->error = archive_read_group(m->fd, member, &m->dictionary, kept ? &kept->scratch : &own,
+					      &s->data, &s->why);
 	pthread_mutex_lock(&m->lock);
+	put_scratch(kept);
 	s->ready = true;
 	pthread_cond_broadcast(&m->change);
 }
@@ -172,6 +204,9 @@ void members_trim(struct members *m)
 	for (struct slot *s = m->slots; s < m->slots + SLOTS; s++)
 		if (!s->n_users)
 			empty(s);
+	for (struct scratch *s = m->scratches; s < m->scratches + SCRATCHES; s++)
+		if (!s->used)
+			group_scratch_release(&s->scratch);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -181,6 +216,8 @@ void members_free(struct members *m)
 		return;
 	for (size_t i = 0; i < SLOTS; i++)
 		blob_release(&m->slots[i].data);
+	for (size_t i = 0; i < SCRATCHES; i++)
+		group_scratch_release(&m->scratches[i].scratch);
 	blob_release(&m->dictionary);
 	if (m->fd >= 0)
 		close(m->fd);

@@ -165,7 +165,7 @@ static void unpack_frame(struct bench *b, const struct frame *f, bool compare)
 		fail("decompress");
 	for (size_t i = 0; i < f->n; i++) {
 		struct module *m = &b->modules.items[f->first + i];
-		_cleanup_free_ uint8_t *out = malloc(m->file.size);
+		_cleanup_free_ uint8_t *out = calloc(1, m->file.size);
 
 		r = m->filter == MODULE_FILTER_NONE
 			? (memcpy(out, data + at, m->size), 0)

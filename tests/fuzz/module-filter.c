@@ -25,7 +25,7 @@ static size_t input_size(struct input *in)
 static void try_undo(struct input *in)
 {
 	size_t size = input_size(in);
-	uint8_t *out = malloc(size ? size : 1);
+	uint8_t *out = calloc(1, size ? size : 1);
 	int r;
 
 	MUST(out);
@@ -36,7 +36,7 @@ static void try_undo(struct input *in)
 
 static void try_apply(struct input *in)
 {
-	uint8_t *data = NULL, *out = malloc(in->n ? in->n : 1);
+	uint8_t *data = NULL, *out = calloc(1, in->n ? in->n : 1);
 	size_t size;
 	int r = module_filter_apply(in->p, in->n, &data, &size);
 

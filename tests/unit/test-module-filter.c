@@ -316,13 +316,12 @@ static void filtered_release(struct filtered *f)
 static bool comes_back(const void *module, size_t size)
 {
 	_cleanup_filtered_ struct filtered f = {};
-	_cleanup_free_ void *out = malloc(size ? size : 1);
+	_cleanup_free_ void *out = calloc(1, size ? size : 1);
 	int r = module_filter_apply(module, size, &f.data, &f.size);
 
 	assert_true(r == 0 || r == 1);
 	if (!r)
 		return false;
-	memset(out, 0xaa, size);
 	assert_int_equal(module_filter_undo(f.data, f.size, out, size), 0);
 	assert_memory_equal(out, module, size);
 	return true;
@@ -427,7 +426,7 @@ static void a_module_with_any_wrong_byte_comes_back_or_is_not_taken(void **state
 /* Without a byte behind it, so that a sanitizer sees what is read there. */
 static int undo_exactly(const uint8_t *data, size_t n, size_t size)
 {
-	_cleanup_free_ uint8_t *copy = malloc(n ? n : 1), *out = malloc(size ? size : 1);
+	_cleanup_free_ uint8_t *copy = malloc(n ? n : 1), *out = calloc(1, size ? size : 1);
 
 	if (n)
 		memcpy(copy, data, n);
