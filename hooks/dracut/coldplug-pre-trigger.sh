@@ -3,11 +3,11 @@
 # In images without systemd, dracut's init calls "udevadm trigger" after this hook, at last for all devices.
 udevadm() {
 	case " $* " in
-	" trigger "*" --type=devices "*)
+	" trigger "*"--type=devices "*)
 		unset -f udevadm
 		coldplug-trigger udevadm "$@"
 		;;
-	" trigger "*" --type=subsystems "*) coldplug-trigger udevadm "$@" ;;
+	" trigger "*"--type=subsystems "*) coldplug-trigger udevadm "$@" ;;
 	*) command udevadm "$@" ;;
 	esac
 }
