@@ -9,4 +9,6 @@ if [ -s /run/coldplug/pid ] && kill "$(cat /run/coldplug/pid)" 2>/dev/null; then
 		i=$((i + 1))
 	done
 	unset i
+	kill -s KILL "$(cat /run/coldplug/pid)" 2>/dev/null
 fi
+rm -f /run/coldplug/pid

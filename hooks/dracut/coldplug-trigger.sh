@@ -31,11 +31,14 @@ only_nodes_matter() {
 
 # Without memory, virtual terminals, /dev/tty and their like (1, 4, 5, 7: Documentation/admin-guide/devices.txt). udevd would
 # only change owner and mode of these, and the udevd of the root file system does it later. Serial ports have device units.
+# A partition comes after its disk, from which the rules take its name. The block layer's own event turns on the polling of
+# drives without it (60-block.rules).
+triggered='/sys/module/block/uevent /sys/block/*/uevent /sys/block/*/*/partition /sys/dev/char/*/uevent /sys/class/net/*/uevent'
 trigger_nodes() {
-	for uevent in /sys/dev/block/*/uevent /sys/dev/char/*/uevent /sys/class/net/*/uevent; do
-		case $uevent in
+	for place in $triggered; do
+		case $place in
 		/sys/dev/char/[157]:* | /sys/dev/char/4:[0-9]/* | /sys/dev/char/4:[1-5][0-9]/* | /sys/dev/char/4:6[0-3]/*) ;;
-		*) echo add >"$uevent" || : ;;
+		*) echo add >"${place%/*}/uevent" || : ;;
 		esac
 	done 2>/dev/null
 }
