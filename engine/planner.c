@@ -204,8 +204,9 @@ static uint32_t device_priority(const struct planner *p, const struct request *r
 	return request->flags & REQUEST_NEEDED ? STEP_NEEDED : alias_priority(request->text, p->awaited);
 }
 
-/* What will be mounted comes after the devices that lead (loader/precedence.c), and before all others: these may be
- * needed for it, and it is needed in any case. */
+/* What will be mounted comes after the devices that lead (loader/precedence.c), and before most others: these may be
+ * needed for it, and it is needed in any case. What leads may come in a later batch; but when it is there, this is
+ * raised. */
 static uint32_t contents_priority(const struct planner *p)
 {
 	uint32_t most = 0;
@@ -218,7 +219,7 @@ static uint32_t contents_priority(const struct planner *p)
 		    device_priority(p, request) > most)
 			most = device_priority(p, request);
 	}
-	return most > STEP_URGENT + STEP_BAND ? most - STEP_BAND - 1 : STEP_URGENT;
+	return most > STEP_CANDIDATE + STEP_BAND ? most - STEP_BAND - 1 : STEP_CANDIDATE;
 }
 
 static uint32_t request_priority(const struct planner *p, const struct request *request)
@@ -299,12 +300,12 @@ static void set_priorities(struct planner *p)
 	}
 }
 
-/* A module that was requested before may be more urgent now: a file system that was expected has been found. */
+/* A module that was requested before may be more urgent now: a file system that was expected has been found. Who has
+ * planned need not have loaded, so raises are kept until they are handed over. */
 static int note_raises(struct planner *p)
 {
 	int r = 0;
 
-	p->raises.n = 0;
 	for (size_t i = p->batch_reasons; !r && !p->order && i < p->x->reasons.n; i++) {
 		const struct reason *reason = &p->x->reasons.items[i];
 		uint32_t id = p->x->step_of.items[reason->module], priority;

@@ -18,7 +18,7 @@ struct planner {
 	ARRAY(struct step) steps;    /* of all batches */
 	ARRAY(uint32_t) step_module; /* by step */
 	ARRAY(struct step_edge) edges;
-	ARRAY(struct step_raise) raises; /* of the last batch */
+	ARRAY(struct step_raise) raises; /* of all batches; whoever hands them over empties it */
 	/* Providers (engine/priority.h). 0: only the end of all loads counts, and no step is patient. */
 	uint32_t awaited;
 	const struct profile *profile; /* of earlier boots, or NULL */

@@ -133,6 +133,7 @@ API int coldplug_load(struct coldplug *c)
 	c->loading.handed += c->loading.batch.n_steps;
 	c->monitor.active_us = clock_now_us();
 	c->loading.batch = (struct plan){};
+	c->machine.planner.raises.n = 0;
 	/* This takes some time, in which the loads begin. */
 	return report_send_head(c);
 }

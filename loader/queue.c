@@ -55,6 +55,7 @@ struct queue_node {
 	bool post_only : 1;
 	bool post_live : 1; /* one of them became live */
 	bool urgent : 1;    /* and counted in n_urgent */
+	bool forgiven : 1;  /* it has taken too long to be counted */
 	bool patient : 1;
 	bool last : 1;
 	bool alone : 1;
@@ -212,7 +213,7 @@ void queue_raise(struct queue *q, uint32_t id, uint32_t priority)
 
 	if (node->state == NODE_DONE || priority <= node->priority)
 		return;
-	if (node->priority < STEP_URGENT && priority >= STEP_URGENT) {
+	if (!node->urgent && !node->forgiven && priority >= STEP_URGENT) {
 		node->urgent = true;
 		q->n_urgent++;
 	}
@@ -229,6 +230,7 @@ static void end_urgency(struct queue *q, uint32_t id)
 
 void queue_forgive(struct queue *q, uint32_t id)
 {
+	q->nodes.items[id].forgiven = true;
 	end_urgency(q, id);
 	queue_release(q, false);
 }

@@ -97,6 +97,10 @@ int command_run(struct cli *cli)
 		fprintf(stderr, "coldplug run: --timeout can only be used together with --wait-for\n");
 		return EXIT_USAGE;
 	}
+	if (cli->filesystem && !cli->waits) {
+		fprintf(stderr, "coldplug run: --filesystem can only be used together with --wait-for\n");
+		return EXIT_USAGE;
+	}
 	if (cli->background && !cli->waits) {
 		fprintf(stderr, "coldplug run: --background can only be used together with --wait-for\n");
 		return EXIT_USAGE;

@@ -233,7 +233,6 @@ static void a_step_of_a_later_plan_goes_by_its_priority(void **state)
 	queue_free(&q);
 }
 
-/* Order: ids of the steps, each of which ends before the next one starts. */
 /* With what it waits for, and held or not. */
 static void a_raised_step_goes_by_its_new_priority(void **state)
 {
@@ -264,6 +263,25 @@ static void a_raised_step_goes_by_its_new_priority(void **state)
 	queue_free(&q);
 }
 
+/* It has taken too long already. */
+static void a_forgiven_step_that_is_raised_holds_nothing(void **state)
+{
+	struct queue q = {};
+	uint32_t slow = add_step(&q, { .priority = 200 });
+	uint32_t held = add_step(&q, { .priority = 100, .patient = true });
+
+	start(&q, slow);
+	queue_forgive(&q, slow);
+	queue_raise(&q, slow, STEP_URGENT + 110);
+	queue_release(&q, false);
+	assert_int_equal(q.n_urgent, 0);
+	run(&q, held, LOAD_DONE);
+	queue_complete(&q, slow, LOAD_DONE);
+	assert_int_equal(q.n_urgent, 0);
+	queue_free(&q);
+}
+
+/* Order: ids of the steps, each of which ends before the next one starts. */
 static void run_all(struct queue *q, const char *order)
 {
 	queue_inherit(q);
@@ -628,6 +646,7 @@ int main(void)
 		cmocka_unit_test(what_is_ready_starts_however_much_runs),
 		cmocka_unit_test(a_step_of_a_later_plan_goes_by_its_priority),
 		cmocka_unit_test(a_raised_step_goes_by_its_new_priority),
+		cmocka_unit_test(a_forgiven_step_that_is_raised_holds_nothing),
 		cmocka_unit_test(what_takes_longest_to_the_end_starts_first),
 		cmocka_unit_test(what_may_lead_to_a_disk_starts_by_priority),
 		cmocka_unit_test(what_an_urgent_step_waits_for_is_as_urgent_in_earlier_plans_too),

@@ -783,7 +783,7 @@ static void what_is_requested_again_is_raised_if_it_is_more_urgent(void **state)
 	assert_true(planner_has_news(&e->planner));
 	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
 	assert_false(planner_has_news(&e->planner));
-	assert_int_equal(plan.steps[1].priority, STEP_URGENT);
+	assert_int_equal(plan.steps[1].priority, STEP_CANDIDATE);
 	assert_int_equal(plan.n_raises, 0);
 	ask(e, "fs-ext4 fs-xfs", 0);
 	assert_true(planner_has_news(&e->planner));
@@ -792,6 +792,10 @@ static void what_is_requested_again_is_raised_if_it_is_more_urgent(void **state)
 	assert_int_equal(plan.n_raises, 1);
 	assert_int_equal(plan.raises[0].id, 1);
 	assert_true(plan.raises[0].priority > STEP_NEEDED);
+	/* It was not handed over. */
+	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+	assert_int_equal(plan.n_raises, 1);
+	e->planner.raises.n = 0;
 	ask(e, "fs-ext4", 0);
 	ask(e, "fs-xfs", REQUEST_NEEDED);
 	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
@@ -799,22 +803,37 @@ static void what_is_requested_again_is_raised_if_it_is_more_urgent(void **state)
 	engine_free(e);
 }
 
-/* Between the disk that leads and one that may not be needed. */
+/* Between what leads and what may not be needed; nowhere does it lead itself. */
 static void what_will_be_mounted_comes_after_what_leads(void **state)
 {
-	struct engine *e = engine_new(&(struct engine_files){
-		.dep = "ext4:; nvme:; ahci:",
-		.alias = "alias fs-ext4 ext4\nalias pci:*bc01sc08* nvme\nalias pci:*bc01sc06* ahci\n" });
-	struct plan plan;
+	static const struct {
+		const char *alias, *devices;
+	} rows[] = {
+		{ "alias pci:*bc01sc08* lead\nalias pci:*bc01sc06* other\n",
+		  "pci:v1d2sv3sd4bc01sc06i01 pci:v1d2sv3sd4bc01sc08i02" },
+		{ "alias pci:*bc08sc05* lead\nalias pci:*bc02* other\n",
+		  "pci:v1d2sv3sd4bc02sc00i00 pci:v1d2sv3sd4bc08sc05i01" },
+		{ "alias pci:*bc0Csc03* lead\nalias pci:*bc02* other\n",
+		  "pci:v1d2sv3sd4bc02sc00i00 pci:v1d2sv3sd4bc0Csc03i30" },
+	};
 
-	e->planner.awaited = PROVIDER_ANY;
-	ask(e, "fs-ext4", REQUEST_NEEDED);
-	ask(e, "pci:v1d2sv3sd4bc01sc06i01 pci:v1d2sv3sd4bc01sc08i02", REQUEST_DEVICE);
-	assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
-	assert_string_equal(spell_plan(e, &plan), "ext4 ahci nvme");
-	assert_true(plan.steps[0].priority > plan.steps[1].priority);
-	assert_true(plan.steps[0].priority + STEP_BAND < plan.steps[2].priority);
-	engine_free(e);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char alias[256];
+		struct engine *e;
+		struct plan plan;
+
+		snprintf(alias, sizeof(alias), "alias fs-ext4 ext4\n%s", rows[i].alias);
+		e = engine_new(&(struct engine_files){ .dep = "ext4:; lead:; other:", .alias = alias });
+		e->planner.awaited = PROVIDER_ANY;
+		ask(e, "fs-ext4", REQUEST_NEEDED);
+		ask(e, rows[i].devices, REQUEST_DEVICE);
+		assert_int_equal(planner_finish_batch(&e->planner, &plan), 0);
+		assert_string_equal(spell_plan(e, &plan), "ext4 other lead");
+		assert_true(plan.steps[0].priority > plan.steps[1].priority);
+		assert_true(plan.steps[0].priority + STEP_BAND < plan.steps[2].priority);
+		assert_false(plan.steps[0].patient);
+		engine_free(e);
+	}
 }
 
 /* What slept in an earlier boot is patient, if only a device wants it; the times are handed on. */
