@@ -502,7 +502,7 @@ static int storm(int n, char **lists, int n_lists)
 		write_event(files[i % n_files], "add");
 		for (int k = 0; n && i == n / 2 && k < n_lists; k++)
 			r |= remove_list(lists[k]);
-		if (i % 256 == 0 && drops() > most)
+		if (i % 16 == 0 && drops() > most)
 			most = drops();
 	}
 	if (drops() > most)
