@@ -17,20 +17,22 @@ static bool next_type(const char **p, char alias[64])
 	return n;
 }
 
-void filesystem_want(struct coldplug *c, const char *types)
+static void each_type(struct coldplug *c, const char *types, int (*fn)(struct coldplug *c, const char *type))
 {
 	char alias[64];
 
 	while (next_type(&types, alias))
-		(void)coldplug_want_filesystem(c, alias + strlen("fs-"));
+		(void)fn(c, alias + strlen("fs-"));
+}
+
+void filesystem_want(struct coldplug *c, const char *types)
+{
+	each_type(c, types, coldplug_want_filesystem);
 }
 
 void filesystem_expect(struct coldplug *c, const char *types)
 {
-	char alias[64];
-
-	while (next_type(&types, alias))
-		(void)coldplug_expect_filesystem(c, alias + strlen("fs-"));
+	each_type(c, types, coldplug_expect_filesystem);
 }
 
 static bool is_planned(struct coldplug *c, const char *module)

@@ -144,6 +144,8 @@ struct cli_lines {
 char *cli_next_line(struct cli_lines *l);
 /* Whether that was the end: 0, or the negative errno of an error, which is reported. */
 int cli_lines_error(struct cli *cli, const struct cli_lines *l);
+/* Whether an option is given that needs --wait-for, without that. It has been reported then. */
+bool cli_lacks_wait_for(struct cli *cli, bool given, const char *option);
 /* Whether the first argument is a parameter, which is an error. It has been reported then. */
 bool cli_begins_with_param(struct cli *cli);
 

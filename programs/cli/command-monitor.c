@@ -105,10 +105,8 @@ int command_monitor(struct cli *cli)
 		fprintf(stderr, "coldplug monitor: --root cannot be used: a directory sends no uevents\n");
 		return EXIT_USAGE;
 	}
-	if (cli->filesystem && !cli->waits) {
-		fprintf(stderr, "coldplug monitor: --filesystem can only be used together with --wait-for\n");
+	if (cli_lacks_wait_for(cli, cli->filesystem, "filesystem"))
 		return EXIT_USAGE;
-	}
 	coldplug_set_flag(cli->c, cli->waits ? COLDPLUG_AWAIT_END : COLDPLUG_MONITOR, true);
 	coldplug_set_progress(cli->c, print_result, cli);
 	if (cli->verbosity > 0 || cli->json)

@@ -93,18 +93,10 @@ int command_run(struct cli *cli)
 
 	if (cli_begins_with_param(cli))
 		return EXIT_USAGE;
-	if (cli->timeout_ms && !cli->waits) {
-		fprintf(stderr, "coldplug run: --timeout can only be used together with --wait-for\n");
+	if (cli_lacks_wait_for(cli, cli->timeout_ms, "timeout") ||
+	    cli_lacks_wait_for(cli, cli->filesystem, "filesystem") ||
+	    cli_lacks_wait_for(cli, cli->background, "background"))
 		return EXIT_USAGE;
-	}
-	if (cli->filesystem && !cli->waits) {
-		fprintf(stderr, "coldplug run: --filesystem can only be used together with --wait-for\n");
-		return EXIT_USAGE;
-	}
-	if (cli->background && !cli->waits) {
-		fprintf(stderr, "coldplug run: --background can only be used together with --wait-for\n");
-		return EXIT_USAGE;
-	}
 	/* A path or number that is waited for need not have a known type of file system. */
 	coldplug_set_flag(cli->c, COLDPLUG_FOUND_TYPE, false);
 	r = begin(cli);

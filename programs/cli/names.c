@@ -130,6 +130,15 @@ int cli_want(struct cli *cli)
 	return r >= 0 && cli->modules ? want_lines(cli) : r;
 }
 
+bool cli_lacks_wait_for(struct cli *cli, bool given, const char *option)
+{
+	if (!given || cli->waits)
+		return false;
+	fprintf(stderr, "coldplug %s: --%s can only be used together with --wait-for\n", cli->command->name,
+		option);
+	return true;
+}
+
 bool cli_begins_with_param(struct cli *cli)
 {
 	if (!cli->n_args || !is_param(cli->args[0]))

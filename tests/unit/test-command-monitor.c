@@ -176,6 +176,11 @@ void coldplug_get_summary(struct coldplug *c, struct coldplug_summary *ret)
 
 /* ---- the rest of the program ---- */
 
+bool cli_lacks_wait_for(struct cli *c, bool given, const char *option)
+{
+	return false;
+}
+
 bool cli_begins_with_param(struct cli *c)
 {
 	return false;
