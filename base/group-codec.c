@@ -133,12 +133,9 @@ static int decompress_frame(struct group_scratch *s, const void *frame, size_t s
 	return n == out_size ? 0 : -EBADMSG;
 }
 
-void group_scratch_release(struct group_scratch *s)
+static void free_context(void *context)
 {
-	ZSTD_freeDCtx(s->context);
-	s->context = NULL;
-	blob_release(&s->packed);
-	blob_release(&s->data);
+	ZSTD_freeDCtx(context);
 }
 
 int group_decompress_with(struct group_scratch *s, const void *frame, size_t size, const void *dictionary,
@@ -157,10 +154,8 @@ int group_decompress_with(struct group_scratch *s, const void *frame, size_t siz
 
 #else
 
-void group_scratch_release(struct group_scratch *s)
+static void free_context(void *context)
 {
-	blob_release(&s->packed);
-	blob_release(&s->data);
 }
 
 int group_decompress_with(struct group_scratch *s, const void *frame, size_t size, const void *dictionary,
@@ -170,6 +165,14 @@ int group_decompress_with(struct group_scratch *s, const void *frame, size_t siz
 }
 
 #endif
+
+void group_scratch_release(struct group_scratch *s)
+{
+	free_context(s->context);
+	s->context = NULL;
+	blob_release(&s->packed);
+	blob_release(&s->data);
+}
 
 int group_decompress(const void *frame, size_t size, const void *dictionary, size_t n_dictionary, void *out,
 		     size_t out_size)

@@ -214,10 +214,13 @@ static uint32_t contents_priority(const struct planner *p)
 	for (size_t i = p->batch_reasons; i < p->x->reasons.n; i++) {
 		const struct reason *reason = &p->x->reasons.items[i];
 		const struct request *request = &p->x->requests.items[reason->request];
+		uint32_t priority;
 
-		if (reason->kind == REASON_REQUEST && request->flags & REQUEST_DEVICE &&
-		    device_priority(p, request) > most)
-			most = device_priority(p, request);
+		if (reason->kind != REASON_REQUEST || !(request->flags & REQUEST_DEVICE))
+			continue;
+		priority = device_priority(p, request);
+		if (priority > most)
+			most = priority;
 	}
 	return most > STEP_CANDIDATE + STEP_BAND ? most - STEP_BAND - 1 : STEP_CANDIDATE;
 }
