@@ -33,9 +33,9 @@ only_nodes_matter() {
 # only change owner and mode of these, and the udevd of the root file system does it later. Serial ports have device units.
 # A partition comes after its disk, from which the rules take its name. The block layer's own event turns on the polling of
 # drives without it (60-block.rules).
-triggered='/sys/module/block/uevent /sys/block/*/uevent /sys/block/*/*/partition /sys/dev/char/*/uevent /sys/class/net/*/uevent'
 trigger_nodes() {
-	for place in $triggered; do
+	for place in /sys/module/block/uevent /sys/block/*/uevent /sys/block/*/*/partition /sys/dev/char/*/uevent \
+		/sys/class/net/*/uevent; do
 		case $place in
 		/sys/dev/char/[157]:* | /sys/dev/char/4:[0-9]/* | /sys/dev/char/4:[1-5][0-9]/* | /sys/dev/char/4:6[0-3]/*) ;;
 		*) echo add >"${place%/*}/uevent" || : ;;
