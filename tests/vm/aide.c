@@ -22,8 +22,8 @@
  *	namespaces			make and drop network namespaces for ever
  *	hang PATH			whoever reads this file waits for ever, as for a lock that is held
  *	storm N [MODULE,...]...		N synthetic "add" events (0: until SIGTERM), round and round all
- *					devices; in the middle these modules are removed. How many messages
- *					the kernel had to drop meanwhile
+ *					devices; in the middle these modules are removed. Says when it begins,
+ *					and how many messages the kernel had to drop meanwhile
  *	-c COMMAND			as /bin/sh, for an install line: make the file that COMMAND is, and
  *					never end
  *	overflow OUT MODULE,... MODULE,...
@@ -498,6 +498,7 @@ static int storm(int n, char **lists, int n_lists)
 	signal(SIGTERM, be_over);
 	n_files = 0;
 	nftw("/sys/devices", found, 32, FTW_PHYS);
+	printf("the storm begins\n");
 	for (; n_files && !is_over && (!n || i < n); i++) {
 		write_event(files[i % n_files], "add");
 		for (int k = 0; n && i == n / 2 && k < n_lists; k++)
