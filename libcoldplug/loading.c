@@ -126,7 +126,7 @@ API int coldplug_load(struct coldplug *c)
 	if (has_flag(c, COLDPLUG_DRY_RUN))
 		return 0;
 	r = coldplug_start(c) ?: context_watch_loader(c) ?: context_tell_awaited(c);
-	if (!r && (c->loading.batch.n_steps || c->loading.batch.n_raises))
+	if (!r)
 		r = loader_submit(c->loading.loader, &c->loading.batch);
 	if (r < 0)
 		return r;

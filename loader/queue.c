@@ -97,7 +97,8 @@ static void push_heap(struct queue *q, uint32_t id)
 static void push_ready(struct queue *q, uint32_t id)
 {
 	q->nodes.items[id].state = NODE_READY;
-	if (q->nodes.items[id].patient)
+	/* What was not urgent when it was added may have become so while it waited. */
+	if (q->nodes.items[id].patient && q->nodes.items[id].priority < STEP_URGENT)
 		q->held.items[q->held.n++] = id;
 	else
 		push_heap(q, id);

@@ -263,6 +263,26 @@ static void a_raised_step_goes_by_its_new_priority(void **state)
 	queue_free(&q);
 }
 
+/* Nothing urgent is left that it could wait for: it would hold itself. */
+static void a_patient_step_that_is_raised_while_it_waits_is_not_held(void **state)
+{
+	struct queue q = {};
+	uint32_t core = add_step(&q, { .priority = 200 });
+	uint32_t scan = add_after(&q, core, EDGE_HARD, { .priority = 200, .patient = true });
+	uint32_t other = add_step(&q, { .priority = 100 });
+
+	queue_inherit(&q);
+	queue_release(&q, false);
+	start(&q, core);
+	queue_raise(&q, scan, STEP_URGENT + 50);
+	queue_inherit(&q);
+	queue_complete(&q, core, LOAD_DONE);
+	run(&q, scan, LOAD_DONE);
+	run(&q, other, LOAD_DONE);
+	assert_true(queue_drained(&q));
+	queue_free(&q);
+}
+
 /* It has taken too long already. */
 static void a_forgiven_step_that_is_raised_holds_nothing(void **state)
 {
@@ -646,6 +666,7 @@ int main(void)
 		cmocka_unit_test(what_is_ready_starts_however_much_runs),
 		cmocka_unit_test(a_step_of_a_later_plan_goes_by_its_priority),
 		cmocka_unit_test(a_raised_step_goes_by_its_new_priority),
+		cmocka_unit_test(a_patient_step_that_is_raised_while_it_waits_is_not_held),
 		cmocka_unit_test(a_forgiven_step_that_is_raised_holds_nothing),
 		cmocka_unit_test(what_takes_longest_to_the_end_starts_first),
 		cmocka_unit_test(what_may_lead_to_a_disk_starts_by_priority),

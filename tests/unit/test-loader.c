@@ -1102,6 +1102,49 @@ static void a_plan_survives_the_wire(void **state)
 	build_free(&b);
 }
 
+/* Without a step: a file system that was expected has been found. */
+static void a_plan_of_raises_survives_the_wire(void **state)
+{
+	static const struct step_raise raises[] = { { 0, 7 }, { 4, UINT32_MAX } };
+	struct plan in = { .raises = raises, .n_raises = 2 }, out;
+	_cleanup_arena_ struct arena arena = {};
+	void *message;
+	size_t size, n;
+
+	assert_int_equal(wire_check_plan(&in, 5, &n), 0);
+	assert_int_equal(wire_check_plan(&in, 4, &n), -EINVAL);
+	assert_int_equal(wire_encode_plan(&in, &message, &size), 0);
+	assert_int_equal(wire_decode_plan(&arena, (char *)message + 8, size - 8, &out), 0);
+	assert_int_equal(out.n_steps + out.n_edges, 0);
+	assert_int_equal(out.n_raises, 2);
+	assert_memory_equal(out.raises, raises, sizeof(raises));
+	free(message);
+}
+
+static void a_raise_alone_changes_the_order(void **state)
+{
+	static const struct step_raise raise = { 2, 7 };
+	struct plan plan = { .raises = &raise, .n_raises = 1 };
+	struct world w;
+
+	prepare(&w);
+	w.options.jobs = 1;
+	assert_int_equal(loader_start(&w.loader, &w.options), 0);
+	build_step(&w.b, (struct step){ .params = "forever" });
+	for (int i = 1; i < 4; i++)
+		build_step(&w.b, (struct step){ .params = params("id=%d", i) });
+	submit(&w);
+	assert_int_equal(loader_submit(w.loader, &plan), 0);
+	/* The messages are read in order: once this one is answered, the raise has been read. */
+	assert_int_equal(loader_leave(w.loader), 0);
+	atomic_store(&w.fake->release, true);
+	assert_int_equal(next(&w).step, 0);
+	assert_int_equal(next(&w).step, 2);
+	assert_int_equal(next(&w).step, 1);
+	assert_int_equal(next(&w).step, 3);
+	teardown(&w);
+}
+
 static void any_byte_of_a_plans_message_may_be_anything(void **state)
 {
 	static const unsigned char values[] = { 0, 1, 2, 3, 0x7f, 0x80, 0xff };
@@ -1143,6 +1186,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_plan_survives_the_wire),
+		cmocka_unit_test(a_plan_of_raises_survives_the_wire),
+		cmocka_unit_test(a_raise_alone_changes_the_order),
 		cmocka_unit_test(any_byte_of_a_plans_message_may_be_anything),
 		cmocka_unit_test(results_arrive_each_once),
 		cmocka_unit_test(finishing_keeps_the_results),
