@@ -1134,6 +1134,9 @@ static void a_raise_alone_changes_the_order(void **state)
 	for (int i = 1; i < 4; i++)
 		build_step(&w.b, (struct step){ .params = params("id=%d", i) });
 	submit(&w);
+	/* Only what waits has an order. */
+	for (int k = 0; k < 20000 && !atomic_load(&w.fake->running); k++)
+		fake_really_sleep(1);
 	assert_int_equal(loader_submit(w.loader, &plan), 0);
 	/* The messages are read in order: once this one is answered, the raise has been read. */
 	assert_int_equal(loader_leave(w.loader), 0);
