@@ -37,6 +37,11 @@ coldplug_early() {
 	coldplug_wait=$(coldplug_disk "$(getarg root=)") || return
 	coldplug_wait="--wait-for $coldplug_wait"
 	[ -z "$(getarg resume=)" ] || coldplug_wait="$coldplug_wait --wait-for $(coldplug_disk "$(getarg resume=)")" || return
+	word=$(getarg rootfstype=)
+	case $word in
+	'' | auto | *[!A-Za-z0-9_.,-]*) ;;
+	*) [ ${#word} -gt 128 ] || coldplug_wait="$coldplug_wait --filesystem $word" ;;
+	esac
 	mkdir -p /run/coldplug
 	echo "WAIT=$coldplug_wait" >/run/coldplug/wait # for coldplug-initrd.service
 }
