@@ -326,7 +326,7 @@ static int note_raises(struct planner *p)
 
 bool planner_has_news(const struct planner *p)
 {
-	return p->steps.n > p->batch_steps || p->x->reasons.n > p->batch_reasons || p->raises.n;
+	return p->steps.n > p->batch_steps || p->x->reasons.n > p->batch_reasons;
 }
 
 static void set_archive(struct planner *p)

@@ -361,7 +361,7 @@ static int64_t load_glimpsed(struct coldplug *c)
 	n = r || !wait_list_pending(&c->waiting.waits) ? r : context_glimpse(c);
 	if (n >= 0)
 		n = coldplug_plan(c);
-	r = n > 0 || (!n && planner_has_news(&c->machine.planner)) ? coldplug_load(c) : 0;
+	r = n > 0 || (!n && c->loading.batch.n_raises) ? coldplug_load(c) : 0;
 	return r < 0 ? r : n;
 }
 
