@@ -20,6 +20,7 @@
 #ifdef HAVE_BLKID
 #include <blkid/blkid.h>
 #include <fcntl.h>
+#include <linux/major.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -33,6 +34,18 @@
 #include "base/control.h"
 #include "base/detach.h"
 #include "base/rootfs.h"
+
+/*
+ * Where libblkid reads on a disk that has a file system, observed with strace(1) of 2.38: in some sixty places one after the
+ * other, each of which costs a seek or a command. They are asked for together instead. ZFS has its labels in the
+ * first and the last 512 KiB, and most kinds of RAID theirs at the end; the rest is a sector each.
+ */
+#define EDGE_BYTES (512 << 10)
+#define FRONT_BYTES (EDGE_BYTES + 4096)
+static const uint64_t sectors_from_start[] = { 1 << 20, 2 << 20, 4 << 20 };
+#define PROMISE_RAID_FROM_END (3087 * 512)
+/* Below this, reading more than is needed takes longer: floppy disks. */
+#define DISK_BYTES (16 << 20)
 
 /* What blkid_do_safeprobe() answers to more than one signature. */
 #define AMBIVALENT (-2)
@@ -79,6 +92,26 @@ static void find_place(struct subject *s, dev_t dev)
 		s->number = strtol(text + 4, NULL, 10);
 }
 
+static void will_need(int fd, uint64_t at, uint64_t n)
+{
+	(void)posix_fadvise(fd, (off_t)at, (off_t)n, POSIX_FADV_WILLNEED);
+}
+
+/* An error shows when it is read. A CD is slow, and has its signatures where no disk has. */
+static void read_ahead(blkid_probe probe)
+{
+	uint64_t size = (uint64_t)blkid_probe_get_size(probe);
+	int fd = blkid_probe_get_fd(probe);
+
+	if (size < DISK_BYTES || major(blkid_probe_get_devno(probe)) == SCSI_CDROM_MAJOR)
+		return;
+	will_need(fd, 0, FRONT_BYTES);
+	will_need(fd, size - EDGE_BYTES, EDGE_BYTES);
+	will_need(fd, size - PROMISE_RAID_FROM_END, 512);
+	for (size_t i = 0; i < sizeof(sectors_from_start) / sizeof(sectors_from_start[0]); i++)
+		will_need(fd, sectors_from_start[i], 512);
+}
+
 /* 0 or -errno. A disk that cannot be opened leaves only the partition's name unknown. */
 static int open_subject(const char *node, struct subject *s)
 {
@@ -89,6 +122,7 @@ static int open_subject(const char *node, struct subject *s)
 	s->probe = blkid_new_probe_from_filename(node);
 	if (!s->probe)
 		return errno ? -errno : -EIO;
+	read_ahead(s->probe);
 	dev = blkid_probe_get_devno(s->probe);
 	if (!dev || blkid_probe_is_wholedisk(s->probe) ||
 	    blkid_devno_to_wholedisk(dev, NULL, 0, &disk_dev) < 0)
