@@ -11,6 +11,8 @@
  *                                      expected
  *     all has settled, no root         the executables of init.d may bring it (LVM, RAID, LUKS): they
  *                                      run once, and all devices are looked at again
+ *     the same after init.d has run,   it takes over at once, since it may know more (LVM, LUKS), unless
+ *     and there is a fallback          rootwait says to wait here
  *     the time is up, root is there    it is mounted without waiting for resume= any longer
  *     the time is up, no root          init.d runs, if it has not, and the time begins again; else PID 1
  *                                      says what is missing and gives up (a rescue shell, and then
@@ -36,12 +38,14 @@
  */
 #include "programs/init/boot-state.h"
 
-void boot_state_init(struct boot_state *s, bool has_root, bool has_resume, bool waits_forever)
+void boot_state_init(struct boot_state *s, bool has_root, bool has_resume, bool waits_forever,
+		     bool has_fallback)
 {
 	*s = (struct boot_state){
 		.has_root = has_root,
 		.has_resume = has_resume,
 		.waits_forever = waits_forever,
+		.has_fallback = has_fallback,
 		.engine = BOOT_ENGINE_WANTED,
 		.timer = BOOT_TIMER_WANTED,
 	};
@@ -194,6 +198,8 @@ static enum boot_action wait_on(const struct boot_state *s)
 {
 	if (!s->scripts_run && (s->settled || s->timer == BOOT_TIMER_EXPIRED))
 		return scripts_with_resume(s);
+	if (s->settled && !s->root_found && s->has_fallback && !s->waits_forever)
+		return BOOT_GIVE_UP;
 	return s->timer == BOOT_TIMER_EXPIRED ? BOOT_EXPLAIN : BOOT_WAIT;
 }
 

@@ -36,6 +36,7 @@ struct boot_state {
 	bool has_root;	    /* root= names a device that can be waited for */
 	bool has_resume;    /* so does resume= */
 	bool waits_forever; /* rootwait */
+	bool has_fallback;  /* there is another init for what this one cannot do */
 
 	enum boot_engine engine;
 	unsigned int engine_deaths;
@@ -88,7 +89,8 @@ enum boot_action {
 	BOOT_GIVE_UP,
 };
 
-void boot_state_init(struct boot_state *s, bool has_root, bool has_resume, bool waits_forever);
+void boot_state_init(struct boot_state *s, bool has_root, bool has_resume, bool waits_forever,
+		     bool has_fallback);
 /* Each event but BOOT_SETTLED also is the answer to the action of its name. */
 void boot_note(struct boot_state *s, enum boot_event event);
 /* The engine says that it has settled, and how often it had looked again by then: what it said

@@ -425,7 +425,7 @@ static void boot_once(struct boot *b)
 {
 	enum boot_action action;
 
-	boot_state_init(&b->state, b->root, b->resume, !b->o->wait_s);
+	boot_state_init(&b->state, b->root, b->resume, !b->o->wait_s, b->o->fallback != NULL);
 	for (;;) {
 		/* An executable of init.d may mount it, also from the background. */
 		boot_note(&b->state, mount_is_point(NEW_ROOT) > 0 ? BOOT_SEEN_MOUNTED : BOOT_SEEN_UNMOUNTED);
@@ -469,6 +469,10 @@ void boot_run(const struct init_options *o, char **argv)
 	choose_devices(&b);
 	for (;;) {
 		boot_once(&b);
+		if (o->fallback) {
+			forget(&b);
+			fallback_run(o, argv, "this one could not boot from the root file system");
+		}
 		shell_rescue(o);
 		forget(&b);
 	}

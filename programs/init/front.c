@@ -267,8 +267,8 @@ static int begin(struct server *s, const char *root, const char *resume)
 	/* A failure here is not the end: an executable of init.d may bring the device. */
 	(void)wait_for(s, WAIT_ROOT, root, &n);
 	(void)wait_for(s, WAIT_RESUME, resume, &n);
-	if (s->o->root_fs_types)
-		filesystem_expect(s->c, s->o->root_fs_types);
+	if (s->o->root_fs_types || s->o->expected_types)
+		filesystem_expect(s->c, s->o->root_fs_types ? s->o->root_fs_types : s->o->expected_types);
 	return coldplug_begin(s->c);
 }
 

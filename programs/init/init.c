@@ -26,7 +26,7 @@ static void read_options(struct init_options *o)
 		return;
 	}
 	coldplug_set_log(c, say_log, NULL, 4);
-	init_options_read(o, c);
+	init_options_read(o, c, INIT_CONF);
 	coldplug_free(c);
 }
 
@@ -43,6 +43,7 @@ static _Noreturn void run_as_pid_1(char **argv)
 		process_open_console();
 	setenv("PATH", "/sbin:/usr/sbin:/bin:/usr/bin", 1);
 	read_options(&o);
+	fallback_run_if_asked(&o, argv);
 	say(6, "coldplug " COLDPLUG_VERSION " is PID 1, root=%s", o.root ? o.root : "");
 	shell_stop_at(&o, STAGE_START);
 	boot_run(&o, argv);
@@ -71,6 +72,9 @@ static int show_options(const struct init_options *o)
 		printf("wait: %u s\n", o->wait_s);
 	else
 		printf("wait: forever\n");
+	if (o->fallback)
+		output_printf("fallback: %s%s%s\n", o->fallback, o->fallback_why ? ", at once for " : "",
+			      o->fallback_why ? o->fallback_why : "");
 	free(spec);
 	return 0;
 }
@@ -85,7 +89,7 @@ static int dry_run(const char *root)
 	if (!r && root)
 		r = coldplug_set_root(c, root);
 	if (!r)
-		r = init_options_read(&o, c);
+		r = init_options_read(&o, c, root ? NULL : INIT_CONF);
 	else
 		fprintf(stderr, "coldplug init: %s\n", strerror(-r));
 	coldplug_free(c);

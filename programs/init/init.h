@@ -26,7 +26,11 @@ struct init_options {
 	char *root_flags;
 	char *init;
 	char *resume;
-	bool resume_in_file; /* resume_offset=: its device has a file system with the swap file */
+	char *expected_types; /* of the file system that the root most likely has, with commas; NULL */
+	char *fallback;	      /* another init, for what this one cannot do; NULL */
+	char *fallback_if;    /* patterns of parameters for which it is run at once; NULL */
+	char *fallback_why;   /* the parameter that one of them matches; NULL: none does */
+	bool resume_in_file;  /* resume_offset=: its device has a file system with the swap file */
 	bool read_write;
 	bool no_resume;
 	bool usr; /* there is a mount.usr= or the like */
@@ -45,10 +49,18 @@ struct init_options {
 		.wait_s = WAIT_SECONDS \
 	}
 
-/* Reads them by coldplug_parameters(): 0, or -errno with a message. A parameter of somebody else is
+/* What whoever made the image knows and the command line does not say. What is said there comes first. */
+#define INIT_CONF "/etc/coldplug/init.conf"
+/* Reads a file like it, if there is one: 0, or -errno with a message. A line that is not understood is warned
+ * of and counted in unknown. */
+int init_conf_read(struct init_options *o, const char *path);
+/* Notes whether a parameter is one for which the fallback is run at once: 0 or -ENOMEM. */
+int init_conf_note(struct init_options *o, const char *name, const char *value);
+
+/* Reads them by coldplug_parameters(), after a file like INIT_CONF unless conf is NULL: 0, or -errno with a message. A parameter of somebody else is
  * passed over; one of ours that is not understood is warned of and counted in unknown. On failure
  * *o is fit to be used and freed all the same. */
-int init_options_read(struct init_options *o, struct coldplug *c);
+int init_options_read(struct init_options *o, struct coldplug *c, const char *conf);
 void init_options_free(struct init_options *o);
 
 /* What to wait for, as coldplug_wait_for() takes it, malloc'd. NULL: root= (or resume=) does not
@@ -105,6 +117,8 @@ uint64_t process_now_ms(void);
 /* ---- mount.c ---- */
 
 void mount_api_file_systems(void);
+/* Unmounts them, for an init that mounts them itself. */
+void mount_undo_api_file_systems(void);
 /* 1; 0: it is none, or is not there; -errno: that is not known. */
 int mount_is_point(const char *dir);
 /* Has the archive of modules appear in /run, where it stays when the initramfs is emptied. */
@@ -149,6 +163,14 @@ bool shell_run(const char *why);
 void shell_stop_at(const struct init_options *o, enum init_stage stage);
 /* No root could be mounted. Returns when it is worth another try. */
 void shell_rescue(const struct init_options *o);
+
+/* ---- fallback.c ---- */
+
+/* Becomes the fallback, with what is mounted and set as the kernel left it. Returns if there is none, or it cannot be
+ * run. */
+void fallback_run(const struct init_options *o, char **argv, const char *why);
+/* The same, if it is clear from the command line that this init is not enough. */
+void fallback_run_if_asked(const struct init_options *o, char **argv);
 
 /* ---- boot.c ---- */
 

@@ -58,6 +58,13 @@ void mount_api_file_systems(void)
 	}
 }
 
+void mount_undo_api_file_systems(void)
+{
+	for (size_t i = sizeof(api) / sizeof(api[0]); i > 0; i--)
+		if (mount_is_point(api[i - 1].where) > 0)
+			(void)umount2(api[i - 1].where, MNT_DETACH);
+}
+
 /* Where the library looks, in its order. */
 static int find_archive(char *path, size_t size)
 {

@@ -212,6 +212,10 @@ static int take_parameter(void *userdata, const char *name, const char *value)
 {
 	struct init_options *o = userdata;
 
+	int r = init_conf_note(o, name, value);
+
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < N_WORDS; i++)
 		if (!strcmp(name, words[i].name) && (value || !words[i].wants_value))
 			return words[i].set(o, name, value);
@@ -223,15 +227,16 @@ static int take_parameter(void *userdata, const char *name, const char *value)
 	return 0;
 }
 
-int init_options_read(struct init_options *o, struct coldplug *c)
+int init_options_read(struct init_options *o, struct coldplug *c, const char *conf)
 {
-	int r;
+	int of_conf, r;
 
 	*o = (struct init_options)INIT_OPTIONS_DEFAULT;
+	of_conf = conf ? init_conf_read(o, conf) : 0;
 	r = coldplug_parameters(c, take_parameter, o);
 	if (r < 0)
 		say(3, "cannot read the kernel command line: %s", strerror(-r));
-	return r;
+	return r ?: of_conf;
 }
 
 void init_options_free(struct init_options *o)
@@ -241,6 +246,10 @@ void init_options_free(struct init_options *o)
 	free(o->root_flags);
 	free(o->init);
 	free(o->resume);
+	free(o->expected_types);
+	free(o->fallback);
+	free(o->fallback_if);
+	free(o->fallback_why);
 	*o = (struct init_options){};
 }
 

@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	scratch_write("proc/cmdline", data, size);
 	MUST(!coldplug_new(&c) && !coldplug_set_root(c, scratch_root()->path));
-	MUST(!init_options_read(&o, c));
+	MUST(!init_options_read(&o, c, NULL));
 	check_spec(o.root);
 	check_spec(o.resume);
 	check_mounts(&o);

@@ -98,6 +98,7 @@ static void play(struct boot_state *s, const char *name, const char *story)
 #define ROOT 1
 #define RESUME 2
 #define FOREVER 4
+#define FALLBACK 8
 /* No engine can be started. */
 #define GONE "start:died start:died start:died timer look"
 
@@ -147,6 +148,14 @@ static void every_line_of_the_essay_is_true(void **state)
 		  "+time-up skip-resume mount" },
 		{ "rootwait: what was found in time is taken as without it", ROOT | FOREVER,
 		  "start timer +root,ready scripts mount enter" },
+		{ "all has settled, no root, there is a fallback", ROOT | FALLBACK,
+		  "start timer +settled scripts:none give-up" },
+		{ "the fallback comes after what init.d may bring", ROOT | FALLBACK,
+		  "start timer +settled scripts timer look wait +settled give-up" },
+		{ "the fallback is not for a root that is there", ROOT | RESUME | FALLBACK,
+		  "start timer +root +settled scripts:none wait +ready skip-resume mount enter" },
+		{ "rootwait: the fallback does not wait as long", ROOT | FOREVER | FALLBACK,
+		  "start timer +settled scripts:none wait +root,ready mount" },
 		{ "root= names no device: init.d mounts it", 0,
 		  "start timer +settled scripts:some,mounted timer look mount enter" },
 		{ "root= names no device, and nothing mounts it", 0,
@@ -201,7 +210,8 @@ static void every_line_of_the_essay_is_true(void **state)
 	for (size_t i = 0; i < N(rows); i++) {
 		struct boot_state s;
 
-		boot_state_init(&s, rows[i].given & ROOT, rows[i].given & RESUME, rows[i].given & FOREVER);
+		boot_state_init(&s, rows[i].given & ROOT, rows[i].given & RESUME, rows[i].given & FOREVER,
+				rows[i].given & FALLBACK);
 		play(&s, rows[i].name, rows[i].story);
 	}
 }
@@ -388,6 +398,8 @@ static enum boot_action model_next(struct model *m)
 		m->at = AT_RESUME_LAST;
 	else if (all)
 		m->at = AT_MOUNT;
+	else if ((m->given & (FALLBACK | FOREVER)) == FALLBACK && m->quiet && !m->root)
+		m->at = AT_END;
 	else
 		m->at = m->late ? m->scripts ? AT_EXPLAIN : AT_SCRIPTS : AT_LOOP;
 	if (m->at == AT_RESUME_LAST)
@@ -517,9 +529,9 @@ static void check_invariants(const struct boot_state *s, enum boot_action action
 
 static void begin_walk(struct boot_state *s, struct model *m)
 {
-	unsigned int given = random_below(8);
+	unsigned int given = random_below(16);
 
-	boot_state_init(s, given & ROOT, given & RESUME, given & FOREVER);
+	boot_state_init(s, given & ROOT, given & RESUME, given & FOREVER, given & FALLBACK);
 	*m = (struct model){ .given = given, .lives = BOOT_ENGINES_MAX, .timer_due = true, .timed = true };
 }
 

@@ -21,6 +21,8 @@
 #include <cmocka.h>
 
 static char dir[64];
+/* NULL: there is no init.conf. */
+static const char *conf;
 
 static int setup(void **state)
 {
@@ -56,7 +58,7 @@ static int read_line(struct init_options *o, const char *line)
 	fclose(f);
 	assert_int_equal(coldplug_new(&c), 0);
 	assert_int_equal(coldplug_set_root(c, dir), 0);
-	r = init_options_read(o, c);
+	r = init_options_read(o, c, conf);
 	coldplug_free(c);
 	return r;
 }
@@ -84,6 +86,70 @@ static void each_word_has_its_place(void **state)
 	assert_int_equal(o.wait_s, 30);
 	assert_int_equal(o.unknown, 0);
 	init_options_free(&o);
+}
+
+/* Makes conf of these lines. */
+static void write_conf(const char *lines)
+{
+	static char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/init.conf", dir);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	fputs(lines, f);
+	fclose(f);
+	conf = path;
+}
+
+static void assert_text(const char *is, const char *wanted)
+{
+	if (!is || !wanted)
+		assert_ptr_equal(is, wanted);
+	else
+		assert_string_equal(is, wanted);
+}
+
+static void init_conf_says_what_the_command_line_does_not(void **state)
+{
+	static const struct {
+		const char *lines, *line, *expected, *resume, *fallback, *why;
+		unsigned int unknown;
+	} rows[] = {
+		{ "", "root=/dev/a", NULL, NULL, NULL, NULL, 0 },
+		{ "# of the image\n\n \texpect  ext4,xfs \nresume UUID=1 2\nfallback /other\n", "root=/dev/a",
+		  "ext4,xfs", "UUID=1 2", "/other", NULL, 0 },
+		{ "resume UUID=1\n", "resume=/dev/b", NULL, "/dev/b", NULL, NULL, 0 },
+		{ "resume UUID=1\n", "resume=", NULL, "", NULL, NULL, 0 },
+		{ "fallback /a\nfallback /b", "", NULL, NULL, "/b", NULL, 0 },
+		{ "fallback /o\nfallback-if break break=* boot=*", "root=/dev/a ro", NULL, NULL, "/o", NULL,
+		  0 },
+		{ "fallback /o\nfallback-if break break=* boot=*", "break=mount boot=nfs", NULL, NULL, "/o",
+		  "break=mount", 0 },
+		{ "fallback-if break\nfallback-if root=/dev/mapper/*\nfallback /o", "root=/dev/mapper/a-b",
+		  NULL, NULL, "/o", "root=/dev/mapper/a-b", 0 },
+		{ "fallback /o\nfallback-if break", "breaks break=x -- break", NULL, NULL, "/o", NULL, 0 },
+		{ "fallback-if break", "break", NULL, NULL, NULL, NULL, 0 },
+		{ "expect\nfallback other\nfall /x\nfallback /o", "", NULL, NULL, "/o", NULL, 3 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct init_options o;
+
+		write_conf(rows[i].lines);
+		assert_int_equal(read_line(&o, rows[i].line), 0);
+		assert_text(o.expected_types, rows[i].expected);
+		assert_text(o.resume, rows[i].resume);
+		assert_text(o.fallback, rows[i].fallback);
+		assert_text(o.fallback_why, rows[i].why);
+		assert_int_equal(o.unknown, rows[i].unknown);
+		init_options_free(&o);
+	}
+	conf = "/nonexistent/init.conf";
+	assert_int_equal(read_line(&(struct init_options){}, ""), 0);
+	conf = dir;
+	assert_int_equal(read_line(&(struct init_options){}, ""), -EISDIR);
+	conf = NULL;
 }
 
 static void the_last_of_two_counts_and_quotes_are_the_kernels(void **state)
@@ -513,6 +579,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_word_has_its_place),
+		cmocka_unit_test(init_conf_says_what_the_command_line_does_not),
 		cmocka_unit_test(the_last_of_two_counts_and_quotes_are_the_kernels),
 		cmocka_unit_test(what_is_empty_or_auto_is_not_given),
 		cmocka_unit_test(a_swap_file_has_an_offset),
