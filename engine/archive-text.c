@@ -52,11 +52,16 @@ static int each_field(struct archive *a, const struct archive_entry *e,
 	return 0;
 }
 
+static bool is_firmware(const char *key, size_t n_key)
+{
+	return n_key == strlen("firmware") && !memcmp(key, "firmware", n_key);
+}
+
 /* ---- JSON ---- */
 
 static void put_firmware(void *userdata, const char *key, size_t n_key, const char *value)
 {
-	if (n_key == strlen("firmware") && !memcmp(key, "firmware", n_key))
+	if (is_firmware(key, n_key))
 		json_string(userdata, NULL, value);
 }
 
@@ -150,28 +155,75 @@ static int list_json(struct archive *a, char **text)
 
 /* ---- text ---- */
 
-static int list_text(struct archive *a, char **text)
-{
+struct listing {
+	struct archive *a;
 	struct archive_entry e;
+	FILE *f;
+};
+
+/* Lines that print() makes of each entry. */
+static int list_lines(struct archive *a, int (*print)(struct listing *l), char **text)
+{
 	size_t size;
-	FILE *f = memstream_open(text, &size);
+	struct listing l = { .a = a, .f = memstream_open(text, &size) };
 	int r = 0;
 
-	if (!f)
+	if (!l.f)
 		return -ENOMEM;
 	for (uint32_t id = 0; id < a->n_entries; id++) {
-		int k = archive_entry(a, id, &e);
+		int k = archive_entry(a, id, &l.e) ?: print(&l);
 
-		if (!k)
-			fprintf(f, "%10" PRIu32 " %s\n", e.size, e.path);
 		r = r ?: k;
 	}
-	return memstream_close(f) ?: r;
+	return memstream_close(l.f) ?: r;
+}
+
+static int print_size(struct listing *l)
+{
+	fprintf(l->f, "%10" PRIu32 " %s\n", l->e.size, l->e.path);
+	return 0;
+}
+
+static int print_path(struct listing *l)
+{
+	if (l->e.kind == ARCHIVE_MODULE)
+		fprintf(l->f, "%s\n", l->e.path);
+	return 0;
+}
+
+static void print_name(void *userdata, const char *key, size_t n_key, const char *value)
+{
+	struct listing *l = userdata;
+
+	if (!is_firmware(key, n_key))
+		return;
+	/* It would be another field or line. */
+	if (value[strcspn(value, "\t\n")])
+		log_warning(l->a->log,
+			    "%s(%s): the name of firmware %s has a tab or a newline, and is left out",
+			    l->a->path, l->e.path, value);
+	else
+		fprintf(l->f, "%s\t%s\n", l->e.path, value);
+}
+
+static int print_firmware(struct listing *l)
+{
+	return l->e.kind == ARCHIVE_MODULE ? each_field(l->a, &l->e, print_name, l) : 0;
 }
 
 int archive_list(struct archive *a, bool json, char **text)
 {
-	return json ? list_json(a, text) : list_text(a, text);
+	return json ? list_json(a, text) : list_lines(a, print_size, text);
+}
+
+int archive_list_paths(struct archive *a, char **text)
+{
+	return list_lines(a, print_path, text);
+}
+
+int archive_list_firmware(struct archive *a, char **text)
+{
+	return list_lines(a, print_firmware, text);
 }
 
 /* ---- one module, or another file ---- */

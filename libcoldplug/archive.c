@@ -16,13 +16,26 @@
 
 #define API __attribute__((visibility("default")))
 
-API int coldplug_archive_list(struct coldplug *c, const char *path, bool json, char **text)
+API int coldplug_archive_list(struct coldplug *c, const char *path, enum coldplug_listing listing,
+			      char **text)
 {
 	_cleanup_archive_ struct archive a = { .fd = -1 };
 	int r = archive_open(&a, NULL, path, &c->log);
 
 	*text = NULL;
-	return r ?: archive_list(&a, json, text);
+	if (r < 0)
+		return r;
+	switch (listing) {
+	case COLDPLUG_LISTING_TEXT:
+	case COLDPLUG_LISTING_JSON:
+		return archive_list(&a, listing == COLDPLUG_LISTING_JSON, text);
+	case COLDPLUG_LISTING_PATHS:
+		return archive_list_paths(&a, text);
+	case COLDPLUG_LISTING_FIRMWARE:
+		return archive_list_firmware(&a, text);
+	default:
+		return -EINVAL;
+	}
 }
 
 API int coldplug_archive_show(struct coldplug *c, const char *path, const char *module, bool json,

@@ -687,10 +687,19 @@ struct coldplug_pack {
  * or zstd. Since 0.1. */
 int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack);
 
-/** Lists what is in an archive, as lines with size and path or as an object of JSON. *text, which the caller frees, is
- * NULL or has what is sound after an error, too. Returns 0 or a negative errno that has been logged, -EBADMSG if the
- * archive is damaged or none. Since 0.1. */
-int coldplug_archive_list(struct coldplug *c, const char *path, bool json, char **text);
+/** What coldplug_archive_list() lists. */
+enum coldplug_listing {
+	COLDPLUG_LISTING_TEXT,	/**< all files: lines with size and path */
+	COLDPLUG_LISTING_JSON,	/**< the same and more, as an object of JSON */
+	COLDPLUG_LISTING_PATHS, /**< modules: lines with the path */
+	/** Firmware that modules name: lines with the module's path, a tab, and the name. One with a tab or a newline is
+	 * warned of and left out. */
+	COLDPLUG_LISTING_FIRMWARE,
+};
+/** Lists what is in an archive. *text, which the caller frees, is NULL or has what is sound after an error, too. Returns 0
+ * or a negative errno that has been logged, -EBADMSG if the archive is damaged or none; or -EINVAL if there is no such
+ * listing. Since 0.1. */
+int coldplug_archive_list(struct coldplug *c, const char *path, enum coldplug_listing listing, char **text);
 
 /** Says what a module of an archive says of itself, as modinfo(8) or as an object of JSON. *text and the return value are
  * those of coldplug_archive_list(), and -ENOENT: there is no such module. Since 0.1. */

@@ -16,7 +16,8 @@ API int coldplug_closure_extract(struct coldplug *c, const char *directory)
 	return -EOPNOTSUPP;
 }
 
-API int coldplug_archive_list(struct coldplug *c, const char *path, bool json, char **text)
+API int coldplug_archive_list(struct coldplug *c, const char *path, enum coldplug_listing listing,
+			      char **text)
 {
 	return -EOPNOTSUPP;
 }

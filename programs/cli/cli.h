@@ -79,6 +79,8 @@ struct cli {
 	const char *extract;   /* closure: the directory of --extract, or NULL */
 	struct image_options image;
 	struct coldplug_pack pack; /* only what has options of its own */
+	bool list_paths;	   /* archive: --paths */
+	bool list_firmware;	   /* archive: --firmware */
 	struct bench_options bench;
 	const char *config_paths[16]; /* of --config, NULL-terminated */
 	size_t n_config_paths;

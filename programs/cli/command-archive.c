@@ -28,10 +28,19 @@ static int print(struct cli *cli, int r, char *text)
 	return exit_code(cli, r);
 }
 
+static enum coldplug_listing listing_of(const struct cli *cli)
+{
+	if (cli->json)
+		return COLDPLUG_LISTING_JSON;
+	if (cli->list_paths)
+		return COLDPLUG_LISTING_PATHS;
+	return cli->list_firmware ? COLDPLUG_LISTING_FIRMWARE : COLDPLUG_LISTING_TEXT;
+}
+
 static int list(struct cli *cli, char **args)
 {
 	char *text;
-	int r = coldplug_archive_list(cli->c, args[0], cli->json, &text);
+	int r = coldplug_archive_list(cli->c, args[0], listing_of(cli), &text);
 
 	return print(cli, r, text);
 }
@@ -95,6 +104,22 @@ static int no_action(const char *name)
 	return EXIT_USAGE;
 }
 
+/* Whether the action has the options; what is wrong has been reported. */
+static bool has_options(const struct cli *cli, const struct action *action)
+{
+	const char *option = cli->list_paths ? "paths" : "firmware";
+	bool lists = cli->list_paths || cli->list_firmware;
+
+	if (cli->json + cli->list_paths + cli->list_firmware > 1) {
+		output_message("coldplug archive: --json, --paths and --firmware cannot be combined\n");
+		return false;
+	}
+	if ((!cli->json || action->json) && (!lists || action->fn == list))
+		return true;
+	output_message("coldplug archive: %s has no --%s\n", action->name, cli->json ? "json" : option);
+	return false;
+}
+
 int command_archive(struct cli *cli)
 {
 	const struct action *action = find_action(cli->args[0]);
@@ -106,9 +131,7 @@ int command_archive(struct cli *cli)
 			       action->arguments);
 		return EXIT_USAGE;
 	}
-	if (cli->json && !action->json) {
-		output_message("coldplug archive: %s has no --json\n", action->name);
+	if (!has_options(cli, action))
 		return EXIT_USAGE;
-	}
 	return action->fn(cli, cli->args + 1);
 }

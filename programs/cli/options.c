@@ -323,6 +323,18 @@ static int set_pack_profile(struct setup *s, const char *value)
 	return 0;
 }
 
+static int set_list_paths(struct setup *s, const char *value)
+{
+	s->cli->list_paths = true;
+	return 0;
+}
+
+static int set_list_firmware(struct setup *s, const char *value)
+{
+	s->cli->list_firmware = true;
+	return 0;
+}
+
 static int set_count(struct setup *s, const char *value)
 {
 	char *end;
@@ -438,6 +450,9 @@ static const struct option_row {
 	  "do not write FILE if it is an archive of the same files already" },
 	{ "jobs", 'j', COMMAND_PACK, set_jobs, "N",
 	  "compress with N threads (default: one for each processor)", "it must be a number from 1 to 4096" },
+	{ "paths", 0, COMMAND_ARCHIVE, set_list_paths, NULL, "list: print the paths of the modules only" },
+	{ "firmware", 0, COMMAND_ARCHIVE, set_list_firmware, NULL,
+	  "list: print the firmware that the modules name, each with the module's path" },
 	{ "program", 'p', COMMAND_IMAGE, set_program, "PROGRAM",
 	  "use this static coldplug as init (default: the one that runs)" },
 	{ "recording", 'R', COMMAND_IMAGE, set_recording, "FILE",

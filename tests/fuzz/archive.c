@@ -31,6 +31,18 @@ static void fix_sums(uint8_t *data, size_t size)
 	put_le64(data + ARCHIVE_HEADER_SUM, xxh64(data, header));
 }
 
+static int list(struct archive *a, int listing, char **text)
+{
+	switch (listing) {
+	case 0:
+		return archive_list_paths(a, text);
+	case 1:
+		return archive_list_firmware(a, text);
+	default:
+		return archive_list(a, listing == 2, text);
+	}
+}
+
 static void use(struct archive *a, const char *alias)
 {
 	struct index_hits hits = {};
@@ -38,8 +50,8 @@ static void use(struct archive *a, const char *alias)
 	char *text;
 	int r;
 
-	for (int json = 0; json < 2; json++) {
-		r = archive_list(a, json, &text);
+	for (int listing = 0; listing < 4; listing++) {
+		r = list(a, listing, &text);
 		MUST(r == 0 || r == -EBADMSG || r == -EOPNOTSUPP);
 		MUST(text);
 		free(text);
