@@ -36,9 +36,10 @@
 #include "base/rootfs.h"
 
 /*
- * Where libblkid reads on a disk that has a file system, observed with strace(1) of 2.38: in some sixty places one after the
- * other, each of which costs a seek or a command. They are asked for together instead. ZFS has its labels in the
- * first and the last 512 KiB, and most kinds of RAID theirs at the end; the rest is a sector each.
+ * Where libblkid reads on a disk that has a file system, observed with strace(1) of 2.38: in some sixty places
+ * one after the other, each of which costs a seek or a command. They are asked for together instead. For ZFS it
+ * reads all of the first and the last 512 KiB, where most kinds of RAID have their labels; the rest is a sector
+ * each.
  */
 #define EDGE_BYTES (512 << 10)
 #define FRONT_BYTES (EDGE_BYTES + 4096)
@@ -97,17 +98,21 @@ static void will_need(int fd, uint64_t at, uint64_t n)
 	(void)posix_fadvise(fd, (off_t)at, (off_t)n, POSIX_FADV_WILLNEED);
 }
 
-/* An error shows when it is read. A CD is slow, and has its signatures where no disk has. */
+/* An error shows when it is read. A CD is slow, and has its signatures where no disk has. A map of device mapper
+ * may be suspended, and libblkid does not read each. */
 static void read_ahead(blkid_probe probe)
 {
-	uint64_t size = (uint64_t)blkid_probe_get_size(probe);
+	dev_t dev = blkid_probe_get_devno(probe);
+	blkid_loff_t size = blkid_probe_get_size(probe);
 	int fd = blkid_probe_get_fd(probe);
+	char name[256];
 
-	if (size < DISK_BYTES || major(blkid_probe_get_devno(probe)) == SCSI_CDROM_MAJOR)
+	if (size < DISK_BYTES || major(dev) == SCSI_CDROM_MAJOR ||
+	    read_block_attribute(dev, "dm/name", name, sizeof(name)))
 		return;
 	will_need(fd, 0, FRONT_BYTES);
-	will_need(fd, size - EDGE_BYTES, EDGE_BYTES);
-	will_need(fd, size - PROMISE_RAID_FROM_END, 512);
+	will_need(fd, (uint64_t)size - EDGE_BYTES, EDGE_BYTES);
+	will_need(fd, (uint64_t)size - PROMISE_RAID_FROM_END, 512);
 	for (size_t i = 0; i < sizeof(sectors_from_start) / sizeof(sectors_from_start[0]); i++)
 		will_need(fd, sectors_from_start[i], 512);
 }
