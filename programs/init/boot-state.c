@@ -11,8 +11,10 @@
  *                                      expected
  *     all has settled, no root         the executables of init.d may bring it (LVM, RAID, LUKS): they
  *                                      run once, and all devices are looked at again
- *     the same after init.d has run,   it takes over at once, since it may know more (LVM, LUKS), unless
- *     and there is a fallback          rootwait says to wait here
+ *     the same after init.d has run,   it takes over, since it may know more (LVM, LUKS): at once, but with
+ *     and there is a fallback          rootwait when the time is up
+ *     resume= cannot be decided, and   it takes over before anything is mounted: an image to resume from must
+ *     there is a fallback              not find a file system that has been used
  *     the time is up, root is there    it is mounted without waiting for resume= any longer
  *     the time is up, no root          init.d runs, if it has not, and the time begins again; else PID 1
  *                                      says what is missing and gives up (a rescue shell, and then
@@ -121,7 +123,7 @@ static void note_root(struct boot_state *s)
 static void note_explained(struct boot_state *s)
 {
 	s->timer = BOOT_TIMER_OFF;
-	if (!s->waits_forever)
+	if (!s->waits_forever || s->has_fallback)
 		s->end = BOOT_FAILED;
 }
 
@@ -207,9 +209,13 @@ static enum boot_action mount_what_is_there(const struct boot_state *s)
 {
 	if (!s->root_mounted && !s->scripts_run)
 		return scripts_with_resume(s);
-	if (s->has_resume && !s->resume_done)
-		return s->resume_found && !s->root_mounted ? BOOT_TRY_RESUME : BOOT_SKIP_RESUME;
-	return BOOT_MOUNT_ROOT;
+	if (!s->has_resume || s->resume_done)
+		return BOOT_MOUNT_ROOT;
+	if (s->root_mounted)
+		return BOOT_SKIP_RESUME;
+	if (s->resume_found)
+		return BOOT_TRY_RESUME;
+	return s->has_fallback ? BOOT_GIVE_UP : BOOT_SKIP_RESUME;
 }
 
 enum boot_action boot_next(const struct boot_state *s)

@@ -26,6 +26,7 @@
  * frozen. */
 #define RESUME_SETTLE_MS 10000
 #define EXPLAIN_MS 5000
+#define ENGINE_END_MS 1000
 /* Without an engine nobody reports a device: how often PID 1 looks itself. */
 #define LOOK_MS 200
 
@@ -449,6 +450,33 @@ static void forget(struct boot *b)
 	b->node[0] = b->type[0] = b->resume_node[0] = b->resume_type[0] = '\0';
 }
 
+/* It ends when PID 1 closes its end; only what is being loaded goes on. */
+static void end_engine(struct boot *b)
+{
+	if (b->state.engine != BOOT_ENGINE_RUNS)
+		return;
+	close(b->engine.fd);
+	b->engine.fd = -1;
+	if (!process_await(&b->engine.child, ENGINE_END_MS))
+		kill(b->engine.child.pid, SIGKILL);
+}
+
+/* Returns if that cannot be. */
+static void fall_back(struct boot *b)
+{
+	const char *why = "the root file system could not be mounted, or has no init";
+
+	if (b->root && !b->state.root_found)
+		why = "the device of root= has not appeared";
+	else if (b->state.has_resume && !b->state.resume_found)
+		why = "the device of resume= has not appeared";
+	end_engine(b);
+	forget(b);
+	if (mount_is_point(NEW_ROOT) > 0)
+		umount2(NEW_ROOT, MNT_DETACH);
+	fallback_run(b->o, b->argv, why);
+}
+
 static void choose_devices(struct boot *b)
 {
 	const struct init_options *o = b->o;
@@ -469,10 +497,8 @@ void boot_run(const struct init_options *o, char **argv)
 	choose_devices(&b);
 	for (;;) {
 		boot_once(&b);
-		if (o->fallback) {
-			forget(&b);
-			fallback_run(o, argv, "this one could not boot from the root file system");
-		}
+		if (o->fallback)
+			fall_back(&b);
 		shell_rescue(o);
 		forget(&b);
 	}

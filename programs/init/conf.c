@@ -4,6 +4,7 @@
  *
  *	expect TYPE[,TYPE...]		the file system that the root most likely has
  *	resume DEVICE			as resume= on the kernel command line
+ *	run-size SIZE			of /run, as tmpfs(5) has it
  *	fallback PATH			another init, for what this one cannot do
  *	fallback-if PATTERN...		parameters of the command line for which it is run at once
  */
@@ -48,6 +49,8 @@ static int take(struct init_options *o, const char *keyword, const char *value)
 		return set(&o->expected_types, value);
 	if (!strcmp(keyword, "resume"))
 		return set(&o->resume, value);
+	if (!strcmp(keyword, "run-size"))
+		return set(&o->run_size, value);
 	if (!strcmp(keyword, "fallback") && *value == '/')
 		return set(&o->fallback, value);
 	if (!strcmp(keyword, "fallback-if"))
@@ -93,7 +96,9 @@ static int read_lines(struct init_options *o, const char *path, FILE *f)
 		r = take_line(o, line);
 		if (r != -EINVAL)
 			continue;
-		say(4, "%s:%u: not expect, resume, fallback or fallback-if with a value: ignored", path, n);
+		say(4,
+		    "%s:%u: neither expect, resume, run-size, fallback nor fallback-if with a value: ignored",
+		    path, n);
 		o->unknown++;
 		r = 0;
 	}
@@ -118,35 +123,31 @@ int init_conf_read(struct init_options *o, const char *path)
 	return r;
 }
 
-static bool matches_one_of(const char *patterns, const char *text)
+/* 1, 0 or -ENOMEM. */
+static int matches_one_of(const char *patterns, const char *text)
 {
-	char pattern[256];
+	char *copy = strdup(patterns), *rest = copy, *pattern;
+	int r = copy ? 0 : -ENOMEM;
 
-	for (;;) {
-		size_t n;
-
-		patterns += strspn(patterns, BLANKS);
-		n = strcspn(patterns, BLANKS);
-		if (!n)
-			return false;
-		snprintf(pattern, sizeof(pattern), "%.*s", (int)n, patterns);
-		if (n < sizeof(pattern) && !fnmatch(pattern, text, 0))
-			return true;
-		patterns += n;
-	}
+	while (!r && (pattern = strsep(&rest, BLANKS)))
+		r = *pattern && !fnmatch(pattern, text, 0);
+	free(copy);
+	return r;
 }
 
 int init_conf_note(struct init_options *o, const char *name, const char *value)
 {
 	char *text;
+	int r;
 
 	if (!o->fallback || !o->fallback_if || o->fallback_why)
 		return 0;
 	if (asprintf(&text, "%s%s%s", name, value ? "=" : "", value ? value : "") < 0)
 		return -ENOMEM;
-	if (matches_one_of(o->fallback_if, text))
+	r = matches_one_of(o->fallback_if, text);
+	if (r > 0)
 		o->fallback_why = text;
 	else
 		free(text);
-	return 0;
+	return r < 0 ? r : 0;
 }

@@ -19,7 +19,7 @@ void fallback_run(const struct init_options *o, char **argv, const char *why)
 		say(3, "%s: the fallback %s cannot be run: %s", INIT_CONF, o->fallback, strerror(errno));
 		return;
 	}
-	say(6, "running %s: %s", o->fallback, why);
+	say(5, "running %s: %s", o->fallback, why);
 	say_restore_limit();
 	process_reset();
 	mount_undo_api_file_systems();

@@ -249,6 +249,7 @@ static int wait_for(struct server *s, enum engine_what what, const char *spec, i
 
 static int begin(struct server *s, const char *root, const char *resume)
 {
+	const char *types = s->o->root_fs_types ? s->o->root_fs_types : s->o->expected_types;
 	int n = 0, r = coldplug_new(&s->c);
 
 	if (r < 0)
@@ -267,8 +268,8 @@ static int begin(struct server *s, const char *root, const char *resume)
 	/* A failure here is not the end: an executable of init.d may bring the device. */
 	(void)wait_for(s, WAIT_ROOT, root, &n);
 	(void)wait_for(s, WAIT_RESUME, resume, &n);
-	if (s->o->root_fs_types || s->o->expected_types)
-		filesystem_expect(s->c, s->o->root_fs_types ? s->o->root_fs_types : s->o->expected_types);
+	if (types)
+		filesystem_expect(s->c, types);
 	return coldplug_begin(s->c);
 }
 

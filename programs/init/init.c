@@ -19,14 +19,16 @@
 static void read_options(struct init_options *o)
 {
 	struct coldplug *c = NULL;
-	int r = coldplug_new(&c);
+	int r;
 
+	(void)init_conf_read(o, INIT_CONF);
+	r = coldplug_new(&c);
 	if (r < 0) {
 		say(2, "cannot read the kernel command line: %s", strerror(-r));
 		return;
 	}
 	coldplug_set_log(c, say_log, NULL, 4);
-	init_options_read(o, c, INIT_CONF);
+	(void)init_options_read(o, c);
 	coldplug_free(c);
 }
 
@@ -44,6 +46,8 @@ static _Noreturn void run_as_pid_1(char **argv)
 	setenv("PATH", "/sbin:/usr/sbin:/bin:/usr/bin", 1);
 	read_options(&o);
 	fallback_run_if_asked(&o, argv);
+	if (o.run_size)
+		mount_set_run(o.run_size);
 	say(6, "coldplug " COLDPLUG_VERSION " is PID 1, root=%s", o.root ? o.root : "");
 	shell_stop_at(&o, STAGE_START);
 	boot_run(&o, argv);
@@ -89,7 +93,9 @@ static int dry_run(const char *root)
 	if (!r && root)
 		r = coldplug_set_root(c, root);
 	if (!r)
-		r = init_options_read(&o, c, root ? NULL : INIT_CONF);
+		r = root ? 0 : init_conf_read(&o, INIT_CONF);
+	if (!r)
+		r = init_options_read(&o, c);
 	else
 		fprintf(stderr, "coldplug init: %s\n", strerror(-r));
 	coldplug_free(c);

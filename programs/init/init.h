@@ -27,6 +27,7 @@ struct init_options {
 	char *init;
 	char *resume;
 	char *expected_types; /* of the file system that the root most likely has, with commas; NULL */
+	char *run_size;	      /* of /run; NULL: the kernel's choice */
 	char *fallback;	      /* another init, for what this one cannot do; NULL */
 	char *fallback_if;    /* patterns of parameters for which it is run at once; NULL */
 	char *fallback_why;   /* the parameter that one of them matches; NULL: none does */
@@ -49,7 +50,8 @@ struct init_options {
 		.wait_s = WAIT_SECONDS \
 	}
 
-/* What whoever made the image knows and the command line does not say. What is said there comes first. */
+/* What whoever made the image knows and the command line does not say. What is said there comes first. It is
+ * read before the command line. */
 #define INIT_CONF "/etc/coldplug/init.conf"
 /* Reads a file like it, if there is one: 0, or -errno with a message. A line that is not understood is warned
  * of and counted in unknown. */
@@ -57,10 +59,10 @@ int init_conf_read(struct init_options *o, const char *path);
 /* Notes whether a parameter is one for which the fallback is run at once: 0 or -ENOMEM. */
 int init_conf_note(struct init_options *o, const char *name, const char *value);
 
-/* Reads them by coldplug_parameters(), after a file like INIT_CONF unless conf is NULL: 0, or -errno with a message. A parameter of somebody else is
- * passed over; one of ours that is not understood is warned of and counted in unknown. On failure
- * *o is fit to be used and freed all the same. */
-int init_options_read(struct init_options *o, struct coldplug *c, const char *conf);
+/* Reads them by coldplug_parameters(), into what INIT_OPTIONS_DEFAULT and init_conf_read() have set: 0, or
+ * -errno with a message. A parameter of somebody else is passed over; one of ours that is not understood is
+ * warned of and counted in unknown. On failure *o is fit to be used and freed all the same. */
+int init_options_read(struct init_options *o, struct coldplug *c);
 void init_options_free(struct init_options *o);
 
 /* What to wait for, as coldplug_wait_for() takes it, malloc'd. NULL: root= (or resume=) does not
@@ -117,7 +119,9 @@ uint64_t process_now_ms(void);
 /* ---- mount.c ---- */
 
 void mount_api_file_systems(void);
-/* Unmounts them, for an init that mounts them itself. */
+/* Sets the size of /run, and forbids to execute what is there, as distributions have it. */
+void mount_set_run(const char *size);
+/* Unmounts them all, for an init that mounts them itself. */
 void mount_undo_api_file_systems(void);
 /* 1; 0: it is none, or is not there; -errno: that is not known. */
 int mount_is_point(const char *dir);
@@ -166,8 +170,8 @@ void shell_rescue(const struct init_options *o);
 
 /* ---- fallback.c ---- */
 
-/* Becomes the fallback, with what is mounted and set as the kernel left it. Returns if there is none, or it cannot be
- * run. */
+/* Becomes the fallback, with what is mounted and set as the kernel left it. Returns if there is none, or it
+ * cannot be run. */
 void fallback_run(const struct init_options *o, char **argv, const char *why);
 /* The same, if it is clear from the command line that this init is not enough. */
 void fallback_run_if_asked(const struct init_options *o, char **argv);

@@ -44,6 +44,8 @@ static void remember_limit(void)
 void say_open(void)
 {
 	uses_kmsg = true;
+	if (kmsg >= 0)
+		close(kmsg);
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 	if (kmsg < 0)
 		return;

@@ -58,6 +58,15 @@ void mount_api_file_systems(void)
 	}
 }
 
+void mount_set_run(const char *size)
+{
+	char data[64];
+
+	snprintf(data, sizeof(data), "mode=0755,size=%.40s", size);
+	if (mount(NULL, "/run", NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC, data) < 0)
+		say(4, "cannot give /run the size %s: %s", size, strerror(errno));
+}
+
 void mount_undo_api_file_systems(void)
 {
 	for (size_t i = sizeof(api) / sizeof(api[0]); i > 0; i--)

@@ -227,16 +227,13 @@ static int take_parameter(void *userdata, const char *name, const char *value)
 	return 0;
 }
 
-int init_options_read(struct init_options *o, struct coldplug *c, const char *conf)
+int init_options_read(struct init_options *o, struct coldplug *c)
 {
-	int of_conf, r;
+	int r = coldplug_parameters(c, take_parameter, o);
 
-	*o = (struct init_options)INIT_OPTIONS_DEFAULT;
-	of_conf = conf ? init_conf_read(o, conf) : 0;
-	r = coldplug_parameters(c, take_parameter, o);
 	if (r < 0)
 		say(3, "cannot read the kernel command line: %s", strerror(-r));
-	return r ?: of_conf;
+	return r;
 }
 
 void init_options_free(struct init_options *o)
@@ -247,6 +244,7 @@ void init_options_free(struct init_options *o)
 	free(o->init);
 	free(o->resume);
 	free(o->expected_types);
+	free(o->run_size);
 	free(o->fallback);
 	free(o->fallback_if);
 	free(o->fallback_why);

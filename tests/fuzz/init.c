@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Input: the kernel command line as PID 1 reads it, with root=, resume= and rootflags= interpreted. */
+/* Input: the kernel command line as PID 1 reads it, with root=, resume= and rootflags= interpreted, beside an
+ * init.conf of the same bytes. */
 #include "programs/init/init.h"
 
 #include <stdarg.h>
@@ -59,12 +60,17 @@ static void check_mounts(const struct init_options *o)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct init_options o;
+	struct init_options o = INIT_OPTIONS_DEFAULT;
 	struct coldplug *c;
+	char path[4096];
 
 	scratch_write("proc/cmdline", data, size);
 	MUST(!coldplug_new(&c) && !coldplug_set_root(c, scratch_root()->path));
-	MUST(!init_options_read(&o, c, NULL));
+	scratch_write("init.conf", data, size);
+	snprintf(path, sizeof(path), "%s/init.conf", scratch_root()->path);
+	MUST(!init_conf_read(&o, path));
+	MUST(!o.fallback || o.fallback[0] == '/');
+	MUST(!init_options_read(&o, c));
 	check_spec(o.root);
 	check_spec(o.resume);
 	check_mounts(&o);

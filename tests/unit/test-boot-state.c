@@ -152,9 +152,17 @@ static void every_line_of_the_essay_is_true(void **state)
 		  "start timer +settled scripts:none give-up" },
 		{ "the fallback comes after what init.d may bring", ROOT | FALLBACK,
 		  "start timer +settled scripts timer look wait +settled give-up" },
-		{ "the fallback is not for a root that is there", ROOT | RESUME | FALLBACK,
-		  "start timer +root +settled scripts:none wait +ready skip-resume mount enter" },
-		{ "rootwait: the fallback does not wait as long", ROOT | FOREVER | FALLBACK,
+		{ "the fallback is not for a root that is there", ROOT | FALLBACK,
+		  "start timer +root +settled scripts:none wait +ready mount enter" },
+		{ "a missing resume= is left to the fallback before anything is mounted",
+		  ROOT | RESUME | FALLBACK, "start timer +root,ready +settled scripts:none give-up" },
+		{ "so it is when the time is up", ROOT | RESUME | FALLBACK,
+		  "start timer +root,ready +time-up scripts:none give-up" },
+		{ "a resume= that was tried is not", ROOT | RESUME | FALLBACK,
+		  "start timer +root,ready,resume resume scripts:none mount" },
+		{ "rootwait: the fallback comes when the time is up", ROOT | FOREVER | FALLBACK,
+		  "start timer +settled scripts:none wait +time-up explain give-up" },
+		{ "rootwait: not before", ROOT | FOREVER | FALLBACK,
 		  "start timer +settled scripts:none wait +root,ready mount" },
 		{ "root= names no device: init.d mounts it", 0,
 		  "start timer +settled scripts:some,mounted timer look mount enter" },
@@ -395,7 +403,7 @@ static enum boot_action model_next(struct model *m)
 	else if (!m->scripts && !m->mounted && (all || m->quiet || m->late))
 		m->at = m->resume && !m->tried ? AT_RESUME_FIRST : AT_SCRIPTS;
 	else if (all && (m->given & RESUME) && !m->tried)
-		m->at = AT_RESUME_LAST;
+		m->at = (m->given & FALLBACK) && !m->resume && !m->mounted ? AT_END : AT_RESUME_LAST;
 	else if (all)
 		m->at = AT_MOUNT;
 	else if ((m->given & (FALLBACK | FOREVER)) == FALLBACK && m->quiet && !m->root)
@@ -459,7 +467,7 @@ static void model_note(struct model *m, enum boot_event event)
 		m->mounted = event == BOOT_SEEN_MOUNTED;
 	else if (event == BOOT_EXPLAINED) {
 		m->late = m->timed = false;
-		m->at = m->given & FOREVER ? AT_LOOP : AT_END;
+		m->at = (m->given & (FOREVER | FALLBACK)) == FOREVER ? AT_LOOP : AT_END;
 	} else
 		m->at = event == BOOT_MOUNTED ? AT_ENTER : AT_END;
 }

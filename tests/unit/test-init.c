@@ -58,7 +58,10 @@ static int read_line(struct init_options *o, const char *line)
 	fclose(f);
 	assert_int_equal(coldplug_new(&c), 0);
 	assert_int_equal(coldplug_set_root(c, dir), 0);
-	r = init_options_read(o, c, conf);
+	*o = (struct init_options)INIT_OPTIONS_DEFAULT;
+	r = conf ? init_conf_read(o, conf) : 0;
+	if (!r)
+		r = init_options_read(o, c);
 	coldplug_free(c);
 	return r;
 }
