@@ -36,8 +36,8 @@ coldplug_asks_for_more() {
 }
 
 coldplug_early() {
-	[ "$(getarg rd.coldplug.wait=)" != all ] && [ ! -s /etc/crypttab ] && [ ! -s /etc/fstab ] && [ -z "${netroot:-}" ] &&
-		! coldplug_asks_for_more && coldplug-trigger check || return
+	[ "$(getarg rd.coldplug.wait=)" != all ] && [ ! -s /etc/crypttab ] && [ ! -s /etc/fstab ] && [ ! -s /etc/fstab.sys ] &&
+		[ -z "${netroot:-}" ] && ! coldplug_asks_for_more && coldplug-trigger check || return
 	coldplug_wait=$(coldplug_disk "$(getarg root=)") || return
 	coldplug_wait="--wait-for $coldplug_wait"
 	[ -z "$(getarg resume=)" ] || coldplug_wait="$coldplug_wait --wait-for $(coldplug_disk "$(getarg resume=)")" || return
