@@ -22,7 +22,11 @@ coldplug_asks_for_more() {
 	for word in $(getcmdline); do
 		case $word in
 		rd.driver.pre=* | rd.driver.blacklist=* | rd.shell* | rd.emergency=* | rd.debug* | rd.info* | rd.udev.* | \
-			rd.retry=* | rd.timeout=* | rd.skipfsck* | rd.hostonly* | rd.memdebug=* | rd.coldplug*) ;;
+			rd.retry=* | rd.timeout=* | rd.skipfsck* | rd.hostonly* | rd.memdebug=* | rd.coldplug* | \
+			rd.systemd.show_status* | rd.systemd.log_* | rd.plymouth=*) ;;
+		# What is not looked for needs no device.
+		rd.auto=0 | rd.luks=0 | rd.luks.crypttab=0 | rd.lvm=0 | rd.lvm.conf=0 | rd.md=0 | rd.md.conf=0 | rd.md.ddf=0 | \
+			rd.md.imsm=0 | rd.dm=0 | rd.multipath=0 | rd.fstab=0 | rd_NO_*[A-Z]) ;;
 		rd.* | rd[A-Z_a-z]* | ip=* | ifname=* | netroot=* | bootdev=* | BOOTIF=* | netconsole=* | resume_offset=* | \
 			mount.usr=* | systemd.mount-extra=* | systemd.swap-extra=* | luks.* | luks=*) return 0 ;;
 		rootflags=*dev=* | rootflags=*device=* | rootflags=*journal*) return 0 ;;
@@ -32,8 +36,8 @@ coldplug_asks_for_more() {
 }
 
 coldplug_early() {
-	[ "$(getarg rd.coldplug.wait=)" != all ] && [ ! -s /etc/crypttab ] && [ ! -s /etc/fstab ] && [ -z "${netroot:-}" ] &&
-		! coldplug_asks_for_more && coldplug-trigger check || return
+	[ "$(getarg rd.coldplug.wait=)" != all ] && [ ! -s /etc/crypttab ] && [ ! -s /etc/fstab ] && [ ! -s /etc/fstab.sys ] &&
+		[ -z "${netroot:-}" ] && ! coldplug_asks_for_more && coldplug-trigger check || return
 	coldplug_wait=$(coldplug_disk "$(getarg root=)") || return
 	coldplug_wait="--wait-for $coldplug_wait"
 	[ -z "$(getarg resume=)" ] || coldplug_wait="$coldplug_wait --wait-for $(coldplug_disk "$(getarg resume=)")" || return

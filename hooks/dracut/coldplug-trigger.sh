@@ -15,7 +15,7 @@ is_usual_rule() {
 	10-dm.* | 11-dm.* | 55-dm.* | 13-dm-disk.* | 60-persistent-storage-dm.* | 95-dm-notify.*) ;;
 	11-dm-lvm.* | 56-lvm.* | 64-lvm.* | 69-dm-lvm.* | 69-lvm.* | 63-md-raid-* | 64-md-raid-*) ;;
 	59-persistent-storage.* | 59-persistent-storage-dm.* | 59-persistent-storage-md.* | 61-persistent-storage.*) ;;
-	65-md-incremental-imsm.* | 70-luks.* | 99-root.* | 99-resume.* | '*.rules') ;;
+	65-md-incremental-imsm.* | 65-luks-keydev.* | 70-luks.* | 99-root.* | 99-resume.* | 99-resume-link.* | '*.rules') ;;
 	*) return 1 ;;
 	esac
 }
