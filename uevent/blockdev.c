@@ -41,6 +41,7 @@
  * reads all of the first and the last 512 KiB, where most kinds of RAID have their labels; the rest is a sector
  * each.
  */
+#define PIECE_BYTES (128 << 10)
 #define EDGE_BYTES (512 << 10)
 #define FRONT_BYTES (EDGE_BYTES + 4096)
 static const uint64_t sectors_from_start[] = { 1 << 20, 2 << 20, 4 << 20 };
@@ -93,13 +94,16 @@ static void find_place(struct subject *s, dev_t dev)
 		s->number = strtol(text + 4, NULL, 10);
 }
 
+/* In pieces that the kernel takes in one call for any disk: it cuts larger ones off (force_page_cache_ra()). */
 static void will_need(int fd, uint64_t at, uint64_t n)
 {
-	(void)posix_fadvise(fd, (off_t)at, (off_t)n, POSIX_FADV_WILLNEED);
+	for (uint64_t end = at + n; at < end; at += PIECE_BYTES)
+		(void)posix_fadvise(fd, (off_t)at, (off_t)(end - at < PIECE_BYTES ? end - at : PIECE_BYTES),
+				    POSIX_FADV_WILLNEED);
 }
 
-/* An error shows when it is read. A CD is slow, and has its signatures where no disk has. A map of device mapper
- * may be suspended, and libblkid does not read each. */
+/* An error shows when it is read. A CD is slow, and has its signatures where no disk has. A map of device
+ * mapper may be suspended, and libblkid does not read each. */
 static void read_ahead(blkid_probe probe)
 {
 	dev_t dev = blkid_probe_get_devno(probe);
