@@ -15,12 +15,12 @@
  *     and there is a fallback          rootwait when the time is up
  *     resume= cannot be decided, and   it takes over before anything is mounted: an image to resume from must
  *     there is a fallback              not find a file system that has been used
- *     the time is up, root is there    it is mounted without waiting for resume= any longer
+ *     the time is up, root is there    it is mounted without resume=, unless there is a fallback
  *     the time is up, no root          init.d runs, if it has not, and the time begins again; else PID 1
  *                                      says what is missing and gives up (a rescue shell, and then
  *                                      everything is tried again)
- *     rootwait, the time is up         PID 1 says what is missing and waits on; the time begins again
- *                                      when the root is found, since resume= must not be waited for
+ *     rootwait, the time is up,        PID 1 says what is missing and waits on; the time begins again
+ *     no fallback                      when the root is found, since resume= must not be waited for
  *                                      without end
  *     root= names no device            init.d has to mount it: there is nothing to wait for once all
  *                                      has settled and init.d has run

@@ -39,6 +39,7 @@ struct boot {
 	char node[256], type[32];
 	char resume_node[256], resume_type[32];
 	uint64_t deadline;
+	bool fallback_failed;
 	dev_t mounted; /* what PID 1 has mounted at NEW_ROOT; 0: nothing */
 };
 
@@ -426,7 +427,7 @@ static void boot_once(struct boot *b)
 {
 	enum boot_action action;
 
-	boot_state_init(&b->state, b->root, b->resume, !b->o->wait_s, b->o->fallback != NULL);
+	boot_state_init(&b->state, b->root, b->resume, !b->o->wait_s, b->o->fallback && !b->fallback_failed);
 	for (;;) {
 		/* An executable of init.d may mount it, also from the background. */
 		boot_note(&b->state, mount_is_point(NEW_ROOT) > 0 ? BOOT_SEEN_MOUNTED : BOOT_SEEN_UNMOUNTED);
@@ -472,9 +473,11 @@ static void fall_back(struct boot *b)
 		why = "the device of resume= has not appeared";
 	end_engine(b);
 	forget(b);
-	if (mount_is_point(NEW_ROOT) > 0)
-		umount2(NEW_ROOT, MNT_DETACH);
+	/* An executable of init.d may have mounted more than one. */
+	for (int i = 0; i < 8 && mount_is_point(NEW_ROOT) > 0; i++)
+		(void)umount2(NEW_ROOT, MNT_DETACH);
 	fallback_run(b->o, b->argv, why);
+	b->fallback_failed = true;
 }
 
 static void choose_devices(struct boot *b)
@@ -485,6 +488,10 @@ static void choose_devices(struct boot *b)
 	b->root = o->root ? init_spec_of(o->root, &why) : NULL;
 	if (!o->resume || !o->resume[0] || o->no_resume)
 		return;
+	if (access("/sys/power/resume", F_OK) < 0 && errno == ENOENT) {
+		say(6, "resume=%s: this kernel cannot resume (there is no /sys/power/resume)", o->resume);
+		return;
+	}
 	b->resume = init_spec_of(o->resume, &why);
 	if (!b->resume)
 		say(4, "resume=%s: %s; not resuming", o->resume, why);
@@ -497,7 +504,7 @@ void boot_run(const struct init_options *o, char **argv)
 	choose_devices(&b);
 	for (;;) {
 		boot_once(&b);
-		if (o->fallback)
+		if (o->fallback && !b.fallback_failed)
 			fall_back(&b);
 		shell_rescue(o);
 		forget(&b);

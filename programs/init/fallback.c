@@ -8,6 +8,11 @@
 
 #include "programs/init/init.h"
 
+static void cannot_run(const struct init_options *o, int error)
+{
+	say(3, "%s: the fallback %s cannot be run: %s", INIT_CONF, o->fallback, strerror(error));
+}
+
 void fallback_run(const struct init_options *o, char **argv, const char *why)
 {
 	char *first = argv[0];
@@ -15,13 +20,10 @@ void fallback_run(const struct init_options *o, char **argv, const char *why)
 
 	if (!o->fallback)
 		return;
-	if (access(o->fallback, X_OK) < 0) {
-		say(3, "%s: the fallback %s cannot be run: %s", INIT_CONF, o->fallback, strerror(errno));
-		return;
-	}
 	say(5, "running %s: %s", o->fallback, why);
 	say_restore_limit();
 	process_reset();
+	(void)!chdir("/");
 	mount_undo_api_file_systems();
 	argv[0] = o->fallback;
 	execv(o->fallback, argv);
@@ -29,14 +31,19 @@ void fallback_run(const struct init_options *o, char **argv, const char *why)
 	argv[0] = first;
 	process_setup();
 	mount_api_file_systems();
-	say(3, "%s: the fallback %s cannot be run: %s", INIT_CONF, o->fallback, strerror(error));
+	cannot_run(o, error);
 }
 
-void fallback_run_if_asked(const struct init_options *o, char **argv)
+void fallback_run_if_asked(struct init_options *o, char **argv)
 {
 	const char *reason = "root= is missing";
 	char *spec, *why = NULL;
 
+	if (o->fallback && access(o->fallback, X_OK) < 0) {
+		cannot_run(o, errno);
+		free(o->fallback);
+		o->fallback = NULL;
+	}
 	if (!o->fallback)
 		return;
 	spec = o->root ? init_spec_of(o->root, &reason) : NULL;

@@ -173,8 +173,8 @@ void shell_rescue(const struct init_options *o);
 /* Becomes the fallback, with what is mounted and set as the kernel left it. Returns if there is none, or it
  * cannot be run. */
 void fallback_run(const struct init_options *o, char **argv, const char *why);
-/* The same, if it is clear from the command line that this init is not enough. */
-void fallback_run_if_asked(const struct init_options *o, char **argv);
+/* The same, if the command line shows that this init is not enough. Forgets a fallback that is not there. */
+void fallback_run_if_asked(struct init_options *o, char **argv);
 
 /* ---- boot.c ---- */
 

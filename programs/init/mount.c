@@ -33,6 +33,20 @@ int mount_is_point(const char *dir)
 	return stat("/", &above) < 0 ? -errno : here.st_dev != above.st_dev;
 }
 
+/* What udev and other inits of an initramfs leave in /dev, for a real init that does not. */
+static void make_links(void)
+{
+	static const char *const links[][2] = {
+		{ "/proc/self/fd", "/dev/fd" },
+		{ "/proc/self/fd/0", "/dev/stdin" },
+		{ "/proc/self/fd/1", "/dev/stdout" },
+		{ "/proc/self/fd/2", "/dev/stderr" },
+	};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		(void)!symlink(links[i][0], links[i][1]);
+}
+
 /* There is no log before /dev is mounted, so failures are reported at the end. */
 void mount_api_file_systems(void)
 {
@@ -48,6 +62,7 @@ void mount_api_file_systems(void)
 		if (mount(api[i].type, api[i].where, api[i].type, api[i].flags, api[i].data) < 0)
 			errors[i] = errno;
 	}
+	make_links();
 	say_open();
 	for (size_t i = 0; i < sizeof(api) / sizeof(api[0]); i++) {
 		if (errors[i] == ENODEV && !strcmp(api[i].type, "devtmpfs"))
