@@ -18,9 +18,9 @@
 
 #define BLANKS " \t\r\n"
 
-static int set(char **place, const char *value)
+int init_set_string(char **place, const char *value)
 {
-	char *copy = strdup(value);
+	char *copy = strdup(value ? value : "");
 
 	if (!copy)
 		return -ENOMEM;
@@ -35,7 +35,7 @@ static int append(char **place, const char *value)
 	char *list;
 
 	if (!*place)
-		return set(place, value);
+		return init_set_string(place, value);
 	if (asprintf(&list, "%s %s", *place, value) < 0)
 		return -ENOMEM;
 	free(*place);
@@ -46,13 +46,13 @@ static int append(char **place, const char *value)
 static int take(struct init_options *o, const char *keyword, const char *value)
 {
 	if (!strcmp(keyword, "expect"))
-		return set(&o->expected_types, value);
+		return init_set_string(&o->expected_types, value);
 	if (!strcmp(keyword, "resume"))
-		return set(&o->resume, value);
+		return init_set_string(&o->resume, value);
 	if (!strcmp(keyword, "run-size"))
-		return set(&o->run_size, value);
+		return init_set_string(&o->run_size, value);
 	if (!strcmp(keyword, "fallback") && *value == '/')
-		return set(&o->fallback, value);
+		return init_set_string(&o->fallback, value);
 	if (!strcmp(keyword, "fallback-if"))
 		return append(&o->fallback_if, value);
 	return -EINVAL;

@@ -18,8 +18,6 @@ void fallback_run(const struct init_options *o, char **argv, const char *why)
 	char *first = argv[0];
 	int error;
 
-	if (!o->fallback)
-		return;
 	say(5, "running %s: %s", o->fallback, why);
 	say_restore_limit();
 	process_reset();

@@ -92,8 +92,8 @@ static int dry_run(const char *root)
 
 	if (!r && root)
 		r = coldplug_set_root(c, root);
-	if (!r)
-		r = root ? 0 : init_conf_read(&o, INIT_CONF);
+	if (!r && !root)
+		r = init_conf_read(&o, INIT_CONF);
 	if (!r)
 		r = init_options_read(&o, c);
 	else

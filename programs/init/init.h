@@ -59,6 +59,9 @@ int init_conf_read(struct init_options *o, const char *path);
 /* Notes whether a parameter is one for which the fallback is run at once: 0 or -ENOMEM. */
 int init_conf_note(struct init_options *o, const char *name, const char *value);
 
+/* Replaces a malloc'd string by a copy of value, of "" for NULL: 0 or -ENOMEM. */
+int init_set_string(char **place, const char *value);
+
 /* Reads them by coldplug_parameters(), into what INIT_OPTIONS_DEFAULT and init_conf_read() have set: 0, or
  * -errno with a message. A parameter of somebody else is passed over; one of ours that is not understood is
  * warned of and counted in unknown. On failure *o is fit to be used and freed all the same. */
@@ -170,8 +173,8 @@ void shell_rescue(const struct init_options *o);
 
 /* ---- fallback.c ---- */
 
-/* Becomes the fallback, with what is mounted and set as the kernel left it. Returns if there is none, or it
- * cannot be run. */
+/* Becomes the fallback, which there is, with what is mounted and set as the kernel left it. Returns if it cannot
+ * be run. */
 void fallback_run(const struct init_options *o, char **argv, const char *why);
 /* The same, if the command line shows that this init is not enough. Forgets a fallback that is not there. */
 void fallback_run_if_asked(struct init_options *o, char **argv);

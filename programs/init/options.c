@@ -11,22 +11,11 @@
 
 #include "programs/init/init.h"
 
-static int set_string(char **place, const char *value)
-{
-	char *copy = strdup(value ? value : "");
-
-	if (!copy)
-		return -ENOMEM;
-	free(*place);
-	*place = copy;
-	return 0;
-}
-
 /* A boot loader whose variable is not set leaves an empty value: that is no value. */
 static int set_unless_empty(char **place, const char *value)
 {
 	if (*value)
-		return set_string(place, value);
+		return init_set_string(place, value);
 	free(*place);
 	*place = NULL;
 	return 0;
@@ -52,7 +41,7 @@ static int set_number(struct init_options *o, const char *name, const char *valu
 
 static int set_root(struct init_options *o, const char *name, const char *value)
 {
-	return set_string(&o->root, value);
+	return init_set_string(&o->root, value);
 }
 
 /* mount(8) and initramfs-tools take "auto" for "find out". */
@@ -63,7 +52,7 @@ static int set_types(struct init_options *o, const char *name, const char *value
 
 static int set_flags(struct init_options *o, const char *name, const char *value)
 {
-	return set_string(&o->root_flags, value);
+	return init_set_string(&o->root_flags, value);
 }
 
 static int set_init(struct init_options *o, const char *name, const char *value)
@@ -73,7 +62,7 @@ static int set_init(struct init_options *o, const char *name, const char *value)
 
 static int set_resume(struct init_options *o, const char *name, const char *value)
 {
-	return set_string(&o->resume, value);
+	return init_set_string(&o->resume, value);
 }
 
 /* Where on its device a swap file begins; 0: there is no file. */
@@ -211,7 +200,6 @@ static const struct {
 static int take_parameter(void *userdata, const char *name, const char *value)
 {
 	struct init_options *o = userdata;
-
 	int r = init_conf_note(o, name, value);
 
 	if (r < 0)
