@@ -57,10 +57,16 @@ enum archive_kind {
 /* Where a profile is, below the release's directory. */
 #define ARCHIVE_PROFILE_PATH "modules.profile"
 
-/* Of characters in ALIASES; that of 4 is the number of their bit in a filter, shifted to the right. */
-static inline uint32_t archive_hash(uint32_t characters)
+/* Of a piece in ALIASES: the number of its bit in a filter, and more bits behind it. */
+static inline uint32_t archive_piece_hash(uint32_t characters)
 {
 	return characters * 0x9E3779B1U;
+}
+
+/* Of the characters of a child in a hash table of ALIASES. */
+static inline uint32_t archive_hash(uint64_t characters)
+{
+	return (uint32_t)(characters * 0x9E3779B97F4A7C15U >> 32);
 }
 
 static inline uint32_t archive_buckets(uint32_t n_slots)

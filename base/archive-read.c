@@ -66,14 +66,27 @@ static uint64_t sum_of_block(const struct archive *a, uint64_t block)
 	return le64(sums + 8 * (block - a->first / ARCHIVE_BLOCK));
 }
 
+static uint64_t first_block(const struct archive_section *s)
+{
+	return s->place / ARCHIVE_BLOCK;
+}
+
+static uint64_t last_block(const struct archive_section *s)
+{
+	return (s->place + s->size - 1) / ARCHIVE_BLOCK;
+}
+
 static int read_block(struct archive *a, uint64_t block)
 {
+	const struct archive_section *aliases = &a->sections[ARCHIVE_ALIASES];
 	uint8_t *data = a->tables + block * ARCHIVE_BLOCK;
 	int r = read_bytes(a, data, block * ARCHIVE_BLOCK, ARCHIVE_BLOCK);
 
 	if (!r && xxh64(data, ARCHIVE_BLOCK) != sum_of_block(a, block))
 		r = archive_damaged(a, block * ARCHIVE_BLOCK, "this block has another checksum");
 	a->blocks[block] = r < 0 ? 2 : 1;
+	if (!r && aliases->size && block >= first_block(aliases) && block <= last_block(aliases))
+		a->unread--;
 	return r;
 }
 
@@ -233,6 +246,8 @@ static int take_section(struct archive *a, const uint8_t *row)
 /* The sections without which there is no archive. They are read where they are. */
 static int check_sections(struct archive *a)
 {
+	const struct archive_section *aliases = &a->sections[ARCHIVE_ALIASES];
+
 	for (uint32_t type = ARCHIVE_META; type <= ARCHIVE_GROUPS; type++) {
 		if (!a->sections[type].place || a->sections[type].flags & ARCHIVE_PACKED)
 			return archive_damaged(a, ARCHIVE_HEADER_SIZE, "a section that must be there is not");
@@ -246,6 +261,8 @@ static int check_sections(struct archive *a)
 		return archive_damaged(a, ARCHIVE_HEADER_SIZE, "a dictionary that is packed itself");
 	a->n_entries = (uint32_t)(a->sections[ARCHIVE_ENTRIES].size / ARCHIVE_ENTRY_ROW);
 	a->n_groups = (uint32_t)(a->sections[ARCHIVE_GROUPS].size / ARCHIVE_GROUP_ROW);
+	if (aliases->size)
+		a->unread = last_block(aliases) - first_block(aliases) + 1;
 	return 0;
 }
 

@@ -39,6 +39,7 @@ struct archive {
 	uint64_t first;	 /* where the first section may begin */
 	uint8_t *tables; /* only what archive_need() has answered for may be looked at */
 	uint8_t *blocks; /* by block: 1: it is there, 2: it is damaged */
+	uint64_t unread; /* blocks with something of ALIASES that are not there */
 	uint32_t n_entries, n_groups;
 	unsigned int complaints;
 	struct archive_section sections[ARCHIVE_SECTION_TYPES];

@@ -17,8 +17,7 @@
 
 #define PIECES_BITS 18U
 
-#define FILTERED_MIN 8U	  /* patterns: for fewer, the walk is as fast */
-#define FILTERED_MAX 200U /* with more, a filter would let through most */
+#define FILTERED_MAX 200U /* patterns: with more, a filter would let through most */
 #define STRIDE_MIN 3U
 #define STRIDE_MAX 4U
 #define BITS_EACH 64U /* of each piece */
@@ -31,7 +30,7 @@ struct pieces {
 
 static uint32_t place_of(const char *piece)
 {
-	return archive_hash(le32((const uint8_t *)piece)) >> (32 - PIECES_BITS);
+	return archive_piece_hash(le32((const uint8_t *)piece)) >> (32 - PIECES_BITS);
 }
 
 struct pieces *filter_pieces_new(void)
@@ -112,7 +111,7 @@ static uint32_t choose_stride(const struct trie_alias *aliases, size_t n, size_t
 static void set_bits(uint8_t *filter, uint32_t bits, const char *window, uint32_t stride)
 {
 	for (uint32_t k = 0; k < stride; k++) {
-		uint32_t bit = archive_hash(le32((const uint8_t *)window + k)) >> (32 - bits);
+		uint32_t bit = archive_piece_hash(le32((const uint8_t *)window + k)) >> (32 - bits);
 
 		filter[bit / 8] |= (uint8_t)(1 << bit % 8);
 	}
@@ -123,8 +122,7 @@ int filter_put(const struct pieces *all, const struct trie_alias *aliases, size_
 {
 	_cleanup_free_ struct pieces *these = NULL;
 	_cleanup_free_ uint8_t *filter = NULL;
-	uint32_t stride = n < FILTERED_MIN || n > FILTERED_MAX ? 0 : choose_stride(aliases, n, depth),
-		 bits = 5;
+	uint32_t stride = n > FILTERED_MAX ? 0 : choose_stride(aliases, n, depth), bits = 5;
 	size_t size;
 
 	if (!stride)

@@ -109,7 +109,7 @@ int table_make(struct table *t, const struct table_child *children, size_t n)
 	if (!t->hashed)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		t->hashed[i] = (struct hashed){ .hash = archive_hash(le32(children[i].first)),
+		t->hashed[i] = (struct hashed){ .hash = archive_hash(le64(children[i].first)),
 						.child = &children[i] };
 	for (; !r; n += n / 16 + 1) {
 		if (n > UINT16_MAX)
@@ -126,12 +126,12 @@ int table_put(const struct table *t, struct bytes *out)
 
 	for (uint32_t i = 0; !r && i < t->n_slots; i++) {
 		const struct table_child *c = t->slots[i];
-		uint8_t slot[12] = {};
+		uint8_t slot[TABLE_STEP + 8] = {};
 
 		if (c) {
 			memcpy(slot, c->first, sizeof(c->first));
-			put_le32(slot + 4, c->ref);
-			put_le32(slot + 8, c->value);
+			put_le32(slot + TABLE_STEP, c->ref);
+			put_le32(slot + TABLE_STEP + 4, c->value);
 		}
 		r = array_append(&out->items, slot, sizeof(slot));
 	}

@@ -8,7 +8,7 @@
 #include "base/array.h"
 #include "base/archive-trie.h"
 
-#define TABLE_STEP 4U	 /* characters of a child, at most */
+#define TABLE_STEP 8U	 /* characters of a child, at most */
 #define TABLE_MAX 30000U /* children */
 
 /* One way to go on from a node. */

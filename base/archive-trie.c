@@ -181,38 +181,43 @@ static bool can_be_hashed(const struct trie_alias *aliases, size_t n, size_t dep
 	return step;
 }
 
-static bool ends_within(const struct trie_alias *alias, size_t depth, uint32_t step)
-{
-	return strnlen(alias->key + depth, step) < step;
-}
-
-/* As many characters as make a hash table worth it; 0: it never is. */
+/* The length of a child for which a hash table saves most steps of the walks to these aliases; 0: none is
+ * worth it. */
 static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t depth)
 {
+	uint32_t best = 0;
+	size_t most = 0;
+
 	for (uint32_t step = TABLE_STEP; step > 1; step--) {
-		size_t children = 0;
+		size_t children = 0, hashed = 0;
 
 		for (size_t i = 0, k; i < n; i += k) {
 			k = count_same(aliases + i, n - i, depth, 1);
 			if (!can_be_hashed(aliases + i, k, depth, step))
 				continue;
+			hashed += k;
 			for (size_t j = 0; j < k; j += count_same(aliases + i + j, k - j, depth, step))
-				children += !ends_within(&aliases[i + j], depth, step);
+				children++;
 		}
-		if (children >= WORTH_A_TABLE && children <= TABLE_MAX)
-			return step;
+		if (children < WORTH_A_TABLE || children > TABLE_MAX || hashed * step <= most)
+			continue;
+		most = hashed * step;
+		best = step;
 	}
-	return 0;
+	return best;
 }
 
 static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth, bool root,
 		      uint32_t *place);
 
-/* A child of all aliases that begin with the same characters up to depth. */
+/* A child of all aliases that go on with the same step characters, or end within them. */
 static int write_child(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth,
 		       uint32_t step, struct table_child *ret)
 {
-	memcpy(ret->first, aliases->key + depth - step, step);
+	size_t length = strnlen(aliases->key + depth, step);
+
+	memcpy(ret->first, aliases->key + depth, length);
+	depth += length;
 	if (!strcmp(aliases[0].key + depth, aliases[n - 1].key + depth))
 		return write_leaf(t, aliases, n, depth, ret);
 	/* The first wildcard. */
@@ -235,27 +240,8 @@ static int write_children(struct trie *t, struct children *to, const struct trie
 		struct table_child child = {};
 
 		k = count_same(aliases + i, n - i, depth, step);
-		r = write_child(t, aliases + i, k, depth + step, step, &child)
-			?: array_push(&to->items, child);
+		r = write_child(t, aliases + i, k, depth, step, &child) ?: array_push(&to->items, child);
 	}
-	return r;
-}
-
-/* What goes on with the same character, and can be hashed, but for the aliases that end before that: they
- * are listed. */
-static int write_hashed(struct trie *t, struct node *node, const struct trie_alias *aliases, size_t n,
-			size_t depth)
-{
-	ARRAY(struct trie_alias) listed = {}, hashed = {};
-	int r = 0;
-
-	for (size_t i = 0; !r && i < n; i++)
-		r = ends_within(&aliases[i], depth, node->step) ? array_push(&listed, aliases[i])
-								: array_push(&hashed, aliases[i]);
-	r = r ?: write_children(t, &node->listed, listed.items, listed.n, depth, 1);
-	r = r ?: write_children(t, &node->hashed, hashed.items, hashed.n, depth, node->step);
-	array_free(&listed);
-	array_free(&hashed);
 	return r;
 }
 
@@ -269,7 +255,7 @@ static int write_all_children(struct trie *t, struct node *node, const struct tr
 		if (is_wildcard(aliases[i].key[depth]))
 			r = write_children(t, &node->wildcards, aliases + i, k, depth, 1);
 		else if (can_be_hashed(aliases + i, k, depth, node->step))
-			r = write_hashed(t, node, aliases + i, k, depth);
+			r = write_children(t, &node->hashed, aliases + i, k, depth, node->step);
 		else
 			r = write_children(t, &node->listed, aliases + i, k, depth, 1);
 	}

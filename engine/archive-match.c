@@ -4,9 +4,9 @@
  * one way to go on, each in a cache line of its own. Here the rest of a pattern behind its last branch is a
  * leaf: one text that many leaves share ("*sd*bc*sc*i*"), matched in one go, without a record of what was
  * tried behind which '*', since for one pattern the last '*' is all that must be tried again. Where no
- * wildcard is near, a node has a hash table of the next four characters. A child has its slot for itself,
- * so a lookup that finds nothing looks at one slot too, and tables are nearly full: that they fit into the
- * cache is worth as much as the instructions. The pattern is put together only for an answer.
+ * wildcard is near, a node has a hash table of the next characters, up to eight. A child has its slot for
+ * itself, so a lookup that finds nothing looks at one slot too, and tables are nearly full: that they fit into
+ * the cache is worth as much as the instructions. The pattern is put together only for an answer.
  *
  * Most of what begins with "pci:v*" or "usb:v*" asks for a class that a device has not. Finding that out by
  * the walk takes longer than all of the literal way, for each "pci:" or "usb:". So such a '*' has a filter:
@@ -16,6 +16,8 @@
  * Refused: a hash table of what stands in front of the first wildcard. It needs one probe for each length
  * that occurs, and has nothing for "of:N*T*C...", "acpi*:..." and "pcmcia:m*c*...", which are the expensive
  * ones; and kmod's answers depend on where the trie branches (see index.c), so the branches must be known.
+ * And an index from pieces of a key to the patterns behind a '*' that have them: a third fewer instructions
+ * for these, but it needs as much memory as all else, so that the lookups take longer.
  *
  * Invariant: nothing is looked at before need() has answered for it, and a node is in front of its parent.
  */
@@ -32,7 +34,8 @@
 #define CHILD 8U
 #define PREFIX_MASK 0xFFFU /* of its length: no alias is longer */
 #define FILTER_HEAD 2U
-#define SLOT 12U /* a child of a hash table: its characters, and what a child has */
+#define WORD 8U		    /* characters of a child of a hash table, at most */
+#define SLOT (WORD + CHILD) /* and what a child has */
 
 struct node {
 	uint32_t place;
@@ -59,9 +62,9 @@ struct piece {
 
 struct walk {
 	struct archive *a;
-	const uint8_t *blocks; /* of the archive */
-	const uint8_t *base;   /* of the section, and its place and size */
+	const uint8_t *base; /* of the section, and its place and size */
 	uint64_t place, size;
+	uint64_t there; /* the size, once all of it has been read; until then 0 */
 	const char *key;
 	size_t key_len;
 	struct index_hits *hits;
@@ -75,31 +78,21 @@ static __attribute__((cold, noinline)) int damaged(struct walk *w, uint64_t plac
 	return archive_damaged(w->a, w->place + place, what);
 }
 
-/* Whether n bytes are within the section and the block in which they begin. */
-static inline bool is_in_block(const struct walk *w, uint64_t place, uint64_t n)
-{
-	return (w->place + place) % ARCHIVE_BLOCK + n <= ARCHIVE_BLOCK && place + n <= w->size;
-}
-
-static inline bool has_block(const struct walk *w, uint64_t place)
-{
-	return w->blocks[(w->place + place) >> ARCHIVE_BLOCK_SHIFT] == 1;
-}
-
-/* The same as need(), for what is not in one block that is there. */
+/* The same as need(), while not all of the section is there. */
 static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, uint64_t n)
 {
+	uint64_t first = (w->place + place) >> ARCHIVE_BLOCK_SHIFT,
+		 last = (w->place + place + n - 1) >> ARCHIVE_BLOCK_SHIFT;
+
 	if (place + n > w->size)
 		return damaged(w, place, "a place outside of the matcher");
-	if (n - 1 < ARCHIVE_BLOCK && has_block(w, place) && has_block(w, place + n - 1))
-		return 0;
-	return archive_need(w->a, w->place + place, n);
+	return first == last && w->a->blocks[first] == 1 ? 0 : archive_need(w->a, w->place + place, n);
 }
 
 /* Makes sure that n bytes at a place of the section are there. */
 static inline int need(struct walk *w, uint64_t place, uint64_t n)
 {
-	return is_in_block(w, place, n) && has_block(w, place) ? 0 : read_more(w, place, n);
+	return place + n <= w->there ? 0 : read_more(w, place, n);
 }
 
 static inline int spend(struct walk *w, uint32_t place)
@@ -125,49 +118,67 @@ static inline const uint8_t *slots_of(const struct node *n)
 static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 {
 	const uint8_t *p = w->base + place;
-	uint64_t size;
+	uint64_t head;
 	int r = need(w, place, NODE_HEAD);
 
 	if (r < 0)
 		return r;
+	head = le64(p);
 	n->place = place;
-	n->n_prefix = le16(p) & PREFIX_MASK;
-	n->n_values = le16(p + 2);
-	n->n_slots = le16(p + 4);
-	n->n_wildcards = p[6] & 15;
-	n->step = p[6] >> 4 & 7;
-	if (n->step == 1 || n->step > 4)
+	n->n_prefix = head & PREFIX_MASK;
+	n->n_values = head >> 16 & 0xFFFF;
+	n->n_slots = head >> 32 & 0xFFFF;
+	n->n_wildcards = head >> 48 & 15;
+	n->step = head >> 52 & 15;
+	if (n->step == 1 || n->step > WORD)
 		return damaged(w, place, "a hash table of no such characters");
-	n->n_children = n->n_wildcards + p[7];
+	n->n_children = n->n_wildcards + (uint32_t)(head >> 56);
 	n->children = p + NODE_HEAD;
 	n->first = n->children + CHILD * n->n_children;
 	n->prefix = (const char *)n->first + n->n_children;
-	size = (uint64_t)(slots_of(n) - p);
-	return is_in_block(w, place, size) ? 0 : read_more(w, place, size);
+	return need(w, place, (uint64_t)(slots_of(n) - p));
 }
 
-/* The child of the hash table whose characters the key goes on with from pos on. 1 and *child, 0,
- * -EBADMSG. */
+/* The next characters of the key as a number: at most step of them, and at least one. */
+static inline uint64_t next_word(const struct walk *w, size_t pos, uint32_t step)
+{
+	static const uint64_t masks[WORD + 1] = {
+		0,	    0xFF,	  0xFFFF,	  0xFFFFFF,
+		0xFFFFFFFF, 0xFFFFFFFFFF, 0xFFFFFFFFFFFF, 0xFFFFFFFFFFFFFF,
+		UINT64_MAX,
+	};
+	const uint8_t *key = (const uint8_t *)w->key;
+	size_t left = w->key_len - pos;
+	uint64_t word = 0;
+
+	if (left >= WORD)
+		return le64(key + pos) & masks[step];
+	if (w->key_len >= WORD)
+		return le64(key + w->key_len - WORD) >> 8 * (WORD - left) & masks[step];
+	for (size_t i = 0; i < left && i < step; i++)
+		word |= (uint64_t)key[pos + i] << 8 * i;
+	return word;
+}
+
+/* The child of the hash table with the next characters of the key, of which there is at least one. How many
+ * these are and *child, 0, -EBADMSG. */
 static inline int find_slot(struct walk *w, const struct node *n, size_t pos, const uint8_t **child)
 {
-	const uint8_t *key = (const uint8_t *)w->key + pos, *slot;
-	uint32_t word, hash;
-	uint8_t number;
-	uint64_t place;
+	uint64_t word = next_word(w, pos, n->step), place;
+	uint32_t hash = archive_hash(word);
+	uint8_t number = buckets_of(n)[archive_bucket(hash, n->n_slots)];
+	const uint8_t *slot;
 	int r;
 
-	if (w->key_len - pos < n->step)
-		return 0;
-	word = n->step == 4 ? le32(key) : n->step == 3 ? le16(key) | (uint32_t)key[2] << 16 : le16(key);
-	hash = archive_hash(word);
-	number = buckets_of(n)[archive_bucket(hash, n->n_slots)];
 	place = (uint64_t)(slots_of(n) - w->base) + (uint64_t)SLOT * archive_slot(hash, number, n->n_slots);
 	r = need(w, place, SLOT);
 	if (r < 0)
 		return r;
 	slot = w->base + place;
-	*child = slot + 4;
-	return le32(slot) == word;
+	*child = slot + WORD;
+	if (le64(slot) != word)
+		return 0;
+	return w->key_len - pos < n->step ? (int)(w->key_len - pos) : (int)n->step;
 }
 
 /* The child with which the key goes on literally. The characters that it stands for and *child; 0,
@@ -180,7 +191,7 @@ static inline int find_child(struct walk *w, const struct node *n, size_t pos, c
 		int r = find_slot(w, n, pos, child);
 
 		if (r)
-			return r > 0 ? (int)n->step : r;
+			return r;
 	}
 	for (uint32_t i = 0; i < n->n_children; i++) {
 		if (n->first[i] == c) {
@@ -192,10 +203,12 @@ static inline int find_child(struct walk *w, const struct node *n, size_t pos, c
 }
 
 /* The characters of a child. */
-static inline struct piece text_of_child(const struct node *n, const uint8_t *child, const struct piece *up)
+static struct piece text_of_child(const struct node *n, const uint8_t *child, const struct piece *up)
 {
+	const char *word = (const char *)child - WORD;
+
 	if (child >= n->first)
-		return (struct piece){ up, (const char *)child - 4, n->step };
+		return (struct piece){ up, word, strnlen(word, n->step) };
 	return (struct piece){ up, (const char *)n->first + (child - n->children) / CHILD, 1 };
 }
 
@@ -423,8 +436,8 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 	if (!r && n->step && n->n_slots)
 		r = need(w, (uint64_t)(slots_of(n) - w->base), (uint64_t)SLOT * n->n_slots);
 	for (size_t i = 0; !r && n->step && i < n->n_slots; i++) {
-		if (le32(slots_of(n) + SLOT * i + 4))
-			r = match_each_below(w, n, slots_of(n) + SLOT * i + 4, stop, pos, &prefix);
+		if (slots_of(n)[SLOT * i])
+			r = match_each_below(w, n, slots_of(n) + SLOT * i + WORD, stop, pos, &prefix);
 	}
 	if (!r && n->n_values && glob_pieces(w, &prefix, stop, pos))
 		r = add_names(w, values_of(n), n->n_values, n->place, &prefix);
@@ -498,31 +511,53 @@ static int match_leaf(struct walk *w, const uint8_t *child, const struct piece *
 static int match_node(struct walk *w, uint32_t place, uint32_t at, bool star, size_t pos,
 		      const struct piece *up);
 
-/* Goes on in a child of n whose characters were consumed of the pattern; the key goes on at pos. */
-static int match_child(struct walk *w, const struct node *n, const uint8_t *child, size_t pos,
-		       const struct piece *up)
+/* Goes on in a child of a node; its characters, piece, were consumed of the pattern, and the key goes on at
+ * pos. */
+static int match_child(struct walk *w, uint32_t node, const uint8_t *child, const struct piece *piece,
+		       size_t pos)
 {
-	struct piece piece = text_of_child(n, child, up);
-	char c = *piece.text;
+	char c = *piece->text;
 	uint32_t ref = le32(child);
 	struct node next;
-	int r = spend(w, n->place);
+	int r = spend(w, node);
 
 	if (r < 0)
 		return r;
 	if (ref & ARCHIVE_LEAF)
-		return match_leaf(w, child, &piece, pos);
+		return match_leaf(w, child, piece, pos);
 	if (w->depth == LIMIT_ALIAS)
-		return damaged(w, n->place, "a pattern longer than 4095 bytes");
-	if (ref >= n->place)
-		return damaged(w, n->place, "a child behind its parent");
+		return damaged(w, node, "a pattern longer than 4095 bytes");
+	if (ref >= node)
+		return damaged(w, node, "a child behind its parent");
 	w->depth++;
 	if (c == '[' || c == '\\')
-		r = read_node(w, ref, &next) ?: match_each(w, &next, 0, up, pos, &piece);
+		r = read_node(w, ref, &next) ?: match_each(w, &next, 0, piece->up, pos, piece);
 	else
-		r = match_node(w, ref, 0, c == '*', pos, &piece);
+		r = match_node(w, ref, 0, c == '*', pos, piece);
 	w->depth--;
 	return r;
+}
+
+/* The same for child i of those of one character. */
+static int match_single(struct walk *w, const struct node *n, uint32_t i, size_t pos, const struct piece *up)
+{
+	struct piece piece = { up, (const char *)n->first + i, 1 };
+
+	return match_child(w, n->place, n->children + (size_t)CHILD * i, &piece, pos);
+}
+
+/* The same for the child of the hash table, if there is one. */
+static inline int match_hashed(struct walk *w, const struct node *n, size_t pos, const struct piece *up)
+{
+	struct piece piece = { .up = up };
+	const uint8_t *child;
+	int r = n->step ? find_slot(w, n, pos, &child) : 0;
+
+	if (r <= 0)
+		return r;
+	piece.text = (const char *)child - WORD;
+	piece.n = (size_t)r;
+	return match_child(w, n->place, child, &piece, pos + (size_t)r);
 }
 
 /* Behind the prefix. again: the same was done from an earlier place of the key, from which a child '*' has
@@ -531,7 +566,6 @@ static inline int match_children(struct walk *w, const struct node *n, size_t po
 				 const struct piece *up)
 {
 	uint8_t c = (uint8_t)w->key[pos];
-	const uint8_t *child;
 	uint32_t i;
 	int r = 0;
 
@@ -540,7 +574,7 @@ static inline int match_children(struct walk *w, const struct node *n, size_t po
 
 		if ((first == '?' && !c) || (first == '*' && again))
 			continue;
-		r = match_child(w, n, n->children + (size_t)CHILD * i, pos + (first == '?'), up);
+		r = match_single(w, n, i, pos + (first == '?'), up);
 	}
 	if (r < 0)
 		return r;
@@ -548,12 +582,9 @@ static inline int match_children(struct walk *w, const struct node *n, size_t po
 		return add_names(w, values_of(n), n->n_values, n->place, up);
 	for (; !r && i < n->n_children; i++) {
 		if (n->first[i] == c)
-			r = match_child(w, n, n->children + (size_t)CHILD * i, pos + 1, up);
+			r = match_single(w, n, i, pos + 1, up);
 	}
-	if (r < 0)
-		return r;
-	r = n->step ? find_slot(w, n, pos, &child) : 0;
-	return r > 0 ? match_child(w, n, child, pos + n->step, up) : r;
+	return r ?: match_hashed(w, n, pos, up);
 }
 
 /* Goes on up to a '*', a class or the end of the prefix, unless the key is another one. */
@@ -691,34 +722,47 @@ static inline int passes_filter(struct walk *w, uint32_t place, size_t pos)
 	r = need(w, place, FILTER_HEAD + ((uint64_t)1 << filter[1]) / 8);
 	if (r < 0)
 		return r;
-	for (size_t n = w->key_len; pos + ARCHIVE_PIECE <= n; pos += stride) {
-		uint32_t bit = archive_hash(le32(key + pos)) >> shift;
+	for (; pos + ARCHIVE_PIECE <= w->key_len; pos += stride) {
+		size_t bit = archive_piece_hash(le32(key + pos)) >> shift;
 
 		found |= le32(bits + bit / 32 * 4) >> bit % 32;
 	}
 	return found & 1;
 }
 
-/* A wildcard at which n branches: what libkmod calls a walk of its own. */
-static int enter_wildcard(struct walk *w, const struct node *n, uint32_t i, size_t pos)
+/* A wildcard at which a node branches, its child i: what libkmod calls a walk of its own. */
+static __attribute__((noinline)) int enter_wildcard(struct walk *w, uint32_t node, uint32_t i, size_t pos)
 {
 	struct piece before = { NULL, w->key, pos };
-	const uint8_t *child = n->children + (size_t)CHILD * i;
-	uint8_t c = n->first[i];
-	int r = 1;
+	struct node n;
+	int r = read_node(w, node, &n);
 
-	if (c != '*' && c != '[' && !(c == '?' && w->key[pos]))
-		return 0;
-	if (c == '*' && !(le32(child) & ARCHIVE_LEAF) && le32(child + 4))
-		r = passes_filter(w, le32(child + 4), pos);
-	if (r <= 0)
+	if (r < 0)
 		return r;
 	next_entry(w);
-	return match_child(w, n, child, c == '?' ? pos + 1 : pos, &before);
+	return match_single(w, &n, i, n.first[i] == '?' ? pos + 1 : pos, &before);
+}
+
+/* All of them that can match. */
+static inline int enter_wildcards(struct walk *w, const struct node *n, size_t pos)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; r >= 0 && i < n->n_wildcards; i++) {
+		const uint8_t *child = n->children + (size_t)CHILD * i;
+		uint8_t c = n->first[i];
+
+		r = c == '*' || c == '[' || (c == '?' && w->key[pos]);
+		if (c == '*' && !(le32(child) & ARCHIVE_LEAF) && le32(child + 4))
+			r = passes_filter(w, le32(child + 4), pos);
+		if (r > 0)
+			r = enter_wildcard(w, n->place, i, pos);
+	}
+	return r < 0 ? r : 0;
 }
 
 /* A wildcard in the prefix of a node. */
-static int enter_prefix(struct walk *w, uint32_t node, size_t at, size_t pos)
+static __attribute__((noinline)) int enter_prefix(struct walk *w, uint32_t node, size_t at, size_t pos)
 {
 	struct piece before = { NULL, w->key, pos };
 
@@ -726,13 +770,17 @@ static int enter_prefix(struct walk *w, uint32_t node, size_t at, size_t pos)
 	return match_node(w, node, (uint32_t)at, false, pos, &before);
 }
 
-/* The key ends where n does. */
-static int match_end(struct walk *w, const struct node *n, size_t pos)
+/* The key ends where a node does. */
+static __attribute__((noinline)) int match_end(struct walk *w, uint32_t node, size_t pos)
 {
 	struct piece before = { NULL, w->key, pos };
+	struct node n;
+	int r = read_node(w, node, &n);
 
+	if (r < 0)
+		return r;
 	next_entry(w);
-	return add_names(w, values_of(n), n->n_values, n->place, &before);
+	return add_names(w, values_of(&n), n.n_values, node, &before);
 }
 
 /* How much of the prefix is the same in the key, up to a wildcard in it. */
@@ -764,12 +812,11 @@ static int match_literally(struct walk *w, uint32_t place)
 		if (same < n.n_prefix)
 			return is_wildcard[(unsigned char)n.prefix[same]] ? enter_prefix(w, place, same, pos)
 									  : 0;
-		for (uint32_t i = 0; !r && i < n.n_wildcards; i++)
-			r = enter_wildcard(w, &n, i, pos);
+		r = enter_wildcards(w, &n, pos);
 		if (r < 0)
 			return r;
 		if (!w->key[pos])
-			return match_end(w, &n, pos);
+			return match_end(w, place, pos);
 		r = find_child(w, &n, pos, &child);
 		if (r <= 0)
 			return r;
@@ -833,9 +880,9 @@ int archive_match(struct archive *a, const char *key, struct index_hits *hits)
 {
 	const struct archive_section *section = &a->sections[ARCHIVE_ALIASES];
 	struct walk w = { .a = a,
-			  .blocks = a->blocks,
 			  .place = section->place,
 			  .size = section->size,
+			  .there = a->unread ? 0 : section->size,
 			  .key = key,
 			  .hits = hits };
 	uint32_t root;

@@ -257,6 +257,26 @@ static void what_is_hashed_is_found_and_nothing_else(void **state)
 	}
 }
 
+/* What ends within a child's characters stands in the table too. */
+static void aliases_of_all_lengths_are_hashed(void **state)
+{
+	struct index_builder builder = {};
+	struct dice r = dice_new(6);
+	struct both b;
+	char text[64];
+
+	for (uint32_t i = 0; i < 400; i++) {
+		random_text(&r, "abc", 20, text);
+		add(&builder, text, i % N_NAMES);
+	}
+	both_make(&b, &builder);
+	for (size_t i = 0; i < 20000; i++) {
+		random_text(&r, "abc", 22, text);
+		ask_both(&b, text);
+	}
+	both_free(&b);
+}
+
 /* Fails unless a lookup of the key asks a filter: then one byte, its first one, is an error if it is 0. */
 static void assert_filtered(struct both *b, const char *key)
 {
@@ -279,41 +299,50 @@ static void assert_filtered(struct both *b, const char *key)
 	index_hits_free(&hits);
 }
 
-static bool is_plain(uint32_t word)
+static bool is_plain(uint64_t word)
 {
-	for (int i = 0; i < 4; i++, word >>= 8)
+	for (int i = 0; i < 8; i++, word >>= 8)
 		if (!(word & 0xff) || (word & 0x80) || strchr("*?[]\\", (int)(word & 0xff)))
 			return false;
 	return true;
 }
 
+/* The n-th word of 8 characters whose hash begins with the same 20 bits; 0: there are no more, or one of its
+ * characters is none that stands for itself. */
+static uint64_t next_alike(uint32_t n)
+{
+	uint64_t factor = 0x9E3779B97F4A7C15U, inverse = factor, word;
+
+	/* Each step doubles the bits that are right; an odd number is its own inverse modulo 8. */
+	for (int i = 0; i < 5; i++)
+		inverse *= 2 - factor * inverse;
+	word = ((uint64_t)0x12345 << 44 | n) * inverse;
+	assert_int_equal(archive_hash(word) >> 12, 0x12345);
+	return is_plain(word) ? word : 0;
+}
+
 /* Thousands of words whose hashes begin with the same bits, so that no table has room for them. */
 static void what_no_table_has_room_for_is_found_too(void **state)
 {
-	uint32_t inverse = archive_hash(1), n = 0;
 	struct index_builder builder = {};
+	uint64_t words[4000];
+	uint32_t n = 0;
 	struct both b;
-	char text[5] = "";
+	char text[9] = "";
 
-	/* Of the hash's factor: each step doubles the bits that are right. */
-	for (int i = 0; i < 5; i++)
-		inverse *= 2 - archive_hash(1) * inverse;
-	for (uint32_t low = 0; low < 1 << 18; low++) {
-		uint32_t word = (0x12340000U | low) * inverse;
-
-		if (!is_plain(word))
+	for (uint32_t i = 0; n < ARRAY_SIZE(words); i++) {
+		words[n] = next_alike(i);
+		if (!words[n])
 			continue;
-		put_le32((uint8_t *)text, word);
+		put_le64((uint8_t *)text, words[n]);
 		add(&builder, text, n++ % N_NAMES);
 	}
-	assert_true(n > 10000);
 	both_make(&b, &builder);
-	for (uint32_t low = 0; low < 1 << 18; low++) {
-		uint32_t word = (0x12340000U | low) * inverse;
-
-		put_le32((uint8_t *)text, word);
-		if (is_plain(word))
-			ask_both(&b, text);
+	for (uint32_t i = 0; i < n; i++) {
+		put_le64((uint8_t *)text, words[i]);
+		ask_both(&b, text);
+		text[7] ^= 1;
+		ask_both(&b, text);
 	}
 	both_free(&b);
 }
@@ -422,27 +451,26 @@ static void a_chain_of_stars_is_an_error(void **state)
 	both_free(&b);
 }
 
-/* Of the lengths that a hash table's children can have, three bits can say more. */
+/* Of the lengths that a hash table's children can have, four bits can say more. */
 static void a_hash_table_of_other_lengths_is_damaged(void **state)
 {
-	for (uint32_t step = 0; step < 8; step++) {
+	for (uint32_t step = 0; step < 16; step++) {
 		struct index_builder builder = {};
 		struct index_hits hits = {};
 		struct both b;
 		uint8_t *root;
 		int r;
 
-		add(&builder, "abcd", 1);
-		add(&builder, "efgh", 2);
+		add(&builder, "abcdefgh", 1);
+		add(&builder, "efghijkl", 2);
 		both_make(&b, &builder);
 		root = b.archive.tables + b.archive.sections[ARCHIVE_ALIASES].place;
 		root += le32(root);
-		assert_int_equal(root[6], 4 << 4);
-		/* Bit 7 is reserved. */
-		root[6] = (uint8_t)(step << 4 | 0x80);
-		r = archive_match(&b.archive, "abcd", &hits);
-		assert_row(step, (r == -EBADMSG) == (step == 1 || step > 4));
-		assert_row(step, step != 4 || hits.hits.n == 1);
+		assert_int_equal(root[6], 8 << 4);
+		root[6] = (uint8_t)(step << 4);
+		r = archive_match(&b.archive, "abcdefgh", &hits);
+		assert_row(step, (r == -EBADMSG) == (step == 1 || step > 8));
+		assert_row(step, step != 8 || hits.hits.n == 1);
 		index_hits_free(&hits);
 		both_free(&b);
 	}
@@ -492,6 +520,7 @@ int main(void)
 		cmocka_unit_test(the_answers_are_those_of_the_bin_file),
 		cmocka_unit_test(random_patterns_have_the_same_answers),
 		cmocka_unit_test(what_is_hashed_is_found_and_nothing_else),
+		cmocka_unit_test(aliases_of_all_lengths_are_hashed),
 		cmocka_unit_test(what_no_table_has_room_for_is_found_too),
 		cmocka_unit_test(a_filter_lets_through_what_matches_at_any_place),
 		cmocka_unit_test(no_alias_and_one_are_written_too),
