@@ -2,7 +2,8 @@
 /*
  * The tables are read in blocks when something in them is first looked at, into memory whose addresses
  * stay, as base/blocks.h does; here each block has a checksum too. So opening costs no more than reading
- * the header, and a damaged block costs what is in it. Refused: mapping the file, because a file that
+ * the header, and a damaged block costs what is in it. The first few are read alone, others with their
+ * neighbours, since many lookups come to most of them. Refused: mapping the file, because a file that
  * shrinks meanwhile ends the caller by SIGBUS; and reading all tables at once, which takes longer than the
  * first hundred lookups.
  */
@@ -26,6 +27,8 @@
 
 #define MAX_FILE ((uint64_t)1 << 40)
 #define MAX_SECTIONS 256U
+#define SINGLES 8U /* blocks that are read alone at first */
+#define WINDOW 16U /* blocks that are read at once */
 
 int archive_damaged(struct archive *a, uint64_t place, const char *what)
 {
@@ -76,15 +79,42 @@ static uint64_t last_block(const struct archive_section *s)
 	return (s->place + s->size - 1) / ARCHIVE_BLOCK;
 }
 
+/* Reads the blocks around one, if none of them has been. The header is not among them: it has been checked. */
+static bool read_window(struct archive *a, uint64_t block)
+{
+	uint64_t first = block / WINDOW * WINDOW, end = first + WINDOW, header = a->first / ARCHIVE_BLOCK;
+	size_t size;
+
+	first = first > header ? first : header;
+	end = end < a->tables_size / ARCHIVE_BLOCK ? end : a->tables_size / ARCHIVE_BLOCK;
+	for (uint64_t i = first; i < end; i++)
+		if (a->blocks[i] != ARCHIVE_BLOCK_UNREAD)
+			return false;
+	size = (end - first) * ARCHIVE_BLOCK;
+	if (pread(a->fd, a->tables + first * ARCHIVE_BLOCK, size, (off_t)(first * ARCHIVE_BLOCK)) !=
+	    (ssize_t)size)
+		return false;
+	memset(a->blocks + first, ARCHIVE_BLOCK_UNCHECKED, end - first);
+	return true;
+}
+
+/* Who has asked for a few blocks will ask for more: then their neighbours are read too, but not checked. */
+static int fetch_block(struct archive *a, uint64_t block)
+{
+	if (a->blocks[block] == ARCHIVE_BLOCK_UNCHECKED || (a->singles >= SINGLES && read_window(a, block)))
+		return 0;
+	a->singles++;
+	return read_bytes(a, a->tables + block * ARCHIVE_BLOCK, block * ARCHIVE_BLOCK, ARCHIVE_BLOCK);
+}
+
 static int read_block(struct archive *a, uint64_t block)
 {
 	const struct archive_section *aliases = &a->sections[ARCHIVE_ALIASES];
-	uint8_t *data = a->tables + block * ARCHIVE_BLOCK;
-	int r = read_bytes(a, data, block * ARCHIVE_BLOCK, ARCHIVE_BLOCK);
+	int r = fetch_block(a, block);
 
-	if (!r && xxh64(data, ARCHIVE_BLOCK) != sum_of_block(a, block))
+	if (!r && xxh64(a->tables + block * ARCHIVE_BLOCK, ARCHIVE_BLOCK) != sum_of_block(a, block))
 		r = archive_damaged(a, block * ARCHIVE_BLOCK, "this block has another checksum");
-	a->blocks[block] = r < 0 ? 2 : 1;
+	a->blocks[block] = r < 0 ? ARCHIVE_BLOCK_DAMAGED : ARCHIVE_BLOCK_GOOD;
 	if (!r && aliases->size && block >= first_block(aliases) && block <= last_block(aliases))
 		a->unread--;
 	return r;
@@ -95,8 +125,8 @@ int archive_need(struct archive *a, uint64_t place, uint64_t n)
 	int r = 0;
 
 	for (uint64_t i = place >> ARCHIVE_BLOCK_SHIFT; !r && i << ARCHIVE_BLOCK_SHIFT < place + n; i++) {
-		if (a->blocks[i] != 1)
-			r = a->blocks[i] ? -EBADMSG : read_block(a, i);
+		if (a->blocks[i] != ARCHIVE_BLOCK_GOOD)
+			r = a->blocks[i] == ARCHIVE_BLOCK_DAMAGED ? -EBADMSG : read_block(a, i);
 	}
 	return r;
 }
@@ -257,8 +287,8 @@ static int check_sections(struct archive *a)
 	    a->sections[ARCHIVE_GROUPS].size % ARCHIVE_GROUP_ROW ||
 	    a->sections[ARCHIVE_GROUPS].size / ARCHIVE_GROUP_ROW > LIMIT_ARCHIVE_ENTRIES)
 		return archive_damaged(a, ARCHIVE_HEADER_SIZE, "a table with a size that cannot be");
-	if (a->sections[ARCHIVE_DICTIONARY].flags & ARCHIVE_PACKED)
-		return archive_damaged(a, ARCHIVE_HEADER_SIZE, "a dictionary that is packed itself");
+	if ((a->sections[ARCHIVE_DICTIONARY].flags | aliases->flags) & ARCHIVE_PACKED)
+		return archive_damaged(a, ARCHIVE_HEADER_SIZE, "a section that is packed and must not be");
 	a->n_entries = (uint32_t)(a->sections[ARCHIVE_ENTRIES].size / ARCHIVE_ENTRY_ROW);
 	a->n_groups = (uint32_t)(a->sections[ARCHIVE_GROUPS].size / ARCHIVE_GROUP_ROW);
 	if (aliases->size)

@@ -29,6 +29,14 @@ struct archive_star {
 	uint32_t node, at, from;
 };
 
+/* A block of the tables. */
+enum archive_block {
+	ARCHIVE_BLOCK_UNREAD,
+	ARCHIVE_BLOCK_GOOD,
+	ARCHIVE_BLOCK_DAMAGED,
+	ARCHIVE_BLOCK_UNCHECKED, /* read with its neighbours */
+};
+
 struct archive {
 	struct log *log;
 	char *path; /* for messages, with the root in front */
@@ -36,10 +44,11 @@ struct archive {
 	int64_t mtime;
 	uint64_t size;
 	uint64_t tables_size;
-	uint64_t first;	 /* where the first section may begin */
-	uint8_t *tables; /* only what archive_need() has answered for may be looked at */
-	uint8_t *blocks; /* by block: 1: it is there, 2: it is damaged */
-	uint64_t unread; /* blocks with something of ALIASES that are not there */
+	uint64_t first;	  /* where the first section may begin */
+	uint8_t *tables;  /* only what archive_need() has answered for may be looked at */
+	uint8_t *blocks;  /* enum archive_block, by block */
+	uint64_t unread;  /* blocks with something of ALIASES that are not there */
+	uint32_t singles; /* blocks that were read alone */
 	uint32_t n_entries, n_groups;
 	unsigned int complaints;
 	struct archive_section sections[ARCHIVE_SECTION_TYPES];

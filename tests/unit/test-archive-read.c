@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Blocks of an archive's tables: each is read once, alone or with its neighbours, and checked before it is
+ * used, whatever becomes of the file meanwhile. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/archive-format.h"
+#include "base/archive-read.h"
+#include "base/little-endian.h"
+#include "base/xxh64.h"
+#include "tests/unit/test.h"
+
+#define BLOCKS 70U /* the first one is the header */
+
+struct file {
+	struct tree t;
+	struct messages m;
+	struct archive a;
+	uint8_t *bytes;
+};
+
+/* A file of blocks with right sums, each full of its own number, as archive_open() leaves its reader. */
+static void file_open(struct file *f)
+{
+	*f = (struct file){ .t = tree_new(), .bytes = calloc(BLOCKS, ARCHIVE_BLOCK) };
+	assert_non_null(f->bytes);
+	messages_init(&f->m);
+	for (uint32_t i = 1; i < BLOCKS; i++) {
+		uint8_t *block = f->bytes + (size_t)i * ARCHIVE_BLOCK;
+
+		memset(block, (int)i, ARCHIVE_BLOCK);
+		put_le64(f->bytes + ARCHIVE_HEADER_SIZE + 8 * (i - 1), xxh64(block, ARCHIVE_BLOCK));
+	}
+	tree_write_bytes(&f->t, "a", f->bytes, (size_t)BLOCKS * ARCHIVE_BLOCK);
+	f->a = (struct archive){ .log = &f->m.log,
+				 .path = strdup("a"),
+				 .fd = open(tree_path(&f->t, "a"), O_RDWR | O_CLOEXEC),
+				 .first = ARCHIVE_BLOCK,
+				 .size = (uint64_t)BLOCKS * ARCHIVE_BLOCK,
+				 .tables_size = (uint64_t)BLOCKS * ARCHIVE_BLOCK,
+				 .tables = malloc((size_t)BLOCKS * ARCHIVE_BLOCK),
+				 .blocks = calloc(BLOCKS, 1),
+				 .unread = BLOCKS - 1 };
+	assert_true(f->a.fd >= 0 && f->a.path && f->a.tables && f->a.blocks);
+	memcpy(f->a.tables, f->bytes, ARCHIVE_BLOCK);
+	f->a.sections[ARCHIVE_ALIASES] =
+		(struct archive_section){ .place = ARCHIVE_BLOCK,
+					  .size = (uint64_t)(BLOCKS - 1) * ARCHIVE_BLOCK };
+}
+
+static void file_close(struct file *f)
+{
+	archive_close(&f->a);
+	messages_free(&f->m);
+	tree_free(&f->t);
+	free(f->bytes);
+}
+
+/* Overwrites a byte in the middle of a block of the file. */
+static void spoil(struct file *f, uint32_t block)
+{
+	uint8_t byte = 0xEE;
+
+	assert_int_equal(pwrite(f->a.fd, &byte, 1, (off_t)block * ARCHIVE_BLOCK + 2000), 1);
+}
+
+static int need(struct file *f, uint32_t block)
+{
+	return archive_need(&f->a, (uint64_t)block * ARCHIVE_BLOCK + 100, 8);
+}
+
+static void assert_good(struct file *f, uint32_t block)
+{
+	assert_int_equal(need(f, block), 0);
+	assert_memory_equal(f->a.tables + (size_t)block * ARCHIVE_BLOCK,
+			    f->bytes + (size_t)block * ARCHIVE_BLOCK, ARCHIVE_BLOCK);
+}
+
+/* The first ones alone: what is changed beside them later is seen. */
+static void read_some_alone(struct file *f)
+{
+	for (uint32_t block = 1; block < 16; block += 2)
+		assert_good(f, block);
+	assert_int_equal(f->a.singles, 8);
+}
+
+static void the_first_blocks_are_read_alone(void **state)
+{
+	struct file f;
+
+	file_open(&f);
+	read_some_alone(&f);
+	spoil(&f, 2);
+	spoil(&f, 3);
+	assert_int_equal(need(&f, 2), -EBADMSG);
+	assert_contains(messages_text(&f.m), "a: damaged at byte 8192: this block has another checksum");
+	/* What has been checked is not read again with its neighbours. */
+	assert_good(&f, 4);
+	assert_good(&f, 3);
+	assert_int_equal(f.a.unread, BLOCKS - 1 - 9);
+	file_close(&f);
+}
+
+static void others_are_read_with_their_neighbours(void **state)
+{
+	struct file f;
+
+	file_open(&f);
+	read_some_alone(&f);
+	assert_good(&f, 40);
+	for (uint32_t block = 32; block < 48; block++)
+		spoil(&f, block);
+	for (uint32_t block = 32; block < 48; block++)
+		assert_good(&f, block);
+	assert_int_equal(f.a.singles, 8);
+	assert_int_equal(f.a.unread, BLOCKS - 1 - 8 - 16);
+	/* A neighbour is not taken for good unseen. */
+	spoil(&f, 50);
+	assert_good(&f, 49);
+	assert_int_equal(need(&f, 50), -EBADMSG);
+	assert_int_equal(need(&f, 50), -EBADMSG);
+	assert_good(&f, 51);
+	/* The last ones are fewer. */
+	assert_good(&f, 69);
+	assert_int_equal(f.a.unread, BLOCKS - 1 - 8 - 16 - 3);
+	file_close(&f);
+}
+
+static void the_header_is_not_read_again(void **state)
+{
+	struct file f;
+
+	file_open(&f);
+	f.a.singles = 8;
+	assert_int_equal(pwrite(f.a.fd, "not the header", 14, 0), 14);
+	assert_good(&f, 5);
+	assert_memory_equal(f.a.tables, f.bytes, ARCHIVE_BLOCK);
+	assert_good(&f, 1);
+	assert_good(&f, 15);
+	assert_int_equal(f.a.singles, 8);
+	file_close(&f);
+}
+
+static void what_is_in_front_of_a_cut_is_read(void **state)
+{
+	struct file f;
+
+	file_open(&f);
+	read_some_alone(&f);
+	assert_int_equal(ftruncate(f.a.fd, 60 * ARCHIVE_BLOCK), 0);
+	assert_good(&f, 50);
+	assert_good(&f, 59);
+	assert_int_equal(need(&f, 60), -EBADMSG);
+	assert_contains(messages_text(&f.m), "the file was cut while it was in use");
+	file_close(&f);
+}
+
+static void all_of_them_leave_none_unread(void **state)
+{
+	struct file f;
+
+	file_open(&f);
+	assert_int_equal(archive_need(&f.a, ARCHIVE_BLOCK, (uint64_t)(BLOCKS - 1) * ARCHIVE_BLOCK), 0);
+	assert_int_equal(f.a.unread, 0);
+	for (uint32_t block = 1; block < BLOCKS; block++)
+		assert_good(&f, block);
+	assert_int_equal(f.a.unread, 0);
+	file_close(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_first_blocks_are_read_alone),
+		cmocka_unit_test(others_are_read_with_their_neighbours),
+		cmocka_unit_test(the_header_is_not_read_again),
+		cmocka_unit_test(what_is_in_front_of_a_cut_is_read),
+		cmocka_unit_test(all_of_them_leave_none_unread),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
