@@ -4,7 +4,8 @@
  * divided among buckets, about four to each. A bucket has a number, which chooses the slots of all of its
  * children at once: it is the first one with which all of these are free. The largest buckets are first,
  * while much is free; if there is no such number for one, the table gets more slots. Mostly a sixteenth
- * more than there are children are enough.
+ * more than there are children are enough. Two children with the same hash can never have a slot each: then
+ * there is no table.
  */
 #include "base/archive-trie-table.h"
 
@@ -19,7 +20,7 @@
 /* What is to go into a table. */
 struct hashed {
 	uint32_t hash, bucket, in_bucket;
-	const struct table_child *child;
+	size_t child;
 };
 
 void table_free(struct table *t)
@@ -27,6 +28,7 @@ void table_free(struct table *t)
 	free(t->hashed);
 	free(t->numbers);
 	free(t->slots);
+	*t = (struct table){};
 }
 
 /* The largest buckets first, while much is free. */
@@ -61,18 +63,26 @@ static int sort_hashed(struct table *t)
 static bool place_bucket(struct table *t, const struct hashed *bucket, uint8_t number)
 {
 	for (uint32_t i = 0; i < bucket->in_bucket; i++) {
-		const struct table_child **slot = &t->slots[archive_slot(bucket[i].hash, number, t->n_slots)];
+		size_t *slot = &t->slots[archive_slot(bucket[i].hash, number, t->n_slots)];
 
 		if (!*slot) {
-			*slot = bucket[i].child;
+			*slot = bucket[i].child + 1;
 			continue;
 		}
 		while (i--)
-			t->slots[archive_slot(bucket[i].hash, number, t->n_slots)] = NULL;
+			t->slots[archive_slot(bucket[i].hash, number, t->n_slots)] = 0;
 		return false;
 	}
 	t->numbers[bucket->bucket] = number;
 	return true;
+}
+
+static bool has_twins(const struct table *t)
+{
+	for (size_t i = 1; i < t->n; i++)
+		if (t->hashed[i].hash == t->hashed[i - 1].hash)
+			return true;
+	return false;
 }
 
 /* 1; 0: more slots are needed. */
@@ -100,6 +110,13 @@ static int fill_table(struct table *t)
 	return 1;
 }
 
+static int compare_hashes(const void *a, const void *b)
+{
+	const struct hashed *x = a, *y = b;
+
+	return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
 int table_make(struct table *t, const struct table_child *children, size_t n)
 {
 	int r = 0;
@@ -109,8 +126,10 @@ int table_make(struct table *t, const struct table_child *children, size_t n)
 	if (!t->hashed)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		t->hashed[i] = (struct hashed){ .hash = archive_hash(le64(children[i].first)),
-						.child = &children[i] };
+		t->hashed[i] = (struct hashed){ .hash = archive_hash(le64(children[i].first)), .child = i };
+	qsort(t->hashed, n, sizeof(*t->hashed), compare_hashes);
+	if (has_twins(t))
+		return 0;
 	for (; !r; n += n / 16 + 1) {
 		if (n > UINT16_MAX)
 			return 0;
@@ -120,12 +139,12 @@ int table_make(struct table *t, const struct table_child *children, size_t n)
 	return r;
 }
 
-int table_put(const struct table *t, struct bytes *out)
+int table_put(const struct table *t, const struct table_child *children, struct bytes *out)
 {
 	int r = array_append(&out->items, t->numbers, archive_buckets(t->n_slots));
 
 	for (uint32_t i = 0; !r && i < t->n_slots; i++) {
-		const struct table_child *c = t->slots[i];
+		const struct table_child *c = t->slots[i] ? &children[t->slots[i] - 1] : NULL;
 		uint8_t slot[TABLE_STEP + 8] = {};
 
 		if (c) {

@@ -22,14 +22,12 @@ struct table {
 	struct hashed *hashed;
 	uint32_t n_slots;
 	uint8_t *numbers; /* of the buckets */
-	const struct table_child **slots;
+	size_t *slots;	  /* the numbers of children, from 1 on; 0: free */
 };
 
-#define _cleanup_table_ __attribute__((cleanup(table_free)))
-
-/* Finds slots for n children with different characters, which outlive the table. 1; 0: there are too many
- * in one bucket; -ENOMEM. */
+/* Finds slots for n children by their characters, which are different. 1; 0: there is no table for them;
+ * -ENOMEM. */
 int table_make(struct table *t, const struct table_child *children, size_t n);
-/* Appends the numbers of the buckets and the slots. 0 or -ENOMEM. */
-int table_put(const struct table *t, struct bytes *out);
+/* Appends the numbers of the buckets and the slots with these children. 0 or -ENOMEM. */
+int table_put(const struct table *t, const struct table_child *children, struct bytes *out);
 void table_free(struct table *t);

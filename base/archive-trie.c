@@ -107,6 +107,7 @@ struct node {
 	size_t n_values;
 	struct children wildcards, listed, hashed;
 	uint32_t step; /* characters of each that is hashed */
+	struct table table;
 };
 
 static int put_first(struct bytes *out, const struct children *c)
@@ -128,29 +129,25 @@ static int put_refs(struct bytes *out, const struct children *c)
 	return r;
 }
 
-/* 1; 0: it cannot have a hash table, and nothing was written. */
 static int put_node(struct bytes *out, const struct node *n, uint32_t *place)
 {
-	_cleanup_table_ struct table table = {};
 	uint8_t head[8] = {};
-	int r = n->step ? table_make(&table, n->hashed.items.items, n->hashed.items.n) : 1;
+	int r;
 
-	if (r <= 0)
-		return r;
 	if (n->n_values > UINT16_MAX)
 		return -EFBIG;
 	*place = (uint32_t)out->items.n;
 	put_le16(head, (uint16_t)n->n_prefix);
 	put_le16(head + 2, (uint16_t)n->n_values);
-	put_le16(head + 4, (uint16_t)table.n_slots);
+	put_le16(head + 4, (uint16_t)n->table.n_slots);
 	head[6] = (uint8_t)(n->wildcards.items.n | n->step << 4);
 	head[7] = (uint8_t)n->listed.items.n;
 	r = bytes_put(out, head, sizeof(head)) ?: put_refs(out, &n->wildcards) ?: put_refs(out, &n->listed);
 	r = r ?: put_first(out, &n->wildcards) ?: put_first(out, &n->listed);
 	r = r ?: bytes_put(out, n->prefix, n->n_prefix) ?: put_names(out, n->values, n->n_values);
 	if (!r && n->step)
-		r = table_put(&table, out);
-	return r ?: 1;
+		r = table_put(&n->table, n->hashed.items.items, out);
+	return r;
 }
 
 static bool is_wildcard(char c)
@@ -181,14 +178,14 @@ static bool can_be_hashed(const struct trie_alias *aliases, size_t n, size_t dep
 	return step;
 }
 
-/* The length of a child for which a hash table saves most steps of the walks to these aliases; 0: none is
- * worth it. */
-static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t depth)
+/* The length of a child, up to longest, for which a hash table should save most steps of the walks to these
+ * aliases; 0: none is worth it. */
+static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t depth, uint32_t longest)
 {
 	uint32_t best = 0;
 	size_t most = 0;
 
-	for (uint32_t step = TABLE_STEP; step > 1; step--) {
+	for (uint32_t step = longest; step > 1; step--) {
 		size_t children = 0, hashed = 0;
 
 		for (size_t i = 0, k; i < n; i += k) {
@@ -207,6 +204,56 @@ static uint32_t choose_step(const struct trie_alias *aliases, size_t n, size_t d
 	return best;
 }
 
+/* The characters of a child at depth: how many there are. */
+static size_t take_characters(struct table_child *child, const struct trie_alias *alias, size_t depth,
+			      uint32_t step)
+{
+	size_t n = strnlen(alias->key + depth, step);
+
+	memcpy(child->first, alias->key + depth, n);
+	return n;
+}
+
+/* The children that a hash table has, without what is below them, in the order in which they are written. */
+static int find_hashed(struct children *to, const struct trie_alias *aliases, size_t n, size_t depth,
+		       uint32_t step)
+{
+	int r = 0;
+
+	for (size_t i = 0, k; !r && i < n; i += k) {
+		k = count_same(aliases + i, n - i, depth, 1);
+		if (!can_be_hashed(aliases + i, k, depth, step))
+			continue;
+		for (size_t j = 0; !r && j < k; j += count_same(aliases + i + j, k - j, depth, step)) {
+			struct table_child child = {};
+
+			take_characters(&child, &aliases[i + j], depth, step);
+			r = array_push(&to->items, child);
+		}
+	}
+	return r;
+}
+
+/* Finds a hash table for a node before anything is written below it: where one cannot be made, one with
+ * shorter children may do. */
+static int make_table(struct node *node, const struct trie_alias *aliases, size_t n, size_t depth)
+{
+	int r = 0;
+
+	for (uint32_t longest = TABLE_STEP; !r; longest = node->step - 1) {
+		struct children hashed = {};
+
+		table_free(&node->table);
+		node->step = choose_step(aliases, n, depth, longest);
+		if (!node->step)
+			return 0;
+		r = find_hashed(&hashed, aliases, n, depth, node->step)
+			?: table_make(&node->table, hashed.items.items, hashed.items.n);
+		array_free(&hashed.items);
+	}
+	return r < 0 ? r : 0;
+}
+
 static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth, bool root,
 		      uint32_t *place);
 
@@ -214,10 +261,7 @@ static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n
 static int write_child(struct trie *t, const struct trie_alias *aliases, size_t n, size_t depth,
 		       uint32_t step, struct table_child *ret)
 {
-	size_t length = strnlen(aliases->key + depth, step);
-
-	memcpy(ret->first, aliases->key + depth, length);
-	depth += length;
+	depth += take_characters(ret, aliases, depth, step);
 	if (!strcmp(aliases[0].key + depth, aliases[n - 1].key + depth))
 		return write_leaf(t, aliases, n, depth, ret);
 	/* The first wildcard. */
@@ -262,11 +306,12 @@ static int write_all_children(struct trie *t, struct node *node, const struct tr
 	return r;
 }
 
-static void free_children(struct node *n)
+static void free_node(struct node *n)
 {
 	array_free(&n->wildcards.items);
 	array_free(&n->listed.items);
 	array_free(&n->hashed.items);
+	table_free(&n->table);
 }
 
 /* The root never has a prefix: depmod's trie starts with an empty node. */
@@ -282,17 +327,10 @@ static int write_node(struct trie *t, const struct trie_alias *aliases, size_t n
 	while (k < n && !aliases[k].key[depth])
 		k++;
 	node.n_values = k;
-	node.step = choose_step(aliases + k, n - k, depth);
-	r = write_all_children(t, &node, aliases + k, n - k, depth) ?: put_node(t->out, &node, place);
-	if (!r) {
-		/* What was written below it is not used then. */
-		free_children(&node);
-		node.wildcards = node.listed = node.hashed = (struct children){};
-		node.step = 0;
-		r = write_all_children(t, &node, aliases + k, n - k, depth) ?: put_node(t->out, &node, place);
-	}
-	free_children(&node);
-	return r < 0 ? r : 0;
+	r = make_table(&node, aliases + k, n - k, depth)
+		?: write_all_children(t, &node, aliases + k, n - k, depth) ?: put_node(t->out, &node, place);
+	free_node(&node);
+	return r;
 }
 
 int archive_trie_build(const struct trie_alias *aliases, size_t n, struct bytes *ret)

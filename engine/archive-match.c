@@ -62,7 +62,8 @@ struct piece {
 
 struct walk {
 	struct archive *a;
-	const uint8_t *base; /* of the section, and its place and size */
+	const uint8_t *blocks; /* of the archive */
+	const uint8_t *base;   /* of the section, and its place and size */
 	uint64_t place, size;
 	uint64_t there; /* the size, once all of it has been read; until then 0 */
 	const char *key;
@@ -78,21 +79,27 @@ static __attribute__((cold, noinline)) int damaged(struct walk *w, uint64_t plac
 	return archive_damaged(w->a, w->place + place, what);
 }
 
-/* The same as need(), while not all of the section is there. */
+/* Whether n bytes are within the section and the block in which they begin, and this one is there. */
+static inline bool is_in_block(const struct walk *w, uint64_t place, uint64_t n)
+{
+	uint64_t at = w->place + place;
+
+	return at % ARCHIVE_BLOCK + n <= ARCHIVE_BLOCK && place + n <= w->size &&
+		w->blocks[at >> ARCHIVE_BLOCK_SHIFT] == ARCHIVE_BLOCK_GOOD;
+}
+
+/* The same as need(), for what is not in one block that is there. */
 static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, uint64_t n)
 {
-	uint64_t first = (w->place + place) >> ARCHIVE_BLOCK_SHIFT,
-		 last = (w->place + place + n - 1) >> ARCHIVE_BLOCK_SHIFT;
-
 	if (place + n > w->size)
 		return damaged(w, place, "a place outside of the matcher");
-	return first == last && w->a->blocks[first] == 1 ? 0 : archive_need(w->a, w->place + place, n);
+	return archive_need(w->a, w->place + place, n);
 }
 
 /* Makes sure that n bytes at a place of the section are there. */
 static inline int need(struct walk *w, uint64_t place, uint64_t n)
 {
-	return place + n <= w->there ? 0 : read_more(w, place, n);
+	return place + n <= w->there || is_in_block(w, place, n) ? 0 : read_more(w, place, n);
 }
 
 static inline int spend(struct walk *w, uint32_t place)
@@ -130,7 +137,7 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	n->n_slots = head >> 32 & 0xFFFF;
 	n->n_wildcards = head >> 48 & 15;
 	n->step = head >> 52 & 15;
-	if (n->step == 1 || n->step > WORD)
+	if (n->step == 1 || n->step > WORD || (n->step && !n->n_slots))
 		return damaged(w, place, "a hash table of no such characters");
 	n->n_children = n->n_wildcards + (uint32_t)(head >> 56);
 	n->children = p + NODE_HEAD;
@@ -142,19 +149,14 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 /* The next characters of the key as a number: at most step of them, and at least one. */
 static inline uint64_t next_word(const struct walk *w, size_t pos, uint32_t step)
 {
-	static const uint64_t masks[WORD + 1] = {
-		0,	    0xFF,	  0xFFFF,	  0xFFFFFF,
-		0xFFFFFFFF, 0xFFFFFFFFFF, 0xFFFFFFFFFFFF, 0xFFFFFFFFFFFFFF,
-		UINT64_MAX,
-	};
 	const uint8_t *key = (const uint8_t *)w->key;
+	uint64_t mask = UINT64_MAX >> 8 * (WORD - step), word = 0;
 	size_t left = w->key_len - pos;
-	uint64_t word = 0;
 
 	if (left >= WORD)
-		return le64(key + pos) & masks[step];
+		return le64(key + pos) & mask;
 	if (w->key_len >= WORD)
-		return le64(key + w->key_len - WORD) >> 8 * (WORD - left) & masks[step];
+		return (le64(key + w->key_len - WORD) >> 8 * (WORD - left)) & mask;
 	for (size_t i = 0; i < left && i < step; i++)
 		word |= (uint64_t)key[pos + i] << 8 * i;
 	return word;
@@ -433,10 +435,11 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 		return damaged(w, n->place, "a pattern longer than 4095 bytes");
 	for (uint32_t i = 0; !r && i < n->n_children; i++)
 		r = match_each_below(w, n, n->children + (size_t)CHILD * i, stop, pos, &prefix);
-	if (!r && n->step && n->n_slots)
+	if (!r && n->step)
 		r = need(w, (uint64_t)(slots_of(n) - w->base), (uint64_t)SLOT * n->n_slots);
 	for (size_t i = 0; !r && n->step && i < n->n_slots; i++) {
-		if (slots_of(n)[SLOT * i])
+		r = spend(w, n->place);
+		if (!r && slots_of(n)[SLOT * i])
 			r = match_each_below(w, n, slots_of(n) + SLOT * i + WORD, stop, pos, &prefix);
 	}
 	if (!r && n->n_values && glob_pieces(w, &prefix, stop, pos))
@@ -538,7 +541,7 @@ static int match_child(struct walk *w, uint32_t node, const uint8_t *child, cons
 	return r;
 }
 
-/* The same for child i of those of one character. */
+/* Goes on in child i, which has one character. */
 static int match_single(struct walk *w, const struct node *n, uint32_t i, size_t pos, const struct piece *up)
 {
 	struct piece piece = { up, (const char *)n->first + i, 1 };
@@ -546,7 +549,7 @@ static int match_single(struct walk *w, const struct node *n, uint32_t i, size_t
 	return match_child(w, n->place, n->children + (size_t)CHILD * i, &piece, pos);
 }
 
-/* The same for the child of the hash table, if there is one. */
+/* Goes on in the child that the hash table has for the key, if there is one. */
 static inline int match_hashed(struct walk *w, const struct node *n, size_t pos, const struct piece *up)
 {
 	struct piece piece = { .up = up };
@@ -880,6 +883,7 @@ int archive_match(struct archive *a, const char *key, struct index_hits *hits)
 {
 	const struct archive_section *section = &a->sections[ARCHIVE_ALIASES];
 	struct walk w = { .a = a,
+			  .blocks = a->blocks,
 			  .place = section->place,
 			  .size = section->size,
 			  .there = a->unread ? 0 : section->size,
