@@ -22,29 +22,64 @@ static const char *const release_files[] = { "modules.order", "modules.builtin",
 int pack_fail(struct pack *p, const char *file, const char *why, int r)
 {
 	if (r != -ENOMEM)
-		log_error(p->log, "%s/%s: %s", p->wish->root->path, file, why);
+		log_lost(p->log, "%s/%s: %s", p->wish->root->path, file, why);
 	return r;
 }
 
+/* What a module needs is packed with it, as far as it is there: modules.dep, after which the selection was
+ * made, may be of other modules. */
+static int check_selection(struct pack *p, const bool *wanted)
+{
+	const struct depmod *d = &p->depmod;
+
+	for (size_t i = 0; i < d->modules.n; i++) {
+		const struct depmod_module *m = &d->modules.items[i];
+
+		for (size_t k = 0; wanted[i] && k < m->deps.n; k++) {
+			if (wanted[m->deps.items[k]])
+				continue;
+			log_lost(
+				p->log,
+				"%s/%s: needs %s, which would not be packed: modules.dep does not say so, run "
+				"depmod",
+				p->wish->root->path, m->file, d->modules.items[m->deps.items[k]].file);
+			return -ENOENT;
+		}
+	}
+	return 0;
+}
+
 /* Drops the modules that are not to be packed. */
-static int select_modules(struct pack *p)
+static int drop_modules(struct pack *p, const bool *wanted)
 {
 	struct depmod *d = &p->depmod, dropped = {};
 	size_t n = 0;
-	int r = array_make_room(&dropped.modules, d->modules.n);
 
-	for (size_t i = 0; !r && i < d->modules.n; i++) {
+	if (array_make_room(&dropped.modules, d->modules.n) < 0)
+		return -ENOMEM;
+	depmod_forget(d);
+	for (size_t i = 0; i < d->modules.n; i++) {
 		struct depmod_module m = d->modules.items[i];
 
-		if (!p->wish->wants || p->wish->wants(p->wish->userdata, m.file))
+		if (wanted[i])
 			d->modules.items[n++] = m;
 		else
 			dropped.modules.items[dropped.modules.n++] = m;
 	}
-	if (!r)
-		d->modules.n = n;
+	d->modules.n = n;
 	depmod_free(&dropped);
-	return r;
+	return 0;
+}
+
+/* All modules are sorted first, and it is known what they need. */
+static int select_modules(struct pack *p)
+{
+	_cleanup_free_ bool *wanted = calloc(p->depmod.modules.n + 1, sizeof(*wanted));
+	int r = wanted ? depmod_solve(&p->depmod) : -ENOMEM;
+
+	for (size_t i = 0; !r && i < p->depmod.modules.n; i++)
+		wanted[i] = p->wish->wants(p->wish->userdata, p->depmod.modules.items[i].file);
+	return r ?: check_selection(p, wanted) ?: drop_modules(p, wanted);
 }
 
 /* The path in the archive: without the suffix of a compressed one, and within the release's directory. */
@@ -76,9 +111,6 @@ static int add_modules(struct pack *p)
 		const struct depmod_module *m = &p->depmod.modules.items[i];
 		struct pack_entry e = { .kind = ARCHIVE_MODULE, .file = m->file, .name = m->name };
 
-		/* The reason has been logged. */
-		if (m->error)
-			return m->error;
 		e.path = path_of(p, m);
 		/* Its name is a part of its path. */
 		if (e.path && !archive_is_plain_path(e.path))
@@ -89,9 +121,10 @@ static int add_modules(struct pack *p)
 	return r;
 }
 
-static int find_modules(struct pack *p)
+/* What depmod would go on without could be what others need. */
+static int read_tree(struct pack *p)
 {
-	bool none;
+	unsigned int errors = p->log->errors;
 	int r;
 
 	p->depmod.log = p->log;
@@ -99,9 +132,30 @@ static int find_modules(struct pack *p)
 	p->depmod.directory = p->wish->directory;
 	r = depmod_read_tree(&p->depmod,
 			     &(struct depmod_tree){ .release = p->wish->release, .sorted = true });
-	none = !p->depmod.modules.n;
-	if (!r)
-		r = select_modules(p);
+	if (r == -ENOMEM || p->log->errors == errors)
+		return r;
+	log_lost(p->log, "%s: is not made: it would not be complete", p->wish->output);
+	return r ?: -EIO;
+}
+
+/* Sets out what is to be packed, and what needs what of it. Who needs what is no news here. */
+static int choose_modules(struct pack *p)
+{
+	int r;
+
+	p->depmod.log = NULL;
+	r = p->wish->wants ? select_modules(p) : 0;
+	r = r ?: depmod_solve(&p->depmod);
+	p->depmod.log = p->log;
+	return r;
+}
+
+static int find_modules(struct pack *p)
+{
+	int r = read_tree(p);
+	bool none = !p->depmod.modules.n;
+
+	r = r ?: choose_modules(p);
 	if (!r && p->wish->check)
 		r = p->wish->check(p->wish->userdata);
 	if (!r && !p->depmod.modules.n)
@@ -110,8 +164,6 @@ static int find_modules(struct pack *p)
 				 -ENOENT);
 	if (!r && p->depmod.modules.n > LIMIT_ARCHIVE_ENTRIES / 2)
 		return pack_fail(p, p->wish->directory, "has too many modules for an archive", -E2BIG);
-	if (!r)
-		r = depmod_solve(&p->depmod);
 	return r ?: add_modules(p);
 }
 
@@ -155,8 +207,8 @@ int pack_read(const struct rootfs *root, struct log *log, const struct pack_entr
 	enum compression how = COMPRESSION_NONE;
 
 	if (r < 0) {
-		log_error(log, "%s%s%s: %s", is_profile ? "" : root->path, is_profile ? "" : "/", e->file,
-			  strerror(-r));
+		log_lost(log, "%s%s%s: %s", is_profile ? "" : root->path, is_profile ? "" : "/", e->file,
+			 strerror(-r));
 		return r;
 	}
 	if (e->kind == ARCHIVE_MODULE)
@@ -172,7 +224,7 @@ int pack_read(const struct rootfs *root, struct log *log, const struct pack_entr
 	}
 	r = decompress(how, bytes.data, bytes.size, LIMIT_IMAGE, ret);
 	if (r < 0 && r != -ENOMEM)
-		log_error(log, "%s/%s: %s", root->path, e->file, decompress_strerror(how, r));
+		log_lost(log, "%s/%s: %s", root->path, e->file, decompress_strerror(how, r));
 	return r;
 }
 

@@ -58,7 +58,7 @@ int pack_read(const struct rootfs *root, struct log *log, const struct pack_entr
 int pack_take_facts(struct pack *p, size_t first);
 /* The next string of a module's .modinfo, or NULL; *at, 0 before the first one, moves on. */
 const char *pack_info(const struct pack *p, const struct pack_entry *e, size_t *at);
-/* Logs what is wrong with a file below the root, unless it is -ENOMEM, and returns r. */
+/* Logs what is wrong with a file below the root, which is lost input, unless it is -ENOMEM; returns r. */
 int pack_fail(struct pack *p, const char *file, const char *why, int r);
 
 /* Makes all sections. What of ENTRIES and GROUPS depends on the groups is filled in by pack_fill_tables(). */

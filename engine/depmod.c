@@ -429,6 +429,17 @@ int depmod_solve(struct depmod *d)
 	return r ?: sort_by_need(d);
 }
 
+void depmod_forget(struct depmod *d)
+{
+	for (size_t i = 0; i < d->modules.n; i++) {
+		d->modules.items[i].deps.n = 0;
+		d->modules.items[i].users = 0;
+	}
+	intern_free(&d->symbols);
+	d->owners.n = 0;
+	d->indexed = false;
+}
+
 static bool is_ascii(const char *s)
 {
 	while (*s && (unsigned char)*s < 0x80)

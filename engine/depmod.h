@@ -87,6 +87,8 @@ int depmod_add_kernel_symbol(struct depmod *d, const char *name, uint64_t crc);
 int depmod_index(struct depmod *d);
 /* To be called after that, or in its place: finds out which module needs which. */
 int depmod_solve(struct depmod *d);
+/* Forgets that again, so that modules can be removed and it can be called anew. */
+void depmod_forget(struct depmod *d);
 /* For depmod-beside.c, after depmod_index(): the name that an undefined symbol has where it is exported;
  * whether the kernel, as far as it is known, or a module has it; and makes a module its owner (0 or
  * -ENOMEM). */

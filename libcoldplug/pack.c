@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/limits.h"
@@ -20,7 +21,7 @@ struct packing {
 	struct rootfs files;  /* where the modules are; -1: below the context's root */
 	struct moddir dir;    /* their directory there */
 	struct intern wanted; /* files below that root */
-	struct intern found;  /* names of all modules, if nothing is selected */
+	struct intern found;  /* names of all modules */
 	bool no_memory;	      /* for that */
 	unsigned int lost;    /* how much input had been lost at the start */
 	/* Of a pattern: */
@@ -113,17 +114,10 @@ static int select_files(struct packing *p)
 	return n < 0 ? (int)n : 0;
 }
 
-static bool wants(void *userdata, const char *file)
-{
-	const struct packing *p = userdata;
-
-	return intern_find(&p->wanted, file, strlen(file)) != INTERN_NONE;
-}
-
 /* ---- an archive beside the modules ---- */
 
-/* Wants all modules, and keeps their names. */
-static bool see_module(void *userdata, const char *file)
+/* Whether a module is to be packed; keeps the names of all that are there. */
+static bool wants(void *userdata, const char *file)
 {
 	struct packing *p = userdata;
 	const char *slash = strrchr(file, '/');
@@ -132,29 +126,45 @@ static bool see_module(void *userdata, const char *file)
 
 	if (intern_add(&p->found, name, n) == INTERN_NONE)
 		p->no_memory = true;
-	return true;
+	return !is_selection(p->wish) || intern_find(&p->wanted, file, strlen(file)) != INTERN_NONE;
 }
 
-/* The archive whose modules would be missing in the new one; NULL: there is none. */
-static struct archive *archive_beside(struct packing *p)
+static bool is_output(const struct packing *p, const struct archive *a)
 {
-	struct moddir *dir = p->files.fd >= 0 ? &p->dir : &p->c->machine.dir;
+	struct stat x, y;
 
-	return dir->archive.open ? &dir->archive.archive : NULL;
+	return !stat(p->wish->output, &x) && !fstat(a->fd, &y) && x.st_dev == y.st_dev &&
+		x.st_ino == y.st_ino;
+}
+
+/* An archive that cannot be read may have modules too. */
+static int refuse_unknown(struct packing *p)
+{
+	log_error(&p->c->log,
+		  "%s: is not made: the release has an archive that cannot be used, and may have modules "
+		  "that are no files; remove it if they are not wanted any more",
+		  p->wish->output);
+	return -EIO;
 }
 
 /* An archive of a part of the modules would hide that there are others, or take the place of the one that
- * has them. An entry that is damaged is lost anyway, which has been logged. */
+ * has them. What is selected does no harm elsewhere. An entry that is damaged is lost anyway, which has been
+ * logged. */
 static int check_archive(void *userdata)
 {
 	struct packing *p = userdata;
-	struct archive *a = archive_beside(p);
+	struct moddir *dir = p->files.fd >= 0 ? &p->dir : &p->c->machine.dir;
+	struct archive *a = dir->archive.open ? &dir->archive.archive : NULL;
 	const char *first = NULL;
 	struct archive_entry e;
 	size_t n = 0;
 
 	if (p->no_memory)
 		return -ENOMEM;
+	if (is_selection(p->wish) && !(a && is_output(p, a)))
+		return 0;
+	if (dir->archive_failed)
+		return refuse_unknown(p);
 	for (uint32_t id = 0; a && id < a->n_entries; id++) {
 		if (archive_entry(a, id, &e) < 0 || e.kind != ARCHIVE_MODULE ||
 		    intern_find(&p->found, e.name, strlen(e.name)) != INTERN_NONE)
@@ -188,9 +198,11 @@ static int open_directory(struct packing *p)
 
 	if (!r && c->settings.unpacked) {
 		r = rootfs_open(&p->files, p->wish->root);
+		if (r < 0 && r != -ENOMEM)
+			log_lost(&c->log, "%s: %s", p->wish->root, strerror(-r));
 		if (!r)
 			r = moddir_open(&p->dir, &p->files, c->machine.release, &c->log);
-		if (r > 0 && !is_selection(p->wish))
+		if (r > 0)
 			r = moddir_open_archive(&p->dir,
 						&(struct moddir_archive){ .release = c->machine.release })
 				?: 1;
@@ -202,14 +214,14 @@ static int open_directory(struct packing *p)
 static int write_archive(struct packing *p)
 {
 	struct coldplug *c = p->c;
-	bool elsewhere = p->files.fd >= 0, selected = is_selection(p->wish);
+	bool elsewhere = p->files.fd >= 0;
 	struct archive_wish wish = { .root = elsewhere ? &p->files : &c->machine.root,
 				     .directory = elsewhere ? p->dir.path : c->machine.dir.path,
 				     .release = c->machine.release,
 				     .output = p->wish->output,
 				     .threads = c->settings.jobs,
-				     .wants = selected ? wants : see_module,
-				     .check = selected ? NULL : check_archive,
+				     .wants = wants,
+				     .check = check_archive,
 				     .progress = tell_progress,
 				     .firmware = p->wish->firmware,
 				     .configuration = p->wish->configuration,
