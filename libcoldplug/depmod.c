@@ -162,7 +162,7 @@ static const char *place_in(const char *directory)
 	return place;
 }
 
-/* Whether there is one. */
+/* Whether there is one that can be used. */
 static bool open_neighbour(struct neighbour *b, const struct coldplug_depmod *how, struct log *log)
 {
 	const char *place = place_in(how->directory);
@@ -187,6 +187,28 @@ static int shown_length(const struct neighbour *b)
 	return (int)strlen(b->dir.archive.prefix) - 1;
 }
 
+static int write_or_show(struct depmod *d, const struct coldplug_depmod *how)
+{
+	int r = depmod_solve(d);
+
+	if (!r && d->n_sorted < d->modules.n)
+		r = depmod_tell_cycles(d) ?: -EINVAL;
+	if (r < 0)
+		return r;
+	return how->text ? hand_over_texts(d, how) : write_indexes(d, how);
+}
+
+/* There is an archive that cannot be used. It may have all modules that there are, or only what some of the
+ * directory need: their indexes are made, but whoever asked is told that they may lack something. */
+static int make_without(struct depmod *d, const struct coldplug_depmod *how)
+{
+	int r = d->modules.n ? write_or_show(d, how) : 0;
+
+	log_error(d->log, "%s: %s: there is an archive of modules that cannot be used", how->directory,
+		  d->modules.n ? "the indexes lack what only the archive has" : "no index is written");
+	return r ?: -EIO;
+}
+
 static int make_indexes(struct depmod *d, const struct coldplug_depmod *how)
 {
 	_cleanup_neighbour_ struct neighbour beside = { .root = ROOTFS_NONE };
@@ -208,12 +230,9 @@ static int make_indexes(struct depmod *d, const struct coldplug_depmod *how)
 			    shown_length(&beside), beside.dir.archive.prefix);
 		return 0;
 	}
-	r = (is_beside ? depmod_add_beside(d, &beside.dir.archive) : 0) ?: depmod_solve(d);
-	if (!r && d->n_sorted < d->modules.n)
-		r = depmod_tell_cycles(d) ?: -EINVAL;
-	if (r < 0)
-		return r;
-	return how->text ? hand_over_texts(d, how) : write_indexes(d, how);
+	if (beside.dir.archive_failed)
+		return make_without(d, how);
+	return (is_beside ? depmod_add_beside(d, &beside.dir.archive) : 0) ?: write_or_show(d, how);
 }
 
 API int coldplug_depmod(struct coldplug *c, const struct coldplug_depmod *how)
