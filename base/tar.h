@@ -15,6 +15,7 @@ struct tar_entry {
 	size_t size;
 	mode_t mode;
 	int64_t mtime;
+	bool owner_only; /* what unpack_entry() writes; false in what tar_read() has read */
 };
 
 /* Appends an entry: a link, or a file. 0, -EIO and such, -ENAMETOOLONG. */

@@ -67,8 +67,8 @@ static int make_parents(struct unpacker *u, const char *name)
 /* The file must be new. */
 static int write_file(int dir, const char *name, const struct tar_entry *e)
 {
-	_cleanup_close_ int fd =
-		openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	_cleanup_close_ int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+					e->owner_only ? 0600 : 0644);
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = e->mtime } };
 	int r = fd < 0 ? -errno : file_write(fd, e->data, e->size);
 
@@ -102,4 +102,12 @@ int unpack_entry(void *unpacker, const struct tar_entry *e)
 	if (e->link)
 		return symlinkat(e->link, dir, last) < 0 && errno != EEXIST ? -errno : 0;
 	return write_file(dir, last, e);
+}
+
+bool unpack_has_same(const struct unpacker *u, const struct tar_entry *e)
+{
+	_cleanup_file_ struct file_bytes file = {};
+
+	return !rootfs_read(&u->root, e->name, LIMIT_IMAGE, &file) && file.size == e->size &&
+		!memcmp(file.data, e->data, e->size);
 }

@@ -84,6 +84,8 @@ struct extraction {
 	struct archive *a;
 	struct unpacker unpacker;
 	const char *release;
+	bool owner_only; /* who else may not read the archive may not read its configuration */
+	int failed;	 /* why a file was not written, though others were */
 };
 
 bool archive_is_in_place(const struct archive_entry *e)
@@ -114,13 +116,22 @@ bool archive_is_in_place(const struct archive_entry *e)
 	return false;
 }
 
+/* What is in the place of one file is no reason not to write the others. */
+static bool is_in_the_way(int r)
+{
+	return r == -EEXIST || r == -ENOTDIR || r == -ELOOP;
+}
+
 static int extract_entry(void *userdata, const struct archive_entry *e, const struct blob *data)
 {
 	struct extraction *x = userdata;
 	bool is_profile = e->kind == ARCHIVE_PROFILE && !strcmp(e->path, ARCHIVE_PROFILE_PATH);
 	bool below = is_profile || e->kind == ARCHIVE_MODULE || e->kind == ARCHIVE_RELEASE_FILE;
 	_cleanup_free_ char *name = NULL;
-	struct tar_entry file = { .data = data->data, .size = data->size, .mtime = x->a->mtime };
+	struct tar_entry file = { .data = data->data,
+				  .size = data->size,
+				  .mtime = x->a->mtime,
+				  .owner_only = x->owner_only && e->kind == ARCHIVE_CONFIGURATION };
 	int r;
 
 	if (!below && e->kind != ARCHIVE_FIRMWARE && e->kind != ARCHIVE_CONFIGURATION)
@@ -128,22 +139,29 @@ static int extract_entry(void *userdata, const struct archive_entry *e, const st
 	if (!below && !archive_is_in_place(e)) {
 		log_error(x->a->log, "%s(%s): is not unpacked: no such file belongs there", x->a->path,
 			  e->path);
-		return -EBADMSG;
+		x->failed = -EBADMSG;
+		return 0;
 	}
 	if (asprintf(&name, "%s%s%s%s", below ? "lib/modules/" : "", below ? x->release : "",
 		     below ? "/" : "", e->path) < 0)
 		return -ENOMEM;
 	file.name = name;
 	r = unpack_entry(&x->unpacker, &file);
-	if (r < 0 && r != -ENOMEM)
+	if (!r || (r == -EEXIST && unpack_has_same(&x->unpacker, &file)))
+		return 0;
+	if (r != -ENOMEM)
 		log_error(x->a->log, "%s/%s: %s", x->unpacker.root.path, name,
-			  x->unpacker.why ?: strerror(-r));
-	return r;
+			  x->unpacker.why
+				  ?: r == -EEXIST ? "is there, with other contents"
+						  : strerror(-r));
+	x->failed = r;
+	return is_in_the_way(r) ? 0 : r;
 }
 
 int archive_extract(struct archive *a, const char *directory)
 {
 	struct extraction x = { .a = a, .unpacker.root = ROOTFS_NONE };
+	struct stat st;
 	int r = check_contents(a) ?: archive_release(a, &x.release);
 
 	if (r < 0)
@@ -156,9 +174,10 @@ int archive_extract(struct archive *a, const char *directory)
 		log_error(a->log, "%s: %s", directory, strerror(-r));
 		return r;
 	}
+	x.owner_only = fstat(a->fd, &st) < 0 || !(st.st_mode & 0044);
 	r = each_unpacked(a, extract_entry, &x);
 	rootfs_close(&x.unpacker.root);
-	return r;
+	return r ?: x.failed;
 }
 
 /* ---- checks ---- */

@@ -85,15 +85,6 @@ struct extraction {
 	struct unpacker unpacker;
 };
 
-/* Whether the file is there already. */
-static bool is_there(const struct extraction *x, const char *path)
-{
-	_cleanup_file_ struct file_bytes file = {};
-
-	return !rootfs_read(&x->unpacker.root, path, LIMIT_IMAGE, &file) && file.size == x->data.size &&
-		!memcmp(file.data, x->data.data, file.size);
-}
-
 /* Writes the module that the file is, and makes the file that. */
 static int extract_module(struct extraction *x, const struct archive_entry *e, struct coldplug_file *file)
 {
@@ -109,7 +100,7 @@ static int extract_module(struct extraction *x, const struct archive_entry *e, s
 	entry.data = x->data.data;
 	entry.size = x->data.size;
 	r = entry.name ? unpack_entry(&x->unpacker, &entry) : -ENOMEM;
-	if (r == -EEXIST && is_there(x, entry.name))
+	if (r == -EEXIST && unpack_has_same(&x->unpacker, &entry))
 		r = 0;
 	if (r < 0) {
 		log_error(&x->c->log, "%s/%s: %s", x->unpacker.root.path, entry.name ?: e->path,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "programs/cli/cli.h"
 
@@ -50,7 +51,7 @@ static int show(struct cli *cli, char **args)
 	char *text;
 	int r = coldplug_archive_show(cli->c, args[0], args[1], cli->json, &text);
 
-	cli->not_found = r == -ENOENT;
+	cli->not_found = r == -ENOENT && !access(args[0], F_OK);
 	return print(cli, r, text);
 }
 
