@@ -198,14 +198,15 @@ static int open_moddir(struct machine *m, bool report)
 {
 	struct moddir_archive which = { .path = m->paths->archive,
 					.release = m->release,
-					.only_here = m->paths->module_root };
+					.above = m->paths->module_root };
 	struct utsname u;
 	int r = open_directory(m), k;
 
 	if (r == -ENOMEM || r == -EINVAL)
 		return r;
 	m->dir.files_unknown = m->paths->root_unnamed;
-	if (!m->root.other && !uname(&u))
+	/* What -d names may be a tree of another machine, whose modules are only shown. */
+	if (!m->root.other && !m->paths->module_root && !uname(&u))
 		which.machine = u.machine;
 	/* Without a release the one that was named has been found to be damaged. */
 	k = which.path && !m->release ? 0 : moddir_open_archive(&m->dir, &which);

@@ -742,11 +742,12 @@ int moddir_open_archive(struct moddir *d, const struct moddir_archive *which)
 		path = arena_printf(&arena, "/%s/modules.archive", d->path);
 		r = path ? try_archive(d, which, path, false) : -ENOMEM;
 	}
-	if (r || which->only_here)
-		return r;
-	r = moddir_archive_places(which->release, &arena, places);
-	for (size_t i = 0; !r && i < MODDIR_ARCHIVES; i++)
-		r = try_archive(d, which, places[i], i > 0);
+	if (!r)
+		r = moddir_archive_places(which->release, &arena, places);
+	for (size_t i = 0; !r && i < MODDIR_ARCHIVES; i++) {
+		path = which->above ? arena_printf(&arena, "%s%s", which->above, places[i]) : places[i];
+		r = path ? try_archive(d, which, path, i > 0) : -ENOMEM;
+	}
 	return r;
 }
 

@@ -61,12 +61,11 @@ void moddir_close(struct moddir *d);
 
 /* Opens the archive at path, which is one of the caller's and not below the root; or, if that is NULL, the
  * first of modules.archive in the release's directory, boot/modules-RELEASE.archive, boot/modules.archive
- * and run/coldplug/modules.archive; if only_here, no other than in the release's directory. machine: of
- * uname(2), or NULL if it is not this machine's. 1; 0: there is none; -ENOMEM. What is wrong with one is
- * logged as input lost. */
+ * and run/coldplug/modules.archive, these three below a directory of the root, above, if that is not NULL.
+ * machine: of uname(2), or NULL if it is not this machine's. 1; 0: there is none; -ENOMEM. What is wrong with
+ * one is logged as input lost. */
 struct moddir_archive {
-	const char *path, *release, *machine;
-	bool only_here;
+	const char *path, *release, *machine, *above;
 };
 int moddir_open_archive(struct moddir *d, const struct moddir_archive *which);
 /* The places of an archive, to be looked at for changes: at most MODDIR_ARCHIVES, below the root. */
