@@ -109,9 +109,10 @@ static int take_release(struct mkimage *im)
 
 int mkimage_open_archive(struct mkimage *im)
 {
-	int r = archive_open(&im->archive, NULL, im->wish->archive, &im->c->log);
+	int r = archive_open(&im->archive, NULL, im->wish->archive, &im->c->log) ?: read_kind(im);
 
-	return r ?: take_release(im) ?: read_kind(im);
+	im->c->log.lost += r < 0 && r != -ENOMEM;
+	return r ?: take_release(im);
 }
 
 /* Whether an index of what is built in has a key: 1, 0 or -errno. */
@@ -226,6 +227,7 @@ int mkimage_add_archive(struct mkimage *im)
 	struct archive_entry e;
 	int r = archive_verify(&im->archive);
 
+	im->c->log.lost += r < 0 && r != -ENOMEM;
 	for (uint32_t id = 0; !r && id < im->archive.n_entries; id++)
 		r = archive_entry(&im->archive, id, &e) ?: add_entry(im, &e, &group);
 	return r ?: put_archive(im, im->archive.fd, im->wish->archive);
