@@ -119,7 +119,7 @@ bool archive_is_in_place(const struct archive_entry *e)
 /* What is in the place of one file is no reason not to write the others. */
 static bool is_in_the_way(int r)
 {
-	return r == -EEXIST || r == -ENOTDIR || r == -ELOOP;
+	return r == -EEXIST || r == -ENOTDIR || r == -ELOOP || r == -ENOENT;
 }
 
 static int extract_entry(void *userdata, const struct archive_entry *e, const struct blob *data)

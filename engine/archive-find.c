@@ -26,11 +26,12 @@ int pack_fail(struct pack *p, const char *file, const char *why, int r)
 	return r;
 }
 
-/* What a module needs is packed with it, as far as it is there: modules.dep, after which the selection was
- * made, may be of other modules. */
-static int check_selection(struct pack *p, const bool *wanted)
+/* What a module needs is packed with it, as far as it is there: the selection was made by modules.dep, which
+ * may be of other modules. */
+static int check_needs(struct pack *p, const bool *wanted)
 {
 	const struct depmod *d = &p->depmod;
+	const char *root = p->wish->root->path;
 
 	for (size_t i = 0; i < d->modules.n; i++) {
 		const struct depmod_module *m = &d->modules.items[i];
@@ -40,9 +41,9 @@ static int check_selection(struct pack *p, const bool *wanted)
 				continue;
 			log_lost(
 				p->log,
-				"%s/%s: needs %s, which would not be packed: modules.dep does not say so, run "
+				"%s/%s: needs %s/%s, which would not be packed: modules.dep does not say so, run "
 				"depmod",
-				p->wish->root->path, m->file, d->modules.items[m->deps.items[k]].file);
+				root, m->file, root, d->modules.items[m->deps.items[k]].file);
 			return -ENOENT;
 		}
 	}
@@ -71,15 +72,19 @@ static int drop_modules(struct pack *p, const bool *wanted)
 	return 0;
 }
 
-/* All modules are sorted first, and it is known what they need. */
 static int select_modules(struct pack *p)
 {
+	const struct intern *names = p->wish->wanted;
 	_cleanup_free_ bool *wanted = calloc(p->depmod.modules.n + 1, sizeof(*wanted));
-	int r = wanted ? depmod_solve(&p->depmod) : -ENOMEM;
 
-	for (size_t i = 0; !r && i < p->depmod.modules.n; i++)
-		wanted[i] = p->wish->wants(p->wish->userdata, p->depmod.modules.items[i].file);
-	return r ?: check_selection(p, wanted) ?: drop_modules(p, wanted);
+	if (!wanted)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->depmod.modules.n; i++) {
+		const char *name = p->depmod.modules.items[i].name;
+
+		wanted[i] = intern_find(names, name, strlen(name)) != INTERN_NONE;
+	}
+	return check_needs(p, wanted) ?: drop_modules(p, wanted) ?: depmod_solve(&p->depmod);
 }
 
 /* The path in the archive: without the suffix of a compressed one, and within the release's directory. */
@@ -121,10 +126,9 @@ static int add_modules(struct pack *p)
 	return r;
 }
 
-/* What depmod would go on without could be what others need. */
+/* A module that depmod would go on without could be what others need. */
 static int read_tree(struct pack *p)
 {
-	unsigned int errors = p->log->errors;
 	int r;
 
 	p->depmod.log = p->log;
@@ -132,10 +136,44 @@ static int read_tree(struct pack *p)
 	p->depmod.directory = p->wish->directory;
 	r = depmod_read_tree(&p->depmod,
 			     &(struct depmod_tree){ .release = p->wish->release, .sorted = true });
-	if (r == -ENOMEM || p->log->errors == errors)
+	if (r == -ENOMEM || !p->depmod.n_unread)
 		return r;
 	log_lost(p->log, "%s: is not made: it would not be complete", p->wish->output);
 	return r ?: -EIO;
+}
+
+static int none(struct pack *p, const char *why)
+{
+	log_error(p->log, "%s/%s: %s", p->wish->root->path, p->wish->directory, why);
+	return -ENOENT;
+}
+
+/* Asks whether these modules may be packed, and finds what is to be packed and is not there. */
+static int check_names(struct pack *p)
+{
+	const struct intern *wanted = p->wish->wanted;
+	struct intern names = {};
+	int r = 0;
+
+	for (size_t i = 0; !r && i < p->depmod.modules.n; i++) {
+		const char *name = p->depmod.modules.items[i].name;
+
+		if (intern_add(&names, name, strlen(name)) == INTERN_NONE)
+			r = -ENOMEM;
+	}
+	for (uint32_t i = 0; !r && wanted && i < wanted->n; i++) {
+		const char *name = intern_string(wanted, i);
+
+		if (intern_find(&names, name, strlen(name)) != INTERN_NONE)
+			continue;
+		log_lost(p->log, "%s/%s: has no module %s any more: modules.dep is of others, run depmod",
+			 p->wish->root->path, p->wish->directory, name);
+		r = -ENOENT;
+	}
+	if (!r && p->wish->check)
+		r = p->wish->check(p->wish->userdata, &names);
+	intern_free(&names);
+	return r;
 }
 
 /* Sets out what is to be packed, and what needs what of it. Who needs what is no news here. */
@@ -144,26 +182,26 @@ static int choose_modules(struct pack *p)
 	int r;
 
 	p->depmod.log = NULL;
-	r = p->wish->wants ? select_modules(p) : 0;
-	r = r ?: depmod_solve(&p->depmod);
+	r = depmod_solve(&p->depmod);
+	if (!r && p->wish->wanted)
+		r = select_modules(p);
 	p->depmod.log = p->log;
 	return r;
 }
 
 static int find_modules(struct pack *p)
 {
-	int r = read_tree(p);
-	bool none = !p->depmod.modules.n;
+	int r = read_tree(p) ?: check_names(p);
 
-	r = r ?: choose_modules(p);
-	if (!r && p->wish->check)
-		r = p->wish->check(p->wish->userdata);
 	if (!r && !p->depmod.modules.n)
-		return pack_fail(p, p->wish->directory,
-				 none ? "has no module to be packed" : "none of its modules is selected",
-				 -ENOENT);
-	if (!r && p->depmod.modules.n > LIMIT_ARCHIVE_ENTRIES / 2)
-		return pack_fail(p, p->wish->directory, "has too many modules for an archive", -E2BIG);
+		return none(p, "has no module to be packed");
+	r = r ?: choose_modules(p);
+	if (!r && !p->depmod.modules.n)
+		return none(p, "none of its modules is selected");
+	if (!r && p->depmod.modules.n > LIMIT_ARCHIVE_ENTRIES / 2) {
+		log_error(p->log, "%s: is not made: an archive cannot have so many modules", p->wish->output);
+		return -E2BIG;
+	}
 	return r ?: add_modules(p);
 }
 

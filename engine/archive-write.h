@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/elf.h"
+#include "base/intern.h"
 #include "base/log.h"
 #include "base/rootfs.h"
 
@@ -19,11 +20,11 @@ struct archive_wish {
 	const char *output; /* a path, not below the root */
 	FILE *stream; /* written to instead, from its beginning: output is its name in messages; or NULL */
 	unsigned int threads; /* that compress; 0: as many as there are processors */
-	/* Whether the module in this file, below the root, is to be packed. NULL: all are. */
-	bool (*wants)(void *userdata, const char *file);
-	/* Called when all modules have been offered to wants(): 0, or -errno that ends it and has been
-	 * logged; or NULL. */
-	int (*check)(void *userdata);
+	/* The names of the modules that are to be packed, each of which must be there. NULL: all are. */
+	const struct intern *wanted;
+	/* Called with the names of all modules that are there: 0, or -errno that ends it and has been logged;
+	 * or NULL. */
+	int (*check)(void *userdata, const struct intern *names);
 	/* Called in between with the bytes that are packed, and of all; or NULL. */
 	void (*progress)(void *userdata, uint64_t done, uint64_t all);
 	void *userdata;

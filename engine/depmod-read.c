@@ -190,6 +190,7 @@ static void log_unreadable(struct depmod *d)
 		const struct depmod_module *m = &d->modules.items[i];
 		int e = m->error == -EBADMSG || m->error == -ENODATA ? -EINVAL : m->error;
 
+		d->n_unread += e < 0;
 		if (e < 0)
 			log_error(d->log, "failed to load symbols from %s: %s", depmod_shown(d, m->file),
 				  strerror(-e));

@@ -121,6 +121,7 @@ static int unreadable(struct search *s, const char *what, const char *path, int 
 	if (r == -ENOMEM)
 		return r;
 	log_error(s->d->log, "%s%s: %s", what, depmod_shown(s->d, path), strerror(-r));
+	s->d->n_unread += !is_absence(r) || is_module(path);
 	if (is_absence(r))
 		return 0;
 	if (s->d->leave_out)
@@ -138,6 +139,19 @@ static int search_below(struct search *s, const char *path)
 	return unreadable(s, "could not open directory ", path, r);
 }
 
+/* A link stays below the root. */
+static int stat_entry(const struct search *s, const char *file, int dirfd, const char *name, struct stat *st)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (fstatat(dirfd, name, st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (!S_ISLNK(st->st_mode))
+		return 0;
+	fd = rootfs_openat(s->d->root, file, O_PATH);
+	return fd < 0 ? fd : fstat(fd, st) < 0 ? -errno : 0;
+}
+
 static int search_entry(struct search *s, const char *path, int dirfd, const char *name)
 {
 	_cleanup_free_ char *file = NULL;
@@ -148,13 +162,15 @@ static int search_entry(struct search *s, const char *path, int dirfd, const cha
 		return 0;
 	if (asprintf(&file, "%s/%s", path, name) < 0)
 		return -ENOMEM;
-	if (fstatat(dirfd, name, &st, 0) < 0)
-		return unreadable(s, "", file, -errno);
+	r = stat_entry(s, file, dirfd, name, &st);
+	if (r < 0)
+		return unreadable(s, "", file, r);
 	if (S_ISDIR(st.st_mode))
 		return search_below(s, file);
 	if (!S_ISREG(st.st_mode)) {
 		log_error(s->d->log, "unsupported file type %s: %o", depmod_shown(s->d, file),
 			  st.st_mode & S_IFMT);
+		s->d->n_unread += is_module(name);
 		return 0;
 	}
 	if (!is_module(name))

@@ -71,7 +71,9 @@ struct depmod {
 	struct intern symbols;
 	ARRAY(struct depmod_owner) owners; /* by symbol */
 	bool indexed;
-	uint32_t n_own;	   /* those behind are needed, but have their files elsewhere (depmod-beside.c) */
+	uint32_t n_own; /* those behind are needed, but have their files elsewhere (depmod-beside.c) */
+	uint32_t
+		n_unread; /* modules and directories that could not be read, of which depmod says so and goes on */
 	uint32_t n_sorted; /* the other modules are in circles, or are needed by one that is */
 };
 
@@ -87,7 +89,7 @@ int depmod_add_kernel_symbol(struct depmod *d, const char *name, uint64_t crc);
 int depmod_index(struct depmod *d);
 /* To be called after that, or in its place: finds out which module needs which. */
 int depmod_solve(struct depmod *d);
-/* Forgets that again, so that modules can be removed and it can be called anew. */
+/* Undoes depmod_solve(), so that modules can be removed, and it can be called again. */
 void depmod_forget(struct depmod *d);
 /* For depmod-beside.c, after depmod_index(): the name that an undefined symbol has where it is exported;
  * whether the kernel, as far as it is known, or a module has it; and makes a module its owner (0 or

@@ -724,7 +724,7 @@ static int try_archive(struct moddir *d, const struct moddir_archive *which, con
 	if (!which->path && (fd == -ENOENT || fd == -ENOTDIR))
 		return 0;
 	r = archive_index_open(&d->archive, &w, d->log);
-	d->archive_failed = d->archive_failed || r < 0;
+	d->archive_failed = d->archive_failed || (r < 0 && r != -ENOMEM);
 	return r == -ENOMEM || r > 0 ? r : 0;
 }
 

@@ -198,15 +198,21 @@ static int write_or_show(struct depmod *d, const struct coldplug_depmod *how)
 	return how->text ? hand_over_texts(d, how) : write_indexes(d, how);
 }
 
-/* There is an archive that cannot be used. It may have all modules that there are, or only what some of the
- * directory need: their indexes are made, but whoever asked is told that they may lack something. */
+/* There is an archive that cannot be used, and none that can. It may have all modules that there are, or what
+ * some of the directory need. */
 static int make_without(struct depmod *d, const struct coldplug_depmod *how)
 {
-	int r = d->modules.n ? write_or_show(d, how) : 0;
+	static const char why[] = "there is an archive of modules that cannot be used";
+	int r;
 
-	log_error(d->log, "%s: %s: there is an archive of modules that cannot be used", how->directory,
-		  d->modules.n ? "the indexes lack what only the archive has" : "no index is written");
-	return r ?: -EIO;
+	if (!d->modules.n) {
+		log_error(d->log, "%s: no index is written: %s", how->directory, why);
+		return -EIO;
+	}
+	r = write_or_show(d, how);
+	if (!r)
+		log_warning(d->log, "%s: what only an archive has is in no index: %s", how->directory, why);
+	return r;
 }
 
 static int make_indexes(struct depmod *d, const struct coldplug_depmod *how)
@@ -230,7 +236,7 @@ static int make_indexes(struct depmod *d, const struct coldplug_depmod *how)
 			    shown_length(&beside), beside.dir.archive.prefix);
 		return 0;
 	}
-	if (beside.dir.archive_failed)
+	if (!is_beside && beside.dir.archive_failed)
 		return make_without(d, how);
 	return (is_beside ? depmod_add_beside(d, &beside.dir.archive) : 0) ?: write_or_show(d, how);
 }

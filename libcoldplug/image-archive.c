@@ -15,6 +15,7 @@
 #include "engine/archive-extract.h"
 #include "engine/archive-match.h"
 #include "engine/archive-write.h"
+#include "engine/config.h"
 #include "libcoldplug/mkimage.h"
 
 /* Puts the archive of this descriptor into the image. */
@@ -36,17 +37,14 @@ static int put_archive(struct mkimage *im, int fd, const char *what)
 
 int mkimage_pack_module(struct mkimage *im, const char *path)
 {
-	if (intern_add(&im->packed, path, strlen(path)) == INTERN_NONE)
+	const char *slash = strrchr(path, '/');
+	char name[LIMIT_NAME + 1];
+	size_t n = normalise_name(slash ? slash + 1 : path, name, sizeof(name));
+
+	if (intern_add(&im->packed, name, n) == INTERN_NONE)
 		return -ENOMEM;
 	im->wish->n_modules++;
 	return 0;
-}
-
-static bool wants(void *userdata, const char *file)
-{
-	const struct mkimage *im = userdata;
-
-	return intern_find(&im->packed, file, strlen(file)) != INTERN_NONE;
 }
 
 int mkimage_pack(struct mkimage *im)
@@ -58,8 +56,7 @@ int mkimage_pack(struct mkimage *im)
 				     .release = im->release,
 				     .output = "modules.archive",
 				     .stream = f,
-				     .wants = wants,
-				     .userdata = im };
+				     .wanted = &im->packed };
 	int r;
 
 	if (!f)

@@ -27,7 +27,7 @@ struct mkimage {
 	struct image_tree tree;
 	struct archive archive;	 /* that the caller has named; fd -1: none */
 	bool has_configuration;	 /* it brings modprobe.d along */
-	struct intern packed;	 /* the modules of the archive that is made, below files */
+	struct intern packed;	 /* names of the modules of the archive that is made */
 	struct image_tree first; /* what stands in front and is not compressed */
 	uint64_t main_size;	 /* bytes of the rest */
 	ARRAY(char) root_conf;	 /* the modules of the root's file system, a line each */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which modules go into an archive. What is selected comes with all that it needs. */
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,9 +21,7 @@ struct packing {
 	struct coldplug_pack *wish;
 	struct rootfs files;  /* where the modules are; -1: below the context's root */
 	struct moddir dir;    /* their directory there */
-	struct intern wanted; /* files below that root */
-	struct intern found;  /* names of all modules */
-	bool no_memory;	      /* for that */
+	struct intern wanted; /* names of the modules that are selected */
 	unsigned int lost;    /* how much input had been lost at the start */
 	/* Of a pattern: */
 	const char *pattern;
@@ -84,13 +83,21 @@ static int want_names(struct packing *p)
 	return missing ? -ENOENT : 0;
 }
 
-/* Finds the files of the selection. */
-static int select_files(struct packing *p)
+static int want_file(struct packing *p, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char name[LIMIT_NAME + 1];
+	size_t n = normalise_name(slash ? slash + 1 : path, name, sizeof(name));
+
+	return intern_add(&p->wanted, name, n) == INTERN_NONE ? -ENOMEM : 0;
+}
+
+/* Finds the modules of the selection. */
+static int select_modules(struct packing *p)
 {
 	struct coldplug *c = p->c;
 	const struct coldplug_file *files;
 	const char *root = p->files.fd < 0 ? c->machine.root.path : p->files.path;
-	size_t prefix = strlen(root) + 1;
 	int64_t n = p->wish->machine ? coldplug_want_loaded(c) : 0;
 
 	if (n >= 0)
@@ -106,9 +113,7 @@ static int select_files(struct packing *p)
 			log_error(&c->log, "%s: is in an archive; extract that first", files[i].path);
 			return -EINVAL;
 		}
-		if (files[i].kind == COLDPLUG_FILE_MODULE &&
-		    intern_add(&p->wanted, files[i].path + prefix, strlen(files[i].path + prefix)) ==
-			    INTERN_NONE)
+		if (files[i].kind == COLDPLUG_FILE_MODULE && want_file(p, files[i].path) < 0)
 			return -ENOMEM;
 	}
 	return n < 0 ? (int)n : 0;
@@ -116,25 +121,33 @@ static int select_files(struct packing *p)
 
 /* ---- an archive beside the modules ---- */
 
-/* Whether a module is to be packed; keeps the names of all that are there. */
-static bool wants(void *userdata, const char *file)
+/* Whether the output is this place below the root. */
+static bool is_output(const struct packing *p, const struct rootfs *root, const char *place)
 {
-	struct packing *p = userdata;
-	const char *slash = strrchr(file, '/');
-	char name[LIMIT_NAME + 1];
-	size_t n = normalise_name(slash ? slash + 1 : file, name, sizeof(name));
-
-	if (intern_add(&p->found, name, n) == INTERN_NONE)
-		p->no_memory = true;
-	return !is_selection(p->wish) || intern_find(&p->wanted, file, strlen(file)) != INTERN_NONE;
-}
-
-static bool is_output(const struct packing *p, const struct archive *a)
-{
+	const char *output = p->wish->output, *slash = strrchr(output, '/'), *last = strrchr(place, '/');
+	_cleanup_free_ char *parent = slash ? strndup(output, (size_t)(slash - output) + 1) : strdup("."),
+			    *directory = strndup(place, (size_t)(last - place));
+	_cleanup_close_ int fd = -1;
 	struct stat x, y;
 
-	return !stat(p->wish->output, &x) && !fstat(a->fd, &y) && x.st_dev == y.st_dev &&
-		x.st_ino == y.st_ino;
+	if (!parent || !directory || strcmp(slash ? slash + 1 : output, last + 1) != 0)
+		return false;
+	fd = rootfs_openat(root, directory, O_PATH | O_DIRECTORY);
+	return fd >= 0 && !fstat(fd, &x) && !stat(parent, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Whether it is where the release's modules are looked for. */
+static bool is_in_place(const struct packing *p, const struct moddir *dir)
+{
+	_cleanup_arena_ struct arena arena = {};
+	const char *places[MODDIR_ARCHIVES], *own = arena_printf(&arena, "/%s/modules.archive", dir->path);
+	bool found = own && is_output(p, dir->root, own);
+
+	if (moddir_archive_places(p->c->machine.release, &arena, places) < 0)
+		return true;
+	for (size_t i = 0; !found && i < MODDIR_ARCHIVES; i++)
+		found = is_output(p, dir->root, places[i]);
+	return found;
 }
 
 /* An archive that cannot be read may have modules too. */
@@ -147,27 +160,17 @@ static int refuse_unknown(struct packing *p)
 	return -EIO;
 }
 
-/* An archive of a part of the modules would hide that there are others, or take the place of the one that
- * has them. What is selected does no harm elsewhere. An entry that is damaged is lost anyway, which has been
- * logged. */
-static int check_archive(void *userdata)
+/* Whether an archive has modules that are not among these. One that is damaged there is lost anyway, which has
+ * been logged. */
+static int check_modules(struct packing *p, struct archive *a, const struct intern *names)
 {
-	struct packing *p = userdata;
-	struct moddir *dir = p->files.fd >= 0 ? &p->dir : &p->c->machine.dir;
-	struct archive *a = dir->archive.open ? &dir->archive.archive : NULL;
 	const char *first = NULL;
 	struct archive_entry e;
 	size_t n = 0;
 
-	if (p->no_memory)
-		return -ENOMEM;
-	if (is_selection(p->wish) && !(a && is_output(p, a)))
-		return 0;
-	if (dir->archive_failed)
-		return refuse_unknown(p);
-	for (uint32_t id = 0; a && id < a->n_entries; id++) {
+	for (uint32_t id = 0; id < a->n_entries; id++) {
 		if (archive_entry(a, id, &e) < 0 || e.kind != ARCHIVE_MODULE ||
-		    intern_find(&p->found, e.name, strlen(e.name)) != INTERN_NONE)
+		    intern_find(names, e.name, strlen(e.name)) != INTERN_NONE)
 			continue;
 		first = first ?: e.path;
 		n++;
@@ -180,6 +183,38 @@ static int check_archive(void *userdata)
 		"before, or remove it if they are not wanted any more",
 		a->path, n, first);
 	return -EINVAL;
+}
+
+/* What the output replaces, if that is another archive than the one in use. What is no archive is no loss. */
+static int check_output(struct packing *p, const struct intern *names)
+{
+	_cleanup_archive_ struct archive old = { .fd = -1 };
+	struct log nothing = {};
+	int r = archive_open(&old, NULL, p->wish->output, &nothing);
+
+	if (!r)
+		old.log = &p->c->log;
+	if (r == -EOPNOTSUPP)
+		return refuse_unknown(p);
+	return r ? 0 : check_modules(p, &old, names);
+}
+
+/* An archive of a part of the modules would hide that there are others, or take the place of the one that
+ * has them. What is selected does no harm where nobody looks for it. */
+static int check_archive(void *userdata, const struct intern *names)
+{
+	struct packing *p = userdata;
+	struct moddir *dir = p->files.fd >= 0 ? &p->dir : &p->c->machine.dir;
+	bool in_place = is_in_place(p, dir);
+	int r = 0;
+
+	if (is_selection(p->wish) && !in_place)
+		return 0;
+	if (dir->archive_failed)
+		return refuse_unknown(p);
+	if (dir->archive.open)
+		r = check_modules(p, &dir->archive.archive, names);
+	return r ?: in_place ? check_output(p, names) : 0;
 }
 
 static void tell_progress(void *userdata, uint64_t done, uint64_t all)
@@ -202,7 +237,7 @@ static int open_directory(struct packing *p)
 			log_lost(&c->log, "%s: %s", p->wish->root, strerror(-r));
 		if (!r)
 			r = moddir_open(&p->dir, &p->files, c->machine.release, &c->log);
-		if (r > 0)
+		if (r > 0 && (!is_selection(p->wish) || is_in_place(p, &p->dir)))
 			r = moddir_open_archive(&p->dir,
 						&(struct moddir_archive){ .release = c->machine.release })
 				?: 1;
@@ -220,7 +255,7 @@ static int write_archive(struct packing *p)
 				     .release = c->machine.release,
 				     .output = p->wish->output,
 				     .threads = c->settings.jobs,
-				     .wants = wants,
+				     .wanted = is_selection(p->wish) ? &p->wanted : NULL,
 				     .check = check_archive,
 				     .progress = tell_progress,
 				     .firmware = p->wish->firmware,
@@ -257,7 +292,7 @@ API int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack)
 	if (r >= 0)
 		r = open_directory(&p);
 	if (!r && is_selection(pack))
-		r = select_files(&p);
+		r = select_modules(&p);
 	/* All that is needed of a recording has been read. */
 	dropped = record_drop(&c->settings.unpacked, &c->log);
 	if (!r)
@@ -265,7 +300,6 @@ API int coldplug_pack(struct coldplug *c, struct coldplug_pack *pack)
 	moddir_close(&p.dir);
 	rootfs_close(&p.files);
 	intern_free(&p.wanted);
-	intern_free(&p.found);
 	array_free(&p.matches);
 	return r;
 }

@@ -287,19 +287,37 @@ static void an_update_is_packed_in_the_place_of_the_kernels_module(void **state)
 	world_close(&w);
 }
 
-static bool wants_nothing(void *userdata, const char *file)
-{
-	return false;
-}
-
 static void a_selection_of_nothing_is_an_error(void **state)
 {
+	struct intern nothing = {};
 	struct world w;
 
 	world_open(&w);
-	w.wish.wants = wants_nothing;
+	w.wish.wanted = &nothing;
 	assert_int_equal(pack(&w, "a", 2), -ENOENT);
 	assert_contains(messages_text(&w.m), "lib/modules/1.0: none of its modules is selected");
+	world_close(&w);
+}
+
+/* Whose name a module has counts, not in which file it is; one that is not there is missing. */
+static void a_selection_is_packed_whole(void **state)
+{
+	struct intern wanted = {};
+	struct archive_entry e;
+	struct world w;
+
+	world_open(&w);
+	w.wish.wanted = &wanted;
+	assert_int_not_equal(intern_add(&wanted, "crc16", 5), INTERN_NONE);
+	write_module(&w.t, "updates/crc16.ko", 62, "license=GPL", NULL, "crc16");
+	assert_int_equal(pack(&w, "a", 2), 0);
+	assert_int_equal(open_archive(&w, "a"), 0);
+	assert_int_equal(archive_find(&w.a, "crc16", &e), 1);
+	assert_string_equal(e.path, "updates/crc16.ko");
+	assert_int_not_equal(intern_add(&wanted, "gone", 4), INTERN_NONE);
+	assert_int_equal(pack(&w, "a", 2), -ENOENT);
+	assert_contains(messages_text(&w.m), "lib/modules/1.0: has no module gone any more");
+	intern_free(&wanted);
 	world_close(&w);
 }
 
@@ -698,6 +716,7 @@ int main(void)
 		cmocka_unit_test(a_tree_that_cannot_be_packed_leaves_the_old_archive),
 		cmocka_unit_test(an_update_is_packed_in_the_place_of_the_kernels_module),
 		cmocka_unit_test(a_selection_of_nothing_is_an_error),
+		cmocka_unit_test(a_selection_is_packed_whole),
 		cmocka_unit_test(a_tree_without_modules_is_an_error),
 		cmocka_unit_test(a_flipped_byte_is_an_error_or_makes_no_difference),
 		cmocka_unit_test(a_lying_table_is_an_error_or_an_answer),
