@@ -26,6 +26,7 @@
 #define ARCHIVE_LEAF 0x80000000U /* of the two numbers of a child in ALIASES: a leaf, and a list of names */
 
 #define ARCHIVE_PIECE 4U /* characters that a filter in ALIASES is asked for */
+#define ARCHIVE_STEP 8U	 /* and of a child in a hash table there, at most */
 
 enum archive_section_type {
 	ARCHIVE_META = 1,

@@ -77,6 +77,7 @@ static bool place_bucket(struct table *t, const struct hashed *bucket, uint8_t n
 	return true;
 }
 
+/* Once they are sorted, equal hashes stand side by side. */
 static bool has_twins(const struct table *t)
 {
 	for (size_t i = 1; i < t->n; i++)
@@ -110,13 +111,6 @@ static int fill_table(struct table *t)
 	return 1;
 }
 
-static int compare_hashes(const void *a, const void *b)
-{
-	const struct hashed *x = a, *y = b;
-
-	return (x->hash > y->hash) - (x->hash < y->hash);
-}
-
 int table_make(struct table *t, const struct table_child *children, size_t n)
 {
 	int r = 0;
@@ -127,14 +121,13 @@ int table_make(struct table *t, const struct table_child *children, size_t n)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		t->hashed[i] = (struct hashed){ .hash = archive_hash(le64(children[i].first)), .child = i };
-	qsort(t->hashed, n, sizeof(*t->hashed), compare_hashes);
-	if (has_twins(t))
-		return 0;
 	for (; !r; n += n / 16 + 1) {
 		if (n > UINT16_MAX)
 			return 0;
 		t->n_slots = (uint32_t)n;
 		r = fill_table(t);
+		if (!r && has_twins(t))
+			return 0;
 	}
 	return r;
 }
@@ -145,12 +138,12 @@ int table_put(const struct table *t, const struct table_child *children, struct 
 
 	for (uint32_t i = 0; !r && i < t->n_slots; i++) {
 		const struct table_child *c = t->slots[i] ? &children[t->slots[i] - 1] : NULL;
-		uint8_t slot[TABLE_STEP + 8] = {};
+		uint8_t slot[ARCHIVE_STEP + 8] = {};
 
 		if (c) {
 			memcpy(slot, c->first, sizeof(c->first));
-			put_le32(slot + TABLE_STEP, c->ref);
-			put_le32(slot + TABLE_STEP + 4, c->value);
+			put_le32(slot + ARCHIVE_STEP, c->ref);
+			put_le32(slot + ARCHIVE_STEP + 4, c->value);
 		}
 		r = array_append(&out->items, slot, sizeof(slot));
 	}

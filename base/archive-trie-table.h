@@ -5,15 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/archive-format.h"
 #include "base/array.h"
 #include "base/archive-trie.h"
 
-#define TABLE_STEP 8U	 /* characters of a child, at most */
 #define TABLE_MAX 30000U /* children */
 
 /* One way to go on from a node. */
 struct table_child {
-	uint8_t first[TABLE_STEP];
+	uint8_t first[ARCHIVE_STEP];
 	uint32_t ref, value;
 };
 

@@ -240,7 +240,7 @@ static int make_table(struct node *node, const struct trie_alias *aliases, size_
 {
 	int r = 0;
 
-	for (uint32_t longest = TABLE_STEP; !r; longest = node->step - 1) {
+	for (uint32_t longest = ARCHIVE_STEP; !r; longest = node->step - 1) {
 		struct children hashed = {};
 
 		table_free(&node->table);

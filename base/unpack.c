@@ -104,10 +104,17 @@ int unpack_entry(void *unpacker, const struct tar_entry *e)
 	return write_file(dir, last, e);
 }
 
-bool unpack_has_same(const struct unpacker *u, const struct tar_entry *e)
+static bool has_same(const struct unpacker *u, const struct tar_entry *e)
 {
 	_cleanup_file_ struct file_bytes file = {};
 
 	return !rootfs_read(&u->root, e->name, LIMIT_IMAGE, &file) && file.size == e->size &&
 		!memcmp(file.data, e->data, e->size);
+}
+
+int unpack_missing(struct unpacker *u, const struct tar_entry *e)
+{
+	int r = unpack_entry(u, e);
+
+	return r == -EEXIST && has_same(u, e) ? 0 : r;
 }

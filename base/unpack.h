@@ -14,5 +14,5 @@ struct unpacker {
 /* Writes one entry: a function for tar_read(). 0, or -errno: -EFBIG for a name that is too long, or for more
  * than LIMIT_RECORDING_FILES. */
 int unpack_entry(void *unpacker, const struct tar_entry *e);
-/* Whether the file of an entry is there already, with the same contents: after -EEXIST. */
-bool unpack_has_same(const struct unpacker *u, const struct tar_entry *e);
+/* The same, but a file that is there already is right if it has the same contents; else -EEXIST. */
+int unpack_missing(struct unpacker *u, const struct tar_entry *e);

@@ -146,8 +146,8 @@ static int extract_entry(void *userdata, const struct archive_entry *e, const st
 		     below ? "/" : "", e->path) < 0)
 		return -ENOMEM;
 	file.name = name;
-	r = unpack_entry(&x->unpacker, &file);
-	if (!r || (r == -EEXIST && unpack_has_same(&x->unpacker, &file)))
+	r = unpack_missing(&x->unpacker, &file);
+	if (!r)
 		return 0;
 	if (r != -ENOMEM)
 		log_error(x->a->log, "%s/%s: %s", x->unpacker.root.path, name,

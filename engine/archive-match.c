@@ -34,8 +34,7 @@
 #define CHILD 8U
 #define PREFIX_MASK 0xFFFU /* of its length: no alias is longer */
 #define FILTER_HEAD 2U
-#define WORD 8U		    /* characters of a child of a hash table, at most */
-#define SLOT (WORD + CHILD) /* and what a child has */
+#define SLOT (ARCHIVE_STEP + CHILD) /* of a hash table: the characters of a child, and what it has */
 
 struct node {
 	uint32_t place;
@@ -137,7 +136,7 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	n->n_slots = head >> 32 & 0xFFFF;
 	n->n_wildcards = head >> 48 & 15;
 	n->step = head >> 52 & 15;
-	if (n->step == 1 || n->step > WORD || (n->step && !n->n_slots))
+	if (n->step == 1 || n->step > ARCHIVE_STEP || (n->step && !n->n_slots))
 		return damaged(w, place, "a hash table of no such characters");
 	n->n_children = n->n_wildcards + (uint32_t)(head >> 56);
 	n->children = p + NODE_HEAD;
@@ -150,13 +149,13 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 static inline uint64_t next_word(const struct walk *w, size_t pos, uint32_t step)
 {
 	const uint8_t *key = (const uint8_t *)w->key;
-	uint64_t mask = UINT64_MAX >> 8 * (WORD - step), word = 0;
+	uint64_t mask = UINT64_MAX >> 8 * (ARCHIVE_STEP - step), word = 0;
 	size_t left = w->key_len - pos;
 
-	if (left >= WORD)
+	if (left >= ARCHIVE_STEP)
 		return le64(key + pos) & mask;
-	if (w->key_len >= WORD)
-		return (le64(key + w->key_len - WORD) >> 8 * (WORD - left)) & mask;
+	if (w->key_len >= ARCHIVE_STEP)
+		return (le64(key + w->key_len - ARCHIVE_STEP) >> 8 * (ARCHIVE_STEP - left)) & mask;
 	for (size_t i = 0; i < left && i < step; i++)
 		word |= (uint64_t)key[pos + i] << 8 * i;
 	return word;
@@ -177,7 +176,7 @@ static inline int find_slot(struct walk *w, const struct node *n, size_t pos, co
 	if (r < 0)
 		return r;
 	slot = w->base + place;
-	*child = slot + WORD;
+	*child = slot + ARCHIVE_STEP;
 	if (le64(slot) != word)
 		return 0;
 	return w->key_len - pos < n->step ? (int)(w->key_len - pos) : (int)n->step;
@@ -207,7 +206,7 @@ static inline int find_child(struct walk *w, const struct node *n, size_t pos, c
 /* The characters of a child. */
 static struct piece text_of_child(const struct node *n, const uint8_t *child, const struct piece *up)
 {
-	const char *word = (const char *)child - WORD;
+	const char *word = (const char *)child - ARCHIVE_STEP;
 
 	if (child >= n->first)
 		return (struct piece){ up, word, strnlen(word, n->step) };
@@ -440,7 +439,7 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 	for (size_t i = 0; !r && n->step && i < n->n_slots; i++) {
 		r = spend(w, n->place);
 		if (!r && slots_of(n)[SLOT * i])
-			r = match_each_below(w, n, slots_of(n) + SLOT * i + WORD, stop, pos, &prefix);
+			r = match_each_below(w, n, slots_of(n) + SLOT * i + ARCHIVE_STEP, stop, pos, &prefix);
 	}
 	if (!r && n->n_values && glob_pieces(w, &prefix, stop, pos))
 		r = add_names(w, values_of(n), n->n_values, n->place, &prefix);
@@ -558,7 +557,7 @@ static inline int match_hashed(struct walk *w, const struct node *n, size_t pos,
 
 	if (r <= 0)
 		return r;
-	piece.text = (const char *)child - WORD;
+	piece.text = (const char *)child - ARCHIVE_STEP;
 	piece.n = (size_t)r;
 	return match_child(w, n->place, child, &piece, pos + (size_t)r);
 }

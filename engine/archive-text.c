@@ -245,11 +245,10 @@ static int find_file(struct archive *a, const char *path, struct archive_entry *
 
 static int find(struct archive *a, const char *word, struct archive_entry *e)
 {
-	const char *slash = strrchr(word, '/');
 	char name[LIMIT_NAME + 1];
 	int r;
 
-	normalise_name(slash ? slash + 1 : word, name, sizeof(name));
+	normalise_path(word, name, sizeof(name));
 	r = archive_find(a, name, e);
 	if (!r)
 		r = find_file(a, word, e);

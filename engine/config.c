@@ -51,6 +51,13 @@ size_t normalise_name(const char *name, char *buf, size_t size)
 	return n;
 }
 
+size_t normalise_path(const char *path, char *buf, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+
+	return normalise_name(slash ? slash + 1 : path, buf, size);
+}
+
 size_t normalise_next_name(const char **list, char name[LIMIT_NAME + 1])
 {
 	size_t n = 0;

@@ -97,6 +97,8 @@ bool normalise_alias(const char *alias, char *buf);
 /* A module's name out of a name or a path's last part: up to the first '.', '-' to '_'. Returns its
  * length; at most size - 1 bytes are written. */
 size_t normalise_name(const char *name, char *buf, size_t size);
+/* The same of the last part of a path. */
+size_t normalise_path(const char *path, char *buf, size_t size);
 /* The same of the next name in a list with commas, as depends= of a module has it, and moves on behind it.
  * What is empty or too long is passed over. 0 at the end of the list. */
 size_t normalise_next_name(const char **list, char name[LIMIT_NAME + 1]);

@@ -265,9 +265,8 @@ static void free_module(struct depmod_module *m)
 
 int depmod_add(struct depmod *d, const char *path, uint32_t rank, const struct elf *elf)
 {
-	const char *slash = strrchr(path, '/');
 	char name[LIMIT_NAME + 1];
-	size_t n = normalise_name(slash ? slash + 1 : path, name, sizeof(name));
+	size_t n = normalise_path(path, name, sizeof(name));
 	struct depmod_module m = { .rank = rank,
 				   .path = arena_strdup(&d->arena, path),
 				   .name = arena_strndup(&d->arena, name, n) };

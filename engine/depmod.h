@@ -71,9 +71,8 @@ struct depmod {
 	struct intern symbols;
 	ARRAY(struct depmod_owner) owners; /* by symbol */
 	bool indexed;
-	uint32_t n_own; /* those behind are needed, but have their files elsewhere (depmod-beside.c) */
-	uint32_t
-		n_unread; /* modules and directories that could not be read, of which depmod says so and goes on */
+	uint32_t n_own;	   /* those behind are needed, but have their files elsewhere (depmod-beside.c) */
+	uint32_t n_unread; /* modules and directories that could not be read, which has been logged */
 	uint32_t n_sorted; /* the other modules are in circles, or are needed by one that is */
 };
 

@@ -29,7 +29,6 @@ static int take_dep_line(struct text_reader *t, char *line, size_t len)
 {
 	char name[256];
 	char *colon = strchr(line, ':');
-	char *slash;
 	size_t n;
 
 	if (!colon) {
@@ -37,8 +36,7 @@ static int take_dep_line(struct text_reader *t, char *line, size_t len)
 		return 0;
 	}
 	*colon = '\0';
-	slash = strrchr(line, '/');
-	n = normalise_name(slash ? slash + 1 : line, name, sizeof(name));
+	n = normalise_path(line, name, sizeof(name));
 	*colon = ':';
 	return index_builder_add(t->builder, name, n, line, len, t->line);
 }
@@ -67,8 +65,7 @@ static int take_alias_line(struct text_reader *t, char *line, size_t len)
 static int take_builtin_line(struct text_reader *t, char *line, size_t len)
 {
 	char name[256];
-	char *slash = strrchr(line, '/');
-	size_t n = normalise_name(slash ? slash + 1 : line, name, sizeof(name));
+	size_t n = normalise_path(line, name, sizeof(name));
 
 	(void)len;
 	return index_builder_add(t->builder, name, n, "", 0, 0);

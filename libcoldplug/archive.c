@@ -99,9 +99,7 @@ static int extract_module(struct extraction *x, const struct archive_entry *e, s
 	entry.name = arena_printf(arena, "lib/modules/%s/%s", x->c->machine.release, e->path);
 	entry.data = x->data.data;
 	entry.size = x->data.size;
-	r = entry.name ? unpack_entry(&x->unpacker, &entry) : -ENOMEM;
-	if (r == -EEXIST && unpack_has_same(&x->unpacker, &entry))
-		r = 0;
+	r = entry.name ? unpack_missing(&x->unpacker, &entry) : -ENOMEM;
 	if (r < 0) {
 		log_error(&x->c->log, "%s/%s: %s", x->unpacker.root.path, entry.name ?: e->path,
 			  strerror(-r));

@@ -37,9 +37,8 @@ static int put_archive(struct mkimage *im, int fd, const char *what)
 
 int mkimage_pack_module(struct mkimage *im, const char *path)
 {
-	const char *slash = strrchr(path, '/');
 	char name[LIMIT_NAME + 1];
-	size_t n = normalise_name(slash ? slash + 1 : path, name, sizeof(name));
+	size_t n = normalise_path(path, name, sizeof(name));
 
 	if (intern_add(&im->packed, name, n) == INTERN_NONE)
 		return -ENOMEM;

@@ -54,11 +54,9 @@ static int take_rank(void *userdata, const char *key, const char *value, uint32_
 /* A module's place in the complete modules.dep: depmod would number those of the image in the same order. */
 static int rank_of(struct mkimage *im, const char *bare, uint32_t *ret)
 {
-	const char *slash = strrchr(bare, '/');
 	char name[LIMIT_NAME + 1];
 	int r = im->ranks.n ? 0 : moddir_each(&im->c->machine.dir, MODDIR_DEP, take_rank, im);
-	uint32_t id =
-		intern_find(&im->ranked, name, normalise_name(slash ? slash + 1 : bare, name, sizeof(name)));
+	uint32_t id = intern_find(&im->ranked, name, normalise_path(bare, name, sizeof(name)));
 
 	*ret = id < im->ranks.n ? im->ranks.items[id] : UINT32_MAX;
 	return r;

@@ -85,9 +85,8 @@ static int want_names(struct packing *p)
 
 static int want_file(struct packing *p, const char *path)
 {
-	const char *slash = strrchr(path, '/');
 	char name[LIMIT_NAME + 1];
-	size_t n = normalise_name(slash ? slash + 1 : path, name, sizeof(name));
+	size_t n = normalise_path(path, name, sizeof(name));
 
 	return intern_add(&p->wanted, name, n) == INTERN_NONE ? -ENOMEM : 0;
 }

@@ -106,7 +106,7 @@ static void make_archive(struct archive *a, struct bin *aliases)
 	*a = (struct archive){ .fd = -1, .log = &log_to_stderr, .path = strdup("made of modules.alias.bin") };
 	a->tables = calloc(blocks, ARCHIVE_BLOCK);
 	a->blocks = malloc(blocks);
-	memset(a->blocks, 1, blocks);
+	memset(a->blocks, ARCHIVE_BLOCK_GOOD, blocks);
 	memcpy(a->tables, strings.items.items, strings.items.n);
 	memcpy(a->tables + strings.items.n, trie.items.items, trie.items.n);
 	a->sections[ARCHIVE_STRINGS] = (struct archive_section){ .size = strings.items.n };

@@ -45,7 +45,7 @@ static void make_sections(struct both *b)
 	b->archive.tables = malloc(n + k);
 	b->archive.blocks = malloc(blocks);
 	assert_true(b->archive.tables && b->archive.blocks && b->archive.path);
-	memset(b->archive.blocks, 1, blocks);
+	memset(b->archive.blocks, ARCHIVE_BLOCK_GOOD, blocks);
 	memcpy(b->archive.tables, b->strings.items.items, n);
 	memcpy(b->archive.tables + n, b->trie.items.items, k);
 	b->archive.sections[ARCHIVE_STRINGS] = (struct archive_section){ .size = n };
@@ -403,19 +403,34 @@ static void a_filter_for_two_patterns_is_asked(void **state)
 	both_free(&b);
 }
 
-/* What is free in a table is work too: 255 ways to it, each with a table of which nothing is used. */
-static void free_slots_are_not_looked_at_without_end(void **state)
+/* Fails unless a lookup in a matcher of these bytes, with this root, says that they are damaged so. */
+static void assert_damaged(struct bytes *matcher, uint32_t root, const char *what)
 {
-	static const uint8_t table[] = { 0, 0, 0, 0, 0xFF, 0xFF, 2 << 4, 0 };
 	struct index_builder builder = {};
 	struct index_hits hits = {};
-	struct bytes made = {};
-	uint8_t head[] = { 0, 0, 0, 0, 0, 0, 0, 255 }, child[8] = {}, first[255];
-	uint32_t place = 4;
 	struct both b;
 
 	add(&builder, "x", 1);
 	both_make(&b, &builder);
+	put_le32(matcher->items.items, root);
+	array_free(&b.trie.items);
+	b.trie = *matcher;
+	archive_close(&b.archive);
+	make_sections(&b);
+	assert_int_equal(archive_match(&b.archive, "x", &hits), -EBADMSG);
+	assert_contains(messages_text(&b.m), what);
+	index_hits_free(&hits);
+	both_free(&b);
+}
+
+/* What is free in a table is work too: 255 ways to it, each with a table of which nothing is used. */
+static void free_slots_are_not_looked_at_without_end(void **state)
+{
+	static const uint8_t table[] = { 0, 0, 0, 0, 0xFF, 0xFF, 2 << 4, 0 };
+	struct bytes made = {};
+	uint8_t head[] = { 0, 0, 0, 0, 0, 0, 0, 255 }, child[8] = {}, first[255];
+	uint32_t place = 4;
+
 	memset(first, 'a', sizeof(first));
 	assert_int_equal(bytes_put_number(&made, 0) ?: bytes_put(&made, table, sizeof(table)), 0);
 	for (uint32_t i = 0; i < 65536 / 4 + 16 * 65535; i += 4)
@@ -433,15 +448,7 @@ static void free_slots_are_not_looked_at_without_end(void **state)
 			assert_int_equal(bytes_put(&made, child, sizeof(child)), 0);
 		assert_int_equal(bytes_put(&made, first, level == 3 ? 1 : 255), 0);
 	}
-	put_le32(made.items.items, place);
-	array_free(&b.trie.items);
-	b.trie = made;
-	archive_close(&b.archive);
-	make_sections(&b);
-	assert_int_equal(archive_match(&b.archive, "x", &hits), -EBADMSG);
-	assert_contains(messages_text(&b.m), "a lookup that does not end");
-	index_hits_free(&hits);
-	both_free(&b);
+	assert_damaged(&made, place, "a lookup that does not end");
 }
 
 /* As many patterns behind a '*' as there is a filter for, in keys that begin to match at any place. The '*'
@@ -520,15 +527,10 @@ static void the_longest_aliases_are_matched(void **state)
 static void a_chain_of_stars_is_an_error(void **state)
 {
 	static const uint8_t head[] = { 0, 0, 0, 0, 0, 0, 1, 0 }, star[] = { '*' };
-	struct index_builder builder = {};
-	struct index_hits hits = {};
 	struct bytes chain = {};
-	struct both b;
 	uint8_t child[8] = {};
 	uint32_t place = 0;
 
-	add(&builder, "x", 1);
-	both_make(&b, &builder);
 	assert_int_equal(array_append(&chain.items, child, 4), 0);
 	for (int i = 0; i < 200000; i++) {
 		put_le32(child, place ? place : ARCHIVE_LEAF);
@@ -537,15 +539,7 @@ static void a_chain_of_stars_is_an_error(void **state)
 		assert_int_equal(array_append(&chain.items, child, sizeof(child)), 0);
 		assert_int_equal(array_append(&chain.items, star, sizeof(star)), 0);
 	}
-	put_le32(chain.items.items, place);
-	array_free(&b.trie.items);
-	b.trie = chain;
-	archive_close(&b.archive);
-	make_sections(&b);
-	assert_int_equal(archive_match(&b.archive, "x", &hits), -EBADMSG);
-	assert_contains(messages_text(&b.m), "a pattern longer than 4095 bytes");
-	index_hits_free(&hits);
-	both_free(&b);
+	assert_damaged(&chain, place, "a pattern longer than 4095 bytes");
 }
 
 /* Of the lengths that a hash table's children can have, four bits can say more. */
