@@ -34,6 +34,8 @@
 #define CHILD 8U
 #define PREFIX_MASK 0xFFFU /* of its length: no alias is longer */
 #define FILTER_HEAD 2U
+#define SHORT 32U		    /* most pieces of a pattern are no longer */
+#define FEW_SLOTS 64U		    /* looking at each of them takes no longer than at the places of a key */
 #define SLOT (ARCHIVE_STEP + CHILD) /* of a hash table: the characters of a child, and what it has */
 
 struct node {
@@ -43,6 +45,7 @@ struct node {
 	uint32_t step, n_slots;		  /* characters of each child of the hash table; 0: there is none */
 	const uint8_t *children, *first;  /* and their characters */
 	const char *prefix;
+	const uint8_t *values, *buckets, *slots; /* behind it */
 };
 
 /* What does not stand for itself, before the first wildcard and behind it. A NUL ends both key and
@@ -90,6 +93,8 @@ static inline bool is_in_block(const struct walk *w, uint64_t place, uint64_t n)
 /* The same as need(), for what is not in one block that is there. */
 static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, uint64_t n)
 {
+	if (is_in_block(w, place, n))
+		return 0;
 	if (place + n > w->size)
 		return damaged(w, place, "a place outside of the matcher");
 	return archive_need(w->a, w->place + place, n);
@@ -98,27 +103,12 @@ static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, u
 /* Makes sure that n bytes at a place of the section are there. */
 static inline int need(struct walk *w, uint64_t place, uint64_t n)
 {
-	return place + n <= w->there || is_in_block(w, place, n) ? 0 : read_more(w, place, n);
+	return __builtin_expect(place + n <= w->there, 1) ? 0 : read_more(w, place, n);
 }
 
 static inline int spend(struct walk *w, uint32_t place)
 {
 	return w->budget-- ? 0 : damaged(w, place, "a lookup that does not end");
-}
-
-static inline const uint8_t *values_of(const struct node *n)
-{
-	return (const uint8_t *)n->prefix + n->n_prefix;
-}
-
-static inline const uint8_t *buckets_of(const struct node *n)
-{
-	return values_of(n) + (size_t)4 * n->n_values;
-}
-
-static inline const uint8_t *slots_of(const struct node *n)
-{
-	return buckets_of(n) + (n->step ? archive_buckets(n->n_slots) : 0);
 }
 
 static inline int read_node(struct walk *w, uint32_t place, struct node *n)
@@ -142,7 +132,10 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	n->children = p + NODE_HEAD;
 	n->first = n->children + CHILD * n->n_children;
 	n->prefix = (const char *)n->first + n->n_children;
-	return need(w, place, (uint64_t)(slots_of(n) - p));
+	n->values = n->first + n->n_children + n->n_prefix;
+	n->buckets = n->values + (size_t)4 * n->n_values;
+	n->slots = n->buckets + (n->step ? archive_buckets(n->n_slots) : 0);
+	return need(w, place, (uint64_t)(n->slots - p));
 }
 
 /* The next characters of the key as a number: at most step of them, and at least one. */
@@ -167,11 +160,11 @@ static inline int find_slot(struct walk *w, const struct node *n, size_t pos, co
 {
 	uint64_t word = next_word(w, pos, n->step), place;
 	uint32_t hash = archive_hash(word);
-	uint8_t number = buckets_of(n)[archive_bucket(hash, n->n_slots)];
+	uint8_t number = n->buckets[archive_bucket(hash, n->n_slots)];
 	const uint8_t *slot;
 	int r;
 
-	place = (uint64_t)(slots_of(n) - w->base) + (uint64_t)SLOT * archive_slot(hash, number, n->n_slots);
+	place = (uint64_t)(n->slots - w->base) + (uint64_t)SLOT * archive_slot(hash, number, n->n_slots);
 	r = need(w, place, SLOT);
 	if (r < 0)
 		return r;
@@ -290,38 +283,94 @@ static int add_hit(struct walk *w, uint32_t name, uint32_t pattern, uint32_t wha
 			    .position = position });
 }
 
-/* Adds n names, which are there. what: where the pattern ends. */
-static int add_names(struct walk *w, const uint8_t *names, uint32_t n, uint32_t what,
-		     const struct piece *last)
+/* Names that are there, and where their pattern ends. */
+struct answer {
+	const uint8_t *names;
+	uint32_t n, what;
+};
+
+static inline int add_hits(struct walk *w, const struct answer *answer, uint32_t pattern)
+{
+	int r = 0;
+
+	/* No archive has so many. */
+	if (w->hits->hits.n + answer->n > 65536 + w->size)
+		return damaged(w, answer->what, "more answers for one alias than the archive has");
+	for (uint32_t i = 0; !r && i < answer->n; i++)
+		r = add_hit(w, le32(answer->names + 4 * i), pattern, answer->what, i);
+	return r;
+}
+
+static int add_answer(struct walk *w, const struct answer *answer, const struct piece *last)
 {
 	uint32_t pattern = 0;
-	int r = n ? note_found(w, what) : 1;
+	int r = answer->n ? note_found(w, answer->what) : 1;
 
 	if (r)
 		return r < 0 ? r : 0;
-	/* No archive has so many. */
-	if (w->hits->hits.n + n > 65536 + w->size)
-		return damaged(w, what, "more answers for one alias than the archive has");
-	r = add_pattern(w, last, &pattern);
-	for (uint32_t i = 0; !r && i < n; i++)
-		r = add_hit(w, le32(names + 4 * i), pattern, what, i);
-	return r;
+	return add_pattern(w, last, &pattern) ?: add_hits(w, answer, pattern);
+}
+
+/* Of a node. */
+static int add_values(struct walk *w, const struct node *n, const struct piece *last)
+{
+	return add_answer(w, &(struct answer){ n->values, n->n_values, n->place }, last);
+}
+
+static inline int read_answer(struct walk *w, const uint8_t *child, struct answer *ret)
+{
+	uint32_t value = le32(child + 4), place = value & ~ARCHIVE_LEAF;
+	int r;
+
+	*ret = (struct answer){ child + 4, 1, (uint32_t)(child - w->base) };
+	if (!(value & ARCHIVE_LEAF))
+		return 0;
+	r = need(w, place, 4);
+	if (r < 0)
+		return r;
+	ret->names = w->base + place + 4;
+	ret->n = le32(w->base + place);
+	return need(w, place, 4 + (uint64_t)4 * ret->n);
 }
 
 static int add_leaf(struct walk *w, const uint8_t *child, const struct piece *last)
 {
-	uint32_t value = le32(child + 4), place = value & ~ARCHIVE_LEAF, what = (uint32_t)(child - w->base);
-	uint64_t n;
-	int r;
+	struct answer answer;
 
-	if (!(value & ARCHIVE_LEAF))
-		return add_names(w, child + 4, 1, what, last);
-	r = need(w, place, 4);
+	return read_answer(w, child, &answer) ?: add_answer(w, &answer, last);
+}
+
+/* Copies as many bytes as these mostly are, where so many can be read: a length that varies costs more. */
+static inline void copy_short(char *to, const char *from, size_t n, bool can_read_short)
+{
+	if (n <= SHORT && can_read_short)
+		memcpy(to, from, SHORT);
+	else
+		memcpy(to, from, n);
+}
+
+/* A leaf that the key has reached literally up to pos. Nothing of this walk was found before. */
+static int add_literal_leaf(struct walk *w, const uint8_t *child, const struct piece *text, size_t pos)
+{
+	uint64_t place = (uint64_t)(text->text - (const char *)w->base);
+	size_t n = pos + text->n, pattern = w->hits->patterns.n;
+	struct answer answer;
+	int r = read_answer(w, child, &answer);
+	char *to;
+
 	if (r < 0)
 		return r;
-	n = le32(w->base + place);
-	r = need(w, place, 4 + 4 * n);
-	return r ?: add_names(w, w->base + place + 4, (uint32_t)n, what, last);
+	if (n > LIMIT_ALIAS)
+		return damaged(w, 0, "a pattern longer than 4095 bytes");
+	r = array_make_room(&w->hits->patterns, n + SHORT);
+	if (r < 0)
+		return r;
+	to = w->hits->patterns.items + pattern;
+	copy_short(to, w->key, pos, w->key_len >= SHORT);
+	copy_short(to + pos, text->text, text->n, place + SHORT <= w->there);
+	to[n] = '\0';
+	w->hits->patterns.n += n + 1;
+	return add_hits(w, &answer, (uint32_t)pattern);
 }
 
 /* ---- behind the first wildcard ---- */
@@ -435,14 +484,14 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 	for (uint32_t i = 0; !r && i < n->n_children; i++)
 		r = match_each_below(w, n, n->children + (size_t)CHILD * i, stop, pos, &prefix);
 	if (!r && n->step)
-		r = need(w, (uint64_t)(slots_of(n) - w->base), (uint64_t)SLOT * n->n_slots);
+		r = need(w, (uint64_t)(n->slots - w->base), (uint64_t)SLOT * n->n_slots);
 	for (size_t i = 0; !r && n->step && i < n->n_slots; i++) {
 		r = spend(w, n->place);
-		if (!r && slots_of(n)[SLOT * i])
-			r = match_each_below(w, n, slots_of(n) + SLOT * i + ARCHIVE_STEP, stop, pos, &prefix);
+		if (!r && n->slots[SLOT * i])
+			r = match_each_below(w, n, n->slots + SLOT * i + ARCHIVE_STEP, stop, pos, &prefix);
 	}
 	if (!r && n->n_values && glob_pieces(w, &prefix, stop, pos))
-		r = add_names(w, values_of(n), n->n_values, n->place, &prefix);
+		r = add_values(w, n, &prefix);
 	return r;
 }
 
@@ -581,7 +630,7 @@ static inline int match_children(struct walk *w, const struct node *n, size_t po
 	if (r < 0)
 		return r;
 	if (!c)
-		return add_names(w, values_of(n), n->n_values, n->place, up);
+		return add_values(w, n, up);
 	for (; !r && i < n->n_children; i++) {
 		if (n->first[i] == c)
 			r = match_single(w, n, i, pos + 1, up);
@@ -639,6 +688,29 @@ static __attribute__((noinline)) int match_places(struct walk *w, const struct n
 	return r;
 }
 
+static inline uint64_t bit_of(uint8_t c)
+{
+	return (uint64_t)1 << c % 64;
+}
+
+/* Behind a '*', where a node with few children and no wildcard is next: at the places of the key where one
+ * of them can begin, and at its end. */
+static __attribute__((noinline)) int match_anywhere(struct walk *w, const struct node *n, size_t pos,
+						    const struct piece *up)
+{
+	uint64_t first = bit_of('\0'), table = (uint64_t)(n->slots - w->base);
+	int r = n->step ? need(w, table, (uint64_t)SLOT * n->n_slots) : 0;
+
+	for (uint32_t i = 0; i < n->n_children; i++)
+		first |= bit_of(n->first[i]);
+	for (uint32_t i = 0; !r && n->step && i < n->n_slots; i++)
+		first |= bit_of(n->slots[(size_t)SLOT * i]);
+	for (; !r && pos <= w->key_len; pos++)
+		if (first & bit_of((uint8_t)w->key[pos]))
+			r = match_children(w, n, pos, true, up);
+	return r;
+}
+
 /* Behind the first wildcard: the patterns from place from of a node on against the key from pos on. star: a
  * '*' stands in front of them. */
 static int match_node(struct walk *w, uint32_t place, uint32_t from, bool star, size_t pos,
@@ -669,6 +741,8 @@ static int match_node(struct walk *w, uint32_t place, uint32_t from, bool star, 
 			return match_places(w, &n, from, at, k, pos, up);
 	}
 	seen.n = n.n_prefix - from;
+	if (star && !k && !n.n_wildcards && n.n_slots <= FEW_SLOTS)
+		return match_anywhere(w, &n, pos, &seen);
 	do {
 		if (star && !find_segment(w, &pos, n.prefix + at, k))
 			return 0;
@@ -691,24 +765,24 @@ static void next_entry(struct walk *w)
 /* A leaf that the key has reached literally. */
 static int match_leaf_literally(struct walk *w, const uint8_t *child, size_t pos)
 {
-	struct piece before = { NULL, w->key, pos }, text = { .up = &before };
-	const char *p;
+	struct piece text = {};
+	const char *p, *key = w->key + pos;
 	int r = read_text(w, le32(child), &text);
 
 	if (r < 0)
 		return r;
-	for (p = text.text; !is_wildcard[(unsigned char)*p]; p++, pos++)
-		if (*p != w->key[pos])
+	for (p = text.text; !is_wildcard[(unsigned char)*p]; p++, key++)
+		if (*p != *key)
 			return 0;
 	next_entry(w);
-	if (*p ? !glob(w, p, w->key + pos, false) : w->key[pos] != '\0')
+	if (*p ? !glob(w, p, key, false) : *key != '\0')
 		return 0;
-	return add_leaf(w, child, &text);
+	return add_literal_leaf(w, child, &text, pos);
 }
 
 /* Whether a pattern behind a '*' can match the key from pos on: the filter has those pieces of each that
  * are met at every stride-th place, wherever it is in the key. 1, 0, -EBADMSG. */
-static inline int passes_filter(struct walk *w, uint32_t place, size_t pos)
+static __attribute__((noinline)) int passes_filter(struct walk *w, uint32_t place, size_t pos)
 {
 	const uint8_t *filter = w->base + place, *bits = filter + FILTER_HEAD;
 	const uint8_t *key = (const uint8_t *)w->key;
@@ -782,7 +856,7 @@ static __attribute__((noinline)) int match_end(struct walk *w, uint32_t node, si
 	if (r < 0)
 		return r;
 	next_entry(w);
-	return add_names(w, values_of(&n), n.n_values, node, &before);
+	return add_values(w, &n, &before);
 }
 
 /* How much of the prefix is the same in the key, up to a wildcard in it. */
