@@ -138,8 +138,7 @@ static void btf_names(const struct walk *w, uint64_t at, uint64_t end,
 	const struct btf_kind *k;
 	uint64_t size;
 
-	for (; at < end; at += size) {
-		k = btf_type_at(w, at, end, &size);
+	for (; at < end && (k = btf_type_at(w, at, end, &size)); at += size) {
 		fn((uint32_t)load(w, at, 4), v, n);
 		if (k->fields[0] != BTF_NAME)
 			continue;
@@ -171,8 +170,7 @@ static uint32_t first_own_type(const struct walk *w, uint64_t at, uint64_t end)
 	uint32_t winner = 0, id = 1, type;
 	uint64_t size;
 
-	for (; at < end; at += size, id++) {
-		btf_type_at(w, at, end, &size);
+	for (; at < end && btf_type_at(w, at, end, &size); at += size, id++) {
 		type = (uint32_t)load(w, at + 8, 4);
 		if ((load(w, at + 4, 4) >> 24 & 0x1f) != 2 || type < id ||
 		    votes[(type - id) % DISTANCES] == UINT16_MAX)

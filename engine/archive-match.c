@@ -23,6 +23,7 @@
  */
 #include "engine/archive-match.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,9 +77,16 @@ struct walk {
 	uint32_t depth; /* children above, each of which is a character of the pattern */
 };
 
-static __attribute__((cold, noinline)) int damaged(struct walk *w, uint64_t place, const char *what)
+static __attribute__((cold, noinline)) void report_damage(struct walk *w, uint64_t place, const char *what)
 {
-	return archive_damaged(w->a, w->place + place, what);
+	archive_damaged(w->a, w->place + place, what);
+}
+
+/* -EBADMSG, also for the compiler to see: no node is looked at that could not be read. */
+static inline int damaged(struct walk *w, uint64_t place, const char *what)
+{
+	report_damage(w, place, what);
+	return -EBADMSG;
 }
 
 /* Whether n bytes are within the section and the block in which they begin, and this one is there. */
@@ -117,7 +125,7 @@ static inline int read_node(struct walk *w, uint32_t place, struct node *n)
 	uint64_t head;
 	int r = need(w, place, NODE_HEAD);
 
-	if (r < 0)
+	if (r)
 		return r;
 	head = le64(p);
 	n->place = place;
@@ -722,7 +730,7 @@ static int match_node(struct walk *w, uint32_t place, uint32_t from, bool star, 
 	struct node n;
 	int r = read_node(w, place, &n) ?: spend(w, place);
 
-	if (r < 0)
+	if (r)
 		return r;
 	if (!star && !match_plain(w, &n, &at, &pos))
 		return 0;
@@ -813,7 +821,7 @@ static __attribute__((noinline)) int enter_wildcard(struct walk *w, uint32_t nod
 	struct node n;
 	int r = read_node(w, node, &n);
 
-	if (r < 0)
+	if (r)
 		return r;
 	next_entry(w);
 	return match_single(w, &n, i, n.first[i] == '?' ? pos + 1 : pos, &before);
@@ -853,7 +861,7 @@ static __attribute__((noinline)) int match_end(struct walk *w, uint32_t node, si
 	struct node n;
 	int r = read_node(w, node, &n);
 
-	if (r < 0)
+	if (r)
 		return r;
 	next_entry(w);
 	return add_values(w, &n, &before);
@@ -881,7 +889,7 @@ static int match_literally(struct walk *w, uint32_t place)
 		size_t same;
 
 		r = read_node(w, place, &n);
-		if (r < 0)
+		if (r)
 			return r;
 		same = same_literally(w, &n, pos);
 		pos += same;
