@@ -129,8 +129,9 @@ static inline int fake_load(struct fake *f, const char *params, bool finit, unsi
 		atomic_fetch_add(&f->spinning, 1);
 		fake_spin(f);
 	}
+	/* So long that who looks twice finds the same sleep, on a busy machine too. */
 	while (strstr(params, "forever") && !atomic_load(&f->release))
-		fake_really_sleep(10);
+		fake_really_sleep(100);
 	for (int i = 0; strstr(params, "raised") && getpriority(PRIO_PROCESS, 0) == nice && i < 60000; i++)
 		fake_really_sleep(1);
 	if (n < FAKE_LOADS)
