@@ -143,7 +143,7 @@ static const uint8_t *at(struct archive *a, enum archive_section_type type, uint
 	return archive_need(a, s->place + place, n) < 0 ? NULL : a->tables + s->place + place;
 }
 
-const char *archive_string(struct archive *a, uint64_t place)
+const char *archive_string(struct archive *a, uint64_t place, size_t limit)
 {
 	const struct archive_section *s = &a->sections[ARCHIVE_STRINGS];
 	uint64_t begin = s->place + place, end = s->place + s->size, next;
@@ -152,6 +152,7 @@ const char *archive_string(struct archive *a, uint64_t place)
 		archive_damaged(a, s->place + s->size, "a string outside of the strings");
 		return NULL;
 	}
+	end = end - begin <= limit ? end : begin + limit + 1;
 	for (uint64_t p = begin; p < end; p = next) {
 		next = (p / ARCHIVE_BLOCK + 1) * ARCHIVE_BLOCK;
 		next = next < end ? next : end;
@@ -160,7 +161,7 @@ const char *archive_string(struct archive *a, uint64_t place)
 		if (memchr(a->tables + p, '\0', next - p))
 			return (const char *)a->tables + begin;
 	}
-	archive_damaged(a, begin, "a string without end");
+	archive_damaged(a, begin, "a string without end, or one that is too long");
 	return NULL;
 }
 
@@ -491,8 +492,8 @@ int archive_entry(struct archive *a, uint32_t id, struct archive_entry *ret)
 	e.kind = row[0];
 	e.filter = row[1];
 	e.compression = row[2];
-	e.name = archive_string(a, le32(row + 4));
-	e.path = archive_string(a, le32(row + 8));
+	e.name = archive_string(a, le32(row + 4), LIMIT_NAME);
+	e.path = archive_string(a, le32(row + 8), PATH_MAX - 1);
 	e.size = le32(row + 12);
 	e.sum = le64(row + 16);
 	e.group = le32(row + 24);
@@ -503,8 +504,7 @@ int archive_entry(struct archive *a, uint32_t id, struct archive_entry *ret)
 	e.info = le32(row + 44);
 	if (!e.name || !e.path)
 		return -EBADMSG;
-	if (!archive_is_plain_path(e.path) || strnlen(e.name, LIMIT_NAME + 1) > LIMIT_NAME ||
-	    has_control(e.name) || e.n_dependencies > a->n_entries)
+	if (!archive_is_plain_path(e.path) || has_control(e.name) || e.n_dependencies > a->n_entries)
 		return archive_damaged(a, (uint64_t)(row - a->tables), "an entry with a name that cannot be");
 	*ret = e;
 	return 0;

@@ -124,7 +124,8 @@ void archive_group_release(struct archive_group *group);
 
 /* For archive-match.c. Makes sure that n bytes of the tables are there; 0 or -EBADMSG. */
 int archive_need(struct archive *a, uint64_t place, uint64_t n);
-/* The string at this place of STRINGS, or NULL. */
-const char *archive_string(struct archive *a, uint64_t place);
+/* The string at this place of STRINGS, of at most limit bytes, or NULL. No more than these are looked at: many
+ * places can be in one long string. */
+const char *archive_string(struct archive *a, uint64_t place, size_t limit);
 /* Logs what is wrong, unless that has been done often, and returns -EBADMSG. */
 int archive_damaged(struct archive *a, uint64_t place, const char *what);

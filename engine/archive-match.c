@@ -36,6 +36,8 @@
 #define PREFIX_MASK 0xFFFU /* of its length: no alias is longer */
 #define FILTER_HEAD 2U
 #define SHORT 32U		    /* most pieces of a pattern are no longer */
+#define MANY_HITS 65536U	    /* more than the patterns of all kernels that one alias matches */
+#define LARGE (4U << 20)	    /* no matcher of a kernel is that large */
 #define FEW_SLOTS 64U		    /* looking at each of them takes no longer than at the places of a key */
 #define SLOT (ARCHIVE_STEP + CHILD) /* of a hash table: the characters of a child, and what it has */
 
@@ -98,7 +100,7 @@ static inline bool is_in_block(const struct walk *w, uint64_t place, uint64_t n)
 		w->blocks[at >> ARCHIVE_BLOCK_SHIFT] == ARCHIVE_BLOCK_GOOD;
 }
 
-/* The same as need(), for what is not in one block that is there. */
+/* The same as need(), as long as not all of the section has been read. */
 static __attribute__((noinline)) int read_more(struct walk *w, uint64_t place, uint64_t n)
 {
 	if (is_in_block(w, place, n))
@@ -232,12 +234,16 @@ static inline int read_text(struct walk *w, uint32_t ref, struct piece *ret)
 
 /* ---- answers ---- */
 
-/* A pattern can match in several ways ("a*[b]*"), but is found once. 1 when it was found before. */
+/* A pattern can match in several ways ("a*[b]*"), but is found once. 1 when it was found before; -ENOMEM,
+ * -EBADMSG. */
 static int note_found(struct walk *w, uint32_t what)
 {
-	for (size_t i = 0; i < w->a->found.n; i++)
+	for (size_t i = 0; i < w->a->found.n; i++) {
 		if (w->a->found.items[i] == what)
 			return 1;
+		if (spend(w, what) < 0)
+			return -EBADMSG;
+	}
 	return array_push(&w->a->found, what);
 }
 
@@ -278,7 +284,7 @@ static int add_pattern(struct walk *w, const struct piece *last, uint32_t *ret)
 
 static int add_hit(struct walk *w, uint32_t name, uint32_t pattern, uint32_t what, uint32_t position)
 {
-	const char *value = archive_string(w->a, name);
+	const char *value = archive_string(w->a, name, LIMIT_NAME);
 
 	if (!value)
 		return -EBADMSG;
@@ -301,9 +307,8 @@ static inline int add_hits(struct walk *w, const struct answer *answer, uint32_t
 {
 	int r = 0;
 
-	/* No archive has so many. */
-	if (w->hits->hits.n + answer->n > 65536 + w->size)
-		return damaged(w, answer->what, "more answers for one alias than the archive has");
+	if (w->hits->hits.n + answer->n > MANY_HITS + w->a->n_entries)
+		return damaged(w, answer->what, "more answers for one alias than there can be");
 	for (uint32_t i = 0; !r && i < answer->n; i++)
 		r = add_hit(w, le32(answer->names + 4 * i), pattern, answer->what, i);
 	return r;
@@ -319,7 +324,7 @@ static int add_answer(struct walk *w, const struct answer *answer, const struct 
 	return add_pattern(w, last, &pattern) ?: add_hits(w, answer, pattern);
 }
 
-/* Of a node. */
+/* The names of a node. */
 static int add_values(struct walk *w, const struct node *n, const struct piece *last)
 {
 	return add_answer(w, &(struct answer){ n->values, n->n_values, n->place }, last);
@@ -348,7 +353,8 @@ static int add_leaf(struct walk *w, const uint8_t *child, const struct piece *la
 	return read_answer(w, child, &answer) ?: add_answer(w, &answer, last);
 }
 
-/* Copies as many bytes as these mostly are, where so many can be read: a length that varies costs more. */
+/* Copies n bytes. Most pieces are short: then it copies SHORT bytes, if so many can be read, since a length
+ * that varies costs more. to has room for these too, and what comes behind the n is written later. */
 static inline void copy_short(char *to, const char *from, size_t n, bool can_read_short)
 {
 	if (n <= SHORT && can_read_short)
@@ -504,12 +510,14 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 }
 
 /* Whether what is behind this star was not tried yet from this place of the key or an earlier one. 1, 0,
- * -ENOMEM. */
+ * -ENOMEM, -EBADMSG. */
 static inline int star_untried(struct walk *w, uint32_t node, uint32_t at, size_t pos)
 {
 	for (size_t i = 0; i < w->a->stars.n; i++) {
 		struct archive_star *s = &w->a->stars.items[i];
 
+		if (spend(w, node) < 0)
+			return -EBADMSG;
 		if (s->node != node || s->at != at)
 			continue;
 		if (pos >= s->from)
@@ -715,7 +723,7 @@ static __attribute__((noinline)) int match_anywhere(struct walk *w, const struct
 		first |= bit_of(n->slots[(size_t)SLOT * i]);
 	for (; !r && pos <= w->key_len; pos++)
 		if (first & bit_of((uint8_t)w->key[pos]))
-			r = match_children(w, n, pos, true, up);
+			r = spend(w, n->place) ?: match_children(w, n, pos, true, up);
 	return r;
 }
 
@@ -754,7 +762,7 @@ static int match_node(struct walk *w, uint32_t place, uint32_t from, bool star, 
 	do {
 		if (star && !find_segment(w, &pos, n.prefix + at, k))
 			return 0;
-		r = match_children(w, &n, pos + k, again, &seen);
+		r = spend(w, place) ?: match_children(w, &n, pos + k, again, &seen);
 		again = true;
 	} while (!r && star && w->key[pos++]);
 	return r;
@@ -978,7 +986,9 @@ int archive_match(struct archive *a, const char *key, struct index_hits *hits)
 	if (!section->size || w.key_len > LIMIT_ALIAS)
 		return 0;
 	w.base = a->tables + section->place;
-	w.budget = 1000000 + 64 * section->size;
+	/* For each pattern of the largest kernels to be tried at each place of a long key; but seconds of work
+	 * are enough for a file that nobody has made for a kernel. */
+	w.budget = 1000000 + 64 * (section->size < LARGE ? section->size : LARGE);
 	r = need(&w, 0, 4);
 	root = r < 0 ? 0 : le32(w.base);
 	if (root)

@@ -432,6 +432,126 @@ static void assert_damaged(struct bytes *matcher, uint32_t root, const char *wha
 	both_free(&b);
 }
 
+static void put_node(struct bytes *made, uint8_t n_wildcards, const uint32_t *children,
+		     const char *characters)
+{
+	const uint8_t head[] = { 0, 0, 0, 0, 0, 0, n_wildcards, (uint8_t)(strlen(characters) - n_wildcards) };
+
+	assert_int_equal(bytes_put(made, head, sizeof(head)), 0);
+	for (size_t i = 0; i < strlen(characters); i++)
+		assert_int_equal(bytes_put_number(made, children[i]) ?: bytes_put_number(made, 0), 0);
+	assert_int_equal(bytes_put(made, characters, strlen(characters)), 0);
+}
+
+enum { FAN = 15 };
+
+/* Levels of nodes with 15 '*' each above FAN^depth nodes of this size from place 4 on, and a '*' above all of
+ * them: one walk. */
+static uint32_t put_stars(struct bytes *made, int depth, uint32_t size)
+{
+	uint32_t level = 4, n = (uint32_t)(made->items.n - 4) / size;
+
+	for (; depth; depth--) {
+		uint32_t below = level, children[FAN];
+
+		level = (uint32_t)made->items.n;
+		n /= FAN;
+		for (uint32_t i = 0; i < n; i++) {
+			for (uint32_t k = 0; k < FAN; k++)
+				children[k] = below + size * (FAN * i + k);
+			put_node(made, FAN, children, "***************");
+		}
+		size = 8 + 9 * FAN;
+	}
+	put_node(made, 1, &level, "*");
+	return level + size;
+}
+
+/* 54,240 places behind a '*', each of which is compared with all that was tried; and 57,375 patterns, each
+ * with all that was found. */
+static void what_is_compared_with_all_before_ends(void **state)
+{
+	char leaves[256] = {};
+	uint32_t refs[255];
+	struct bytes made = {};
+
+	assert_int_equal(bytes_put_number(&made, 0), 0);
+	for (uint32_t i = 0; i < FAN * FAN * FAN * FAN; i++)
+		put_node(&made, 0, NULL, "");
+	assert_damaged(&made, put_stars(&made, 4, 8), "a lookup that does not end");
+	memset(leaves, 'x', 255);
+	for (uint32_t i = 0; i < 255; i++)
+		refs[i] = 4 | ARCHIVE_LEAF; /* the first bytes of the first node: no text */
+	made = (struct bytes){};
+	assert_int_equal(bytes_put_number(&made, 0), 0);
+	for (uint32_t i = 0; i < FAN * FAN; i++)
+		put_node(&made, 0, refs, leaves);
+	assert_damaged(&made, put_stars(&made, 2, 8 + 9 * 255), "a lookup that does not end");
+}
+
+static void a_table_behind_a_star_that_is_not_there_is_an_error(void **state)
+{
+	static const uint8_t table[8 + 17] = { 0, 0, 0, 0, 64, 0, 2 << 4, 0 };
+	static const uint32_t place = 4;
+	struct bytes made = {};
+
+	assert_int_equal(bytes_put_number(&made, 0) ?: bytes_put(&made, table, sizeof(table)), 0);
+	put_node(&made, 1, &place, "*");
+	assert_damaged(&made, place + sizeof(table), "a place outside of the matcher");
+}
+
+/* Text is what the alias has behind its first character, n of the same, and the module's name a list. */
+static void make_leaf(struct bytes *made, char c, uint16_t n, uint32_t n_names, uint32_t *root)
+{
+	uint8_t text[LIMIT_ALIAS + 3] = { (uint8_t)n, (uint8_t)(n >> 8) }, child[8];
+	uint32_t list;
+
+	memset(text + 2, c, n);
+	assert_int_equal(bytes_put_number(made, 0) ?: bytes_put(made, text, n + 3U), 0);
+	list = (uint32_t)made->items.n;
+	assert_int_equal(bytes_put_number(made, n_names), 0);
+	for (uint32_t i = 0; i < n_names; i++)
+		assert_int_equal(bytes_put_number(made, 0), 0);
+	*root = (uint32_t)made->items.n;
+	put_node(made, 0, &(uint32_t){ 4 | ARCHIVE_LEAF }, "x");
+	put_le32(child, list | ARCHIVE_LEAF);
+	memcpy(made->items.items + *root + 12, child, 4);
+}
+
+static void a_leaf_that_is_too_long_or_has_too_many_names_is_an_error(void **state)
+{
+	struct bytes made = {};
+	uint32_t root;
+
+	make_leaf(&made, '*', LIMIT_ALIAS, 1, &root);
+	assert_damaged(&made, root, "a pattern longer than 4095 bytes");
+	made = (struct bytes){};
+	make_leaf(&made, '*', 1, 65537, &root);
+	assert_damaged(&made, root, "more answers for one alias than there can be");
+}
+
+/* A list of them could otherwise look at the same megabytes again and again. */
+static void a_name_that_is_too_long_is_an_error(void **state)
+{
+	struct index_builder builder = {};
+	uint8_t name[LIMIT_NAME + 2];
+	struct both b;
+	size_t n;
+
+	add(&builder, "x", 1);
+	both_make(&b, &builder);
+	n = b.strings.items.n;
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_int_equal(bytes_put(&b.strings, name, sizeof(name)), 0);
+	archive_close(&b.archive);
+	make_sections(&b);
+	assert_non_null(archive_string(&b.archive, n + 1, LIMIT_NAME));
+	assert_null(archive_string(&b.archive, n, LIMIT_NAME));
+	assert_contains(messages_text(&b.m), "too long");
+	both_free(&b);
+}
+
 /* What is free in a table is work too: 255 ways to it, each with a table of which nothing is used. */
 static void free_slots_are_not_looked_at_without_end(void **state)
 {
@@ -624,6 +744,10 @@ int main(void)
 		cmocka_unit_test(what_no_table_has_room_for_is_found_too),
 		cmocka_unit_test(words_with_one_hash_are_written_once),
 		cmocka_unit_test(a_filter_for_two_patterns_is_asked),
+		cmocka_unit_test(what_is_compared_with_all_before_ends),
+		cmocka_unit_test(a_table_behind_a_star_that_is_not_there_is_an_error),
+		cmocka_unit_test(a_leaf_that_is_too_long_or_has_too_many_names_is_an_error),
+		cmocka_unit_test(a_name_that_is_too_long_is_an_error),
 		cmocka_unit_test(free_slots_are_not_looked_at_without_end),
 		cmocka_unit_test(a_filter_lets_through_what_matches_at_any_place),
 		cmocka_unit_test(no_alias_and_one_are_written_too),
