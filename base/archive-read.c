@@ -27,8 +27,9 @@
 
 #define MAX_FILE ((uint64_t)1 << 40)
 #define MAX_SECTIONS 256U
-#define SINGLES 8U /* blocks that are read alone at first */
-#define WINDOW 16U /* blocks that are read at once */
+#define PROBES 1024U /* slots for one name; where half of them are free there are mostly less than ten */
+#define SINGLES 8U   /* blocks that are read alone at first */
+#define WINDOW 16U   /* blocks that are read at once */
 
 int archive_damaged(struct archive *a, uint64_t place, const char *what)
 {
@@ -524,7 +525,7 @@ int archive_find(struct archive *a, const char *name, struct archive_entry *ret)
 	    a->sections[ARCHIVE_NAMES].size != 4 + 4 * (uint64_t)n)
 		return archive_damaged(a, a->sections[ARCHIVE_NAMES].place,
 				       "a hash table with a size that cannot be");
-	for (uint32_t tried = 0; tried < n; tried++, i++) {
+	for (uint32_t tried = 0; tried < n && tried < PROBES; tried++, i++) {
 		slot = at(a, ARCHIVE_NAMES, 4 + 4 * (i & (n - 1)), 4);
 		if (!slot)
 			return -EBADMSG;
@@ -536,7 +537,9 @@ int archive_find(struct archive *a, const char *name, struct archive_entry *ret)
 		if (ret->kind == ARCHIVE_MODULE && !strcmp(ret->name, name))
 			return 1;
 	}
-	return 0;
+	return n <= PROBES ? 0
+			   : archive_damaged(a, a->sections[ARCHIVE_NAMES].place,
+					     "a hash table with too many full slots in a row");
 }
 
 int archive_dependency(struct archive *a, const struct archive_entry *e, uint32_t i, uint32_t *id)

@@ -168,6 +168,41 @@ static void all_of_them_leave_none_unread(void **state)
 	file_close(&f);
 }
 
+/* Each slot is full, and the name that is asked for stands far behind its place. */
+static void a_name_is_not_looked_for_in_all_of_a_full_table(void **state)
+{
+	enum { N_ENTRIES = 1024, SLOTS = 2048 };
+	static const char strings[] = "m\0other";
+	size_t rows = sizeof(strings), slots = rows + (size_t)N_ENTRIES * ARCHIVE_ENTRY_ROW,
+	       size = slots + 4 + 4 * SLOTS;
+	struct archive_entry e;
+	struct messages m;
+	struct archive a = { .fd = -1, .n_entries = N_ENTRIES, .tables_size = size };
+
+	messages_init(&m);
+	a.log = &m.log;
+	a.path = strdup("a");
+	a.tables = calloc(1, size);
+	a.blocks = malloc(size / ARCHIVE_BLOCK + 1);
+	assert_true(a.path && a.tables && a.blocks);
+	memset(a.blocks, ARCHIVE_BLOCK_GOOD, size / ARCHIVE_BLOCK + 1);
+	memcpy(a.tables, strings, sizeof(strings));
+	a.tables[rows] = a.tables[rows + ARCHIVE_ENTRY_ROW] = ARCHIVE_MODULE;
+	a.tables[rows + ARCHIVE_ENTRY_ROW + 4] = 2;
+	put_le32(a.tables + slots, SLOTS);
+	for (size_t i = 0; i < SLOTS; i++)
+		put_le32(a.tables + slots + 4 + 4 * i, 1);
+	put_le32(a.tables + slots + 4 + 4 * ((xxh64("other", 5) + 1500) % SLOTS), 2);
+	a.sections[ARCHIVE_STRINGS] = (struct archive_section){ .size = rows };
+	a.sections[ARCHIVE_ENTRIES] = (struct archive_section){ .place = rows, .size = slots - rows };
+	a.sections[ARCHIVE_NAMES] = (struct archive_section){ .place = slots, .size = size - slots };
+	assert_int_equal(archive_find(&a, "m", &e), 1);
+	assert_int_equal(archive_find(&a, "other", &e), -EBADMSG);
+	assert_contains(messages_text(&m), "too many full slots in a row");
+	archive_close(&a);
+	messages_free(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +211,7 @@ int main(void)
 		cmocka_unit_test(the_header_is_not_read_again),
 		cmocka_unit_test(what_is_in_front_of_a_cut_is_read),
 		cmocka_unit_test(all_of_them_leave_none_unread),
+		cmocka_unit_test(a_name_is_not_looked_for_in_all_of_a_full_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -556,6 +556,24 @@ static void a_lying_table_is_an_error_or_an_answer(void **state)
 	copy_close(&c);
 }
 
+/* A list that begins before its own place is another one's too. */
+static void lists_that_overlap_are_found(void **state)
+{
+	const struct archive_section *s;
+	struct copy c;
+
+	copy_open(&c);
+	s = &c.w.a.sections[ARCHIVE_ENTRIES];
+	for (uint32_t id = 0; id < 5; id++)
+		poke(&c, s->place + id * ARCHIVE_ENTRY_ROW + 36, (uint8_t[8]){ 0, 0, 0, 0, 1 }, 8);
+	fix_sums(&c);
+	c.w.m.text.n = 0;
+	assert_int_equal(open_archive(&c.w, "a"), 0);
+	assert_int_equal(archive_verify(&c.w.a), -EBADMSG);
+	assert_contains(messages_text(&c.w.m), "lists of dependencies that overlap");
+	copy_close(&c);
+}
+
 static void a_cut_archive_is_an_error(void **state)
 {
 	struct copy c;
@@ -719,6 +737,7 @@ int main(void)
 		cmocka_unit_test(a_selection_is_packed_whole),
 		cmocka_unit_test(a_tree_without_modules_is_an_error),
 		cmocka_unit_test(a_flipped_byte_is_an_error_or_makes_no_difference),
+		cmocka_unit_test(lists_that_overlap_are_found),
 		cmocka_unit_test(a_lying_table_is_an_error_or_an_answer),
 		cmocka_unit_test(a_cut_archive_is_an_error),
 		cmocka_unit_test(an_archive_that_is_cut_while_it_is_open_is_an_error),
