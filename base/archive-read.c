@@ -479,6 +479,19 @@ bool archive_is_plain_path(const char *path)
 	}
 }
 
+/* The list of an entry begins where that of the one before it ends. So they do not overlap: what all of them
+ * have is no more than what is in the section. */
+static bool is_list_in_place(struct archive *a, const struct archive_entry *e)
+{
+	const uint8_t *before = e->id
+		? at(a, ARCHIVE_ENTRIES, (uint64_t)(e->id - 1) * ARCHIVE_ENTRY_ROW, ARCHIVE_ENTRY_ROW)
+		: NULL;
+	uint64_t end = before ? (uint64_t)le32(before + 36) + le32(before + 40) : 0;
+
+	/* If the one before it cannot be read, that one is lost, and not this one. */
+	return (e->id && !before) || e->dependencies == end;
+}
+
 int archive_entry(struct archive *a, uint32_t id, struct archive_entry *ret)
 {
 	const uint8_t *row = id < a->n_entries
@@ -507,6 +520,8 @@ int archive_entry(struct archive *a, uint32_t id, struct archive_entry *ret)
 		return -EBADMSG;
 	if (!archive_is_plain_path(e.path) || has_control(e.name) || e.n_dependencies > a->n_entries)
 		return archive_damaged(a, (uint64_t)(row - a->tables), "an entry with a name that cannot be");
+	if (!is_list_in_place(a, &e))
+		return archive_damaged(a, (uint64_t)(row - a->tables), "lists of dependencies that overlap");
 	*ret = e;
 	return 0;
 }

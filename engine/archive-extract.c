@@ -201,23 +201,18 @@ static int verify_sections(struct archive *a)
 	return r;
 }
 
-/* Whether a module is found by its name, and all that it names is there. *n_dependencies: of all modules so
- * far, whose lists have the section among them: else the same one could be looked at again and again. */
-static int verify_module(struct archive *a, const struct archive_entry *e, uint64_t *n_dependencies)
+/* Whether a module is found by its name, and all that it names is there. */
+static int verify_module(struct archive *a, const struct archive_entry *e)
 {
-	const struct archive_section *dependencies = &a->sections[ARCHIVE_DEPENDENCIES];
 	struct archive_entry other;
 	const char *text;
 	size_t n;
 	uint32_t id;
 	int r = archive_find(a, e->name, &other);
 
-	*n_dependencies += e->n_dependencies;
 	if (r >= 0 && (!r || other.id != e->id))
 		r = archive_damaged(a, a->sections[ARCHIVE_NAMES].place, "a module is not found by its name");
 	r = r < 0 ? r : archive_info(a, e, &text, &n);
-	if (r >= 0 && *n_dependencies > dependencies->size / 4)
-		r = archive_damaged(a, dependencies->place, "lists of dependencies that overlap");
 	for (uint32_t i = 0; r >= 0 && i < e->n_dependencies; i++)
 		r = archive_dependency(a, e, i, &id) ?: archive_entry(a, id, &other);
 	return r < 0 ? r : 0;
@@ -225,7 +220,6 @@ static int verify_module(struct archive *a, const struct archive_entry *e, uint6
 
 static int verify_names(struct archive *a)
 {
-	uint64_t n_dependencies = 0;
 	struct archive_entry e;
 	int r = 0;
 
@@ -233,7 +227,7 @@ static int verify_names(struct archive *a)
 		int k = archive_entry(a, id, &e);
 
 		if (!k && e.kind == ARCHIVE_MODULE)
-			k = verify_module(a, &e, &n_dependencies);
+			k = verify_module(a, &e);
 		r = r ?: k;
 	}
 	return r;
