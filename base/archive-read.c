@@ -27,9 +27,10 @@
 
 #define MAX_FILE ((uint64_t)1 << 40)
 #define MAX_SECTIONS 256U
-#define PROBES 1024U /* slots for one name; where half of them are free there are mostly less than ten */
-#define SINGLES 8U   /* blocks that are read alone at first */
-#define WINDOW 16U   /* blocks that are read at once */
+#define PROBES 256U /* slots for one name; where half of them are free the longest way is some 40 */
+#define LONE_LIST 4096U
+#define SINGLES 8U /* blocks that are read alone at first */
+#define WINDOW 16U /* blocks that are read at once */
 
 int archive_damaged(struct archive *a, uint64_t place, const char *what)
 {
@@ -479,30 +480,37 @@ bool archive_is_plain_path(const char *path)
 	}
 }
 
-/* The list of an entry begins where that of the one before it ends. So they do not overlap: what all of them
- * have is no more than what is in the section. */
+/* NULL after an error. */
+static const uint8_t *row_of(struct archive *a, uint32_t id)
+{
+	if (id < a->n_entries)
+		return at(a, ARCHIVE_ENTRIES, (uint64_t)id * ARCHIVE_ENTRY_ROW, ARCHIVE_ENTRY_ROW);
+	archive_damaged(a, a->sections[ARCHIVE_ENTRIES].place, "an entry outside of the table");
+	return NULL;
+}
+
+/* The list of an entry begins where that of the one before it ends. So they do not overlap, and all of them
+ * are no longer than what is in the section. If the one before it cannot be read, that one is lost, and not
+ * this one, unless its list is longer than any is. */
 static bool is_list_in_place(struct archive *a, const struct archive_entry *e)
 {
-	const uint8_t *before = e->id
-		? at(a, ARCHIVE_ENTRIES, (uint64_t)(e->id - 1) * ARCHIVE_ENTRY_ROW, ARCHIVE_ENTRY_ROW)
-		: NULL;
-	uint64_t end = before ? (uint64_t)le32(before + 36) + le32(before + 40) : 0;
+	const uint8_t *before;
 
-	/* If the one before it cannot be read, that one is lost, and not this one. */
-	return (e->id && !before) || e->dependencies == end;
+	if (!e->id)
+		return !e->dependencies;
+	before = row_of(a, e->id - 1);
+	if (!before)
+		return e->n_dependencies <= LONE_LIST;
+	return e->dependencies == (uint64_t)le32(before + 36) + le32(before + 40);
 }
 
 int archive_entry(struct archive *a, uint32_t id, struct archive_entry *ret)
 {
-	const uint8_t *row = id < a->n_entries
-		? at(a, ARCHIVE_ENTRIES, (uint64_t)id * ARCHIVE_ENTRY_ROW, ARCHIVE_ENTRY_ROW)
-		: NULL;
+	const uint8_t *row = row_of(a, id);
 	struct archive_entry e = { .id = id };
 
 	if (!row)
-		return id < a->n_entries ? -EBADMSG
-					 : archive_damaged(a, a->sections[ARCHIVE_ENTRIES].place,
-							   "an entry outside of the table");
+		return -EBADMSG;
 	e.kind = row[0];
 	e.filter = row[1];
 	e.compression = row[2];
@@ -521,9 +529,19 @@ int archive_entry(struct archive *a, uint32_t id, struct archive_entry *ret)
 	if (!archive_is_plain_path(e.path) || has_control(e.name) || e.n_dependencies > a->n_entries)
 		return archive_damaged(a, (uint64_t)(row - a->tables), "an entry with a name that cannot be");
 	if (!is_list_in_place(a, &e))
-		return archive_damaged(a, (uint64_t)(row - a->tables), "lists of dependencies that overlap");
+		return archive_damaged(a, (uint64_t)(row - a->tables),
+				       "a list of dependencies that is not behind the one before it");
 	*ret = e;
 	return 0;
+}
+
+/* Whether it is worth looking at the rest of an entry. 1, 0, -EBADMSG. */
+static int has_name(struct archive *a, uint32_t id, const char *name)
+{
+	const uint8_t *row = row_of(a, id);
+	const char *other = row ? archive_string(a, le32(row + 4), LIMIT_NAME) : NULL;
+
+	return other ? !strcmp(other, name) : -EBADMSG;
 }
 
 int archive_find(struct archive *a, const char *name, struct archive_entry *ret)
@@ -546,11 +564,14 @@ int archive_find(struct archive *a, const char *name, struct archive_entry *ret)
 			return -EBADMSG;
 		if (!le32(slot))
 			return 0;
-		r = archive_entry(a, le32(slot) - 1, ret);
+		r = has_name(a, le32(slot) - 1, name);
+		if (r > 0) {
+			r = archive_entry(a, le32(slot) - 1, ret);
+			if (!r && ret->kind == ARCHIVE_MODULE)
+				return 1;
+		}
 		if (r < 0)
 			return r;
-		if (ret->kind == ARCHIVE_MODULE && !strcmp(ret->name, name))
-			return 1;
 	}
 	return n <= PROBES ? 0
 			   : archive_damaged(a, a->sections[ARCHIVE_NAMES].place,

@@ -9,7 +9,7 @@
 #define LIMIT_INDEX (256U * 1024 * 1024)       /* bytes of one index file, .bin or text */
 #define LIMIT_IMAGE (256U * 1024 * 1024)       /* bytes of one module, uncompressed */
 #define LIMIT_MODINFO (1024U * 1024)	       /* bytes of one module's .modinfo, and of its signature */
-#define LIMIT_ARCHIVE_ENTRIES (1U << 20)       /* files in an archive of modules, and groups */
+#define LIMIT_ARCHIVE_ENTRIES (1U << 16)       /* files in an archive of modules, and groups */
 #define LIMIT_RECORDING (256U * 1024 * 1024)   /* bytes of a recording, and of what it expands to */
 #define LIMIT_RECORDING_FILES (1U << 20)       /* files, links and directories in it */
 #define LIMIT_CMDLINE (1024U * 1024)	       /* bytes of the kernel command line */

@@ -12,6 +12,8 @@
 #include "base/cleanup.h"
 #include "base/unpack.h"
 
+#define MUCH ((uint64_t)1 << 30)
+
 /* ---- every entry, group by group ---- */
 
 struct entries {
@@ -47,6 +49,25 @@ static int collect_entries(struct archive *a, struct entries *ret)
 	return r;
 }
 
+/* What all of it needs when it is unpacked: a kernel's modules are seven times as large as their archive. Where
+ * groups or members are the same ones again, or a little is unpacked to very much, it is none of them. */
+static int check_size(struct archive *a, const struct entries *entries)
+{
+	const struct archive_entry *e = entries->items.items;
+	uint64_t size = 0, limit = MUCH + 64 * a->size;
+	struct archive_member m;
+
+	for (size_t i = 0; i < entries->items.n; i++) {
+		size += e[i].size;
+		if ((!i || e[i].group != e[i - 1].group) && !archive_member(a, &e[i], &m))
+			size += m.unpacked;
+	}
+	if (size <= limit)
+		return 0;
+	return archive_damaged(a, a->sections[ARCHIVE_ENTRIES].place,
+			       "entries that are larger than any archive's");
+}
+
 /* Unpacks all, and calls fn for each. Only fn's errors, and -ENOMEM, end it. */
 static int each_unpacked(struct archive *a,
 			 int (*fn)(void *userdata, const struct archive_entry *e, const struct blob *data),
@@ -55,7 +76,7 @@ static int each_unpacked(struct archive *a,
 	_cleanup_archive_group_ struct archive_group group = {};
 	_cleanup_blob_ struct blob data = {};
 	struct entries entries = {};
-	int r = collect_entries(a, &entries), k = 0;
+	int r = collect_entries(a, &entries), k = check_size(a, &entries);
 
 	for (size_t i = 0; r != -ENOMEM && !k && i < entries.items.n; i++) {
 		const struct archive_entry *e = &entries.items.items[i];

@@ -37,7 +37,9 @@
 #define FILTER_HEAD 2U
 #define SHORT 32U		    /* most pieces of a pattern are no longer */
 #define MANY_HITS 65536U	    /* more than the patterns of all kernels that one alias matches */
-#define LARGE (4U << 20)	    /* no matcher of a kernel is that large */
+#define BUDGET 16000000U	    /* steps of a lookup, */
+#define LARGE (1U << 20)	    /* and 64 for each byte of a matcher, up to this size */
+#define COMPARISONS 32U		    /* of characters, which take as long as one step */
 #define FEW_SLOTS 64U		    /* looking at each of them takes no longer than at the places of a key */
 #define SLOT (ARCHIVE_STEP + CHILD) /* of a hash table: the characters of a child, and what it has */
 
@@ -119,6 +121,17 @@ static inline int need(struct walk *w, uint64_t place, uint64_t n)
 static inline int spend(struct walk *w, uint32_t place)
 {
 	return w->budget-- ? 0 : damaged(w, place, "a lookup that does not end");
+}
+
+/* The same for work that is done at once. Without the budget for it the lookup ends without an answer. */
+static inline bool use(struct walk *w, uint64_t work)
+{
+	if (w->budget <= work) {
+		w->budget = 0;
+		return false;
+	}
+	w->budget -= work;
+	return true;
 }
 
 static inline int read_node(struct walk *w, uint32_t place, struct node *n)
@@ -395,10 +408,18 @@ static const char *next_place(const char *key, char c)
 	return !is_special[(unsigned char)c] ? strchr(key, c) : key;
 }
 
+/* What fnmatch(3) needs for a pattern: it may compare each of its characters with each of the key's. */
+static bool use_fnmatch(struct walk *w, size_t n, const char *key)
+{
+	return use(w, 1 + n * (w->key_len - (size_t)(key - w->key) + 1) / COMPARISONS);
+}
+
 /* Whether the pattern behind a '*' matches from any place of the key on. */
 static bool glob_anywhere(struct walk *w, const char *pattern, const char *key)
 {
-	for (; w->budget; w->budget--) {
+	size_t n = strlen(pattern);
+
+	while (use_fnmatch(w, n, key)) {
 		if (!fnmatch(pattern, key, 0))
 			return true;
 		if (!*key++)
@@ -424,8 +445,10 @@ static bool glob(struct walk *w, const char *pattern, const char *key, bool star
 			key++;
 			continue;
 		}
+		if ((c == '[' || c == '\\') && again)
+			return glob_anywhere(w, again, from);
 		if (c == '[' || c == '\\')
-			return again ? glob_anywhere(w, again, from) : !fnmatch(pattern, key, 0);
+			return use_fnmatch(w, strlen(pattern), key) && !fnmatch(pattern, key, 0);
 		if (c == '*') {
 			again = ++pattern;
 			if (!*again)
@@ -433,9 +456,8 @@ static bool glob(struct walk *w, const char *pattern, const char *key, bool star
 		} else if (!c && !*key) {
 			return true;
 		} else {
-			if (!again || !*from || !w->budget)
+			if (!again || !*from || !use(w, 1 + (uint64_t)(key - from) / COMPARISONS))
 				return false;
-			w->budget--;
 			pattern = again;
 			key = from + 1;
 		}
@@ -453,7 +475,7 @@ static __attribute__((noinline)) bool glob_pieces(struct walk *w, const struct p
 	char buf[LIMIT_ALIAS + 1];
 	size_t n = length_of(last) - length_of(stop);
 
-	if (n > LIMIT_ALIAS)
+	if (n > LIMIT_ALIAS || !use_fnmatch(w, n, w->key + pos))
 		return false;
 	buf[n] = '\0';
 	for (char *to = buf + n; last != stop; last = last->up) {
@@ -495,6 +517,8 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 
 	if (length_of(&prefix) > LIMIT_ALIAS)
 		return damaged(w, n->place, "a pattern longer than 4095 bytes");
+	if (!use(w, length_of(&prefix) / COMPARISONS))
+		return 0;
 	for (uint32_t i = 0; !r && i < n->n_children; i++)
 		r = match_each_below(w, n, n->children + (size_t)CHILD * i, stop, pos, &prefix);
 	if (!r && n->step)
@@ -539,9 +563,10 @@ static inline uint32_t segment(const struct node *n, uint32_t at)
 }
 
 /* The first place of the key from pos on where these n characters stand. */
-static inline bool find_segment(const struct walk *w, size_t *pos, const char *text, size_t n)
+static inline bool find_segment(struct walk *w, size_t *pos, const char *text, size_t n)
 {
 	const char *p = w->key + *pos, *end = w->key + w->key_len;
+	size_t compared = 0;
 
 	for (; n && (size_t)(end - p) >= n; p++) {
 		size_t i = 1;
@@ -553,6 +578,10 @@ static inline bool find_segment(const struct walk *w, size_t *pos, const char *t
 			i++;
 		if (i == n)
 			break;
+		compared += i;
+		if (compared >= COMPARISONS && !use(w, compared / COMPARISONS))
+			return false;
+		compared %= COMPARISONS;
 	}
 	*pos = (size_t)(p - w->key);
 	return (size_t)(end - p) >= n;
@@ -671,8 +700,8 @@ static inline bool match_plain(const struct walk *w, const struct node *n, uint3
 /* Goes on up to behind the last '*' of those between which nothing is special, unless the key is another
  * one. The first place in the key is enough for what stands between two '*': all patterns below go on with
  * the second one. *n characters that stand for themselves follow. */
-static inline bool match_between_stars(const struct walk *w, const struct node *node, uint32_t *at,
-				       size_t *pos, uint32_t *n)
+static inline bool match_between_stars(struct walk *w, const struct node *node, uint32_t *at, size_t *pos,
+				       uint32_t *n)
 {
 	for (;; *at += *n + 1, *pos += *n) {
 		*n = segment(node, *at);
@@ -738,7 +767,7 @@ static int match_node(struct walk *w, uint32_t place, uint32_t from, bool star, 
 	struct node n;
 	int r = read_node(w, place, &n) ?: spend(w, place);
 
-	if (r)
+	if (r || !use(w, n.n_prefix / COMPARISONS))
 		return r;
 	if (!star && !match_plain(w, &n, &at, &pos))
 		return 0;
@@ -986,13 +1015,14 @@ int archive_match(struct archive *a, const char *key, struct index_hits *hits)
 	if (!section->size || w.key_len > LIMIT_ALIAS)
 		return 0;
 	w.base = a->tables + section->place;
-	/* For each pattern of the largest kernels to be tried at each place of a long key; but seconds of work
-	 * are enough for a file that nobody has made for a kernel. */
-	w.budget = 1000000 + 64 * (section->size < LARGE ? section->size : LARGE);
+	/* In the largest kernels the longest aliases need some 10,000. All of it takes some seconds. */
+	w.budget = BUDGET + 64 * (section->size < LARGE ? section->size : LARGE);
 	r = need(&w, 0, 4);
 	root = r < 0 ? 0 : le32(w.base);
 	if (root)
 		r = match_literally(&w, root);
+	if (!r && !w.budget)
+		r = damaged(&w, root, "a lookup that does not end");
 	if (!r)
 		sort_hits(hits);
 	return r;

@@ -129,6 +129,12 @@ static int steal_json(struct json *j, char **text)
 	return *text ? 0 : -ENOMEM;
 }
 
+/* Of a list. Entries may share what they have, in an archive that somebody has made up. */
+static int check_length(struct archive *a, size_t n)
+{
+	return n <= LIMIT_INDEX ? 0 : archive_damaged(a, 0, "entries for a list of more than 256 MiB");
+}
+
 static int list_json(struct archive *a, char **text)
 {
 	struct json j = {};
@@ -138,7 +144,7 @@ static int list_json(struct archive *a, char **text)
 	json_open(&j, NULL, '{');
 	r = put_meta(a, &j);
 	json_open(&j, "entries", '[');
-	for (uint32_t id = 0; id < a->n_entries; id++) {
+	for (uint32_t id = 0; id < a->n_entries && j.text.n <= LIMIT_INDEX; id++) {
 		k = archive_entry(a, id, &e);
 		if (!k) {
 			json_new_line(&j);
@@ -147,6 +153,7 @@ static int list_json(struct archive *a, char **text)
 		}
 		r = r ?: k;
 	}
+	r = r ?: check_length(a, j.text.n);
 	json_close(&j, ']');
 	json_close(&j, '}');
 	k = steal_json(&j, text);
@@ -164,17 +171,21 @@ struct listing {
 /* Lines that print() makes of each entry. */
 static int list_lines(struct archive *a, int (*print)(struct listing *l), char **text)
 {
-	size_t size;
+	size_t size = 0;
 	struct listing l = { .a = a, .f = memstream_open(text, &size) };
 	int r = 0;
 
 	if (!l.f)
 		return -ENOMEM;
-	for (uint32_t id = 0; id < a->n_entries; id++) {
+	for (uint32_t id = 0; id < a->n_entries && size <= LIMIT_INDEX; id++) {
 		int k = archive_entry(a, id, &l.e) ?: print(&l);
 
 		r = r ?: k;
+		/* size is that of the last fflush(3). */
+		if (id % 64 == 0)
+			fflush(l.f);
 	}
+	r = r ?: check_length(a, size);
 	return memstream_close(l.f) ?: r;
 }
 

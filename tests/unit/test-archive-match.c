@@ -413,7 +413,7 @@ static void a_filter_for_two_patterns_is_asked(void **state)
 }
 
 /* Fails unless a lookup in a matcher of these bytes, with this root, says that they are damaged so. */
-static void assert_damaged(struct bytes *matcher, uint32_t root, const char *what)
+static void assert_damaged_for(const char *key, struct bytes *matcher, uint32_t root, const char *what)
 {
 	struct index_builder builder = {};
 	struct index_hits hits = {};
@@ -426,10 +426,15 @@ static void assert_damaged(struct bytes *matcher, uint32_t root, const char *wha
 	b.trie = *matcher;
 	archive_close(&b.archive);
 	make_sections(&b);
-	assert_int_equal(archive_match(&b.archive, "x", &hits), -EBADMSG);
+	assert_int_equal(archive_match(&b.archive, key, &hits), -EBADMSG);
 	assert_contains(messages_text(&b.m), what);
 	index_hits_free(&hits);
 	both_free(&b);
+}
+
+static void assert_damaged(struct bytes *matcher, uint32_t root, const char *what)
+{
+	assert_damaged_for("x", matcher, root, what);
 }
 
 static void put_node(struct bytes *made, uint8_t n_wildcards, const uint32_t *children,
@@ -487,6 +492,38 @@ static void what_is_compared_with_all_before_ends(void **state)
 	for (uint32_t i = 0; i < FAN * FAN; i++)
 		put_node(&made, 0, refs, leaves);
 	assert_damaged(&made, put_stars(&made, 2, 8 + 9 * 255), "a lookup that does not end");
+}
+
+/* Texts that fit at each place of the key but for their end: comparing is work too, and so is what fnmatch(3)
+ * is asked for a class. */
+static void what_is_nearly_a_match_everywhere_ends(void **state)
+{
+	static const struct {
+		const char *begin;
+		uint8_t n; /* so often, one after the other */
+	} rows[] = { { "*", 255 }, { "*[a]", 1 } };
+	char leaves[256] = {}, key[4001] = {};
+	uint32_t refs[255], node, root;
+
+	memset(key, 'a', sizeof(key) - 1);
+	for (size_t i = 0; i < 255; i++)
+		refs[i] = 4 | ARCHIVE_LEAF;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint8_t text[2003] = { (uint8_t)2000, 2000 >> 8 };
+		struct bytes made = {};
+
+		memset(leaves, '\0', 255);
+		memset(leaves, 'a', rows[i].n);
+		memset(text + 2, 'a', 1999);
+		memcpy(text + 2, rows[i].begin, strlen(rows[i].begin));
+		text[2001] = 'b';
+		assert_int_equal(bytes_put_number(&made, 0) ?: bytes_put(&made, text, sizeof(text)), 0);
+		node = (uint32_t)made.items.n;
+		put_node(&made, 0, refs, leaves);
+		root = (uint32_t)made.items.n;
+		put_node(&made, 1, &node, "?");
+		assert_damaged_for(key, &made, root, "a lookup that does not end");
+	}
 }
 
 static void a_table_behind_a_star_that_is_not_there_is_an_error(void **state)
@@ -745,6 +782,7 @@ int main(void)
 		cmocka_unit_test(words_with_one_hash_are_written_once),
 		cmocka_unit_test(a_filter_for_two_patterns_is_asked),
 		cmocka_unit_test(what_is_compared_with_all_before_ends),
+		cmocka_unit_test(what_is_nearly_a_match_everywhere_ends),
 		cmocka_unit_test(a_table_behind_a_star_that_is_not_there_is_an_error),
 		cmocka_unit_test(a_leaf_that_is_too_long_or_has_too_many_names_is_an_error),
 		cmocka_unit_test(a_name_that_is_too_long_is_an_error),

@@ -203,6 +203,37 @@ static void a_name_is_not_looked_for_in_all_of_a_full_table(void **state)
 	messages_free(&m);
 }
 
+/* Whether its list is in its place cannot be seen then, but it is no longer than others. */
+static void an_entry_behind_a_damaged_block_is_read(void **state)
+{
+	size_t rows = ARCHIVE_BLOCK - ARCHIVE_ENTRY_ROW, strings = ARCHIVE_BLOCK + ARCHIVE_ENTRY_ROW;
+	struct archive a = { .fd = -1, .n_entries = 5000, .tables_size = strings + 2 };
+	struct archive_entry e;
+	struct messages m;
+
+	messages_init(&m);
+	a.log = &m.log;
+	a.path = strdup("a");
+	a.tables = calloc(1, strings + 2);
+	a.blocks = malloc(2);
+	assert_true(a.path && a.tables && a.blocks);
+	a.blocks[0] = ARCHIVE_BLOCK_DAMAGED;
+	a.blocks[1] = ARCHIVE_BLOCK_GOOD;
+	a.tables[strings] = 'm';
+	a.sections[ARCHIVE_ENTRIES] =
+		(struct archive_section){ .place = rows, .size = (size_t)2 * ARCHIVE_ENTRY_ROW };
+	a.sections[ARCHIVE_STRINGS] = (struct archive_section){ .place = strings, .size = 2 };
+	put_le32(a.tables + ARCHIVE_BLOCK + 36, 9);
+	put_le32(a.tables + ARCHIVE_BLOCK + 40, 3);
+	assert_int_equal(archive_entry(&a, 0, &e), -EBADMSG);
+	assert_int_equal(archive_entry(&a, 1, &e), 0);
+	assert_int_equal(e.n_dependencies, 3);
+	put_le32(a.tables + ARCHIVE_BLOCK + 40, 4097);
+	assert_int_equal(archive_entry(&a, 1, &e), -EBADMSG);
+	archive_close(&a);
+	messages_free(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -212,6 +243,7 @@ int main(void)
 		cmocka_unit_test(what_is_in_front_of_a_cut_is_read),
 		cmocka_unit_test(all_of_them_leave_none_unread),
 		cmocka_unit_test(a_name_is_not_looked_for_in_all_of_a_full_table),
+		cmocka_unit_test(an_entry_behind_a_damaged_block_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -570,7 +570,24 @@ static void lists_that_overlap_are_found(void **state)
 	c.w.m.text.n = 0;
 	assert_int_equal(open_archive(&c.w, "a"), 0);
 	assert_int_equal(archive_verify(&c.w.a), -EBADMSG);
-	assert_contains(messages_text(&c.w.m), "lists of dependencies that overlap");
+	assert_contains(messages_text(&c.w.m), "a list of dependencies that is not behind the one before it");
+	copy_close(&c);
+}
+
+static void entries_that_are_larger_than_the_archive_can_be_are_not_unpacked(void **state)
+{
+	const struct archive_section *s;
+	struct copy c;
+
+	copy_open(&c);
+	s = &c.w.a.sections[ARCHIVE_ENTRIES];
+	for (uint32_t id = 0; id < 5; id++)
+		poke(&c, s->place + id * ARCHIVE_ENTRY_ROW + 12, (uint8_t[4]){ 0, 0, 0, 0x10 }, 4);
+	fix_sums(&c);
+	c.w.m.text.n = 0;
+	assert_int_equal(open_archive(&c.w, "a"), 0);
+	assert_int_equal(archive_verify(&c.w.a), -EBADMSG);
+	assert_contains(messages_text(&c.w.m), "entries that are larger than any archive's");
 	copy_close(&c);
 }
 
@@ -738,6 +755,7 @@ int main(void)
 		cmocka_unit_test(a_tree_without_modules_is_an_error),
 		cmocka_unit_test(a_flipped_byte_is_an_error_or_makes_no_difference),
 		cmocka_unit_test(lists_that_overlap_are_found),
+		cmocka_unit_test(entries_that_are_larger_than_the_archive_can_be_are_not_unpacked),
 		cmocka_unit_test(a_lying_table_is_an_error_or_an_answer),
 		cmocka_unit_test(a_cut_archive_is_an_error),
 		cmocka_unit_test(an_archive_that_is_cut_while_it_is_open_is_an_error),
