@@ -27,10 +27,10 @@
 
 #define MAX_FILE ((uint64_t)1 << 40)
 #define MAX_SECTIONS 256U
-#define PROBES 256U /* slots for one name; where half of them are free the longest way is some 40 */
-#define LONE_LIST 4096U
-#define SINGLES 8U /* blocks that are read alone at first */
-#define WINDOW 16U /* blocks that are read at once */
+#define PROBES 256U	/* slots for one name; where half of them are free the longest way is some 40 */
+#define LONE_LIST 4096U /* dependencies of a module whose list cannot be checked; no module has so many */
+#define SINGLES 8U	/* blocks that are read alone at first */
+#define WINDOW 16U	/* blocks that are read at once */
 
 int archive_damaged(struct archive *a, uint64_t place, const char *what)
 {
