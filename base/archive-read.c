@@ -158,7 +158,7 @@ const char *archive_string(struct archive *a, uint64_t place, size_t limit)
 	for (uint64_t p = begin; p < end; p = next) {
 		next = (p / ARCHIVE_BLOCK + 1) * ARCHIVE_BLOCK;
 		next = next < end ? next : end;
-		if (a->blocks[p / ARCHIVE_BLOCK] != ARCHIVE_BLOCK_GOOD && archive_need(a, p, next - p) < 0)
+		if (archive_need(a, p, next - p) < 0)
 			return NULL;
 		if (memchr(a->tables + p, '\0', next - p))
 			return (const char *)a->tables + begin;

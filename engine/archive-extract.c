@@ -12,7 +12,7 @@
 #include "base/cleanup.h"
 #include "base/unpack.h"
 
-#define MUCH ((uint64_t)1 << 30)
+#define MUCH ((uint64_t)1 << 30) /* bytes that all of a small archive may be unpacked to */
 
 /* ---- every entry, group by group ---- */
 

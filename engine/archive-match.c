@@ -118,12 +118,7 @@ static inline int need(struct walk *w, uint64_t place, uint64_t n)
 	return __builtin_expect(place + n <= w->there, 1) ? 0 : read_more(w, place, n);
 }
 
-static inline int spend(struct walk *w, uint32_t place)
-{
-	return w->budget-- ? 0 : damaged(w, place, "a lookup that does not end");
-}
-
-/* The same for work that is done at once. Without the budget for it the lookup ends without an answer. */
+/* For work that is done at once. Without the budget for it the lookup ends without an answer. */
 static inline bool use(struct walk *w, uint64_t work)
 {
 	if (w->budget <= work) {
@@ -132,6 +127,12 @@ static inline bool use(struct walk *w, uint64_t work)
 	}
 	w->budget -= work;
 	return true;
+}
+
+/* For one step. */
+static inline int spend(struct walk *w, uint32_t place)
+{
+	return use(w, 1) ? 0 : damaged(w, place, "a lookup that does not end");
 }
 
 static inline int read_node(struct walk *w, uint32_t place, struct node *n)
@@ -513,11 +514,12 @@ static int match_each(struct walk *w, const struct node *n, uint32_t at, const s
 		      const struct piece *up)
 {
 	struct piece prefix = { up, n->prefix + at, n->n_prefix - at };
+	size_t length = length_of(&prefix);
 	int r = 0;
 
-	if (length_of(&prefix) > LIMIT_ALIAS)
+	if (length > LIMIT_ALIAS)
 		return damaged(w, n->place, "a pattern longer than 4095 bytes");
-	if (!use(w, length_of(&prefix) / COMPARISONS))
+	if (!use(w, length / COMPARISONS))
 		return 0;
 	for (uint32_t i = 0; !r && i < n->n_children; i++)
 		r = match_each_below(w, n, n->children + (size_t)CHILD * i, stop, pos, &prefix);

@@ -168,6 +168,20 @@ static void all_of_them_leave_none_unread(void **state)
 	file_close(&f);
 }
 
+/* Tables that are all there, and full of zeros. */
+static void tables_open(struct archive *a, struct messages *m, uint32_t n_entries, size_t size)
+{
+	size_t blocks = size / ARCHIVE_BLOCK + 1;
+
+	messages_init(m);
+	*a = (struct archive){ .fd = -1, .log = &m->log, .n_entries = n_entries, .tables_size = size };
+	a->path = strdup("a");
+	a->tables = calloc(1, size);
+	a->blocks = malloc(blocks);
+	assert_true(a->path && a->tables && a->blocks);
+	memset(a->blocks, ARCHIVE_BLOCK_GOOD, blocks);
+}
+
 /* Each slot is full, and the name that is asked for stands far behind its place. */
 static void a_name_is_not_looked_for_in_all_of_a_full_table(void **state)
 {
@@ -177,15 +191,9 @@ static void a_name_is_not_looked_for_in_all_of_a_full_table(void **state)
 	       size = slots + 4 + 4 * SLOTS;
 	struct archive_entry e;
 	struct messages m;
-	struct archive a = { .fd = -1, .n_entries = N_ENTRIES, .tables_size = size };
+	struct archive a;
 
-	messages_init(&m);
-	a.log = &m.log;
-	a.path = strdup("a");
-	a.tables = calloc(1, size);
-	a.blocks = malloc(size / ARCHIVE_BLOCK + 1);
-	assert_true(a.path && a.tables && a.blocks);
-	memset(a.blocks, ARCHIVE_BLOCK_GOOD, size / ARCHIVE_BLOCK + 1);
+	tables_open(&a, &m, N_ENTRIES, size);
 	memcpy(a.tables, strings, sizeof(strings));
 	a.tables[rows] = a.tables[rows + ARCHIVE_ENTRY_ROW] = ARCHIVE_MODULE;
 	a.tables[rows + ARCHIVE_ENTRY_ROW + 4] = 2;
@@ -207,18 +215,12 @@ static void a_name_is_not_looked_for_in_all_of_a_full_table(void **state)
 static void an_entry_behind_a_damaged_block_is_read(void **state)
 {
 	size_t rows = ARCHIVE_BLOCK - ARCHIVE_ENTRY_ROW, strings = ARCHIVE_BLOCK + ARCHIVE_ENTRY_ROW;
-	struct archive a = { .fd = -1, .n_entries = 5000, .tables_size = strings + 2 };
 	struct archive_entry e;
 	struct messages m;
+	struct archive a;
 
-	messages_init(&m);
-	a.log = &m.log;
-	a.path = strdup("a");
-	a.tables = calloc(1, strings + 2);
-	a.blocks = malloc(2);
-	assert_true(a.path && a.tables && a.blocks);
+	tables_open(&a, &m, 5000, strings + 2);
 	a.blocks[0] = ARCHIVE_BLOCK_DAMAGED;
-	a.blocks[1] = ARCHIVE_BLOCK_GOOD;
 	a.tables[strings] = 'm';
 	a.sections[ARCHIVE_ENTRIES] =
 		(struct archive_section){ .place = rows, .size = (size_t)2 * ARCHIVE_ENTRY_ROW };
